@@ -1,0 +1,70 @@
+"""The one table of sentences that people read, in English and Chinese.
+
+The table is the TOML files of ``locale/``: one file per area, one entry per sentence,
+``key = {en = "…", zh = "…"}`` with ``str.format`` placeholders.
+"""
+
+import os
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import Final
+
+LANGUAGES: Final = ("en", "zh")
+_chosen: list[str] = []
+
+
+def set_language(lang: str) -> None:
+    """Choose the language of all later sentences, ``en`` or ``zh``."""
+    if lang not in LANGUAGES:
+        raise ValueError(f"language must be one of {LANGUAGES}, not {lang!r}")
+    _chosen[:] = [lang]
+
+
+def language() -> str:
+    """Return the language in use: the chosen one, else ``METRASCOPE_LANG``, else ``en``."""
+    if _chosen:
+        return _chosen[0]
+    lang = os.environ.get("METRASCOPE_LANG", "en")
+    return lang if lang in LANGUAGES else "en"
+
+
+def text(key: str, lang: str | None = None, **values: object) -> str:
+    """Return the sentence ``area.name`` with its placeholders filled.
+
+    Parameters
+    ----------
+    key
+        ``area.name``, as in ``data.no_manifest``.
+    lang
+        ``en`` or ``zh``; the language in use when not given.
+    values
+        Values of the placeholders.
+
+    Raises
+    ------
+    KeyError
+        If the table has no such sentence: a bug, never the user's fault.
+    """
+    return table()[key][lang or language()].format(**values)
+
+
+def listing(problems: Sequence[str], shown: int = 20) -> str:
+    """Return problems as an indented list, the first ``shown`` and how many there are more."""
+    lines = [f"\n  - {problem}" for problem in problems[:shown]]
+    if len(problems) > shown:
+        lines.append(f"\n  - {text('common.more_problems', count=len(problems) - shown)}")
+    return "".join(lines)
+
+
+@cache
+def table() -> dict[str, dict[str, str]]:
+    """Return all sentences as ``{"area.name": {"en": …, "zh": …}}``."""
+    entries: dict[str, dict[str, str]] = {}
+    folder = resources.files("metrascope") / "locale"
+    for file in sorted(folder.iterdir(), key=lambda item: item.name):
+        if file.name.endswith(".toml"):
+            for area, keys in tomllib.loads(file.read_text(encoding="utf-8")).items():
+                entries.update({f"{area}.{name}": entry for name, entry in keys.items()})
+    return entries
