@@ -1,0 +1,264 @@
+"""Settings of a study: what is done, with which values, from TOML and ``--set``."""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from metrascope.errors import SettingsError
+
+BUILT_IN: Final = ("paper", "demo")
+NETWORKS: Final = (
+    "densenet121",
+    "densenet201",
+    "efficientnet_b0",
+    "vgg16",
+    "mobilenet_v2",
+    "resnet18",
+    "resnet34",
+    "inception_v3",
+)
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """Base of all settings: fixed once made, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitSettings(Section):
+    """Which patients train and which validate (paper: random 9:1)."""
+
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    seed: int = 0
+
+
+class PreprocessingSettings(Section):
+    """The deterministic part of the model (paper, Preprocessing 2 to 5).
+
+    ``input_size`` None means the network's own: 224, and 299 for Inception-v3.
+    """
+
+    sector_crop: bool = True
+    equalization: Literal["train", "image", "clahe", "none"] = "train"
+    fit: Literal["crop", "pad"] = "crop"
+    input_size: Annotated[int, Field(ge=32, le=1024)] | None = None
+
+
+class AugmentationSettings(Section):
+    """The random part of training (paper, Preprocessing 4).
+
+    The paper names the steps and gives the rotation; the other ranges are ours.
+    Rotation and shear in degrees, translation as a fraction of the input size.
+    """
+
+    crop: bool = True
+    vertical_flip: Fraction = 0.5
+    horizontal_flip: Fraction = 0.0
+    rotation: Annotated[float, Field(ge=0, le=180)] = 10.0
+    affine: bool = True
+    translation: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    shear: Annotated[float, Field(ge=0, le=45)] = 5.0
+
+
+class TrainingSettings(Section):
+    """The recipe (paper, Training)."""
+
+    epochs: Annotated[int, Field(ge=1)] = 10
+    batch_size: Annotated[int, Field(ge=2)] = 16
+    learning_rate: Positive = 0.001
+    minimum_learning_rate: Annotated[float, Field(ge=0)] = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    warmup_epochs: Annotated[int, Field(ge=0)] = 5
+    step_epochs: Annotated[int, Field(ge=1)] = 3
+    step_factor: Positive = 0.1
+    update: Literal["step", "epoch"] = "step"
+    class_weights: bool = False
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    auxiliary_weight: Annotated[float, Field(ge=0)] = 0.4
+    best_epoch: bool = False
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+
+
+class PhantomSettings(Section):
+    """The embedded data set, made where a study is given no data."""
+
+    patients: Annotated[int, Field(ge=10)] = 1291
+    seed: int = 0
+    size: Annotated[int, Field(ge=128, le=2048)] = 512
+    difficulty: Fraction = 0.5
+
+
+class Settings(Section):
+    """All settings of a study; the defaults are the paper's.
+
+    ``classes`` empty means: the paper's order where the labels are the paper's, otherwise
+    ``normal`` first and the rest in alphabetical order. ``weights`` maps a network, or ``*`` for
+    all others, to ``imagenet``, ``none`` or a safetensors file.
+    """
+
+    classes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = NETWORKS
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    pooling: Literal["avgmax", "avg"] = "avgmax"
+    weights: dict[str, str] = {"*": "imagenet"}
+    split: SplitSettings = SplitSettings()
+    preprocessing: PreprocessingSettings = PreprocessingSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    training: TrainingSettings = TrainingSettings()
+    phantom: PhantomSettings = PhantomSettings()
+
+    def weights_of(self, network: str) -> str:
+        """Return where the weights of a network come from."""
+        return self.weights.get(network, self.weights.get("*", "imagenet"))
+
+
+def load_settings(source: str, changes: Iterable[str] = ()) -> Settings:
+    """Read settings and apply changes to them.
+
+    Parameters
+    ----------
+    source
+        ``paper``, ``demo`` or a TOML file. A file states only what differs from ``paper``.
+    changes
+        ``key=value`` each, the key with dots (``training.epochs=3``), the value as in TOML;
+        a value that is no TOML is taken as text.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such file, it is no TOML, a key is unknown (the valid ones are listed) or
+        a value cannot be used.
+    """
+    values = _read(source)
+    for change in changes:
+        key, separator, value = change.partition("=")
+        if not separator:
+            raise SettingsError("config.no_value", change=change)
+        _put(values, key.strip().split("."), _value(value.strip()), change)
+    return parse_settings(values, source)
+
+
+def parse_settings(values: Mapping[str, Any], source: str) -> Settings:
+    """Turn a nested mapping into settings; ``source`` is named in errors."""
+    try:
+        settings = Settings.model_validate(dict(values))
+    except ValidationError as error:
+        raise _explained(error, source) from error
+    for name in (*settings.networks, *settings.weights):
+        if name not in (*NETWORKS, "*") or (name == "*" and name in settings.networks):
+            raise SettingsError("config.unknown_network", name=name, valid=", ".join(NETWORKS))
+    for key, value in (("networks", settings.networks), ("seeds", settings.seeds)):
+        if len(set(value)) < len(value) or not value:
+            raise SettingsError("config.repeated", source=source, key=key)
+    return settings
+
+
+def with_weights(settings: Settings, sources: Sequence[str]) -> Settings:
+    """Return settings with other weights.
+
+    Parameters
+    ----------
+    settings
+        To change.
+    sources
+        ``imagenet``, ``none`` or a path, for all networks; or ``network=source`` for one.
+    """
+    if not sources:
+        return settings
+    weights = {"*": settings.weights_of("*")}
+    for entry in sources:
+        name, separator, source = entry.partition("=")
+        if not separator:
+            name, source = "*", entry
+        if name not in (*NETWORKS, "*"):
+            raise SettingsError("config.unknown_network", name=name, valid=", ".join(NETWORKS))
+        known = source in ("imagenet", "none")
+        weights[name] = source if known else Path(source).resolve().as_posix()
+    return settings.model_copy(update={"weights": weights})
+
+
+def dump_settings(settings: Settings) -> str:
+    """Return settings as TOML that `load_settings` reads back to equal settings."""
+    lines: list[str] = []
+    tables: list[str] = []
+    for name, value in settings.model_dump().items():
+        if isinstance(value, dict):
+            tables += ["", f"[{name}]", *_entries(value)]
+        else:
+            lines += _entries({name: value})
+    return "\n".join([*lines, *tables]) + "\n"
+
+
+def _read(source: str) -> dict[str, Any]:
+    if source in BUILT_IN:
+        folder = resources.files("metrascope") / "settings"
+        return tomllib.loads((folder / f"{source}.toml").read_text(encoding="utf-8"))
+    path = Path(source)
+    if not path.is_file():
+        raise SettingsError("config.no_file", path=source, built_in=", ".join(BUILT_IN))
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError("config.no_toml", path=source, reason=error) from error
+
+
+def _value(value: str) -> object:
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def _put(values: dict[str, Any], keys: list[str], value: object, change: str) -> None:
+    for key in keys[:-1]:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise SettingsError("config.no_table", change=change, key=key)
+    values[keys[-1]] = value
+
+
+def _explained(error: ValidationError, source: str) -> SettingsError:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        valid = ", ".join(_valid_keys(path[:-1]))
+        return SettingsError("config.unknown_key", source=source, key=key, valid=valid)
+    return SettingsError(
+        "config.bad_value", source=source, key=key, value=first["input"], reason=first["msg"]
+    )
+
+
+def _valid_keys(path: list[str]) -> list[str]:
+    section: type[BaseModel] = Settings
+    for part in path:
+        section = type(section.model_fields[part].default)
+    return list(section.model_fields)
+
+
+def _entries(values: Mapping[str, Any]) -> list[str]:
+    return [f"{_key(key)} = {_toml(value)}" for key, value in values.items() if value is not None]
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").isalnum() else f'"{key}"'
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)

@@ -1,0 +1,1 @@
+"""Images and labels: manifest, split, pixel store, preprocessing, augmentation."""

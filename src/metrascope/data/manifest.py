@@ -1,0 +1,169 @@
+"""The manifest: one row per image, the only catalogue of a data set."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from metrascope.atomic import sha256, write_text
+from metrascope.errors import DataError
+from metrascope.messages import listing, text
+
+REQUIRED: Final = ("image", "patient_id", "label")
+OPTIONAL: Final = ("mask", "sector", "scanner", "centre", "age", "plane", "roi", "sha256", "source")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A validated manifest.
+
+    Attributes
+    ----------
+    root
+        Folder that the paths of the manifest are relative to.
+    table
+        One row per image, in the order of the file; every value a string, ``""`` where unknown.
+        Columns: those of `REQUIRED`, then those of `OPTIONAL` and any others the file has.
+    digest
+        SHA-256 of the file.
+    """
+
+    root: Path
+    table: pd.DataFrame
+    digest: str
+
+    def path(self, row: int, column: str = "image") -> Path | None:
+        """Return the path of the image (or mask, sector) of a row, None where there is none."""
+        name = str(self.table[column].iat[row]) if column in self.table else ""
+        return self.root / name if name else None
+
+    def roi(self, row: int) -> tuple[int, int, int, int] | None:
+        """Return the scan sector's box ``(left, top, width, height)`` in pixels, if recorded."""
+        value = str(self.table["roi"].iat[row]) if "roi" in self.table else ""
+        return _parse_roi(value) if value else None
+
+
+def read_manifest(data: Path) -> Manifest:
+    """Read and validate the manifest of a data set.
+
+    Parameters
+    ----------
+    data
+        The data set's folder, or the manifest itself.
+
+    Raises
+    ------
+    DataError
+        If it does not exist, is not a table, or has problems: all are listed, with row and
+        column (rows count as a spreadsheet shows them, the header being row 1).
+    """
+    path = data / "manifest.csv" if data.is_dir() else data
+    if not path.is_file():
+        raise DataError("data.no_manifest", path=path)
+    table = _read_table(path)
+    missing = [name for name in REQUIRED if name not in table]
+    if missing:
+        raise DataError(
+            "data.missing_columns",
+            path=path,
+            missing=", ".join(missing),
+            found=", ".join(map(str, table.columns)),
+        )
+    if table.empty:
+        raise DataError("data.no_rows", path=path)
+    problems = _problems(table, path.parent)
+    if problems:
+        raise DataError("data.problems", path=path, count=len(problems), problems=listing(problems))
+    return Manifest(path.parent, table, sha256(path))
+
+
+def write_manifest(table: pd.DataFrame, path: Path) -> None:
+    """Write a manifest, atomically.
+
+    Parameters
+    ----------
+    table
+        Has the columns of `REQUIRED`; the known ones are written first, in their order.
+    path
+        The file to write, by custom ``manifest.csv`` in the data set's folder.
+    """
+    known = [name for name in (*REQUIRED, *OPTIONAL) if name in table]
+    others = [name for name in table.columns if name not in known]
+    write_text(path, table[known + others].to_csv(index=False, lineterminator="\n"))
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        UnicodeDecodeError,
+        ValueError,
+    ) as error:
+        raise DataError("data.not_a_table", path=path, reason=str(error).strip()) from error
+
+
+def _problems(table: pd.DataFrame, root: Path) -> list[str]:
+    problems = [
+        text("data.empty_cell", row=row, column=column)
+        for column in REQUIRED
+        for row in _rows(table[column].str.strip() == "")
+    ]
+    for row, name in zip(_rows(table["image"].duplicated()), _dupes(table["image"]), strict=True):
+        problems.append(text("data.duplicate_image", row=row, value=name))
+    for column in ("image", "mask", "sector"):
+        if column in table:
+            problems += _each(table[column], column, lambda name: _file_problem(root, name))
+    if "roi" in table:
+        problems += _each(table["roi"], "roi", _roi_problem)
+    if "age" in table:
+        problems += _each(table["age"], "age", _age_problem)
+    return problems
+
+
+def _each(column: pd.Series, name: str, check: Callable[[str], str]) -> list[str]:
+    found = ((row + 2, check(value)) for row, value in enumerate(column) if value)
+    return [
+        text("data.cell_problem", row=row, column=name, problem=problem)
+        for row, problem in found
+        if problem
+    ]
+
+
+def _file_problem(root: Path, name: str) -> str:
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        return text("data.path_outside", value=name)
+    return "" if (root / name).is_file() else text("data.no_such_file", value=name)
+
+
+def _roi_problem(value: str) -> str:
+    box = _parse_roi(value)
+    sane = box is not None and min(box[:2]) >= 0 and min(box[2:]) > 0
+    return "" if sane else text("data.bad_roi", value=value)
+
+
+def _age_problem(value: str) -> str:
+    try:
+        sane = 0 <= float(value) <= 120
+    except ValueError:
+        sane = False
+    return "" if sane else text("data.bad_age", value=value)
+
+
+def _parse_roi(value: str) -> tuple[int, int, int, int] | None:
+    try:
+        left, top, width, height = (int(part) for part in value.split(","))
+    except ValueError:
+        return None
+    return left, top, width, height
+
+
+def _rows(flags: pd.Series) -> list[int]:
+    return [int(index) + 2 for index in flags.to_numpy().nonzero()[0]]
+
+
+def _dupes(column: pd.Series) -> list[str]:
+    return list(column[column.duplicated()])

@@ -1,0 +1,132 @@
+"""One image of the manifest: decode it, check its mask, crop it to the scan sector."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from metrascope.data.manifest import Manifest
+from metrascope.data.sector import find_sector
+from metrascope.errors import DataError
+
+Grey = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+LARGEST: Final = 64_000_000
+"""Pixels beyond which an image is refused: no ultrasound screen comes near."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image, cropped to its scan sector.
+
+    Attributes
+    ----------
+    grey
+        uint8, (height, width).
+    sector
+        bool, same shape, True inside the scan sector.
+    lesion
+        bool, same shape, True inside the lesion; None without a mask.
+    """
+
+    grey: Grey
+    sector: Mask
+    lesion: Mask | None
+
+
+def read_picture(manifest: Manifest, row: int, *, sector_crop: bool) -> Picture:
+    """Decode the image of a manifest's row and crop it to the scan sector.
+
+    The sector comes from the manifest (``sector`` mask, ``roi`` box), else from the pixels.
+
+    Raises
+    ------
+    DataError
+        If the image or a mask cannot be read, a mask has another size than the image, or the
+        box lies outside it.
+    """
+    grey = read_grey(manifest.root / str(manifest.table["image"].iat[row]), row)
+    lesion = _read_mask(manifest, row, "mask", grey.shape)
+    sector = _read_mask(manifest, row, "sector", grey.shape)
+    box = manifest.roi(row)
+    if sector is None and box is None:
+        found = find_sector(grey)
+        sector, box = found.mask, found.box
+    elif sector is None:
+        sector = np.ones(grey.shape, dtype=bool)
+    if not sector_crop:
+        return Picture(grey, sector, lesion)
+    window = _window(manifest, row, box or _bounds(sector), grey.shape)
+    return Picture(grey[window], sector[window], None if lesion is None else lesion[window])
+
+
+def read_grey(path: Path, row: int) -> Grey:
+    """Decode a PNG or JPEG to 8-bit grey (luminance of colour, ITU-R 601).
+
+    Raises
+    ------
+    DataError
+        If it cannot be decoded whole, or is too large to be an ultrasound image.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > LARGEST:
+                size = f"{image.width} x {image.height}"
+                raise DataError("picture.too_large", path=path, row=row + 2, size=size)
+            return np.asarray(_to_grey(image))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError("picture.unreadable", path=path, row=row + 2, reason=error) from error
+
+
+def _to_grey(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        values = np.asarray(image, dtype=np.float64)
+        scale = 255 / 65535 if values.max(initial=0) > 255 else 1.0
+        return Image.fromarray(np.rint(values * scale).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        canvas = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        return Image.alpha_composite(canvas, image.convert("RGBA")).convert("L")
+    return image.convert("L")
+
+
+def _read_mask(manifest: Manifest, row: int, column: str, shape: tuple[int, ...]) -> Mask | None:
+    path = manifest.path(row, column)
+    if path is None:
+        return None
+    mask = read_grey(path, row) > 0
+    if mask.shape != shape:
+        raise DataError(
+            "picture.mask_size",
+            path=path,
+            row=row + 2,
+            found=f"{mask.shape[1]} x {mask.shape[0]}",
+            expected=f"{shape[1]} x {shape[0]}",
+        )
+    return mask
+
+
+def _bounds(sector: Mask) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(sector.any(axis=1)), np.flatnonzero(sector.any(axis=0))
+    if not len(rows):
+        return 0, 0, sector.shape[1], sector.shape[0]
+    left, top = int(columns[0]), int(rows[0])
+    return left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top
+
+
+def _window(
+    manifest: Manifest, row: int, box: tuple[int, int, int, int], shape: tuple[int, ...]
+) -> tuple[slice, slice]:
+    left, top, width, height = box
+    if left + width > shape[1] or top + height > shape[0]:
+        raise DataError(
+            "picture.box_outside",
+            path=manifest.path(row),
+            row=row + 2,
+            box=",".join(map(str, box)),
+            size=f"{shape[1]} x {shape[0]}",
+        )
+    return slice(top, top + height), slice(left, left + width)

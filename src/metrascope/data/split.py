@@ -1,0 +1,162 @@
+"""Which patients train and which validate: patient-level, stratified by label."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from metrascope.atomic import write_json, write_text
+from metrascope.errors import DataError
+
+PAPER_PARTITIONS: Final = {
+    "normal": (379, 43),
+    "fibroid": (215, 23),
+    "polyp": (572, 59),
+}
+"""The study's patients in training and validation (paper, Data)."""
+
+COLUMNS: Final = ("patient_id", "label", "fold", "partition")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One row per patient: ``patient_id, label, fold, partition``."""
+
+    table: pd.DataFrame
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the rows, independent of their order."""
+        rows = sorted(",".join(map(str, row)) for row in self.table[list(COLUMNS)].to_numpy())
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+    def rows(self, images: pd.DataFrame, partition: str, fold: int = 0) -> np.ndarray:
+        """Return the rows of a manifest's table that belong to a partition, ascending."""
+        chosen = self.table[(self.table.fold == fold) & (self.table.partition == partition)]
+        return np.flatnonzero(images["patient_id"].isin(set(chosen.patient_id)).to_numpy())
+
+
+def split_patients(
+    images: pd.DataFrame, classes: Sequence[str], *, validation: float, seed: int
+) -> Split:
+    """Draw a patient-level stratified hold-out.
+
+    Parameters
+    ----------
+    images
+        A manifest's table. A patient with several labels counts under the most frequent one.
+    classes
+        The labels, in class order.
+    validation
+        Share of each class's patients that validate, apportioned by largest remainder, at least
+        one per class. With 0.1 and exactly the paper's patients per class the paper's own
+        partition sizes come out (its random split was not exactly 9:1 within the classes).
+    seed
+        Of the draw.
+
+    Raises
+    ------
+    DataError
+        If a label is not among the classes, or a class has fewer than two patients.
+    """
+    patients = patient_labels(images, classes)
+    counts = {label: int((patients == label).sum()) for label in classes}
+    for label, count in counts.items():
+        if count < 2:
+            raise DataError("split.too_few", label=label, count=count)
+    held_out = validation_counts(counts, validation)
+    rng = np.random.default_rng(seed)
+    validating: set[str] = set()
+    for label in classes:
+        candidates = sorted(patients.index[patients == label])
+        drawn = rng.choice(len(candidates), held_out[label], replace=False)
+        validating.update(candidates[index] for index in drawn)
+    table = pd.DataFrame({"patient_id": patients.index, "label": patients.to_numpy(), "fold": 0})
+    table["partition"] = np.where(table.patient_id.isin(validating), "validation", "train")
+    return Split(table)
+
+
+def validation_counts(counts: Mapping[str, int], fraction: float) -> dict[str, int]:
+    """Return how many patients of each class validate; see `split_patients`."""
+    if fraction == 0.1 and dict(counts) == {k: sum(v) for k, v in PAPER_PARTITIONS.items()}:
+        return {label: PAPER_PARTITIONS[label][1] for label in counts}
+    exact = {label: count * fraction for label, count in counts.items()}
+    drawn = {label: int(share) for label, share in exact.items()}
+    missing = round(sum(exact.values())) - sum(drawn.values())
+    by_remainder = sorted(exact, key=lambda label: drawn[label] - exact[label])
+    for label in by_remainder[:missing]:
+        drawn[label] += 1
+    return {label: min(max(drawn[label], 1), counts[label] - 1) for label in counts}
+
+
+def patient_labels(images: pd.DataFrame, classes: Sequence[str]) -> "pd.Series[str]":
+    """Return each patient's label, indexed by patient, in order of first appearance."""
+    unknown = images[~images["label"].isin(classes)]
+    if len(unknown):
+        raise DataError(
+            "split.unknown_label",
+            row=int(unknown.index[0]) + 2,
+            label=unknown["label"].iat[0],
+            classes=", ".join(classes),
+        )
+    order = {label: index for index, label in enumerate(classes)}
+    codes = images["label"].map(order)
+    table = pd.crosstab(images["patient_id"], codes)
+    most = table.idxmax(axis=1).map(dict(enumerate(classes)))
+    return most.reindex(images["patient_id"].drop_duplicates())
+
+
+def write_split(split: Split, path: Path, **made_from: object) -> None:
+    """Write ``splits.csv`` and, beside it, ``splits.json`` with what it was made from."""
+    table = split.table[list(COLUMNS)]
+    write_json(path.with_suffix(".json"), {**made_from, "split_sha256": split.digest})
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+
+
+def read_split(path: Path, images: pd.DataFrame, classes: Sequence[str]) -> Split:
+    """Read a split and check it against the manifest it is for.
+
+    Raises
+    ------
+    DataError
+        If it is no such table, a patient stands in two partitions of a fold or in none, or a
+        class is absent from a partition.
+    """
+    if not path.is_file():
+        raise DataError("split.no_file", path=path)
+    try:
+        table = pd.read_csv(path, dtype={"patient_id": str, "label": str, "partition": str})
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DataError("data.not_a_table", path=path, reason=error) from error
+    missing = [name for name in COLUMNS if name not in table]
+    if missing:
+        found = ", ".join(map(str, table.columns))
+        expected = ", ".join(COLUMNS)
+        raise DataError("split.columns", path=path, found=found, expected=expected)
+    for fold, rows in table.groupby("fold"):
+        _check_fold(path, int(str(fold)), rows, images, classes)
+    return Split(table)
+
+
+def _check_fold(
+    path: Path, fold: int, rows: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]
+) -> None:
+    repeated = rows[rows.patient_id.duplicated()]
+    if len(repeated):
+        patient = repeated.patient_id.iat[0]
+        partitions = " + ".join(rows[rows.patient_id == patient].partition)
+        raise DataError("split.twice", path=path, patient=patient, fold=fold, partitions=partitions)
+    absent = set(images.patient_id) - set(rows.patient_id)
+    if absent:
+        raise DataError("split.absent", path=path, patient=min(absent), count=len(absent))
+    labels = patient_labels(images, classes)
+    for partition in ("train", "validation"):
+        members = rows[rows.partition == partition].patient_id
+        present = set(labels[labels.index.isin(set(members))])
+        for label in classes:
+            if label not in present:
+                raise DataError("split.no_class", path=path, label=label, partition=partition)
