@@ -1,0 +1,1 @@
+"""The predictions table and the numbers made from it; no torch."""

@@ -1,0 +1,186 @@
+"""The predictions table: the one thing that statistics, tables and figures are made from.
+
+One row per image and run: ``image, patient_id, label, network, partition, fold, seed`` and one
+probability ``p_<class>`` per class in class order. Tables of other tools may leave out all but
+``image``, ``label`` and the probabilities, or give a column ``predicted`` instead of those.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metrascope.atomic import replacing
+from metrascope.classes import order_classes
+from metrascope.errors import DataError
+from metrascope.evaluation.checks import Problems, check_cells, check_table
+
+KEY_COLUMNS: Final = ("image", "patient_id", "label", "network", "partition", "fold", "seed")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A valid predictions table.
+
+    Attributes
+    ----------
+    table
+        Columns ``KEY_COLUMNS``, ``p_<class>`` in class order (float64 in [0, 1]; missing in rows
+        that came with hard labels only) and ``predicted``, the class of the highest probability,
+        or what the file itself gave as ``predicted``. ``fold`` and ``seed`` are integers.
+    classes
+        Class names in the order of every table and figure.
+    """
+
+    table: pd.DataFrame
+    classes: tuple[str, ...]
+
+    @property
+    def probabilities(self) -> NDArray[np.float64] | None:
+        """Probabilities, shape (rows, classes), or None if any row has a hard label only."""
+        columns = [f"p_{name}" for name in self.classes]
+        if not set(columns) <= set(self.table.columns):
+            return None
+        values = self.table[columns].to_numpy(np.float64)
+        return None if np.isnan(values).any() else values
+
+
+def read_predictions(paths: Sequence[Path], classes: Sequence[str] | None = None) -> Predictions:
+    """Read and validate the predictions of one or more files, from this or any other tool.
+
+    Parameters
+    ----------
+    paths
+        CSV files in UTF-8 with commas. Where a column is absent, ``patient_id`` is the image,
+        ``network`` the file's stem, ``partition`` validation, ``fold`` and ``seed`` 0.
+    classes
+        Classes in order; by default those of the files, ``normal`` first.
+
+    Raises
+    ------
+    DataError
+        With every problem of the files, each with its row and column (the first 20 in full).
+    """
+    problems = Problems()
+    frames = [_checked(Path(path), problems) for path in paths]
+    problems.raise_if_any()
+    table = pd.concat(frames, ignore_index=True)
+    names = _class_order(table, classes)
+    check_table(table, names, problems)
+    problems.raise_if_any()
+    return Predictions(_canonical(table, names), names)
+
+
+def write_predictions(table: pd.DataFrame, path: Path) -> None:
+    """Write a predictions table as CSV, probabilities with eight decimals, atomically.
+
+    ``predicted`` is written only where the table has no probabilities, since they imply it.
+    """
+    probabilities = [name for name in table.columns if str(name).startswith("p_")]
+    columns = [name for name in KEY_COLUMNS if name in table.columns]
+    content = table[columns + (probabilities or ["predicted"])].to_csv(
+        index=False, float_format="%.8f", lineterminator="\n"
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(content, encoding="utf-8", newline="")
+
+
+def _checked(path: Path, problems: Problems) -> pd.DataFrame:
+    header, rows = _read_csv(path)
+    table = pd.DataFrame(rows.values(), columns=header, dtype=str)
+    table["_file"] = str(path)
+    table["_row"] = list(rows)
+    for name, default in (
+        ("patient_id", table["image"]),
+        ("network", path.stem),
+        ("partition", "validation"),
+        ("fold", "0"),
+        ("seed", "0"),
+    ):
+        if name not in table:
+            table[name] = default
+    return check_cells(table, problems)
+
+
+def _read_csv(path: Path) -> tuple[list[str], dict[int, list[str]]]:
+    """Return the header and the rows by their number in a spreadsheet, blank rows left out."""
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError("evaluation.encoding", path=path) from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError("evaluation.unreadable", path=path, reason=reason) from error
+    try:
+        lines = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(content))]
+    except csv.Error as error:
+        raise DataError("evaluation.unreadable", path=path, reason=error) from error
+    rows = {number: row for number, row in enumerate(lines, start=1) if any(row)}
+    if len(rows) < 2:
+        raise DataError("evaluation.empty", path=path)
+    header = rows.pop(min(rows))
+    _check_header(path, header)
+    _check_widths(path, header, rows)
+    return header, rows
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    if len(header) == 1:
+        for name, sign in (("semicolon", ";"), ("tab", "\t"), ("bar", "|")):
+            if sign in header[0]:
+                raise DataError(f"evaluation.delimiter_{name}", path=path)
+    missing = [name for name in ("image", "label") if name not in header]
+    if not any(name.startswith("p_") or name == "predicted" for name in header):
+        missing.append("p_<class>")
+    found = ", ".join(header)
+    if missing:
+        raise DataError(
+            "evaluation.missing_columns", path=path, columns=", ".join(missing), found=found
+        )
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DataError("evaluation.twice_columns", path=path, columns=", ".join(twice))
+
+
+def _check_widths(path: Path, header: list[str], rows: dict[int, list[str]]) -> None:
+    problems = Problems()
+    for number, row in rows.items():
+        if len(row) != len(header):
+            problems.add("width", path, number, "", found=len(row), expected=len(header))
+    problems.raise_if_any()
+
+
+def _class_order(table: pd.DataFrame, classes: Sequence[str] | None) -> tuple[str, ...]:
+    if classes is not None:
+        return tuple(classes)
+    named = {str(name)[2:] for name in table.columns if str(name).startswith("p_")}
+    if "predicted" in table:
+        hard = table["predicted"].notna() & (table["predicted"] != "")
+        named |= set(table["predicted"][hard])
+    if not any(str(name).startswith("p_") for name in table.columns):
+        named |= set(table["label"])
+    return order_classes(named)
+
+
+def _canonical(table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
+    columns = [f"p_{name}" for name in classes if f"p_{name}" in table]
+    result = table[list(KEY_COLUMNS)].astype({"fold": int, "seed": int})
+    result[columns] = table[columns]
+    result["predicted"] = _predicted(table, classes)
+    return result
+
+
+def _predicted(table: pd.DataFrame, classes: tuple[str, ...]) -> list[str]:
+    given = table["predicted"].fillna("") if "predicted" in table else pd.Series("", table.index)
+    columns = [f"p_{name}" for name in classes]
+    if not set(columns) <= set(table.columns):
+        return list(given)
+    # A row without probabilities has a hard label, so what argmax says of its zeros is not used.
+    best = table[columns].fillna(0.0).to_numpy(np.float64).argmax(axis=1)
+    return [hard or classes[index] for hard, index in zip(given, best, strict=True)]

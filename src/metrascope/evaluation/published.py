@@ -1,0 +1,62 @@
+"""What the study published, to stand beside our own figures; its networks, in its order.
+
+Source: Liu X. et al., Chinese Journal of Medical Imaging Technology 2025;41(12):1954-1959.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One published figure in percent: a value, or only a bound that it stays under."""
+
+    value: float | None = None
+    below: float | None = None
+
+    def __str__(self) -> str:
+        """Two decimals as printed, ``< 80`` for a bound, nothing where the study is silent."""
+        if self.value is not None:
+            return f"{self.value:.2f}"
+        return "" if self.below is None else f"< {self.below:.0f}"
+
+
+@dataclass(frozen=True)
+class Published:
+    """The study's macro averages of one network on its validation set, n = 125."""
+
+    title: str
+    precision: Figure
+    recall: Figure
+    f1: Figure
+
+
+N_PUBLISHED: Final = 125
+_SILENT: Final = Figure()
+_UNDER_78: Final = Figure(below=78.0)
+# Only Inception-v3 had a recall over 80; only the three networks with a value had an F1 over 78.
+_UNDER_80: Final = Figure(below=80.0)
+
+PUBLISHED: Final = {
+    "densenet121": Published("DenseNet-121", Figure(81.13), _UNDER_80, Figure(78.30)),
+    "densenet201": Published("DenseNet-201", _SILENT, _UNDER_80, _UNDER_78),
+    "efficientnet_b0": Published("EfficientNet-B0", _SILENT, _UNDER_80, _UNDER_78),
+    "vgg16": Published("VGG-16", Figure(74.40), _UNDER_80, _UNDER_78),
+    "mobilenet_v2": Published("MobileNetV2", _SILENT, _UNDER_80, _UNDER_78),
+    "resnet18": Published("ResNet-18", _SILENT, _UNDER_80, Figure(79.10)),
+    "resnet34": Published("ResNet-34", _SILENT, _UNDER_80, _UNDER_78),
+    "inception_v3": Published("Inception-v3", Figure(85.22), Figure(80.69), Figure(82.46)),
+}
+
+
+def network_title(name: str) -> str:
+    """Return a network's name as the study prints it; any other name as it is."""
+    published = PUBLISHED.get(name)
+    return published.title if published else name
+
+
+def order_networks(names: Iterable[str]) -> list[str]:
+    """Put networks in the study's order, others after them by name."""
+    order = list(PUBLISHED)
+    return sorted(set(names), key=lambda name: (order.index(name) if name in order else 99, name))

@@ -1,0 +1,177 @@
+"""The tables of a study, from the content of ``metrics.json``, as CSV and LaTeX."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from metrascope.atomic import write_text
+from metrascope.classes import PAPER_CLASSES, class_short, class_title
+from metrascope.evaluation.latex import latex_table
+from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, Figure, network_title
+from metrascope.messages import text
+
+Metrics = dict[str, Any]
+_MACRO: Final = ("macro_precision", "macro_recall", "macro_f1", "accuracy")
+_CLASS: Final = ("precision", "recall", "f1")
+
+
+def comparison(
+    metrics: Metrics, lang: str | None = None, data_name: str = "", paper: bool | None = None
+) -> pd.DataFrame:
+    """Return the networks' macro averages and accuracy with the published figures beside them.
+
+    Parameters
+    ----------
+    metrics
+        Content of ``metrics.json``.
+    lang
+        ``en`` or ``zh``; the language in use when not given.
+    data_name
+        Name of the data set, for the heading of our columns.
+    paper
+        Whether to add the published columns; by default where the classes are the study's.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Two rows of column names: whose data (empty for the network), then what. Our columns
+        are percent with two decimals (float), then the number of images where the networks
+        were not evaluated on equally many; the published columns are text as printed.
+    """
+    networks = metrics["networks"]
+    ours = data_heading(metrics, lang, data_name)
+    columns: dict[tuple[str, str], list[Any]] = {
+        ("", text("evaluation.network", lang)): [network_title(name) for name in networks]
+    }
+    for key in _MACRO:
+        columns[ours, _percent_heading(key, lang)] = [_percent(n[key]) for n in networks.values()]
+    sizes = [network["n"] for network in networks.values()]
+    if len(set(sizes)) > 1:
+        columns[ours, text("evaluation.support", lang)] = sizes
+    if paper if paper is not None else tuple(metrics["classes"]) == PAPER_CLASSES:
+        whose = text("evaluation.paper", lang, n=N_PUBLISHED)
+        for key in _CLASS:
+            values = [_published(name, key) for name in networks]
+            columns[whose, _percent_heading(f"macro_{key}", lang)] = values
+    return pd.DataFrame(columns)
+
+
+def per_class(metrics: Metrics, lang: str | None = None) -> pd.DataFrame:
+    """Return precision, recall, F1 (percent) and number of images, a row per network and class."""
+    rows = [
+        [
+            network_title(name),
+            class_title(label, lang),
+            *(_percent(scores[key]) for key in _CLASS),
+            scores["support"],
+        ]
+        for name, network in metrics["networks"].items()
+        for label, scores in network["classes"].items()
+    ]
+    heads = [text(f"evaluation.{key}", lang) for key in ("network", "class")]
+    heads += [_percent_heading(key, lang) for key in _CLASS]
+    return pd.DataFrame(rows, columns=[*heads, text("evaluation.support", lang)])
+
+
+def confusion(metrics: Metrics, lang: str | None = None) -> pd.DataFrame:
+    """Return the confusion matrices' counts, a row per network and true class."""
+    classes = metrics["classes"]
+    rows = [
+        [network_title(name), class_title(label, lang), *counts]
+        for name, network in metrics["networks"].items()
+        for label, counts in zip(classes, network["confusion"], strict=True)
+    ]
+    heads = [text(f"evaluation.{key}", lang) for key in ("network", "true_class")]
+    guesses = [class_short(label, lang) for label in classes]
+    heads += [text("evaluation.predicted_as", lang, label=guess) for guess in guesses]
+    return pd.DataFrame(rows, columns=heads)
+
+
+def data_heading(metrics: Metrics, lang: str | None = None, data_name: str = "") -> str:
+    """Return whose data our figures are from: name of the data, partition and n."""
+    name = data_name or text("evaluation.unnamed", lang)
+    partition = text(f"evaluation.{metrics['partition']}", lang)
+    return text("evaluation.ours", lang, name=name, partition=partition, n=metrics["n"])
+
+
+def write_tables(
+    metrics: Metrics, folder: Path, lang: str | None = None, data_name: str = ""
+) -> list[Path]:
+    """Write comparison, per-class and confusion tables as CSV, the first two also as LaTeX.
+
+    The CSV files start with a byte order mark, without which spreadsheets in China do not
+    read them as UTF-8.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written.
+
+    Raises
+    ------
+    StudyError
+        If a file cannot be written.
+    """
+    compared, classes = comparison(metrics, lang, data_name), per_class(metrics, lang)
+    files = {
+        "comparison.csv": _csv(_flat(compared)),
+        "comparison.tex": _comparison_latex(metrics, compared, lang, data_name),
+        "per_class.csv": _csv(classes),
+        "per_class.tex": _per_class_latex(metrics, classes, lang, data_name),
+        "confusion.csv": _csv(confusion(metrics, lang)),
+    }
+    for name, content in files.items():
+        write_text(folder / name, content)
+    return [folder / name for name in files]
+
+
+def _comparison_latex(
+    metrics: Metrics, table: pd.DataFrame, lang: str | None, data_name: str
+) -> str:
+    keys = ["comparison"]
+    if len(table) > 1:
+        keys.append("best")
+    if table.columns[-1][0] == text("evaluation.paper", lang, n=N_PUBLISHED):
+        keys.append("paper")
+    caption = _caption(keys, data_heading(metrics, lang, data_name), lang)
+    best = range(1, 1 + len(_MACRO)) if len(table) > 1 else range(0)
+    return latex_table(table, caption, "tab:comparison", best)
+
+
+def _per_class_latex(
+    metrics: Metrics, table: pd.DataFrame, lang: str | None, data_name: str
+) -> str:
+    caption = _caption(["per_class"], data_heading(metrics, lang, data_name), lang)
+    return latex_table(table, caption, "tab:per-class", range(0), rule=len(metrics["classes"]))
+
+
+def _caption(keys: Sequence[str], data: str, lang: str | None) -> str:
+    sentences = [text(f"evaluation.caption_{key}", lang, data=data) for key in keys]
+    sentences.append(text("common.research_only", lang))
+    return text("evaluation.between_sentences", lang).join(sentences)
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return "\ufeff" + table.to_csv(index=False, float_format="%.2f", lineterminator="\n")
+
+
+def _flat(table: pd.DataFrame) -> pd.DataFrame:
+    pairs = table.columns.to_flat_index()
+    names = [f"{pair[1]} [{pair[0]}]" if pair[0] else pair[1] for pair in pairs]
+    return table.set_axis(names, axis=1)
+
+
+def _percent(number: dict[str, float]) -> float:
+    return round(100 * number["value"], 2)
+
+
+def _percent_heading(key: str, lang: str | None) -> str:
+    return text("evaluation.percent", lang, name=text(f"evaluation.{key}", lang))
+
+
+def _published(network: str, key: str) -> str:
+    published = PUBLISHED.get(network)
+    figure = getattr(published, key) if published else Figure()
+    return str(figure)

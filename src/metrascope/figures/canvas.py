@@ -1,0 +1,118 @@
+"""Size, style and files of every figure."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import ceil
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
+
+from metrascope.atomic import replacing
+from metrascope.classes import class_title
+from metrascope.figures.fonts import families, printable
+from metrascope.messages import text
+
+PAGE_WIDTH: Final = 7.1  # inches: the text width of an A4 page, 180 mm
+GRAY: Final = "#555555"
+DPI: Final = 300
+NUMERALS: Final = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
+
+_STYLE: Final[dict[Any, Any]] = {
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "axes.labelsize": 7.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": False,
+    # Names of networks and data sets are text, also with a dollar sign.
+    "text.parse_math": False,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.1,
+    "figure.dpi": 100,
+    "savefig.dpi": DPI,
+    "figure.constrained_layout.use": True,
+    # Outlines instead of characters: the figure looks the same on a PC without the font.
+    "svg.fonttype": "path",
+    # A fixed salt makes the names inside an SVG file, and so its bytes, repeatable.
+    "svg.hashsalt": "metrascope",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw with our settings only, whatever the user's own matplotlib is set to."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update({**_STYLE, "font.family": families()})
+        yield
+
+
+def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write ``<name>.svg`` and ``<name>.png`` (300 dots per inch); the same bytes every time.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The two files.
+
+    Raises
+    ------
+    StudyError
+        If a file cannot be written; then the old one, if any, is left.
+    """
+    paths = [folder / f"{name}.svg", folder / f"{name}.png"]
+    metadata: list[dict[str, Any]] = [{"Date": None, "Creator": None}, {"Software": None}]
+    with style():
+        for path, entries in zip(paths, metadata, strict=True):
+            with replacing(path) as temporary:
+                figure.savefig(temporary, format=path.suffix[1:], metadata=entries)
+    return paths
+
+
+def grid(panels: int, height: float, width: float = PAGE_WIDTH) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its axes, four to a row at most and all of one size.
+
+    Parameters
+    ----------
+    panels
+        Number of axes.
+    height
+        Of a row in inches, when there are four to a row; fewer panels are a little larger.
+    width
+        Of a row of four, in inches.
+    """
+    columns = panels if panels <= 4 else 3 if panels in (5, 6, 9) else 4
+    rows = ceil(panels / columns)
+    scale = 1.0 if columns == 4 else 1.25
+    figure = Figure((max(4.2, width * scale * columns / 4), height * scale * rows))
+    axes = [figure.add_subplot(rows, columns, index + 1) for index in range(panels)]
+    return figure, axes
+
+
+def footnote(figure: FigureBase, lang: str, key: str = "") -> None:
+    """Write a key line, if any, and the research-only sentence under a figure."""
+    lines = [key] if key else []
+    lines.append(text("common.research_only", lang))
+    figure.supxlabel(printable("\n".join(lines)), fontsize=6.5, color=GRAY)
+
+
+def numeral(index: int) -> str:
+    """Return the Roman numeral of the class at a position, as in the study's Fig. 2."""
+    return NUMERALS[index] if index < len(NUMERALS) else str(index + 1)
+
+
+def class_key(classes: Sequence[str], lang: str) -> str:
+    """Return the line that explains the classes' numerals."""
+    names = (f"{numeral(i)} {class_title(name, lang)}" for i, name in enumerate(classes))
+    return "    ".join(names)

@@ -1,0 +1,104 @@
+"""A font with Chinese characters, and the language that figures can be lettered in."""
+
+import logging
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from matplotlib import font_manager
+
+from metrascope.messages import LANGUAGES, language, table, text
+
+_LOG: Final = logging.getLogger(__name__)
+_LATIN: Final = "DejaVu Sans"
+# Fonts of Windows, macOS and Linux. Microsoft YaHei before SimSun, whose strokes are too thin
+# for small print; the Japanese face comes last because it draws some characters differently.
+_SYSTEM: Final = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Heiti SC",
+    "STHeiti",
+    "SimHei",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "Arial Unicode MS",
+    "SimSun",
+    "Noto Sans CJK JP",
+)
+
+
+def lettering(lang: str | None = None) -> str:
+    """Return the language to letter figures in: ``lang``, or English where no font serves it."""
+    wanted = lang or language()
+    if wanted not in LANGUAGES:
+        raise ValueError(f"language must be one of {LANGUAGES}, not {wanted!r}")
+    if wanted == "zh" and chinese_family() is None:
+        _tell_once()
+        return "en"
+    return wanted
+
+
+def families() -> list[str]:
+    """Return the font families of every figure: Latin first, Chinese where it has no glyph."""
+    chinese = chinese_family()
+    return [_LATIN] if chinese is None else [_LATIN, chinese]
+
+
+@cache
+def chinese_family() -> str | None:
+    """Return a font family that holds every Chinese character of the message table, or None.
+
+    The font of the package ``zhplot`` (Noto Sans SC, SIL Open Font License) comes first, so that
+    machines that have it draw alike; then the fonts of the system.
+    """
+    for path in _candidates():
+        font = font_manager.get_font(str(path))
+        if _characters() <= set(font.get_charmap()):
+            font_manager.fontManager.addfont(str(path))
+            return font.family_name
+    return None
+
+
+def printable(content: str) -> str:
+    """Replace what no font of the figures can draw by a question mark."""
+    known = _drawable()
+    return "".join(sign if sign == "\n" or ord(sign) in known else "?" for sign in content)
+
+
+@cache
+def _tell_once() -> None:
+    _LOG.warning(text("figures.no_chinese_font"))
+
+
+@cache
+def _drawable() -> frozenset[int]:
+    fonts = [font_manager.get_font(font_manager.findfont(name)) for name in families()]
+    return frozenset(code for font in fonts for code in font.get_charmap())
+
+
+def _candidates() -> list[Path]:
+    found = {entry.name: Path(entry.fname) for entry in font_manager.fontManager.ttflist}
+    paths = [found[name] for name in _SYSTEM if name in found]
+    # The package is located, not imported: importing it would change global settings.
+    package = find_spec("zhplot")
+    if package is not None and package.origin is not None:
+        paths.insert(0, Path(package.origin).parent / "fonts" / "NotoSansSC-Regular.ttf")
+    return [path for path in paths if path.is_file()]
+
+
+def _characters() -> set[int]:
+    """Return every Chinese character and punctuation mark that figures may print."""
+    sentences = (
+        entry["zh"] for key, entry in table().items() if key.split(".")[0] in _LETTERED_AREAS
+    )
+    return {ord(sign) for sentence in sentences for sign in sentence if ord(sign) >= 0x3000}
+
+
+_LETTERED_AREAS: Final = ("figures", "classes", "common", "evaluation")

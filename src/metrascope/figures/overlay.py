@@ -1,0 +1,90 @@
+"""A heat map laid over its image, with the outline of the lesion."""
+
+from typing import Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import ListedColormap
+from numpy.typing import NDArray
+
+Box = tuple[float, float, float, float]
+# Perceptually uniform from dark violet to yellow. The black end is left out: over an ultrasound
+# image it would look like shadow.
+COLORMAP: Final = ListedColormap(mpl.colormaps["inferno"](np.linspace(0.3, 1.0, 256)))
+_OUTLINE: Final = (0, 255, 255)
+_STRENGTH: Final = 0.75
+
+
+def overlay(
+    grey: NDArray[np.uint8],
+    heat: NDArray[np.float32],
+    mask: NDArray[np.uint8] | None = None,
+    box: Box | None = None,
+) -> NDArray[np.uint8]:
+    """Lay a heat map over a grey image; the hotter, the more its color covers the image.
+
+    Parameters
+    ----------
+    grey
+        Shape (height, width), uint8.
+    heat
+        Shape (h, w), any scale, not negative; shown relative to its own maximum. A map of zeros
+        leaves the image as it is.
+    mask
+        Lesion mask of the image's shape, over 0 inside; its outline is drawn, if given.
+    box
+        Left, top, right and bottom of what the network saw, in pixels of the image; all of it
+        when not given. Outside the box there is no heat.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (height, width, 3), uint8 RGB.
+    """
+    height, width = grey.shape
+    spread = spread_heat(heat, (height, width), box)
+    colors = COLORMAP(spread)[..., :3] * 255.0
+    cover = (_STRENGTH * spread**0.75)[..., None]
+    picture = grey[..., None] * (1.0 - cover) + colors * cover
+    result = np.rint(picture).astype(np.uint8)
+    if mask is not None:
+        result[outline(mask, max(1, round(max(height, width) / 320)))] = _OUTLINE
+    return result
+
+
+def spread_heat(
+    heat: NDArray[np.float32], shape: tuple[int, int], box: Box | None = None
+) -> NDArray[np.float64]:
+    """Interpolate a heat map linearly over its box of an image; values in [0, 1], 0 outside.
+
+    A value of the map sits in the middle of its cell, as in the network.
+    """
+    top = float(heat.max(initial=0.0))
+    if not top > 0.0:
+        return np.zeros(shape)
+    left, upper, right, lower = box or (0.0, 0.0, float(shape[1]), float(shape[0]))
+    rows = _weights(shape[0], upper, lower, heat.shape[0])
+    columns = _weights(shape[1], left, right, heat.shape[1])
+    return np.clip(rows @ (heat.astype(np.float64) / top) @ columns.T, 0.0, 1.0)
+
+
+def outline(mask: NDArray[np.uint8], width: int = 1) -> NDArray[np.bool_]:
+    """Return the pixels of a mask within ``width`` pixels of its edge."""
+    inside = mask > 0
+    core = np.pad(inside, 1)
+    for _ in range(width):
+        core = np.pad(
+            core[1:-1, 1:-1] & core[:-2, 1:-1] & core[2:, 1:-1] & core[1:-1, :-2] & core[1:-1, 2:],
+            1,
+        )
+    return inside & ~core[1:-1, 1:-1]
+
+
+def _weights(size: int, start: float, end: float, cells: int) -> NDArray[np.float64]:
+    """Return shape (size, cells): how much each cell adds to each pixel of one axis."""
+    middle = np.arange(size) + 0.5
+    position = np.clip((middle - start) / (end - start) * cells - 0.5, 0, cells - 1)
+    near: NDArray[np.float64] = 1.0 - np.abs(position[:, None] - np.arange(cells))
+    weights = np.maximum(near, 0.0)
+    weights[(middle < start) | (middle > end)] = 0.0
+    return weights

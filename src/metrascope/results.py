@@ -1,0 +1,106 @@
+"""Everything that is made from predictions: ``metrics.json``, tables and figures."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from metrascope.atomic import write_json
+from metrascope.evaluation.metrics import evaluate
+from metrascope.evaluation.predictions import Predictions
+from metrascope.evaluation.tables import write_tables
+from metrascope.figures.canvas import save_figure
+from metrascope.figures.comparison import comparison_chart
+from metrascope.figures.confusion import confusion_matrices
+from metrascope.figures.curves import learning_curves
+from metrascope.figures.embedding import embeddings
+from metrascope.figures.gradcam import Case, gradcam_panel
+
+
+def write_evaluation(
+    predictions: Predictions,
+    out: Path,
+    lang: str | None = None,
+    name: str = "",
+    embedding: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Evaluate predictions; write ``metrics.json``, ``tables/`` and the figures made from them.
+
+    Parameters
+    ----------
+    predictions
+        A valid predictions table.
+    out
+        Folder to write to; made if it does not exist.
+    lang
+        Language of tables and figures; the language in use when not given.
+    name
+        Name of the data set, for headings.
+    embedding
+        By network, what goes under ``embedding`` in ``metrics.json``:
+        ``{"silhouette": {"value": s}, "neighbor_purity": {"value": p}}``.
+
+    Returns
+    -------
+    dict
+        Content of ``metrics.json``.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to evaluate.
+    StudyError
+        If a file cannot be written.
+    """
+    metrics = evaluate(predictions)
+    for network, values in (embedding or {}).items():
+        if network in metrics["networks"]:
+            metrics["networks"][network]["embedding"] = values
+    write_json(out / "metrics.json", metrics)
+    write_tables(metrics, out / "tables", lang, name)
+    write_figures(metrics, out / "figures", lang, name)
+    return metrics
+
+
+def write_figures(
+    metrics: dict[str, Any],
+    folder: Path,
+    lang: str | None = None,
+    name: str = "",
+    *,
+    embedding_table: pd.DataFrame | None = None,
+    histories: Mapping[str, pd.DataFrame] | None = None,
+    cases: Sequence[Case] = (),
+) -> list[Path]:
+    """Write ``confusion`` and ``macro_f1``, and what else there is data for, as SVG and PNG.
+
+    Parameters
+    ----------
+    metrics
+        Content of ``metrics.json``.
+    folder
+        Where to write.
+    lang, name
+        As for :func:`write_evaluation`.
+    embedding_table
+        ``embeddings.csv``; written as ``embedding``.
+    histories
+        ``history.csv`` by run; written as ``curves``.
+    cases
+        One per class with the heat maps of the networks; written as ``gradcam``.
+    """
+    figures = {
+        "confusion": confusion_matrices(metrics, lang),
+        "macro_f1": comparison_chart(metrics, lang, name),
+    }
+    if embedding_table is not None and len(embedding_table):
+        networks = metrics["networks"].items()
+        separation = {key: value.get("embedding", {}) for key, value in networks}
+        classes = metrics["classes"]
+        figures["embedding"] = embeddings(embedding_table, classes, lang, separation)
+    if histories:
+        figures["curves"] = learning_curves(histories, lang)
+    if any(case.readings for case in cases):
+        figures["gradcam"] = gradcam_panel(cases, lang)
+    return [path for key, figure in figures.items() for path in save_figure(figure, folder, key)]
