@@ -1,0 +1,1 @@
+"""Synthetic transvaginal ultrasound of the uterus with known truth."""
