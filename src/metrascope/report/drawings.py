@@ -1,0 +1,107 @@
+"""The figures of a study: as files in one language, and in the page in both."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from metrascope.evaluation.tables import write_tables
+from metrascope.figures import gradcam
+from metrascope.figures.canvas import style
+from metrascope.figures.curves import learning_curves
+from metrascope.figures.embedding import embeddings
+from metrascope.messages import LANGUAGES
+from metrascope.report.content import Study
+from metrascope.report.gallery import Card, Gallery
+from metrascope.report.pictures import read_grey
+from metrascope.results import write_figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """Drawings of the page as ``data:`` addresses by language; empty where there are no data."""
+
+    embedding: dict[str, str] = field(default_factory=dict)
+    curves: dict[str, str] = field(default_factory=dict)
+
+
+def draw(study: Study) -> Drawings:
+    """Draw the t-SNE maps and the learning curves in each language."""
+    maps, histories = study.embeddings, _histories(study)
+    separation = {name: scores.get("embedding", {}) for name, scores in study.scores.items()}
+    return Drawings(
+        embedding=_addresses(lambda lang: embeddings(maps, study.classes, lang, separation))
+        if len(maps)
+        else {},
+        curves=_addresses(lambda lang: learning_curves(histories, lang)) if histories else {},
+    )
+
+
+def write_files(study: Study, gallery: Gallery, lang: str) -> None:
+    """Write ``figures/`` and ``tables/`` in one language; nothing before the evaluation.
+
+    Raises
+    ------
+    StudyError
+        If a file cannot be written.
+    """
+    if not study.scores:
+        return
+    metrics, name = dict(study.metrics), str(study.data.get("name", ""))
+    write_tables(metrics, study.folder / "tables", lang, name)
+    write_figures(
+        metrics,
+        study.folder / "figures",
+        lang,
+        name,
+        embedding_table=study.embeddings,
+        histories=_histories(study),
+        cases=_cases(study, gallery),
+    )
+
+
+def _histories(study: Study) -> dict[str, pd.DataFrame]:
+    return {run.name: run.history for run in study.runs if run.history is not None}
+
+
+def _cases(study: Study, gallery: Gallery) -> list[gradcam.Case]:
+    shown = [label for label in study.classes if gallery.chosen.get(label) in gallery.cases]
+    return [_case(study, gallery, label) for label in shown]
+
+
+def _case(study: Study, gallery: Gallery, label: str) -> gradcam.Case:
+    row = study.cases[gallery.chosen[label]]
+    cards = {network: cards[label] for network, cards in gallery.panel.items() if label in cards}
+    found = {network: _reading(study, card) for network, card in cards.items()}
+    return gradcam.Case(
+        label=label,
+        grey=read_grey(study.folder, row["file"]),
+        mask=read_grey(study.folder, row["mask_file"]) if row["mask_file"] else None,
+        box=(row["left"], row["top"], row["right"], row["bottom"]),
+        readings={network: reading for network, reading in found.items() if reading is not None},
+    )
+
+
+def _reading(study: Study, card: Card) -> gradcam.Reading | None:
+    reading = card.reading
+    if reading.run.heatmaps is None:
+        return None
+    heat = reading.run.heatmaps[reading.row, study.classes.index(reading.predicted)]
+    return gradcam.Reading(heat, reading.predicted, max(reading.probabilities))
+
+
+def _addresses(make: "Callable[[str], Figure]") -> dict[str, str]:
+    return {lang: _address(make(lang)) for lang in LANGUAGES}
+
+
+def _address(figure: "Figure") -> str:
+    buffer = BytesIO()
+    with style():
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,153 @@
+"""The pictures of the page: each needed case once, and the heat maps that go over it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from metrascope.report.cases import Reading, misread, missed_by_several, panel_cases, readings
+from metrascope.report.content import Run, Study
+from metrascope.report.pictures import Case, heat_address, read_case
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A heat map for one class, ``address`` empty where the map is zero, ``None`` without map."""
+
+    label: str
+    address: str | None
+
+
+@dataclass(frozen=True)
+class Card:
+    """A reading with its heat maps: for the predicted class, then for the true one if other."""
+
+    reading: Reading
+    case: Case | None
+    heats: tuple[Heat, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The misread cases of one network, ``total`` readings in all."""
+
+    network: str
+    total: int
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True)
+class Missed:
+    """An image that several networks misread."""
+
+    case: Case | None
+    networks: int
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """All pictures of the page.
+
+    Attributes
+    ----------
+    cases
+        Every picture used, by image.
+    panel
+        By network, then by class: the reading of the class's chosen image.
+    map_sides
+        Smallest and largest side of a heat map in values, ``None`` where there is none.
+    readings
+        Number of readings of all networks.
+    """
+
+    cases: dict[str, Case]
+    chosen: dict[str, str]
+    panel: dict[str, dict[str, Card]]
+    groups: tuple[Group, ...]
+    several: tuple[Missed, ...]
+    networks_read: int
+    map_sides: tuple[int, int] | None
+    readings: int
+
+    @property
+    def misread(self) -> int:
+        """Number of wrong readings."""
+        return sum(len(group.cards) for group in self.groups)
+
+
+def build_gallery(study: Study) -> Gallery:
+    """Choose the cases that the page shows and read their pictures and heat maps."""
+    found = readings(study)
+    chosen = panel_cases(found, study.classes)
+    wrong = misread(found, study.classes)
+    cases = _cases(study, [*chosen.values(), *(item.image for item in wrong)])
+    sides = [side for run in study.runs for side in _sides(run)]
+    return Gallery(
+        cases=cases,
+        chosen=chosen,
+        panel=_panel(study, found, chosen, cases),
+        groups=_groups(study, found, wrong, cases),
+        several=tuple(_missed(item, cases) for item in missed_by_several(found)),
+        networks_read=len({item.run.network for item in found}),
+        map_sides=(min(sides), max(sides)) if sides else None,
+        readings=len(found),
+    )
+
+
+def long_side(pictures: int) -> int:
+    """Return the size of an embedded case in pixels: smaller where there are very many."""
+    return 360 if pictures <= 150 else 256 if pictures <= 400 else 176
+
+
+def _cases(study: Study, images: Iterable[str]) -> dict[str, Case]:
+    known = [image for image in sorted(set(images)) if image in study.cases]
+    size = long_side(len(known))
+    return {
+        image: read_case(study.folder, study.cases[image], f"c{number}", size)
+        for number, image in enumerate(known)
+    }
+
+
+def _panel(
+    study: Study, found: Sequence[Reading], chosen: dict[str, str], cases: dict[str, Case]
+) -> dict[str, dict[str, Card]]:
+    panel: dict[str, dict[str, Card]] = {}
+    for item in found:
+        row = panel.setdefault(item.run.network, {})
+        if chosen.get(item.label) == item.image and item.label not in row:
+            row[item.label] = _card(study, item, [item.predicted], cases)
+    return panel
+
+
+def _groups(
+    study: Study, found: Sequence[Reading], wrong: Sequence[Reading], cases: dict[str, Case]
+) -> tuple[Group, ...]:
+    groups = []
+    for network in study.networks:
+        total = sum(item.run.network == network for item in found)
+        cards = [
+            _card(study, item, [item.predicted, item.label], cases)
+            for item in wrong
+            if item.run.network == network
+        ]
+        if total:
+            groups.append(Group(network, total, tuple(cards)))
+    return tuple(groups)
+
+
+def _missed(wrong: Sequence[Reading], cases: dict[str, Case]) -> Missed:
+    networks = len({item.run.network for item in wrong})
+    return Missed(cases.get(wrong[0].image), networks, tuple(wrong))
+
+
+def _card(study: Study, reading: Reading, labels: Sequence[str], cases: dict[str, Case]) -> Card:
+    heats = tuple(Heat(label, _heat(study, reading, label)) for label in labels)
+    return Card(reading, cases.get(reading.image), heats)
+
+
+def _heat(study: Study, reading: Reading, label: str) -> str | None:
+    maps = reading.run.heatmaps
+    return None if maps is None else heat_address(maps[reading.row, study.classes.index(label)])
+
+
+def _sides(run: Run) -> tuple[int, ...]:
+    return () if run.heatmaps is None else tuple(int(side) for side in run.heatmaps.shape[2:])

@@ -1,0 +1,85 @@
+"""How numbers are written on the page; nothing here depends on the language."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+ABSENT = "—"
+
+
+def percent(number: object) -> str:
+    """Write a fraction in percent with two decimals, or a number object with its interval.
+
+    ``{"value": 0.8246}`` becomes ``82.46``; with ``low`` and ``high`` it becomes
+    ``82.46 (75.00-89.00)`` with an en dash.
+    """
+    if isinstance(number, Mapping):
+        value = percent(number.get("value"))
+        low, high = number.get("low"), number.get("high")
+        if low is None or high is None:
+            return value
+        return f"{value} ({percent(low)}\N{EN DASH}{percent(high)})"
+    return ABSENT if not _finite(number) else f"{100 * float(str(number)):.2f}"
+
+
+def decimal(number: object) -> str:
+    """Write a number or number object with three decimals and a true minus sign."""
+    value = number.get("value") if isinstance(number, Mapping) else number
+    if not _finite(value):
+        return ABSENT
+    return f"{float(str(value)):.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def value_of(number: object) -> float:
+    """Return the value of a number object, minus infinity where there is none."""
+    value = number.get("value") if isinstance(number, Mapping) else number
+    return float(str(value)) if _finite(value) else -math.inf
+
+
+def duration(seconds: object) -> str:
+    """Write seconds as ``h:mm:ss``, or with one decimal and ``s`` under a minute."""
+    if not _finite(seconds):
+        return ABSENT
+    number = float(str(seconds))
+    if number < 59.95:
+        return f"{number:.1f} s"
+    minutes, rest = divmod(round(number), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def memory(size: object) -> str:
+    """Write bytes in gigabytes (10^9) with two decimals."""
+    return f"{float(str(size)) / 1e9:.2f} GB" if _finite(size) else ABSENT
+
+
+def count(number: object) -> str:
+    """Write a whole number with commas between thousands."""
+    if not _finite(number):
+        return ABSENT
+    return f"{int(float(str(number))):,}"
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Flatten nested settings to ``{"training.epochs": "10"}``, in their own order."""
+    rows: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows |= flat(value, f"{prefix}{name}.")
+        else:
+            rows[f"{prefix}{name}"] = _written(value)
+    return rows
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_written, value)) or ABSENT
+    return str(value)
+
+
+def _finite(value: object) -> bool:
+    try:
+        return value is not None and math.isfinite(float(str(value)))
+    except ValueError:
+        return False

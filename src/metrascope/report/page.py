@@ -1,0 +1,171 @@
+"""Write ``report.html``: one file, both languages, no network, the same bytes every time."""
+
+import base64
+import hashlib
+import shlex
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+from markupsafe import Markup
+
+from metrascope.atomic import sha256, write_text
+from metrascope.classes import class_short, class_title
+from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, network_title
+from metrascope.messages import LANGUAGES, table
+from metrascope.report import numbers, tables
+from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
+from metrascope.report.content import Study, read_study
+from metrascope.report.curves import summarize_run
+from metrascope.report.drawings import Drawings, draw, write_files
+from metrascope.report.gallery import Gallery, build_gallery
+from metrascope.report.pictures import heat_colors
+
+_SECTIONS: Final = (
+    "summary",
+    "data",
+    "results",
+    "confusion",
+    "heatmaps",
+    "embedding",
+    "curves",
+    "cases",
+    "settings",
+    "versions",
+    "glossary",
+)
+_HASHED: Final = ("settings.toml", "splits.csv", "predictions.csv", "metrics.json")
+_NAMED_PARTITIONS: Final = ("train", "validation", "test")
+
+
+def write_report(study: Path, lang: str) -> Path:
+    """Write ``report.html``, ``figures/`` and ``tables/`` of a study from its files alone.
+
+    The page has both languages; ``lang`` is the one it opens in and that of the figure files.
+    A study that is not complete gets a page that says what is missing.
+
+    Parameters
+    ----------
+    study
+        The folder that ``metrascope study`` wrote.
+    lang
+        ``en`` or ``zh``.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    StudyError
+        If the folder is no study, a file in it cannot be read, or the page cannot be written.
+    """
+    content = read_study(study)
+    gallery = build_gallery(content)
+    write_files(content, gallery, lang)
+    page = study / "report.html"
+    write_text(page, render(content, gallery, draw(content), lang))
+    return page
+
+
+def render(study: Study, gallery: Gallery, drawings: Drawings, lang: str) -> str:
+    """Return the page as text; ``lang`` is the language it opens in."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("metrascope"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= _words() | {"numbers": numbers, "tables": tables}
+    environment.filters["title_of"] = network_title
+    return environment.get_template("report.html.j2").render(
+        _values(study, lang), gallery=gallery, drawings=drawings
+    )
+
+
+def _words() -> dict[str, Any]:
+    return {
+        "t": sentence,
+        "listing": listing,
+        "title_of": network_title,
+        "label": lambda name: bilingual(lambda lang: class_title(name, lang)),
+        "short": lambda name: bilingual(lambda lang: class_short(name, lang)),
+        "partition": _partition,
+        "published": PUBLISHED,
+        "n_published": N_PUBLISHED,
+    }
+
+
+def _values(study: Study, lang: str) -> dict[str, Any]:
+    script = _file("report.js")
+    return {
+        "study": study,
+        "lang": lang,
+        "languages": LANGUAGES,
+        "sections": _SECTIONS,
+        "style": _file("report.css"),
+        "script": script,
+        "script_hash": _script_hash(script),
+        "title": _title(study),
+        "counts": tables.partition_counts(study),
+        "held": study.partition,
+        "best": tables.best_network(study),
+        "warnings": tables.warnings(study),
+        "highest": tables.highest_scores(study),
+        "supports": tables.supports(study),
+        "separated": [name for name in study.networks if tables.embedding_scores(study, name)],
+        "unfinished": tables.unfinished(study),
+        "choices": tables.choices(study),
+        "scale": _scale(),
+        "curves": [summarize_run(run) for run in study.runs if run.history is not None],
+        "hashes": _hashes(study),
+        "command": shlex.join(study.command),
+        "terms": _terms(),
+    }
+
+
+def _title(study: Study) -> Bilingual:
+    data = study.data.get("name") or sentence("report.unnamed")
+    if len(study.networks) == 1:
+        return sentence("report.title_one", network=network_title(study.networks[0]), data=data)
+    return sentence("report.title", networks=len(study.networks), data=data)
+
+
+def _partition(name: str) -> Bilingual:
+    known = name in _NAMED_PARTITIONS
+    return sentence(f"report.partition_{name}") if known else bilingual(lambda lang: name)
+
+
+def _scale() -> str:
+    colors, alphas = heat_colors(12)
+    stops = [
+        f"rgba({r},{g},{b},{alpha / 255:.2f})"
+        for (r, g, b), alpha in zip(colors.tolist(), alphas.tolist(), strict=True)
+    ]
+    return ",".join(stops)
+
+
+def _hashes(study: Study) -> dict[str, str]:
+    files = [study.folder / name for name in _HASHED]
+    hashes = {file.name: sha256(file) for file in files if file.is_file()}
+    weights = {f"runs/{run.name}": run.model.get("weights_sha256") for run in study.runs}
+    return hashes | {f"{name}/weights.safetensors": str(h) for name, h in weights.items() if h}
+
+
+def _terms() -> list[str]:
+    keys = [key.removeprefix("report.") for key in table() if key.startswith("report.term_")]
+    return [key for key in keys if not key.endswith("_text")]
+
+
+def _file(name: str) -> Markup:
+    file = resources.files("metrascope") / "templates" / name
+    # Part of the package, so nothing that a user wrote gets in unescaped.
+    return Markup(file.read_text(encoding="utf-8"))  # noqa: S704
+
+
+def _script_hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

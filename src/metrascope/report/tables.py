@@ -1,0 +1,189 @@
+"""Rows of the page's tables, from the files of a study."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from metrascope.classes import PAPER_CLASSES, class_title
+from metrascope.evaluation.published import network_title
+from metrascope.messages import text
+from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
+from metrascope.report.content import Run, Study
+from metrascope.report.numbers import ABSENT, flat, percent, value_of
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A count in a confusion matrix and its share of the true class, 0 to 1."""
+
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Two classes that a network confuses: ``count`` of ``total`` images of ``true``."""
+
+    true: str
+    predicted: str
+    count: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting, the paper's value of it, and whether they differ."""
+
+    name: str
+    value: str
+    paper: str
+    differs: bool
+
+
+def partition_counts(study: Study) -> dict[str, dict[str, tuple[int, int]]]:
+    """Return patients and images by partition and class, with the sum under ``""``."""
+    table: dict[str, dict[str, tuple[int, int]]] = {}
+    for partition, classes in study.data.get("partitions", {}).items():
+        rows = {name: _pair(classes.get(name, {})) for name in study.classes}
+        sums = (sum(row[0] for row in rows.values()), sum(row[1] for row in rows.values()))
+        table[partition] = rows | {"": sums}
+    return table
+
+
+def confusion_cells(study: Study, network: str) -> list[list[Cell]]:
+    """Return a network's confusion matrix, rows true, columns predicted, in class order."""
+    matrix = study.scores[network].get("confusion", [])
+    return [[Cell(int(n), n / sum(row) if sum(row) else 0.0) for n in row] for row in matrix]
+
+
+def best_network(study: Study) -> str | None:
+    """Return the network of the highest macro F1, the first of equals."""
+    names = [name for name in study.networks if name in study.scores]
+    return max(names, key=lambda name: value_of(study.scores[name].get("macro_f1")), default=None)
+
+
+def highest_scores(study: Study) -> dict[str, str]:
+    """Return the highest macro averages and accuracy as the table writes them."""
+    names = ("macro_precision", "macro_recall", "macro_f1", "accuracy")
+    return {
+        name: percent(max((s.get(name) for s in study.scores.values()), key=value_of, default=None))
+        for name in names
+    }
+
+
+def supports(study: Study) -> dict[str, int]:
+    """Return the number of evaluated images of each class."""
+    counts: dict[str, int] = {}
+    for scores in study.scores.values():
+        for name, numbers in scores.get("classes", {}).items():
+            counts.setdefault(name, int(numbers.get("support", 0)))
+    return counts
+
+
+def embedding_scores(study: Study, network: str) -> Mapping[str, Any]:
+    """Return how well a network's features separate the classes, empty where unknown."""
+    scores: Mapping[str, Any] = study.scores.get(network, {}).get("embedding", {})
+    return scores
+
+
+def unfinished(study: Study) -> list[str]:
+    """Return the networks that neither have results nor failed."""
+    failed = {run.network for run in study.runs if run.failure is not None}
+    return [name for name in study.networks if name not in study.scores and name not in failed]
+
+
+def choices(study: Study) -> Bilingual:
+    """Return the classes as a choice: a, b or c."""
+    return bilingual(lambda lang: _choices(study, lang))
+
+
+def commonest_confusion(study: Study, network: str) -> Confusion | None:
+    """Return the error that a network makes most often, ``None`` where it makes none."""
+    cells = confusion_cells(study, network)
+    errors = [
+        Confusion(study.classes[i], study.classes[j], cell.count, sum(c.count for c in row))
+        for i, row in enumerate(cells)
+        for j, cell in enumerate(row)
+        if i != j and cell.count
+    ]
+    return max(errors, key=lambda error: error.count, default=None)
+
+
+def settings_beside_paper(study: Study) -> list[Setting]:
+    """Return every setting of the study beside that of the built-in settings ``paper``."""
+    ours = flat(study.settings) | {"classes": ", ".join(study.classes)}
+    paper = flat(_paper_settings()) | {"classes": ", ".join(PAPER_CLASSES)}
+    return [
+        Setting(name, value, paper.get(name, ABSENT), value != paper.get(name, ABSENT))
+        for name, value in ours.items()
+    ]
+
+
+def warnings(study: Study) -> list[Bilingual]:
+    """Return what a reader must know before believing the numbers."""
+    found = []
+    if is_synthetic(study):
+        found.append(sentence("report.warn_synthetic"))
+    if study.settings.get("training", {}).get("best_epoch"):
+        found.append(sentence("report.warn_best_epoch"))
+    if study.scores and not has_paper_classes(study):
+        found.append(sentence("report.warn_other_classes"))
+    if len(seeds := {run.seed for run in study.runs}) > 1:
+        found.append(sentence("report.warn_seeds", count=len(seeds)))
+    scratch = [run.network for run in study.runs if weights_source(study, run) == "none"]
+    if scratch:
+        names = listing(network_title(name) for name in dict.fromkeys(scratch))
+        found.append(sentence("report.warn_no_weights", networks=names))
+    return found
+
+
+def is_synthetic(study: Study) -> bool:
+    """Whether the data set says of itself that it comes from the phantom."""
+    said = " ".join([str(study.data.get("name", "")), *sources(study)]).casefold()
+    return "phantom" in said or "synthetic" in said
+
+
+def sources(study: Study) -> list[str]:
+    """Return where the data set says its images come from."""
+    source = study.data.get("source") or []
+    return [str(item) for item in (source if isinstance(source, list) else [source])]
+
+
+def has_paper_classes(study: Study) -> bool:
+    """Whether the published figures answer the same question."""
+    return study.classes == PAPER_CLASSES
+
+
+def weights_source(study: Study, run: Run) -> str:
+    """Return where a run's first weights came from: its own record, else the settings."""
+    recorded = run.model.get("origin", {}).get("source")
+    planned = study.settings.get("weights", {})
+    return str(recorded or planned.get(run.network, planned.get("*", ABSENT)))
+
+
+def input_size(run: Run) -> str:
+    """Return the side of what a run's network sees, in pixels."""
+    recorded = run.resources.get("input_size")
+    return str(recorded or run.model.get("preprocessing", {}).get("input_size", ABSENT))
+
+
+def _choices(study: Study, lang: str) -> str:
+    *first, last = (_in_sentence(name, lang) for name in study.classes)
+    start = text("report.comma", lang).join(first)
+    return f"{start}{text('report.or', lang)}{last}" if first else last
+
+
+def _in_sentence(name: str, lang: str) -> str:
+    title = class_title(name, lang)
+    return title if title == name else title[:1].lower() + title[1:]
+
+
+def _pair(entry: Mapping[str, Any]) -> tuple[int, int]:
+    return int(entry.get("patients", 0)), int(entry.get("images", 0))
+
+
+def _paper_settings() -> dict[str, Any]:
+    file = resources.files("metrascope") / "settings" / "paper.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))
