@@ -1,0 +1,282 @@
+"""One run: one network, fold and seed, from prepared pixels to the files of its folder."""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+
+from metrascope.atomic import replacing, write_json, write_text
+from metrascope.checkpoint import ModelDescription, save
+from metrascope.config import Settings, dump_settings
+from metrascope.data.manifest import Manifest
+from metrascope.data.preprocess import Preprocessing, fit_grey_table, stored_size
+from metrascope.data.split import Split
+from metrascope.data.store import StoreKey, open_store
+from metrascope.evaluation.predictions import write_predictions
+from metrascope.explain.heatmap import class_maps
+from metrascope.messages import text
+from metrascope.networks import ARCHITECTURES, Network, create_network
+from metrascope.progress import progress
+from metrascope.training import (
+    HISTORY,
+    StepReport,
+    TrainingData,
+    best_weights,
+    derived_seed,
+    fit,
+    predict,
+)
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One network, fold and seed of a study."""
+
+    network: str
+    fold: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of the run's folder."""
+        return f"{self.network}-f{self.fold}-s{self.seed}"
+
+
+@dataclass(frozen=True)
+class StudyInputs:
+    """What all runs of a study share."""
+
+    folder: Path
+    manifest: Manifest
+    split: Split
+    classes: tuple[str, ...]
+    settings: Settings
+    device: str
+
+
+def is_finished(folder: Path, run: Run) -> bool:
+    """Tell whether a run of the study in ``folder`` has written all its files."""
+    return (folder / "runs" / run.name / "resources.json").is_file()
+
+
+def store_key(manifest: Manifest, settings: Settings, network: str) -> StoreKey:
+    """Return the key of the pixel store that a network reads."""
+    steps = settings.preprocessing
+    size = stored_size(input_size(settings, network))
+    return StoreKey(manifest.digest, size, steps.sector_crop, steps.fit, steps.equalization)
+
+
+def input_size(settings: Settings, network: str) -> int:
+    """Return the side of the square that a network sees in this study, pixels."""
+    return settings.preprocessing.input_size or ARCHITECTURES[network].input_size
+
+
+def execute(inputs: StudyInputs, run: Run) -> None:
+    """Train one run, or go on with it, and write its folder; see the design's file formats.
+
+    Raises
+    ------
+    MetrascopeError
+        If the weights cannot be had, the size does not suit the network, or training diverges.
+    """
+    folder = inputs.folder / "runs" / run.name
+    _make_deterministic()
+    fabric = Fabric(
+        accelerator=inputs.device, devices=1, precision=inputs.settings.training.precision
+    )
+    data = training_data(inputs, run)
+    network = _create(inputs, run)
+    started = time.monotonic()
+    with progress(network.architecture.title) as advance:
+        history = fit(
+            fabric,
+            network,
+            data,
+            inputs.settings,
+            seed=derived_seed(run.seed, run.fold),
+            resume=folder / "resume.safetensors",
+            report=_Reporter(advance, inputs.settings.training.epochs),
+        )
+    trained = time.monotonic()
+    write_text(folder / "history.csv", "\n".join(map(",".join, [HISTORY, *history])) + "\n")
+    _write_outputs(fabric, network, data, inputs, run, folder)
+    _save(network, data, inputs, run, folder)
+    _write_resources(fabric, network, data, folder, trained - started, time.monotonic() - trained)
+    for leftover in (folder / "resume.safetensors", best_weights(folder / "resume.safetensors")):
+        leftover.unlink(missing_ok=True)
+    (folder / "failure.json").unlink(missing_ok=True)
+
+
+def training_data(inputs: StudyInputs, run: Run) -> TrainingData:
+    """Open the pixel store and fit the grey-level table to the run's training partition alone."""
+    manifest, settings = inputs.manifest, inputs.settings
+    key = store_key(manifest, settings, run.network)
+    store = open_store(manifest, key, inputs.folder / "prepared")
+    train = inputs.split.rows(manifest.table, "train", run.fold)
+    table: npt.NDArray[np.uint8] = np.arange(256, dtype=np.uint8)
+    if settings.preprocessing.equalization == "train":
+        table = fit_grey_table(store.histograms[train].sum(axis=0))
+    preprocessing = Preprocessing(
+        input_size=input_size(settings, run.network),
+        stored_size=key.size,
+        sector_crop=key.sector_crop,
+        fit=key.fit,
+        equalization=key.equalization,
+        grey_table=tuple(int(level) for level in table),
+    )
+    codes = manifest.table["label"].map({label: i for i, label in enumerate(inputs.classes)})
+    return TrainingData(
+        pixels=store.pixels,
+        labels=codes.to_numpy(dtype=np.int64),
+        train=train,
+        validation=inputs.split.rows(manifest.table, "validation", run.fold),
+        preprocessing=preprocessing,
+    )
+
+
+class _Reporter:
+    """Turns steps of training into a line for people: loss, validation F1."""
+
+    def __init__(self, advance: Any, epochs: int) -> None:
+        self.advance, self.epochs = advance, epochs
+        self.loss: float | None = None
+        self.macro_f1 = "–"
+
+    def __call__(self, step: StepReport) -> None:
+        if step.macro_f1 is None:
+            self.loss = step.loss if self.loss is None else 0.9 * self.loss + 0.1 * step.loss
+        else:
+            self.macro_f1 = f"{step.macro_f1:.3f}"
+        note = text(
+            "progress.training",
+            epoch=step.epoch,
+            epochs=self.epochs,
+            loss=f"{self.loss or 0:.3f}",
+            macro_f1=self.macro_f1,
+        )
+        done = (step.epoch - 1) * step.steps + step.step
+        self.advance(done, self.epochs * step.steps, note)
+
+
+def _make_deterministic() -> None:
+    # cuBLAS reads this once, before its first use.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True)
+
+
+def _create(inputs: StudyInputs, run: Run) -> Network:
+    torch.manual_seed(derived_seed("weights", run.seed, run.network))
+    network = create_network(
+        run.network,
+        len(inputs.classes),
+        inputs.settings.pooling,
+        weights=inputs.settings.weights_of(run.network),
+    )
+    size = input_size(inputs.settings, run.network)
+    network.architecture.require_size(size, training=True)
+    return network
+
+
+def _write_outputs(
+    fabric: Fabric,
+    network: Network,
+    data: TrainingData,
+    inputs: StudyInputs,
+    run: Run,
+    folder: Path,
+) -> None:
+    probabilities, features, maps = [], [], []
+    batch_size = inputs.settings.training.batch_size
+    for output in predict(fabric, network, data, data.validation, batch_size):
+        probabilities.append(output.logits.double().softmax(dim=1).cpu())
+        features.append(output.features.float().cpu())
+        maps.append(class_maps(network, output).float().cpu())
+    table = inputs.manifest.table.iloc[data.validation][["image", "patient_id", "label"]]
+    table = table.assign(
+        network=run.network, partition="validation", fold=run.fold, seed=run.seed
+    ).reset_index(drop=True)
+    columns = [f"p_{label}" for label in inputs.classes]
+    values = pd.DataFrame(torch.cat(probabilities).numpy(), columns=columns)
+    write_predictions(pd.concat([table, values], axis=1), folder / "predictions.csv")
+    _write_array(folder / "features.npy", torch.cat(features).numpy())
+    _write_array(folder / "heatmaps.npy", torch.cat(maps).numpy())
+
+
+def _save(
+    network: Network, data: TrainingData, inputs: StudyInputs, run: Run, folder: Path
+) -> None:
+    versions = json.loads((inputs.folder / "versions.json").read_text(encoding="utf-8"))
+    description = ModelDescription(
+        network=run.network,
+        title=network.architecture.title,
+        pooling=network.pooling,
+        classes=inputs.classes,
+        preprocessing=data.preprocessing,
+        fold=run.fold,
+        seed=run.seed,
+        origin=network.origin,
+        versions=versions,
+        manifest_sha256=inputs.manifest.digest,
+        split_sha256=inputs.split.digest,
+        settings_sha256=_settings_digest(inputs.settings),
+    )
+    save(folder, network, description)
+
+
+def _settings_digest(settings: Settings) -> str:
+    """Hash what shapes a run: not which other networks and seeds the study has."""
+    shaping = settings.model_copy(update={"networks": (), "seeds": (0,), "weights": {}})
+    return hashlib.sha256(dump_settings(shaping).encode()).hexdigest()
+
+
+def _write_array(path: Path, array: npt.NDArray[np.float32]) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def _write_resources(
+    fabric: Fabric,
+    network: Network,
+    data: TrainingData,
+    folder: Path,
+    train_seconds: float,
+    predict_seconds: float,
+) -> None:
+    content = {
+        "device": _device_name(fabric.device),
+        "precision": str(fabric._precision.precision),
+        "input_size": data.preprocessing.input_size,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "train_seconds": round(train_seconds, 3),
+        "predict_seconds": round(predict_seconds, 3),
+        "peak_memory_bytes": _peak_memory(fabric.device),
+        "threads": torch.get_num_threads(),
+    }
+    write_json(folder / "resources.json", content)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def _peak_memory(device: torch.device) -> int | None:
+    """Return the most memory that this process has held, of the GPU where it used one."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

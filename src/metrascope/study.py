@@ -1,0 +1,244 @@
+"""A study: every run of one question, resumable, and what comes of them."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import torch
+
+from metrascope import __version__
+from metrascope.atomic import write_json, write_text
+from metrascope.classes import order_classes
+from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
+from metrascope.data.cases import write_cases
+from metrascope.data.manifest import Manifest, read_manifest
+from metrascope.data.split import Split, read_split, split_patients, write_split
+from metrascope.data.store import open_store
+from metrascope.errors import DataError, StudyError
+from metrascope.isolation import run_isolated
+from metrascope.messages import language, text
+from metrascope.networks import create_network, find_architecture
+from metrascope.phantom.dataset import write_phantom
+from metrascope.progress import progress, say
+from metrascope.run import Run, StudyInputs, execute, input_size, is_finished, store_key
+from metrascope.summary import summarize
+
+_PACKAGES: Final = ("torch", "torchvision", "lightning-fabric", "numpy", "pandas", "scikit-learn")
+
+
+def embedded_data(out: Path, settings: PhantomSettings) -> Path:
+    """Make the embedded phantom data set in a study's folder, or finish it; return its folder."""
+    folder = out / "phantom"
+    if not (folder / "manifest.csv").is_file():
+        with progress(text("progress.phantom")) as advance:
+            write_phantom(
+                folder, **settings.model_dump(), progress=advance, jobs=os.cpu_count() or 1
+            )
+    return folder
+
+
+def run_study(
+    data: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    device: str = "auto",
+    splits: Path | None = None,
+    command: Sequence[str] = (),
+) -> Path:
+    """Train and compare the networks of a study; go on where an earlier call stopped.
+
+    Parameters
+    ----------
+    data
+        Data set with a manifest.
+    out
+        The study's folder: new, empty, or one of an earlier call with the same settings (more
+        networks and seeds may be added).
+    settings
+        What to do.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    splits
+        A split to use instead of drawing one.
+    command
+        The command line, for the report.
+
+    Returns
+    -------
+    The report.
+
+    Raises
+    ------
+    MetrascopeError
+        If something the user gave cannot be used, or no run finished. A single failed run is
+        told and recorded, and the others go on.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise StudyError("study.no_cuda")
+    manifest = read_manifest(data)
+    classes = _classes(manifest, settings)
+    split = _split(manifest, classes, settings, splits, out)
+    _check_folder(out, settings, manifest, split)
+    inputs = StudyInputs(out, manifest, split, classes, settings, device)
+    pending = [run for run in _runs(settings, split) if not is_finished(out, run)]
+    _check_weights(inputs, pending)
+    _write_inputs(inputs)
+    write_json(out / "command.json", {"argv": list(command)})
+    _prepare(inputs)
+    for run in _runs(settings, split):
+        _run_one(inputs, run)
+    return summarize(out, language())
+
+
+def _classes(manifest: Manifest, settings: Settings) -> tuple[str, ...]:
+    found = order_classes(manifest.table["label"])
+    classes = settings.classes or found
+    for label in classes:
+        if label not in found:
+            path = manifest.root / "manifest.csv"
+            names = ", ".join(found)
+            raise DataError("study.class_without_images", label=label, path=path, found=names)
+    if len(classes) < 2:
+        raise DataError("study.few_classes", label=classes[0])
+    return classes
+
+
+def _split(
+    manifest: Manifest,
+    classes: tuple[str, ...],
+    settings: Settings,
+    given: Path | None,
+    out: Path,
+) -> Split:
+    path = given or out / "splits.csv"
+    if given or path.is_file():
+        return read_split(path, manifest.table, classes)
+    part = settings.split
+    return split_patients(manifest.table, classes, validation=part.validation, seed=part.seed)
+
+
+def _check_folder(out: Path, settings: Settings, manifest: Manifest, split: Split) -> None:
+    """Refuse a folder that holds something else, or a study that this one cannot go on with."""
+    if not (out / "data.json").is_file():
+        others = [item for item in out.glob("*") if item.name != "phantom"]
+        if any(not item.name.startswith(".") for item in others):
+            raise StudyError("study.not_empty", folder=out)
+        return
+    known = json.loads((out / "data.json").read_text(encoding="utf-8"))
+    if (known["manifest_sha256"], known["split_sha256"]) != (manifest.digest, split.digest):
+        raise StudyError("study.other_data", folder=out)
+    earlier = load_settings(str(out / "settings.toml"))
+    keys = _differences(earlier, settings)
+    if keys:
+        raise StudyError("study.other_settings", folder=out, keys=", ".join(keys))
+
+
+def _differences(earlier: Settings, settings: Settings) -> list[str]:
+    """Return the keys whose change would make earlier runs another study's."""
+    may_grow = {"networks", "seeds", "weights"}
+    before, after = earlier.model_dump(), settings.model_dump()
+    keys = [key for key in after if key not in may_grow and before[key] != after[key]]
+    shared = set(earlier.networks) & set(settings.networks)
+    if any(earlier.weights_of(name) != settings.weights_of(name) for name in shared):
+        keys.append("weights")
+    return keys
+
+
+def _runs(settings: Settings, split: Split) -> list[Run]:
+    folds = sorted({int(fold) for fold in split.table["fold"]})
+    return [
+        Run(network, fold, seed)
+        for network in settings.networks
+        for fold in folds
+        for seed in settings.seeds
+    ]
+
+
+def _check_weights(inputs: StudyInputs, pending: list[Run]) -> None:
+    """Read every weights file before anything is trained: a wrong one is told at once."""
+    settings = inputs.settings
+    for name in dict.fromkeys(run.network for run in pending):
+        find_architecture(name).require_size(input_size(settings, name), training=True)
+        source = settings.weights_of(name)
+        if source != "none":
+            create_network(name, len(inputs.classes), settings.pooling, weights=source)
+
+
+def _write_inputs(inputs: StudyInputs) -> None:
+    """Write what the study is made of; ``data.json`` last, since it makes the folder a study."""
+    out, manifest, split = inputs.folder, inputs.manifest, inputs.split
+    settings = _grown(out, inputs.settings)
+    write_text(out / "settings.toml", dump_settings(settings))
+    write_split(split, out / "splits.csv", manifest_sha256=manifest.digest)
+    versions = {package: _version(package) for package in _PACKAGES}
+    python = platform.python_version()
+    write_json(out / "versions.json", {"metrascope": __version__, "python": python, **versions})
+    content = {
+        "name": manifest.root.resolve().name,
+        "source": sorted(set(manifest.table.get("source", pd.Series(dtype=str)))),
+        "manifest_sha256": manifest.digest,
+        "split_sha256": split.digest,
+        "images": len(manifest.table),
+        "patients": int(manifest.table["patient_id"].nunique()),
+        "classes": list(inputs.classes),
+        "partitions": {name: _counts(inputs, name) for name in ("train", "validation")},
+    }
+    write_json(out / "data.json", content)
+
+
+def _grown(out: Path, settings: Settings) -> Settings:
+    """Return settings that name the networks and seeds of this call and of earlier ones."""
+    if not (out / "settings.toml").is_file():
+        return settings
+    earlier = load_settings(str(out / "settings.toml"))
+    networks = [name for name in NETWORKS if name in {*earlier.networks, *settings.networks}]
+    weights = {name: earlier.weights_of(name) for name in earlier.networks}
+    weights |= {name: settings.weights_of(name) for name in settings.networks}
+    seeds = tuple(sorted({*earlier.seeds, *settings.seeds}))
+    changes = {"networks": tuple(networks), "weights": weights, "seeds": seeds}
+    return settings if settings == earlier else settings.model_copy(update=changes)
+
+
+def _counts(inputs: StudyInputs, partition: str) -> dict[str, dict[str, int]]:
+    table = inputs.manifest.table.iloc[inputs.split.rows(inputs.manifest.table, partition)]
+    return {
+        label: {
+            "patients": int(table["patient_id"][table["label"] == label].nunique()),
+            "images": int((table["label"] == label).sum()),
+        }
+        for label in inputs.classes
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _prepare(inputs: StudyInputs) -> None:
+    """Decode every image once per size, and keep the pictures that the report shows."""
+    manifest, settings = inputs.manifest, inputs.settings
+    keys = {store_key(manifest, settings, name): None for name in settings.networks}
+    for key in keys:
+        with progress(text("progress.decoding", size=key.size)) as advance:
+            open_store(manifest, key, inputs.folder / "prepared", advance)
+    rows = inputs.split.rows(manifest.table, "validation")
+    write_cases(manifest, rows.tolist(), settings.preprocessing, inputs.folder)
+
+
+def _run_one(inputs: StudyInputs, run: Run) -> None:
+    if is_finished(inputs.folder, run):
+        say(text("study.run_kept", run=run.name))
+        return
+    failure = run_isolated(execute, inputs, run)
+    if failure is not None:
+        write_json(inputs.folder / "runs" / run.name / "failure.json", {"message": failure})
+        say(text("study.run_failed", run=run.name, message=failure))
