@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from metrascope.errors import StudyError
@@ -34,7 +34,9 @@ def replacing(path: Path) -> Iterator[Path]:
             "common.cannot_write", path=path, reason=error.strerror or error
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # A parent that is a file makes even this fail; the first error is the one to tell.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, content: str) -> None:

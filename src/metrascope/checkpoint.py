@@ -16,11 +16,12 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from metrascope.architectures import ARCHITECTURES
 from metrascope.atomic import replacing, sha256
 from metrascope.data.preprocess import Preprocessing
 from metrascope.errors import WeightsError
-from metrascope.networks import ARCHITECTURES, Network, Origin, Pooling, empty_network
-from metrascope.weights import Tensors, fill, read_safetensors
+from metrascope.networks import Network, Pooling, empty_network
+from metrascope.weights import Origin, Tensors, fill, read_safetensors
 
 MODEL: Final = "model.json"
 WEIGHTS: Final = "weights.safetensors"
@@ -35,7 +36,7 @@ class ModelDescription(BaseModel):
     format
         Version of this file's layout.
     network, title, pooling
-        As in :data:`metrascope.networks.ARCHITECTURES`, and how people read the name.
+        As in :data:`metrascope.architectures.ARCHITECTURES`, and how people read the name.
     classes
         Labels, in the order of the logits.
     preprocessing

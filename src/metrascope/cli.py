@@ -5,11 +5,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from metrascope import __version__
 from metrascope.errors import MetrascopeError, MissingExtraError, SettingsError
 from metrascope.messages import LANGUAGES, language, set_language, text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Everything else is imported by the command that needs it: --help must not load torch.
 
@@ -72,12 +75,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Formatter(argparse.HelpFormatter):
-    def add_usage(
-        self, usage: str | None, actions: object, groups: object, prefix: str | None = None
-    ) -> None:
-        super().add_usage(
-            usage, actions, groups, text("cli.usage_prefix") if prefix is None else prefix
-        )  # type: ignore[arg-type]
+    def _format_usage(self, usage: Any, actions: Any, groups: Any, prefix: Any) -> str:
+        prefix = text("cli.usage_prefix") if prefix is None else prefix
+        return super()._format_usage(usage, actions, groups, prefix)
 
 
 def _language(arguments: Sequence[str]) -> str:
@@ -242,30 +242,40 @@ def _print_study(study: Path) -> None:
 
 
 def _print_table(metrics: dict[str, Any], name: str) -> None:
+    from metrascope.classes import class_title
+    from metrascope.evaluation.tables import comparison, data_heading, per_class
+
+    compared = comparison(metrics, data_name=name, paper=False)
+    compared.columns = compared.columns.get_level_values(1)
+    _print_frame(compared, data_heading(metrics, data_name=name))
+    _print_frame(per_class(metrics), text("cli.per_class"))
+    majority = metrics["majority"]
+    scored = {key: f"{100 * majority[key]['value']:.2f}" for key in ("accuracy", "macro_f1")}
+    print(text("cli.majority", label=class_title(majority["label"]), **scored))
+    print(text("common.research_only"))
+
+
+def _print_frame(frame: "pd.DataFrame", title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from metrascope.evaluation.tables import comparison, data_heading
-
-    content = comparison(metrics, data_name=name, paper=False)
-    table = Table(title=data_heading(metrics, data_name=name), title_justify="left")
-    for _, heading in content.columns:
-        table.add_column(heading, justify="right" if len(table.columns) else "left")
-    for row in content.itertuples(index=False):
+    table = Table(title=title, title_justify="left")
+    numeric = [kind.kind in "fi" for kind in frame.dtypes]
+    for heading, right in zip(frame.columns, numeric, strict=True):
+        table.add_column(str(heading), justify="right" if right else "left")
+    for row in frame.itertuples(index=False):
         table.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row))
-    console = Console(width=None if sys.stdout.isatty() else 100)
-    console.print(table)
-    majority = metrics["majority"]
-    scored = {key: f"{100 * majority[key]['value']:.2f}" for key in ("accuracy", "macro_f1")}
-    print(text("cli.majority", label=majority["label"], **scored))
-    print(text("common.research_only"))
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
 
 
 def _prevalence(value: str | None) -> dict[str, float] | None:
     if value is None:
         return None
-    try:
-        pairs = [part.split("=") for part in value.split(",")]
-        return {label: float(share) for label, share in pairs}
-    except ValueError as error:
-        raise SettingsError("cli.bad_prevalence", value=value) from error
+    shares = {}
+    for part in value.split(","):
+        label, _, share = part.partition("=")
+        try:
+            shares[label] = float(share)
+        except ValueError as error:
+            raise SettingsError("cli.bad_prevalence", value=value) from error
+    return shares

@@ -27,13 +27,13 @@ class MetrascopeError(Exception):
         What fills the placeholders of the sentence.
     """
 
-    def __init__(self, key: str, **values: object) -> None:
+    def __init__(self, key: str, /, **values: object) -> None:
         super().__init__(key, values)
         self.key = key
         self.values = values
 
     def __str__(self) -> str:
-        return text(self.key, **self.values)
+        return text(self.key, None, **self.values)
 
 
 class SettingsError(MetrascopeError):

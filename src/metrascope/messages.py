@@ -30,7 +30,7 @@ def language() -> str:
     return lang if lang in LANGUAGES else "en"
 
 
-def text(key: str, lang: str | None = None, **values: object) -> str:
+def text(key: str, /, lang: str | None = None, **values: object) -> str:
     """Return the sentence ``area.name`` with its placeholders filled.
 
     Parameters

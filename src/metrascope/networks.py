@@ -2,28 +2,24 @@
 
 The study pools the last convolutional map by average and maximum in parallel, concatenates both
 and classifies with one linear layer (``avgmax``). ``avg`` is each network's own head with a new
-last layer, so that the two can be compared. See :data:`ARCHITECTURES` for the table.
+last layer, so that the two can be compared. The table is in :mod:`metrascope.architectures`.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torchvision import models
 
 from metrascope import weights as weight_files
+from metrascope.architectures import ARCHITECTURES, Architecture, find_architecture
 from metrascope.errors import SettingsError, WeightsError
+from metrascope.weights import Origin
 
 Pooling = Literal["avgmax", "avg"]
-Mapper = Callable[[nn.Module, Tensor], tuple[Tensor, Tensor | None]]
-
-_IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
-_IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
 
 class Output(NamedTuple):
@@ -46,81 +42,6 @@ class Output(NamedTuple):
     features: Tensor
     maps: Tensor
     aux_logits: Tensor | None
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """One row of the table of networks.
-
-    Parameters
-    ----------
-    name, title
-        Key in settings and files, and how people read it.
-    builder
-        torchvision's function.
-    weights
-        torchvision's ImageNet weights.
-    channels
-        C, channels of the last convolutional map.
-    last_layer
-        torchvision's name of the linear layer that the study replaces.
-    mapper
-        Images to the last convolutional map, and to the auxiliary scores where there are any.
-    dropout
-        The network's own rate before its last layer.
-    input_size, resize
-        Side of the square the network sees, and of the image's shorter side before the center
-        crop, pixels.
-    smallest, smallest_training
-        Least side that can be read, and trained on, pixels.
-    """
-
-    name: str
-    title: str
-    builder: Callable[..., nn.Module]
-    weights: weight_files.Published
-    channels: int
-    last_layer: str
-    mapper: Mapper
-    dropout: float = 0.0
-    input_size: int = 224
-    resize: int = 256
-    smallest: int = 32
-    smallest_training: int = 32
-
-    @property
-    def head(self) -> str:
-        """Name of the module that holds torchvision's own head: ``classifier`` or ``fc``."""
-        return self.last_layer.split(".")[0]
-
-    def require_size(self, size: int, *, training: bool) -> None:
-        """Raise SettingsError unless images of ``size`` pixels can be read, or trained on."""
-        least = self.smallest_training if training else self.smallest
-        if size < least:
-            key = "networks.too_small_to_train" if training else "networks.too_small"
-            raise SettingsError(key, title=self.title, size=size, least=least)
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a network's weights come from.
-
-    Parameters
-    ----------
-    source
-        ``none``, ``imagenet``, or the name of a file.
-    sha256
-        SHA-256 of the file; None for ``none``.
-    loaded
-        Number of tensors taken from the file.
-    new
-        Number of parameter tensors drawn at random.
-    """
-
-    source: str
-    sha256: str | None
-    loaded: int
-    new: int
 
 
 class Network(nn.Module):
@@ -153,7 +74,7 @@ class Network(nn.Module):
         self.architecture = architecture
         self.classes = classes
         self.pooling = pooling
-        self.origin = Origin("none", None, 0, 0)
+        self.origin = Origin("none")
         self.model = model
         if isinstance(model, models.Inception3):
             model.AuxLogits.fc = nn.Linear(768, classes)
@@ -212,7 +133,7 @@ def create_network(
     Parameters
     ----------
     name
-        Key of :data:`ARCHITECTURES`.
+        Key of :data:`metrascope.architectures.ARCHITECTURES`.
     classes
         Number of classes, at least 2.
     pooling
@@ -233,14 +154,13 @@ def create_network(
     if str(weights) == "none":
         model = _initialized_backbone(architecture, pooling)
         network = Network(architecture, classes, pooling, model)
-        network.origin = Origin("none", None, 0, len(list(network.parameters())))
+        network.origin = Origin("none", new=len(list(network.parameters())))
         return network
     if str(weights) == "imagenet":
-        tensors = weight_files.read_published(architecture.weights)
+        tensors, source = weight_files.read_published(architecture.weights), "imagenet"
     else:
-        tensors = weight_files.read_safetensors(Path(weights))
+        tensors, source = weight_files.read_safetensors(Path(weights)), Path(weights).name
     network = empty_network(name, classes, pooling)
-    source = "imagenet" if str(weights) == "imagenet" else tensors.path.name
     network.origin = _fill(network, tensors, source)
     return network
 
@@ -255,15 +175,7 @@ def empty_network(name: str, classes: int, pooling: Pooling = "avgmax") -> Netwo
     """
     architecture = find_architecture(name)
     _require_head(classes, pooling)
-    model = _empty_backbone(architecture, pooling)
-    return Network(architecture, classes, pooling, model)
-
-
-def find_architecture(name: str) -> Architecture:
-    """Return the row of the table, or raise SettingsError with the names there are."""
-    if name not in ARCHITECTURES:
-        raise SettingsError("networks.unknown", name=name, names=", ".join(ARCHITECTURES))
-    return ARCHITECTURES[name]
+    return Network(architecture, classes, pooling, _empty_backbone(architecture, pooling))
 
 
 def _require_head(classes: int, pooling: str) -> None:
@@ -371,141 +283,18 @@ def _keeps_hidden_layers(architecture: Architecture, pooling: Pooling) -> bool:
 
 
 def _vgg_hidden_layers(model: nn.Module, maps: Tensor) -> Tensor:
-    if maps.shape[-2:] != (7, 7):  # at 224 pixels this pooling would change nothing
-        maps = functional.adaptive_avg_pool2d(maps, (7, 7))
+    height, width = maps.shape[-2:]
+    if (height, width) != (7, 7):  # at 224 pixels this pooling would change nothing
+        rows, columns = _averaging(height, maps), _averaging(width, maps)
+        maps = torch.einsum("ih,nchw,jw->ncij", rows, maps, columns)
     hidden: Tensor = model.get_submodule("classifier")(maps.flatten(1))
     return hidden
 
 
-def _features_map(model: nn.Module, images: Tensor) -> tuple[Tensor, None]:
-    """Return the last map of networks whose convolutions are ``features``.
-
-    VGG-16's is the 7 x 7 map after its last max pooling, which its own classifier sees too.
-    """
-    return model.get_submodule("features")(images), None
-
-
-def _densenet_map(model: nn.Module, images: Tensor) -> tuple[Tensor, None]:
-    # The non-linearity after norm5 is a function in DenseNet.forward, not a module.
-    return functional.relu(model.get_submodule("features")(images)), None
-
-
-def _resnet_map(model: nn.Module, images: Tensor) -> tuple[Tensor, None]:
-    maps = images
-    for name, module in model.named_children():
-        if name == "avgpool":
-            break
-        maps = module(maps)
-    return maps, None
-
-
-def _inception_map(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor | None]:
-    maps, aux_logits = _to_symmetric_range(images), None
-    for name, module in model.named_children():
-        if name == "avgpool":
-            break
-        if name != "AuxLogits":
-            maps = module(maps)
-        elif model.training:
-            aux_logits = module(maps)
-    return maps, aux_logits
-
-
-def _to_symmetric_range(images: Tensor) -> Tensor:
-    """Turn ImageNet's normalization into [-1, 1], on which Inception-v3's weights were trained.
-
-    torchvision does the same (``transform_input``), so that one preprocessing serves all.
-    """
-    channels = [
-        images[:, index : index + 1] * (std / 0.5) + (mean - 0.5) / 0.5
-        for index, (mean, std) in enumerate(zip(_IMAGENET_MEAN, _IMAGENET_STD, strict=True))
-    ]
-    return torch.cat(channels, 1)
-
-
-ARCHITECTURES: Final[dict[str, Architecture]] = {
-    row.name: row
-    for row in (
-        Architecture(
-            name="densenet121",
-            title="DenseNet-121",
-            builder=models.densenet121,
-            weights=models.DenseNet121_Weights.IMAGENET1K_V1,
-            channels=1024,
-            last_layer="classifier",
-            mapper=_densenet_map,
-        ),
-        Architecture(
-            name="densenet201",
-            title="DenseNet-201",
-            builder=models.densenet201,
-            weights=models.DenseNet201_Weights.IMAGENET1K_V1,
-            channels=1920,
-            last_layer="classifier",
-            mapper=_densenet_map,
-        ),
-        Architecture(
-            name="efficientnet_b0",
-            title="EfficientNet-B0",
-            builder=models.efficientnet_b0,
-            weights=models.EfficientNet_B0_Weights.IMAGENET1K_V1,
-            channels=1280,
-            last_layer="classifier.1",
-            mapper=_features_map,
-            dropout=0.2,
-        ),
-        Architecture(
-            name="vgg16",
-            title="VGG-16",
-            builder=models.vgg16,
-            weights=models.VGG16_Weights.IMAGENET1K_V1,
-            channels=512,
-            last_layer="classifier.6",
-            mapper=_features_map,
-            dropout=0.5,
-        ),
-        Architecture(
-            name="mobilenet_v2",
-            title="MobileNetV2",
-            builder=models.mobilenet_v2,
-            weights=models.MobileNet_V2_Weights.IMAGENET1K_V1,
-            channels=1280,
-            last_layer="classifier.1",
-            mapper=_features_map,
-            dropout=0.2,
-        ),
-        Architecture(
-            name="resnet18",
-            title="ResNet-18",
-            builder=models.resnet18,
-            weights=models.ResNet18_Weights.IMAGENET1K_V1,
-            channels=512,
-            last_layer="fc",
-            mapper=_resnet_map,
-        ),
-        Architecture(
-            name="resnet34",
-            title="ResNet-34",
-            builder=models.resnet34,
-            weights=models.ResNet34_Weights.IMAGENET1K_V1,
-            channels=512,
-            last_layer="fc",
-            mapper=_resnet_map,
-        ),
-        # Below 299 pixels, the auxiliary head's 5 x 5 convolution meets a map smaller than that.
-        Architecture(
-            name="inception_v3",
-            title="Inception-v3",
-            builder=models.inception_v3,
-            weights=models.Inception_V3_Weights.IMAGENET1K_V1,
-            channels=2048,
-            last_layer="fc",
-            mapper=_inception_map,
-            dropout=0.5,
-            input_size=299,
-            resize=342,
-            smallest=75,
-            smallest_training=299,
-        ),
-    )
-}
+def _averaging(size: int, like: Tensor) -> Tensor:
+    """Return the (7, size) matrix of AdaptiveAvgPool2d(7), not deterministic on CUDA itself."""
+    matrix = like.new_zeros(7, size)
+    for row in range(7):
+        start, stop = row * size // 7, -(-(row + 1) * size // 7)
+        matrix[row, start:stop] = 1 / (stop - start)
+    return matrix

@@ -23,7 +23,6 @@ def write_evaluation(
     out: Path,
     lang: str | None = None,
     name: str = "",
-    embedding: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Evaluate predictions; write ``metrics.json``, ``tables/`` and the figures made from them.
 
@@ -37,9 +36,6 @@ def write_evaluation(
         Language of tables and figures; the language in use when not given.
     name
         Name of the data set, for headings.
-    embedding
-        By network, what goes under ``embedding`` in ``metrics.json``:
-        ``{"silhouette": {"value": s}, "neighbor_purity": {"value": p}}``.
 
     Returns
     -------
@@ -54,9 +50,6 @@ def write_evaluation(
         If a file cannot be written.
     """
     metrics = evaluate(predictions)
-    for network, values in (embedding or {}).items():
-        if network in metrics["networks"]:
-            metrics["networks"][network]["embedding"] = values
     write_json(out / "metrics.json", metrics)
     write_tables(metrics, out / "tables", lang, name)
     write_figures(metrics, out / "figures", lang, name)

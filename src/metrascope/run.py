@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 
+from metrascope.architectures import ARCHITECTURES
 from metrascope.atomic import replacing, write_json, write_text
 from metrascope.checkpoint import ModelDescription, save
 from metrascope.config import Settings, dump_settings
@@ -25,7 +26,7 @@ from metrascope.data.store import StoreKey, open_store
 from metrascope.evaluation.predictions import write_predictions
 from metrascope.explain.heatmap import class_maps
 from metrascope.messages import text
-from metrascope.networks import ARCHITECTURES, Network, create_network
+from metrascope.networks import Network, create_network
 from metrascope.progress import progress
 from metrascope.training import (
     HISTORY,
@@ -137,7 +138,7 @@ def training_data(inputs: StudyInputs, run: Run) -> TrainingData:
     codes = manifest.table["label"].map({label: i for i, label in enumerate(inputs.classes)})
     return TrainingData(
         pixels=store.pixels,
-        labels=codes.to_numpy(dtype=np.int64),
+        labels=np.asarray(codes, dtype=np.int64),
         train=train,
         validation=inputs.split.rows(manifest.table, "validation", run.fold),
         preprocessing=preprocessing,
@@ -173,6 +174,8 @@ def _make_deterministic() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True)
+    # Filling fresh memory finds bugs in kernels; it costs time and changes no result of ours.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def _create(inputs: StudyInputs, run: Run) -> Network:

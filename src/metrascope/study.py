@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from metrascope import __version__
+from metrascope.architectures import find_architecture
 from metrascope.atomic import write_json, write_text
 from metrascope.classes import order_classes
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
@@ -19,10 +20,10 @@ from metrascope.data.cases import write_cases
 from metrascope.data.manifest import Manifest, read_manifest
 from metrascope.data.split import Split, read_split, split_patients, write_split
 from metrascope.data.store import open_store
-from metrascope.errors import DataError, StudyError
+from metrascope.errors import DataError, StudyError, WeightsError
 from metrascope.isolation import run_isolated
-from metrascope.messages import language, text
-from metrascope.networks import create_network, find_architecture
+from metrascope.messages import language, listing, text
+from metrascope.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.progress import progress, say
 from metrascope.run import Run, StudyInputs, execute, input_size, is_finished, store_key
@@ -163,11 +164,20 @@ def _runs(settings: Settings, split: Split) -> list[Run]:
 def _check_weights(inputs: StudyInputs, pending: list[Run]) -> None:
     """Read every weights file before anything is trained: a wrong one is told at once."""
     settings = inputs.settings
+    errors: list[WeightsError] = []
     for name in dict.fromkeys(run.network for run in pending):
         find_architecture(name).require_size(input_size(settings, name), training=True)
         source = settings.weights_of(name)
-        if source != "none":
-            create_network(name, len(inputs.classes), settings.pooling, weights=source)
+        try:
+            if source != "none":
+                create_network(name, len(inputs.classes), settings.pooling, weights=source)
+        except WeightsError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        problems = listing([str(error) for error in errors])
+        raise WeightsError("study.weights", count=len(errors), problems=problems)
 
 
 def _write_inputs(inputs: StudyInputs) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metrascope.atomic import write_text
+from metrascope.atomic import write_json, write_text
 from metrascope.errors import StudyError
+from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.predictions import read_predictions, write_predictions
 from metrascope.explain.embedding import embed, separation
 from metrascope.report.page import write_report
-from metrascope.results import write_evaluation
 
 
 def summarize(study: Path, lang: str) -> Path:
@@ -41,7 +41,10 @@ def summarize(study: Path, lang: str) -> Path:
     write_predictions(predictions.table, study / "predictions.csv")
     embeddings, numbers = _embeddings(runs)
     write_text(study / "embeddings.csv", embeddings.to_csv(index=False, lineterminator="\n"))
-    write_evaluation(predictions, study, lang, data["name"], numbers)
+    metrics = evaluate(predictions)
+    for network, values in numbers.items():
+        metrics["networks"][network]["embedding"] = values
+    write_json(study / "metrics.json", metrics)
     return write_report(study, lang)
 
 

@@ -236,7 +236,7 @@ def _train_epoch(
         optimizer.step()
         value = loss.item()
         if not math.isfinite(value):
-            raise StudyError("training.diverged", epoch=epoch, step=step + 1, rate=rate)
+            raise StudyError("study.diverged", epoch=epoch, step=step + 1, rate=rate)
         rows.append([str(epoch), str(step + 1), repr(rate), repr(value), "", ""])
         report(StepReport(epoch, step + 1, len(slices), value))
     return rows

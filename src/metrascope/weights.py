@@ -53,6 +53,28 @@ class Tensors:
     metadata: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a network's weights come from.
+
+    Parameters
+    ----------
+    source
+        ``none``, ``imagenet``, or the name of a file.
+    sha256
+        SHA-256 of the file; None for ``none``.
+    loaded
+        Number of tensors taken from the file.
+    new
+        Number of parameters (tensors) drawn at random.
+    """
+
+    source: str
+    sha256: str | None = None
+    loaded: int = 0
+    new: int = 0
+
+
 def read_safetensors(path: Path) -> Tensors:
     """Read a safetensors file; refuse everything else.
 

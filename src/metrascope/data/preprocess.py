@@ -124,7 +124,8 @@ def equalize(grey: Grey, mode: Equalization, sector: npt.NDArray[np.bool_]) -> G
         bool, same shape: the pixels that count for ``image``.
     """
     if mode == "image":
-        return fit_grey_table(np.bincount(grey[sector], minlength=256))[grey]
+        table = fit_grey_table(np.bincount(grey[sector], minlength=256))
+        return np.asarray(table[grey], dtype=np.uint8)
     if mode == "clahe":
         return np.asarray(cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(grey))
     return grey
@@ -150,7 +151,7 @@ def fit_grey_table(histogram: npt.NDArray[np.int64]) -> Grey:
     darkest = histogram[occurring[0]]
     cumulative = np.cumsum(histogram)
     share = (cumulative - darkest) / (cumulative[-1] - darkest)
-    return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(share, 0, 1) * 255), dtype=np.uint8)
 
 
 def _source_box(height: int, width: int, fit: Literal["crop", "pad"]) -> Box:

@@ -36,7 +36,8 @@ def find_sector(grey: Grey) -> Sector:
     """Find the scan sector as the largest connected bright region.
 
     Text, ticks and grey bars are thinner than the sector and fall to a morphological opening;
-    dark fluid and shadows inside the sector are filled. Where nothing stands out (an image that
+    the convex hull brings back fluid and shadows, also those at the sector's edge (of a convex
+    probe it adds the small cap before the transducer). Where nothing stands out (an image that
     is all echo, or all black) the whole image is returned.
 
     Parameters
@@ -56,7 +57,7 @@ def find_sector(grey: Grey) -> Sector:
 
 
 def _largest_region(bright: Grey) -> Grey | None:
-    """Return the filled largest bright region as 0 and 1, None where it is negligible."""
+    """Return the convex hull of the largest bright region as 0 and 1, None if it is negligible."""
     side = max(bright.shape)
     joined = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, _disk(max(3, side // 40)))
     opened = cv2.morphologyEx(joined, cv2.MORPH_OPEN, _disk(max(3, side // 25)))
@@ -68,7 +69,8 @@ def _largest_region(bright: Grey) -> Grey | None:
         return None
     region = np.asarray(labels == largest, dtype=np.uint8)
     outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return np.asarray(cv2.drawContours(np.zeros_like(region), outlines, -1, 1, cv2.FILLED))
+    hull = cv2.convexHull(np.concatenate(outlines))
+    return np.asarray(cv2.fillConvexPoly(np.zeros_like(region), hull, 1), dtype=np.uint8)
 
 
 def _disk(diameter: int) -> npt.NDArray[np.uint8]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
@@ -74,10 +76,20 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
     metadata: list[dict[str, Any]] = [{"Date": None, "Creator": None}, {"Software": None}]
     with style():
+        _settle(figure)
         for path, entries in zip(paths, metadata, strict=True):
             with replacing(path) as temporary:
                 figure.savefig(temporary, format=path.suffix[1:], metadata=entries)
     return paths
+
+
+def svg_bytes(figure: Figure) -> bytes:
+    """Return a figure as SVG; the same bytes every time."""
+    buffer = BytesIO()
+    with style():
+        _settle(figure)
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
 
 
 def grid(panels: int, height: float, width: float = PAGE_WIDTH) -> tuple[Figure, list[Axes]]:
@@ -116,3 +128,23 @@ def class_key(classes: Sequence[str], lang: str) -> str:
     """Return the line that explains the classes' numerals."""
     names = (f"{numeral(i)} {class_title(name, lang)}" for i, name in enumerate(classes))
     return "    ".join(names)
+
+
+def _settle(figure: Figure) -> None:
+    """Fix the layout to five decimals.
+
+    The solver behind it orders its equations by memory address, so that positions differ in
+    their last bits from call to call, and with them names and roundings inside the SVG.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    parts: list[FigureBase] = [figure]
+    for part in parts:
+        for child in part.subfigs:
+            child.bbox_relative.set_points(np.round(child.bbox_relative.get_points(), 5))
+            parts.append(child)
+        for label in part.texts:
+            label.set_position(tuple(np.round(label.get_position(), 5)))
+    for axes in figure.axes:
+        left, bottom, width, height = np.round(axes.get_position().bounds, 5)
+        axes.set_position((left, bottom, width, height))

@@ -73,8 +73,9 @@ def _losses(
         for history in histories:
             _loss(ax, history)
         ax.set_title(printable(network_title(name)))
-        ax.set_ylim(bottom=0)
         _epochs(ax)
+    # Once all are drawn: the axes share their scale, and setting a limit freezes it.
+    axes[0].set_ylim(bottom=0)
     for ax in axes[len(runs) :]:
         ax.set_visible(False)
     for ax, key in zip(axes[0].lines[:3], ("step", "epoch", "validation"), strict=False):

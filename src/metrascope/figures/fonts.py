@@ -12,6 +12,7 @@ from metrascope.messages import LANGUAGES, language, table, text
 
 _LOG: Final = logging.getLogger(__name__)
 _LATIN: Final = "DejaVu Sans"
+_PACKAGED: Final = "Noto Sans SC"
 # Fonts of Windows, macOS and Linux. Microsoft YaHei before SimSun, whose strokes are too thin
 # for small print; the Japanese face comes last because it draws some characters differently.
 _SYSTEM: Final = (
@@ -58,11 +59,11 @@ def chinese_family() -> str | None:
     The font of the package ``zhplot`` (Noto Sans SC, SIL Open Font License) comes first, so that
     machines that have it draw alike; then the fonts of the system.
     """
-    for path in _candidates():
-        font = font_manager.get_font(str(path))
-        if _characters() <= set(font.get_charmap()):
-            font_manager.fontManager.addfont(str(path))
-            return font.family_name
+    for family, path in _candidates().items():
+        if _characters() <= set(font_manager.get_font(str(path)).get_charmap()):
+            if family == _PACKAGED:
+                font_manager.fontManager.addfont(str(path))
+            return family
     return None
 
 
@@ -83,14 +84,16 @@ def _drawable() -> frozenset[int]:
     return frozenset(code for font in fonts for code in font.get_charmap())
 
 
-def _candidates() -> list[Path]:
-    found = {entry.name: Path(entry.fname) for entry in font_manager.fontManager.ttflist}
-    paths = [found[name] for name in _SYSTEM if name in found]
+def _candidates() -> dict[str, Path]:
+    """Return the files of the families that may serve, the best first."""
+    installed = {entry.name: Path(entry.fname) for entry in font_manager.fontManager.ttflist}
+    found = {name: installed[name] for name in _SYSTEM if name in installed}
     # The package is located, not imported: importing it would change global settings.
     package = find_spec("zhplot")
     if package is not None and package.origin is not None:
-        paths.insert(0, Path(package.origin).parent / "fonts" / "NotoSansSC-Regular.ttf")
-    return [path for path in paths if path.is_file()]
+        file = Path(package.origin).parent / "fonts" / "NotoSansSC-Regular.ttf"
+        found = {_PACKAGED: file, **found}
+    return {name: path for name, path in found.items() if path.is_file()}
 
 
 def _characters() -> set[int]:

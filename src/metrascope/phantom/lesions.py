@@ -47,7 +47,7 @@ def draw_polyp(
         _draw_size(POLYP_MM, difficulty, rng), 0.8 * (uterus.cavity_mm[1] - uterus.cavity_mm[0])
     )
     aspect = float(rng.uniform(0.5, 0.85))
-    contrast = (5.5 - 4.5 * difficulty) * float(rng.uniform(0.6, 1.4))
+    contrast = (8.0 - 7.0 * difficulty) * float(rng.uniform(0.6, 1.4))
     floor = 4.5 if endometrium.phase == "secretory" else 3.0
     return Lesion(
         "polyp",
@@ -89,7 +89,7 @@ def draw_fibroid(
         float(rng.uniform(-0.5, 0.5)),
         side,
         figo,
-        -(7.5 - 5.5 * difficulty) * float(rng.uniform(0.5, 1.4)),
+        -(9.0 - 7.0 * difficulty) * float(rng.uniform(0.5, 1.4)),
         0.45 + (0.4 - 0.3 * difficulty) * float(rng.uniform(0.4, 1.6)),
         3.0,
         (),
@@ -125,6 +125,6 @@ def _draw_cysts(
 
 def _draw_size(limits: tuple[float, float], difficulty: float, rng: np.random.Generator) -> float:
     """Draw a diameter; harder sets have smaller lesions within the same published limits."""
-    mean = 0.6 - 0.42 * difficulty
+    mean = 0.75 - 0.63 * difficulty
     share = float(rng.beta(4 * mean, 4 * (1 - mean)))
     return limits[0] + (limits[1] - limits[0]) * share

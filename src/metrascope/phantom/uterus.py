@@ -107,8 +107,8 @@ def draw_endometrium(difficulty: float, rng: np.random.Generator) -> Endometrium
     """Draw an endometrium; a higher ``difficulty`` (0 to 1) makes uneven ones more frequent."""
     phase = str(rng.choice(tuple(THICKNESS_MM), p=_PHASE_SHARE))
     thickness = _between(*THICKNESS_MM[phase], rng)
-    echo = {"menstrual": 4.0, "proliferative": -1.5, "secretory": 6.0}[phase]
-    bumpy = rng.random() < 0.1 + 0.4 * difficulty
+    echo = {"menstrual": 4.0, "proliferative": -1.5, "secretory": 4.5 + 1.5 * difficulty}[phase]
+    bumpy = rng.random() < 0.5 * difficulty
     return Endometrium(
         phase,
         thickness,

@@ -3,14 +3,13 @@
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 
 from metrascope.evaluation.tables import write_tables
 from metrascope.figures import gradcam
-from metrascope.figures.canvas import style
+from metrascope.figures.canvas import PAGE_WIDTH, svg_bytes
 from metrascope.figures.curves import learning_curves
 from metrascope.figures.embedding import embeddings
 from metrascope.messages import LANGUAGES
@@ -19,16 +18,24 @@ from metrascope.report.gallery import Card, Gallery
 from metrascope.report.pictures import read_grey
 from metrascope.results import write_figures
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+# Matplotlib stays in metrascope.figures, its types too.
+Figure = Any
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An SVG as a ``data:`` address, and its share of the page's width in percent."""
+
+    address: str
+    width: int
 
 
 @dataclass(frozen=True)
 class Drawings:
-    """Drawings of the page as ``data:`` addresses by language; empty where there are no data."""
+    """Drawings of the page by language; empty where there are no data."""
 
-    embedding: dict[str, str] = field(default_factory=dict)
-    curves: dict[str, str] = field(default_factory=dict)
+    embedding: dict[str, Drawing] = field(default_factory=dict)
+    curves: dict[str, Drawing] = field(default_factory=dict)
 
 
 def draw(study: Study) -> Drawings:
@@ -36,10 +43,12 @@ def draw(study: Study) -> Drawings:
     maps, histories = study.embeddings, _histories(study)
     separation = {name: scores.get("embedding", {}) for name, scores in study.scores.items()}
     return Drawings(
-        embedding=_addresses(lambda lang: embeddings(maps, study.classes, lang, separation))
+        embedding=_in_each_language(lambda lang: embeddings(maps, study.classes, lang, separation))
         if len(maps)
         else {},
-        curves=_addresses(lambda lang: learning_curves(histories, lang)) if histories else {},
+        curves=_in_each_language(lambda lang: learning_curves(histories, lang))
+        if histories
+        else {},
     )
 
 
@@ -96,12 +105,10 @@ def _reading(study: Study, card: Card) -> gradcam.Reading | None:
     return gradcam.Reading(heat, reading.predicted, max(reading.probabilities))
 
 
-def _addresses(make: "Callable[[str], Figure]") -> dict[str, str]:
-    return {lang: _address(make(lang)) for lang in LANGUAGES}
+def _in_each_language(make: Callable[[str], Figure]) -> dict[str, Drawing]:
+    return {lang: _drawing(make(lang)) for lang in LANGUAGES}
 
 
-def _address(figure: "Figure") -> str:
-    buffer = BytesIO()
-    with style():
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+def _drawing(figure: Figure) -> Drawing:
+    address = f"data:image/svg+xml;base64,{base64.b64encode(svg_bytes(figure)).decode()}"
+    return Drawing(address, min(100, round(100 * figure.get_figwidth() / PAGE_WIDTH)))

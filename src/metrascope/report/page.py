@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import shlex
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -72,6 +73,12 @@ def write_report(study: Path, lang: str) -> Path:
 
 def render(study: Study, gallery: Gallery, drawings: Drawings, lang: str) -> str:
     """Return the page as text; ``lang`` is the language it opens in."""
+    values = _values(study, lang) | {"gallery": gallery, "drawings": drawings}
+    return _template().render(values)
+
+
+@cache
+def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("metrascope"),
         autoescape=True,
@@ -82,9 +89,7 @@ def render(study: Study, gallery: Gallery, drawings: Drawings, lang: str) -> str
     )
     environment.globals |= _words() | {"numbers": numbers, "tables": tables}
     environment.filters["title_of"] = network_title
-    return environment.get_template("report.html.j2").render(
-        _values(study, lang), gallery=gallery, drawings=drawings
-    )
+    return environment.get_template("report.html.j2")
 
 
 def _words() -> dict[str, Any]:

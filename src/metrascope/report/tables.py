@@ -126,6 +126,8 @@ def warnings(study: Study) -> list[Bilingual]:
     found = []
     if is_synthetic(study):
         found.append(sentence("report.warn_synthetic"))
+    if _no_better_than_guessing(study):
+        found.append(sentence("report.warn_no_better"))
     if study.settings.get("training", {}).get("best_epoch"):
         found.append(sentence("report.warn_best_epoch"))
     if study.scores and not has_paper_classes(study):
@@ -167,6 +169,13 @@ def input_size(run: Run) -> str:
     """Return the side of what a run's network sees, in pixels."""
     recorded = run.resources.get("input_size")
     return str(recorded or run.model.get("preprocessing", {}).get("input_size", ABSENT))
+
+
+def _no_better_than_guessing(study: Study) -> bool:
+    best, majority = best_network(study), study.metrics.get("majority")
+    if best is None or not majority:
+        return False
+    return value_of(study.scores[best].get("macro_f1")) <= value_of(majority.get("macro_f1"))
 
 
 def _choices(study: Study, lang: str) -> str:

@@ -1,0 +1,40 @@
+"""What the tests share: a small phantom data set, made once, and the folder of real images."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from metrascope.phantom.dataset import write_phantom
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Small tensors gain nothing by threads, and busy machines lose much by them."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metrascope.messages._chosen", ["en"])
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of 40 phantoms of 128 pixels, all classes present."""
+    folder = tmp_path_factory.mktemp("phantom")
+    prevalence = {"normal": 1.0, "fibroid": 1.0, "polyp": 1.0}
+    write_phantom(folder, patients=40, seed=0, size=128, prevalence=prevalence)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real images for development, or skip."""
+    folder = Path(os.environ.get("METRASCOPE_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real images at {folder} (set METRASCOPE_DATA)")
+    return folder

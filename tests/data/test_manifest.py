@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from metrascope.data.manifest import read_manifest, write_manifest
+from metrascope.errors import DataError
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    for name in ("a", "b", "c"):
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), np.zeros((8, 8), np.uint8))
+    return tmp_path
+
+
+def table(**changes: list[str]) -> pd.DataFrame:
+    columns = {
+        "image": ["images/a.png", "images/b.png", "images/c.png"],
+        "patient_id": ["007", "P2", "P2"],
+        "label": ["normal", "polyp", "polyp"],
+    }
+    return pd.DataFrame(columns | changes)
+
+
+def test_written_and_read_back_unchanged(data: Path) -> None:
+    written = table(roi=["1,2,3,4", "", ""], note=["x", "", "y"], age=["38.5", "", "51"])
+    write_manifest(written, data / "manifest.csv")
+    manifest = read_manifest(data)
+    assert manifest.table.columns.tolist() == [
+        "image", "patient_id", "label", "age", "roi", "note",
+    ]  # fmt: skip
+    assert manifest.table["patient_id"].tolist() == ["007", "P2", "P2"]
+    assert manifest.roi(0) == (1, 2, 3, 4)
+    assert manifest.roi(1) is None
+    assert manifest.path(0) == data / "images" / "a.png"
+    assert manifest.path(0, "mask") is None
+
+
+def test_a_byte_order_mark_is_no_part_of_a_column(data: Path) -> None:
+    table().to_csv(data / "manifest.csv", index=False, encoding="utf-8-sig")
+    assert len(read_manifest(data).table) == 3
+
+
+def test_all_problems_are_listed_with_row_and_column(data: Path) -> None:
+    bad = table(
+        image=["images/a.png", "images/a.png", "images/none.png"],
+        patient_id=["P1", "", "P3"],
+        roi=["1,2,3", "", "5,5,0,5"],
+        age=["old", "", "30"],
+        mask=["../secret.png", "", ""],
+    )
+    write_manifest(bad, data / "manifest.csv")
+    with pytest.raises(DataError) as caught:
+        read_manifest(data)
+    message = str(caught.value)
+    assert "7 problem(s)" in message
+    for expected in (
+        "row 3, column patient_id: empty",
+        "row 3, column image: images/a.png is listed a second time",
+        "row 4, column image: images/none.png does not exist",
+        "row 2, column roi: 1,2,3 is no box",
+        "row 4, column roi: 5,5,0,5 is no box",
+        "row 2, column age: old is no age",
+        "row 2, column mask: ../secret.png points outside",
+    ):
+        assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "cannot be read"),
+        (b"image,patient_id,label\n", "no rows"),
+        (b"image;patient_id;label\na;b;c\n", "lacks the column(s)"),
+        (b"image,label\nimages/a.png,normal\n", "lacks the column(s) patient_id"),
+        (b"\xff\xfe\x00\x00", "cannot be read"),
+    ],
+)
+def test_what_is_no_manifest_is_refused(data: Path, content: bytes, expected: str) -> None:
+    (data / "manifest.csv").write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read_manifest(data)
+    assert expected in str(caught.value)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere"):
+        read_manifest(tmp_path / "nowhere")

@@ -1,0 +1,148 @@
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from metrascope.config import PreprocessingSettings
+from metrascope.data.cases import write_cases
+from metrascope.data.manifest import Manifest, read_manifest, write_manifest
+from metrascope.data.picture import read_grey, read_picture
+from metrascope.data.preprocess import Preprocessing, seen_box, square
+from metrascope.data.store import StoreKey, open_store
+from metrascope.errors import DataError, StudyError
+
+
+@pytest.fixture
+def copy(phantom: Path, tmp_path: Path) -> Path:
+    """Return a copy of the phantom that a test may spoil."""
+    return Path(shutil.copytree(phantom, tmp_path / "data"))
+
+
+def key(manifest: Manifest, **changes: object) -> StoreKey:
+    values = {"sector_crop": True, "fit": "crop", "equalization": "train", "size": 32}
+    return StoreKey(manifest.digest, **(values | changes))  # type: ignore[arg-type]
+
+
+def test_pixels_and_histograms_are_those_of_the_pictures(phantom: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(phantom)
+    seen: list[tuple[int, int]] = []
+    store = open_store(manifest, key(manifest), tmp_path, lambda *step: seen.append(step))
+    assert seen[-1] == (40, 40)
+    assert store.pixels.shape == (40, 32, 32)
+    for row in (0, 7, 39):
+        picture = read_picture(manifest, row, sector_crop=True)
+        assert np.array_equal(store.pixels[row], square(picture.grey, 32))
+        inside = square(picture.sector.astype(np.uint8) * 255, 32) > 127
+        assert store.histograms[row].sum() == inside.sum()
+    assert not store.pixels.flags.writeable
+
+
+def test_a_store_is_made_once_and_per_key(phantom: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(phantom)
+    open_store(manifest, key(manifest), tmp_path)
+    made = (tmp_path / key(manifest).name / "pixels.npy").stat().st_mtime_ns
+    open_store(manifest, key(manifest), tmp_path, lambda *_: pytest.fail("decoded again"))
+    assert (tmp_path / key(manifest).name / "pixels.npy").stat().st_mtime_ns == made
+    other = open_store(manifest, key(manifest, equalization="clahe"), tmp_path)
+    assert other.pixels.std() > 0
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_all_unusable_images_are_listed_and_nothing_is_left(copy: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(copy)
+    first, second = (copy / str(manifest.table["image"].iat[row]) for row in (3, 5))
+    first.write_bytes(first.read_bytes()[:300])
+    second.write_text("no image", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        open_store(manifest, key(manifest), tmp_path / "store")
+    message = str(caught.value)
+    assert "2 image(s) cannot be used" in message
+    assert f"{first} (manifest row 5)" in message
+    assert f"{second} (manifest row 7)" in message
+    assert not list((tmp_path / "store").rglob("*.*"))
+
+
+def test_a_mask_of_another_size_is_refused(copy: Path) -> None:
+    manifest = read_manifest(copy)
+    row = int(np.flatnonzero(manifest.table["mask"] != "")[0])
+    cv2.imwrite(str(manifest.path(row, "mask")), np.zeros((5, 9), np.uint8))
+    with pytest.raises(DataError, match=r"mask of 9 x 5 pixels for an image of 128 x 128"):
+        read_picture(manifest, row, sector_crop=True)
+
+
+def test_a_roi_beyond_the_image_is_refused(copy: Path) -> None:
+    table = read_manifest(copy).table.drop(columns="sector").assign(roi="100,0,100,50")
+    write_manifest(table, copy / "manifest.csv")
+    with pytest.raises(DataError, match=r"roi 100,0,100,50 reaches beyond the image of 128 x 128"):
+        read_picture(read_manifest(copy), 0, sector_crop=True)
+
+
+def test_without_sector_or_roi_the_sector_is_found(copy: Path) -> None:
+    known = read_manifest(copy)
+    write_manifest(known.table.drop(columns=["sector", "roi"]), copy / "manifest.csv")
+    found = read_picture(read_manifest(copy), 0, sector_crop=True)
+    truth = read_picture(known, 0, sector_crop=True)
+    assert found.grey.shape == pytest.approx(truth.grey.shape, abs=12)
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "expected"),
+    [
+        ("L", 77, 77),
+        ("RGB", (77, 77, 77), 77),
+        ("RGB", (255, 0, 0), 76),
+        ("RGBA", (200, 200, 200, 0), 0),
+        ("I;16", 65535, 255),
+        ("1", 1, 255),
+        ("P", 0, 0),
+    ],
+)
+def test_every_kind_of_png_becomes_grey(
+    tmp_path: Path, mode: str, value: int | tuple[int, ...], expected: int
+) -> None:
+    Image.new(mode, (4, 3), value).save(tmp_path / "x.png")  # type: ignore[arg-type]
+    grey = read_grey(tmp_path / "x.png", 0)
+    assert grey.dtype == np.uint8
+    assert grey.shape == (3, 4)
+    assert (grey == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "told"), [((9_000, 8_000), "9000 x 8000"), ((40_000, 30_000), "1200000000 pixels")]
+)
+def test_an_image_that_claims_too_many_pixels_is_refused(
+    tmp_path: Path, size: tuple[int, int], told: str
+) -> None:
+    Image.new("1", size).save(tmp_path / "huge.png")
+    with pytest.raises(DataError, match=told):
+        read_grey(tmp_path / "huge.png", 0)
+
+
+def test_cases_show_the_sector_and_what_the_network_sees(phantom: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(phantom)
+    lesion = int(np.flatnonzero(manifest.table["mask"] != "")[0])
+    write_cases(manifest, [lesion], PreprocessingSettings(), tmp_path)
+    image, file, mask, *box = (tmp_path / "cases.csv").read_text().splitlines()[1].split(",")
+    assert image == manifest.table["image"].iat[lesion]
+    picture = read_picture(manifest, lesion, sector_crop=True)
+    shown = np.asarray(Image.open(tmp_path / file))
+    assert np.array_equal(shown, picture.grey)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / mask)) > 0, picture.lesion)
+    assert [float(edge) for edge in box] == pytest.approx(seen_box(*shown.shape), abs=1e-3)
+
+
+def test_a_folder_that_cannot_be_written_is_told(phantom: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(phantom)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StudyError, match="cannot be written"):
+        open_store(manifest, key(manifest), tmp_path / "file")
+
+
+def test_preprocessing_travels_as_json() -> None:
+    steps = Preprocessing(
+        input_size=224, stored_size=256, sector_crop=True, fit="crop", equalization="train"
+    )
+    assert Preprocessing.model_validate_json(steps.model_dump_json()) == steps

@@ -1,0 +1,159 @@
+"""Metrics against scikit-learn's report, closed forms and the published result."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import classification_report
+
+from metrascope.errors import DataError
+from metrascope.evaluation.metrics import evaluate
+
+from .make import INCEPTION, hard_labels, loaded, random_table
+
+
+def percent(number: dict[str, float]) -> float:
+    return round(100 * number["value"], 2)
+
+
+def test_published_result_of_inception_v3(tmp_path: Path) -> None:
+    metrics = evaluate(loaded(hard_labels(INCEPTION), tmp_path, "inception_v3.csv"))
+    network = metrics["networks"]["inception_v3"]
+    assert percent(network["macro_precision"]) == 85.22
+    assert percent(network["macro_recall"]) == 80.69
+    assert percent(network["macro_f1"]) == 82.46
+    assert percent(network["accuracy"]) == 81.6
+    assert network["classes"]["fibroid"]["precision"] == {"value": 1.0}
+    assert network["confusion"] == [list(row) for row in INCEPTION]
+    supports = [network["classes"][name]["support"] for name in metrics["classes"]]
+    assert (metrics["classes"], supports) == (["normal", "fibroid", "polyp"], [43, 23, 59])
+    assert (metrics["n"], metrics["partition"], metrics["unit"]) == (125, "validation", "image")
+
+
+def test_only_one_matrix_gives_the_published_figures_of_inception_v3() -> None:
+    """Search every matrix with rows 43, 23 and 59: diagonals first, by their macro recall."""
+    supports, target = np.array([43, 23, 59]), np.array([0.8522, 0.8069, 0.8246])
+    diagonals = np.stack(np.meshgrid(*(np.arange(n + 1) for n in supports)), -1).reshape(-1, 3)
+    recall = (diagonals / supports).mean(axis=1)
+    found = []
+    for hits in diagonals[np.abs(recall - target[1]) <= 0.5e-4]:
+        misses = supports - hits
+        # Of each row's misses, how many go to the first of its two other classes.
+        a, b, c = np.stack(np.meshgrid(*(np.arange(n + 1) for n in misses)), -1).reshape(-1, 3).T
+        columns = hits + np.stack([b + c, a + misses[2] - c, misses[0] - a + misses[1] - b], -1)
+        precision = np.divide(hits, columns, out=np.zeros(columns.shape), where=columns > 0)
+        f1 = 2 * hits / (columns + supports)
+        fits = (np.abs(precision.mean(1) - target[0]) <= 0.5e-4) & (
+            np.abs(f1.mean(1) - target[2]) <= 0.5e-4
+        )
+        for x, y, z in zip(a[fits], b[fits], c[fits], strict=True):
+            normal = (hits[0], x, misses[0] - x)
+            fibroid = (y, hits[1], misses[1] - y)
+            found.append((normal, fibroid, (z, misses[2] - z, hits[2])))
+    np.testing.assert_array_equal(found, [INCEPTION])
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("classes", [("normal", "fibroid", "polyp"), ("a", "b"), tuple("abcdef")])
+def test_agrees_with_classification_report(
+    seed: int, classes: tuple[str, ...], tmp_path: Path
+) -> None:
+    table = random_table(np.random.default_rng(seed), classes, n=25)
+    predictions = loaded(table, tmp_path)
+    network = evaluate(predictions)["networks"]["resnet18"]
+    report = classification_report(
+        table["label"],
+        predictions.table["predicted"],
+        labels=predictions.classes,
+        output_dict=True,
+        zero_division=0,
+    )
+    for label in predictions.classes:
+        ours = network["classes"][label]
+        theirs = report[label]
+        for name in ("precision", "recall"):
+            assert ours[name]["value"] == pytest.approx(theirs[name], abs=1e-12)
+        assert ours["f1"]["value"] == pytest.approx(theirs["f1-score"], abs=1e-12)
+        assert ours["support"] == theirs["support"]
+    macro = report["macro avg"]
+    assert network["macro_precision"]["value"] == pytest.approx(macro["precision"], abs=1e-12)
+    assert network["macro_recall"]["value"] == pytest.approx(macro["recall"], abs=1e-12)
+    assert network["macro_f1"]["value"] == pytest.approx(macro["f1-score"], abs=1e-12)
+    hit = (table["label"] == predictions.table["predicted"]).mean()
+    assert network["accuracy"]["value"] == pytest.approx(hit, abs=1e-12)
+    assert np.sum(network["confusion"]) == len(table)
+
+
+def test_majority_guess_in_closed_form(tmp_path: Path) -> None:
+    majority = evaluate(loaded(hard_labels(INCEPTION), tmp_path))["majority"]
+    assert majority["label"] == "polyp"
+    assert majority["accuracy"]["value"] == pytest.approx(59 / 125)
+    precision, recall = 59 / 125, 1.0
+    f1 = 2 * precision * recall / (precision + recall)
+    assert majority["macro_f1"]["value"] == pytest.approx(f1 / 3)
+
+
+def test_class_without_images_counts_as_zero_without_warning(tmp_path: Path) -> None:
+    matrix = [(5, 0, 1), (0, 0, 0), (1, 0, 3)]
+    table = hard_labels(matrix).assign(p_normal=0.0, p_fibroid=0.0, p_polyp=0.0)
+    for name in ("normal", "polyp"):
+        table.loc[table["predicted"] == name, f"p_{name}"] = 1.0
+    network = evaluate(loaded(table, tmp_path))["networks"]["resnet18"]
+    assert network["classes"]["fibroid"]["support"] == 0
+    for name in ("precision", "recall", "f1"):
+        assert network["classes"]["fibroid"][name] == {"value": 0.0}
+    assert network["macro_recall"]["value"] == pytest.approx((5 / 6 + 0 + 3 / 4) / 3)
+
+
+def test_folds_are_pooled(tmp_path: Path) -> None:
+    table = hard_labels(INCEPTION)
+    table["fold"] = np.arange(len(table)) % 5
+    network = evaluate(loaded(table, tmp_path))["networks"]["resnet18"]
+    assert network["confusion"] == [list(row) for row in INCEPTION]
+    assert percent(network["macro_f1"]) == 82.46
+
+
+def test_seeds_give_the_mean_of_their_values(tmp_path: Path) -> None:
+    perfect = [(43, 0, 0), (0, 23, 0), (0, 0, 59)]
+    labels = hard_labels(INCEPTION)
+    both = [labels, labels.assign(predicted=labels["label"])]
+    table = pd.concat([frame.assign(seed=7 + i) for i, frame in enumerate(both)])
+    metrics = evaluate(loaded(table, tmp_path))
+    network = metrics["networks"]["resnet18"]
+    assert network["seeds"] == [7, 8]
+    assert network["accuracy"]["per_seed"] == [0.816, 1.0]
+    assert network["accuracy"]["value"] == pytest.approx(0.908)
+    assert network["confusion"] == (np.array(INCEPTION) + perfect).tolist()
+    assert network["classes"]["polyp"]["support"] == 59
+    assert metrics["n"] == network["n"] == 125
+
+
+def test_test_partition_is_preferred_and_stated(tmp_path: Path) -> None:
+    table = random_table(np.random.default_rng(3), n=40)
+    table["partition"] = np.repeat(["train", "validation", "test", "validation"], 10)
+    metrics = evaluate(loaded(table, tmp_path))
+    assert (metrics["partition"], metrics["n"]) == ("test", 10)
+
+
+def test_training_rows_alone_are_refused(tmp_path: Path) -> None:
+    table = random_table(np.random.default_rng(3)).assign(partition="train")
+    with pytest.raises(DataError, match="training rows only"):
+        evaluate(loaded(table, tmp_path))
+
+
+def test_network_without_the_evaluated_partition_is_named(tmp_path: Path) -> None:
+    table = random_table(np.random.default_rng(3), networks=("vgg16", "resnet18"))
+    table.loc[table["network"] == "vgg16", "partition"] = "test"
+    with pytest.raises(DataError, match="resnet18 have no test rows"):
+        evaluate(loaded(table, tmp_path))
+
+
+def test_networks_come_in_the_papers_order_and_json_is_stable(tmp_path: Path) -> None:
+    networks = ("zeta", "inception_v3", "alpha", "densenet121", "vgg16")
+    table = random_table(np.random.default_rng(3), networks=networks)
+    metrics = evaluate(loaded(table, tmp_path))
+    shuffled = evaluate(loaded(table.sample(frac=1, random_state=1), tmp_path, "other.csv"))
+    assert list(metrics["networks"]) == ["densenet121", "vgg16", "inception_v3", "alpha", "zeta"]
+    assert json.dumps(metrics) == json.dumps(shuffled)

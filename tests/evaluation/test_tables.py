@@ -1,0 +1,166 @@
+"""Tables against metrics.json and the published figures, as DataFrame, CSV and LaTeX."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metrascope.evaluation import tables
+from metrascope.evaluation.latex import latex_escape, latex_table
+from metrascope.evaluation.metrics import evaluate
+from metrascope.evaluation.published import PUBLISHED, network_title, order_networks
+
+from .make import INCEPTION, hard_labels, loaded, random_table
+
+CONTROL = re.compile(r"\\[a-zA-Z]+|\\.")
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> dict[str, Any]:
+    """Metrics of the study's Inception-v3, rebuilt from its only possible matrix."""
+    return evaluate(loaded(hard_labels(INCEPTION), tmp_path, "inception_v3.csv"))
+
+
+@pytest.fixture
+def eight(tmp_path: Path) -> dict[str, Any]:
+    table = random_table(np.random.default_rng(0), n=125, networks=list(PUBLISHED))
+    return evaluate(loaded(table, tmp_path))
+
+
+def test_comparison_of_the_published_matrix_equals_the_published_figures(
+    published: dict[str, Any],
+) -> None:
+    row = tables.comparison(published, "en", "Rebuilt").iloc[0]
+    ours = "Rebuilt, validation set, n = 125"
+    paper = "Liu et al. 2025, unpublished hospital images, n = 125"
+    assert row["", "Network"] == "Inception-v3"
+    for what, value in (("precision", 85.22), ("recall", 80.69), ("F1", 82.46)):
+        assert row[ours, f"Macro {what}, %"] == value
+        assert row[paper, f"Macro {what}, %"] == f"{value:.2f}"
+    assert row[ours, "Accuracy, %"] == 81.6
+
+
+def test_published_figures_are_the_papers_and_bounds_are_marked() -> None:
+    figures = {name: (str(p.precision), str(p.recall), str(p.f1)) for name, p in PUBLISHED.items()}
+    assert figures["densenet121"] == ("81.13", "< 80", "78.30")
+    assert figures["vgg16"] == ("74.40", "< 80", "< 78")
+    assert figures["resnet18"] == ("", "< 80", "79.10")
+    assert figures["mobilenet_v2"] == ("", "< 80", "< 78")
+    values = [f.value for p in PUBLISHED.values() for f in (p.precision, p.recall, p.f1) if f.value]
+    assert all(73 <= value <= 86 for value in values)
+
+
+def test_networks_of_the_study_come_first_in_its_order() -> None:
+    assert order_networks(["zz", "inception_v3", "aa", "vgg16"]) == [
+        "vgg16",
+        "inception_v3",
+        "aa",
+        "zz",
+    ]
+    assert [network_title(name) for name in ("mobilenet_v2", "ours")] == ["MobileNetV2", "ours"]
+
+
+def test_comparison_leaves_the_paper_out_for_other_classes(tmp_path: Path) -> None:
+    table = random_table(np.random.default_rng(0), ("normal", "benign", "malignant"))
+    metrics = evaluate(loaded(table, tmp_path))
+    assert tables.comparison(metrics, "en").shape == (1, 5)
+    assert tables.comparison(metrics, "en", paper=True).shape == (1, 8)
+
+
+def test_comparison_shows_the_number_of_images_where_it_differs(tmp_path: Path) -> None:
+    table = random_table(np.random.default_rng(0), n=20, networks=("vgg16", "resnet18"))
+    metrics = evaluate(loaded(table.iloc[:-5], tmp_path))
+    compared = tables.comparison(metrics, "en", "Phantom")
+    assert list(compared["Phantom, validation set, n = 20", "Images"]) == [20, 15]
+    same = tables.comparison(evaluate(loaded(table, tmp_path)), "en")
+    assert "Images" not in same.columns.get_level_values(1)
+
+
+def test_per_class_holds_the_numbers_of_the_metrics(published: dict[str, Any]) -> None:
+    table = tables.per_class(published, "en").set_index("Class")
+    assert table.loc["Submucosal fibroid", "Precision, %"] == 100.0
+    assert list(table["Images"]) == [43, 23, 59]
+    recalls = [round(100 * hit / n, 2) for hit, n in ((34, 43), (18, 23), (50, 59))]
+    assert list(table["Recall, %"]) == recalls
+
+
+def test_confusion_holds_the_counts(published: dict[str, Any]) -> None:
+    table = tables.confusion(published, "zh")
+    assert list(table.columns[2:]) == ["预测为正常", "预测为肌瘤", "预测为息肉"]
+    assert table.iloc[:, 2:].to_numpy().tolist() == [list(row) for row in INCEPTION]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_write_tables_gives_the_same_bytes_twice_and_readable_csv(
+    eight: dict[str, Any], tmp_path: Path, lang: str
+) -> None:
+    first = tables.write_tables(eight, tmp_path / "a", lang, "Phantom")
+    second = tables.write_tables(eight, tmp_path / "b", lang, "Phantom")
+    names = ["comparison.csv", "comparison.tex", "per_class.csv", "per_class.tex", "confusion.csv"]
+    assert [path.name for path in first] == names
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+    read = pd.read_csv(first[0], encoding="utf-8-sig")
+    assert first[0].read_bytes().startswith(b"\xef\xbb\xbf")
+    expected = [round(100 * n["macro_f1"]["value"], 2) for n in eight["networks"].values()]
+    assert list(read.iloc[:, 3]) == expected
+    assert len(pd.read_csv(first[2], encoding="utf-8-sig")) == 24
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("name", ["comparison.tex", "per_class.tex"])
+def test_latex_is_balanced_and_every_row_has_all_columns(
+    eight: dict[str, Any], tmp_path: Path, lang: str, name: str
+) -> None:
+    tables.write_tables(eight, tmp_path, lang, "50% of A_1 & {B} #2 ~^\\ <x>")
+    content = (tmp_path / name).read_text("utf-8")
+    assert content.count("\\begin{") == content.count("\\end{") == 2
+    assert CONTROL.sub("", content).count("{") == CONTROL.sub("", content).count("}")
+    spec = re.search(r"\\begin\{tabular\}\{([lr]+)\}", content)
+    assert spec is not None
+    body = content.split("\\toprule")[1].split("\\bottomrule")[0]
+    rows = [line for line in body.splitlines() if line.endswith(r" \\")]
+    for row in rows:
+        cells = re.split(r"(?<!\\)&", row)
+        spans = [int(n) - 1 for n in re.findall(r"\\multicolumn\{(\d)\}", row)]
+        assert len(cells) + sum(spans) == len(spec[1])
+    assert not re.search(r"(?<!\\)[#%_]", "".join(content.splitlines()[2:]))
+
+
+def test_latex_best_value_of_each_of_our_columns_is_bold(
+    eight: dict[str, Any], tmp_path: Path
+) -> None:
+    tables.write_tables(eight, tmp_path, "en", "Phantom")
+    content = (tmp_path / "comparison.tex").read_text("utf-8")
+    bold = [float(value) for value in re.findall(r"\\textbf\{([\d.]+)\}", content)]
+    for key in ("macro_precision", "macro_recall", "macro_f1", "accuracy"):
+        values = [round(100 * n[key]["value"], 2) for n in eight["networks"].values()]
+        assert max(values) in bold
+    assert len(bold) >= 4
+
+
+def test_latex_of_a_single_network_has_no_bold(published: dict[str, Any], tmp_path: Path) -> None:
+    tables.write_tables(published, tmp_path, "en")
+    assert "textbf" not in (tmp_path / "comparison.tex").read_text("utf-8")
+
+
+def test_latex_escape_prints_as_it_reads() -> None:
+    assert latex_escape("a_b & 5% {x}") == r"a\_b \& 5\% \{x\}"
+    assert latex_escape("\\") == r"\textbackslash{}"
+    assert latex_escape("子宫内膜息肉") == "子宫内膜息肉"
+
+
+def test_latex_ties_are_all_bold() -> None:
+    table = pd.DataFrame({"Network": ["a", "b", "c"], "F1": [70.0, 82.5, 82.5]})
+    content = latex_table(table, "c", "t", best=[1])
+    assert content.count(r"\textbf{82.50}") == 2
+    assert r"\textbf{70.00}" not in content
+
+
+def test_captions_say_that_it_is_for_research_only(eight: dict[str, Any], tmp_path: Path) -> None:
+    tables.write_tables(eight, tmp_path, "zh", "体模")
+    for name in ("comparison.tex", "per_class.tex"):
+        assert "仅供研究使用，不是医疗器械。" in (tmp_path / name).read_text("utf-8")

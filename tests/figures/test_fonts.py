@@ -1,0 +1,65 @@
+"""Chinese lettering, and English where no font serves it."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from matplotlib import font_manager
+
+from metrascope.figures import fonts
+
+
+@pytest.fixture
+def no_chinese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine without any Chinese font."""
+    caches = (fonts.chinese_family, fonts._tell_once, fonts._drawable)
+    monkeypatch.setattr(fonts, "_candidates", dict)
+    for cached in caches:
+        cached.cache_clear()
+    yield
+    for cached in caches:
+        cached.cache_clear()
+
+
+def needs_chinese() -> None:
+    if fonts.chinese_family() is None:
+        pytest.skip("no font with Chinese characters on this machine")
+
+
+def test_chinese_font_has_every_character_of_the_figures() -> None:
+    needs_chinese()
+    paths = [font_manager.findfont(name) for name in fonts.families()]
+    known = {code for path in paths for code in font_manager.get_font(path).get_charmap()}
+    sentences = [
+        entry["zh"]
+        for key, entry in fonts.table().items()
+        if key.startswith(("figures.", "classes.", "common.", "evaluation."))
+    ]
+    assert {sign for line in sentences for sign in line if ord(sign) not in known} == set()
+    assert "息" in "".join(sentences)
+
+
+def test_lettering_is_the_language_asked_for() -> None:
+    needs_chinese()
+    assert [fonts.lettering("en"), fonts.lettering("zh")] == ["en", "zh"]
+
+
+@pytest.mark.usefixtures("no_chinese")
+def test_without_chinese_font_english_is_used_and_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert [fonts.lettering("zh") for _ in range(3)] == ["en"] * 3
+    assert len(caplog.records) == 1
+    assert "zhplot" in caplog.text
+    assert fonts.families() == ["DejaVu Sans"]
+
+
+@pytest.mark.usefixtures("no_chinese")
+def test_characters_without_a_glyph_become_question_marks() -> None:
+    assert fonts.printable("ResNet-18 体模\n± 2") == "ResNet-18 ??\n± 2"
+
+
+def test_unknown_language_is_refused() -> None:
+    with pytest.raises(ValueError, match="fr"):
+        fonts.lettering("fr")

@@ -1,0 +1,90 @@
+"""The layers of docs/architecture.md hold, and light commands stay light."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "metrascope"
+EVERYWHERE = {"errors", "messages", "atomic", "classes"}
+TORCH_ALLOWED = {
+    "data/augment.py",
+    "architectures.py",
+    "networks.py",
+    "weights.py",
+    "checkpoint.py",
+    "training.py",
+    "run.py",
+    "study.py",
+    "explain/heatmap.py",
+}
+FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name not in ("__main__.py",))
+
+
+def layers() -> dict[str, set[str]]:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    lines = text.split("```layers\n")[1].split("```")[0].splitlines()
+    return {name: set(rest.split()) for name, rest in (line.split(":") for line in lines)}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the layer"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_follow_the_layers(path: Path) -> None:
+    own = layer_of(path)
+    if own == "__init__":
+        assert not list(imports(path))
+        return
+    allowed = layers()[own] | {own} | (set() if own == "messages" else EVERYWHERE)
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "metrascope" and parts[1] in layers():
+            assert parts[1] in allowed, name
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {layer_of(path) for path in FILES} - {"__init__"} == set(layers())
+
+
+def test_third_parties_are_confined() -> None:
+    for path in FILES:
+        name = path.relative_to(SOURCE).as_posix()
+        roots = {imported.split(".")[0] for imported in imports(path)}
+        if not name.startswith("figures/"):
+            assert "matplotlib" not in roots, name
+        if name not in TORCH_ALLOWED:
+            assert not roots & {"torch", "torchvision", "lightning_fabric"}, name
+
+
+def test_files_stay_short() -> None:
+    for path in FILES:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 500, path.name
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "metrascope.cli",
+        "metrascope.phantom.dataset",
+        "metrascope.evaluation.predictions, metrascope.results",
+        "metrascope.summary",
+    ],
+)
+def test_light_parts_load_no_torch(modules: str) -> None:
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

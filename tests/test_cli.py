@@ -1,0 +1,122 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from metrascope import __version__
+from metrascope.cli import main
+
+
+def test_help_is_quick_and_loads_no_torch() -> None:
+    code = (
+        "import sys\nfrom metrascope.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "assert not {'torch', 'pandas', 'numpy', 'pydantic'} & set(sys.modules)"
+    )
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        times.append(time.perf_counter() - started)
+    assert min(times) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("lang", "expected"), [("en", "train and compare networks"), ("zh", "训练并比较各网络")]
+)
+def test_help_in_both_languages(
+    lang: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--lang", lang, "--help"])
+    assert stopped.value.code == 0
+    assert expected in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["study", "phantom", "evaluate", "report"])
+def test_every_command_has_help_in_chinese(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--lang=zh", "--help"])
+    printed = capsys.readouterr().out
+    assert printed.startswith("用法：metrascope ")
+    assert printed.count("用法") == 1
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.strip() == f"metrascope {__version__}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "COMMAND"),
+        (["stdy"], "invalid choice: 'stdy'"),
+        (["study", "paper"], "--out"),
+        (["--lang", "fr", "--help"], "--lang fr is not a language here"),
+        (["phantom", "x", "--patients", "many"], "invalid int value: 'many'"),
+        (["phantom", "x", "--prevalence", "normal"], "--prevalence normal is not understood"),
+        (["report", "/nowhere"], "/nowhere holds no study"),
+        (["evaluate", "/nowhere.csv", "--out", "x"], "/nowhere.csv"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_status_1(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+    told = capsys.readouterr()
+    assert expected in told.err
+    assert told.err.startswith("metrascope: ")
+    assert told.out == ""
+
+
+def test_evaluate_gives_the_published_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The one matrix that gives the paper's Inception-v3 figures (paper, Reported results)."""
+    classes = ("normal", "fibroid", "polyp")
+    matrix = ((34, 0, 9), (4, 18, 1), (9, 0, 50))
+    pairs = [
+        (true, predicted)
+        for true, counts in zip(classes, matrix, strict=True)
+        for predicted, count in zip(classes, counts, strict=True)
+        for _ in range(count)
+    ]
+    table = pd.DataFrame(pairs, columns=["label", "predicted"])
+    table.assign(image=table.index).to_csv(tmp_path / "inception_v3.csv", index=False)
+    out = tmp_path / "out"
+    assert main(["evaluate", str(tmp_path / "inception_v3.csv"), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    for figure in ("85.22", "80.69", "82.46", "81.60", "100.00", "Research use only"):
+        assert figure in printed
+    network = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["networks"]
+    assert network["inception_v3"]["confusion"] == [list(row) for row in matrix]
+    assert network["inception_v3"]["classes"]["fibroid"]["precision"]["value"] == 1.0
+    assert (out / "tables" / "comparison.tex").is_file()
+    assert (out / "figures" / "confusion.svg").is_file()
+
+
+def test_phantom_prints_where_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--patients=3", "--size=128", "--scanners=voluson", "--prevalence=polyp=1"]
+    assert main(["phantom", str(tmp_path / "p"), *options]) == 0
+    manifest = Path(capsys.readouterr().out.strip())
+    table = pd.read_csv(manifest)
+    assert set(table["label"]) == {"polyp"}
+    assert set(table["scanner"]) == {"GE Voluson E10"}
+
+
+def test_a_missing_extra_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "metrascope.study", raising=False)
+    assert main(["study", "demo", "--out", str(tmp_path / "x")]) == 1
+    told = capsys.readouterr().err
+    assert 'pip install "metrascope[study]"' in told

@@ -1,0 +1,71 @@
+"""Every sentence exists in both languages, and every sentence asked for exists."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from metrascope.errors import DataError, SettingsError
+from metrascope.messages import language, listing, set_language, table, text
+
+FILE_TYPES = {"csv", "css", "html", "js", "json", "npy", "py", "safetensors", "toml"}
+SOURCE = Path(__file__).parent.parent / "src" / "metrascope"
+
+
+def fields(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+
+
+@pytest.mark.parametrize("key", sorted(table()))
+def test_both_languages_say_the_same(key: str) -> None:
+    entry = table()[key]
+    assert set(entry) == {"en", "zh"}
+    assert fields(entry["en"]) == fields(entry["zh"])
+    if key != "evaluation.between_sentences":  # Chinese puts no space there
+        assert entry["en"].strip()
+        assert entry["zh"].strip()
+
+
+def test_every_sentence_asked_for_exists() -> None:
+    areas = {key.split(".")[0] for key in table()}
+    pattern = re.compile(r'"((?:' + "|".join(areas) + r')\.[a-z_0-9]+)"')
+    for path in SOURCE.rglob("*.py"):
+        for key in pattern.findall(path.read_text(encoding="utf-8")):
+            is_file = key.rsplit(".", 1)[1] in FILE_TYPES
+            is_prefix = key.endswith("_") and any(known.startswith(key) for known in table())
+            assert key in table() or is_file or is_prefix, f"{path.name}: {key}"
+
+
+def test_language_is_chosen_or_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metrascope.messages._chosen", [])
+    monkeypatch.setenv("METRASCOPE_LANG", "zh")
+    assert language() == "zh"
+    assert "仅供研究使用" in text("common.research_only")
+    monkeypatch.setenv("METRASCOPE_LANG", "xx")
+    assert language() == "en"
+    set_language("zh")
+    assert language() == "zh"
+    with pytest.raises(ValueError, match="language"):
+        set_language("xx")
+
+
+def test_errors_read_in_the_language_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = DataError("data.no_manifest", path="x.csv")
+    monkeypatch.setattr("metrascope.messages._chosen", ["en"])
+    assert str(error).startswith("x.csv does not exist")
+    monkeypatch.setattr("metrascope.messages._chosen", ["zh"])
+    assert str(error).startswith("x.csv 不存在")
+
+
+def test_placeholders_may_be_named_key() -> None:
+    valid = SettingsError("config.unknown_key", source="a", key="b", valid="c")
+    assert "b" in str(valid)
+
+
+def test_long_listings_are_cut() -> None:
+    shown = listing([f"problem {n}" for n in range(25)], shown=20)
+    assert shown.count("\n") == 21
+    assert "problem 19" in shown
+    assert "problem 20" not in shown
+    assert "5" in shown.splitlines()[-1]

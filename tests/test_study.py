@@ -1,0 +1,264 @@
+"""Studies from the command line: the files they leave, going on after a kill, bad input."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score
+
+from metrascope.checkpoint import load
+from metrascope.cli import main
+
+TINY = [
+    "--weights=none",
+    "--device=cpu",
+    "--set=preprocessing.input_size=32",
+    "--set=split.validation=0.3",
+    "--set=training.epochs=3",
+    "--set=training.batch_size=8",
+]
+
+
+def study(data: Path, out: Path, *options: str) -> int:
+    return main(["study", "paper", "--data", str(data), "--out", str(out), *TINY, *options])
+
+
+def results(out: Path) -> dict[str, bytes]:
+    """Return the files that two runs of the same study must agree on, byte for byte."""
+    names = ["metrics.json", "predictions.csv", "embeddings.csv", "splits.csv"]
+    files = [out / name for name in names] + sorted(out.glob("runs/*/*"))
+    return {
+        str(file.relative_to(out)): file.read_bytes()
+        for file in files
+        if file.name != "resources.json"
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a study of two networks on the small phantom."""
+    out = tmp_path_factory.mktemp("study") / "out"
+    os.environ["OMP_NUM_THREADS"] = "1"
+    assert study(phantom, out, "--networks", "resnet18,mobilenet_v2") == 0
+    return out
+
+
+def test_a_study_leaves_what_it_promises(finished: Path) -> None:
+    for name in (
+        "settings.toml", "data.json", "versions.json", "splits.csv", "cases.csv",
+        "predictions.csv", "embeddings.csv", "metrics.json", "report.html",
+        "tables/comparison.csv", "tables/comparison.tex",
+        "figures/confusion.svg", "figures/gradcam.png", "figures/embedding.png",
+        "figures/curves.svg",
+    ):  # fmt: skip
+        assert (finished / name).stat().st_size > 0, name
+    for run in ("resnet18-f0-s0", "mobilenet_v2-f0-s0"):
+        files = {path.name for path in (finished / "runs" / run).iterdir()}
+        assert files == {
+            "model.json", "weights.safetensors", "history.csv", "predictions.csv",
+            "features.npy", "heatmaps.npy", "resources.json",
+        }  # fmt: skip
+
+
+def test_numbers_are_those_of_the_predictions(finished: Path) -> None:
+    metrics = json.loads((finished / "metrics.json").read_text(encoding="utf-8"))
+    table = pd.read_csv(finished / "predictions.csv")
+    classes = ["normal", "fibroid", "polyp"]
+    assert metrics["classes"] == classes
+    for name, rows in table.groupby("network"):
+        predicted = rows[[f"p_{label}" for label in classes]].to_numpy().argmax(axis=1)
+        true = rows["label"].map(classes.index)
+        expected = f1_score(true, predicted, average="macro", labels=[0, 1, 2], zero_division=0)
+        assert metrics["networks"][name]["macro_f1"]["value"] == pytest.approx(expected)
+        assert rows[[f"p_{label}" for label in classes]].sum(axis=1).to_numpy() == pytest.approx(1)
+
+
+def test_what_a_run_leaves_belongs_together(finished: Path) -> None:
+    run = finished / "runs" / "resnet18-f0-s0"
+    network, description = load(run)
+    count = len(pd.read_csv(run / "predictions.csv"))
+    assert np.load(run / "features.npy").shape == (count, 1024)
+    assert np.load(run / "heatmaps.npy").shape[:2] == (count, 3)
+    assert description.preprocessing.input_size == 32
+    assert description.preprocessing.grey_table != tuple(range(256))
+    data = json.loads((finished / "data.json").read_text(encoding="utf-8"))
+    assert description.split_sha256 == data["split_sha256"]
+    assert network.origin.source == "none"
+    history = pd.read_csv(run / "history.csv")
+    assert history["epoch"].max() == 3
+    assert history["validation_macro_f1"].notna().sum() == 3
+
+
+def test_the_grey_table_is_fitted_to_the_training_partition_alone(
+    finished: Path, phantom: Path, tmp_path: Path
+) -> None:
+    """Blackening every validation image leaves the table as it was."""
+    copy = Path(shutil.copytree(phantom, tmp_path / "data"))
+    manifest = pd.read_csv(copy / "manifest.csv")
+    split = pd.read_csv(finished / "splits.csv")
+    held = set(split.patient_id[split.partition == "validation"])
+    for row in manifest[manifest.patient_id.isin(held)].itertuples():
+        shutil.copyfile(copy / str(row.sector), copy / str(row.image))
+    one_epoch = ("--networks=resnet18", "--set=training.epochs=1")
+    splits = f"--splits={finished / 'splits.csv'}"
+    assert study(copy, tmp_path / "out", splits, *one_epoch) == 0
+    _, description = load(tmp_path / "out" / "runs" / "resnet18-f0-s0")
+    _, expected = load(finished / "runs" / "resnet18-f0-s0")
+    assert description.preprocessing.grey_table == expected.preprocessing.grey_table
+
+
+def test_finished_runs_are_kept_and_networks_may_be_added(
+    finished: Path, phantom: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = Path(shutil.copytree(finished, tmp_path / "out"))
+    before = results(out)
+    assert study(phantom, out, "--networks", "resnet18,resnet34") == 0
+    assert "resnet18-f0-s0 is already finished" in capfd.readouterr().err
+    after = results(out)
+    kept = [name for name in before if name.startswith("runs/")]
+    assert all(before[name] == after[name] for name in kept)
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert list(metrics["networks"]) == ["mobilenet_v2", "resnet18", "resnet34"]
+
+
+def test_killed_and_started_again_it_ends_the_same(
+    finished: Path, phantom: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "metrascope", "study", "paper", *TINY]
+    command += ["--data", str(phantom), "--out", str(out), "--networks", "resnet18,mobilenet_v2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    resume = out / "runs" / "resnet18-f0-s0" / "resume.safetensors"
+    deadline = time.monotonic() + 120
+    while not resume.is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert resume.is_file()
+    assert not (out / "runs" / "resnet18-f0-s0" / "resources.json").is_file()
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert results(out) == results(finished)
+
+
+def test_the_report_is_written_again_from_the_files_alone(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = Path(shutil.copytree(finished, tmp_path / "out"))
+    shutil.rmtree(out / "prepared")
+    page, metrics = (out / "report.html").read_bytes(), (out / "metrics.json").read_bytes()
+    for name in ("report.html", "metrics.json", "predictions.csv", "embeddings.csv"):
+        (out / name).unlink()
+    assert main(["report", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "ResNet-18" in printed
+    assert "Research use only" in printed
+    assert (out / "report.html").read_bytes() == page
+    assert (out / "metrics.json").read_bytes() == metrics
+
+
+def test_one_failed_network_does_not_stop_the_others(
+    phantom: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    # 1 px per side of the last map leaves VGG-16's momentum nothing to survive at this rate.
+    options = ["--networks", "resnet18,resnet34", "--set=training.learning_rate=1e25"]
+    assert study(phantom, out, *options) == 1
+    told = capfd.readouterr().err
+    assert "resnet18-f0-s0 failed" in told
+    assert "resnet34-f0-s0 failed" in told
+    assert "No run of" in told
+    failure = json.loads((out / "runs/resnet34-f0-s0/failure.json").read_text(encoding="utf-8"))
+    assert "lower training.learning_rate" in failure["message"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--set=training.epochs=5"], "other settings (training)"),
+        (["--set=pooling=avg"], "other settings (pooling)"),
+    ],
+)
+def test_a_study_is_not_mixed_with_another(
+    finished: Path,
+    phantom: Path,
+    options: list[str],
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = results(finished)
+    assert study(phantom, finished, "--networks=resnet18", *options) == 1
+    assert expected in capsys.readouterr().err
+    assert results(finished) == before
+
+
+def spoil(data: Path, how: str) -> None:
+    table = pd.read_csv(data / "manifest.csv", dtype=str, keep_default_na=False)
+    if how == "truncated image":
+        path = data / table["image"][2]
+        path.write_bytes(path.read_bytes()[:200])
+    elif how == "empty label":
+        table.loc[4, "label"] = ""
+    elif how == "one class":
+        table["label"] = "polyp"
+    elif how == "one patient of a class":
+        table["label"] = ["rare"] + ["polyp"] * (len(table) - 1)
+    table.to_csv(data / "manifest.csv", index=False)
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("truncated image", "(manifest row 4) cannot be decoded"),
+        ("empty label", "row 6, column label: empty"),
+        ("one class", "one label only (polyp)"),
+        ("one patient of a class", "rare has 1 patient"),
+    ],
+)
+def test_bad_data_is_one_sentence(
+    phantom: Path, tmp_path: Path, how: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = Path(shutil.copytree(phantom, tmp_path / "data"))
+    spoil(data, how)
+    assert study(data, tmp_path / "out", "--networks=resnet18") == 1
+    told = capsys.readouterr().err
+    assert expected in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_bad_options_are_one_sentence(
+    phantom: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pickle = tmp_path / "weights.pth"
+    pickle.write_bytes(b"PK\x03\x04")
+    wrong = [
+        (["--networks=resnet50"], "There is no network resnet50"),
+        (["--classes=a"], "unrecognized arguments"),
+        ([f"--weights={pickle}", "--networks=resnet18"], "pickle"),
+        (["--weights=/nowhere.safetensors", "--networks=resnet18"], "/nowhere.safetensors"),
+        (['--set=classes=["normal","myoma"]'], "class myoma"),
+        (['--set=classes=["normal","polyp"]'], "label fibroid, which is not among"),
+        (["--networks=inception_v3"], "Inception-v3"),
+        (["--splits=/nowhere.csv"], "/nowhere.csv does not exist"),
+    ]
+    for options, expected in wrong:
+        assert study(phantom, tmp_path / "out", *options) == 1, options
+        told = capsys.readouterr().err
+        assert expected in told
+        assert told.count("\n") == 1
+        assert not (tmp_path / "out").exists(), options
+
+
+def test_a_folder_with_something_else_is_left_alone(phantom: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.docx").write_text("years of work")
+    assert study(phantom, tmp_path, "--networks=resnet18") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.docx"]
