@@ -80,6 +80,7 @@ def train(
     network = models.mobilenet_v2()
     network.load_state_dict(load_file(weights))
     network.classifier[1] = nn.Linear(1280, int(labels.max()) + 1)
+    network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(network.parameters(), RATE, momentum=0.9, weight_decay=1e-4)
     steps = -(-len(training) // BATCH)
     warmup = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / (WARMUP * steps), 1, WARMUP * steps)
@@ -89,6 +90,7 @@ def train(
         network.train()
         for rows in training[torch.randperm(len(training))].split(BATCH):
             batch = torch.stack([TRAIN(images[row]) for row in rows])
+            batch = batch.contiguous(memory_format=torch.channels_last)
             loss = nn.functional.cross_entropy(network(batch), labels[rows])
             optimizer.zero_grad()
             loss.backward()
