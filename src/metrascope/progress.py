@@ -56,18 +56,16 @@ def say(sentence: str) -> None:
 
 
 def _log_lines(title: str) -> Advance:
-    """Return an advance that prints a line every few seconds, when a note is new, and at the end.
-
-    Only the first of these that holds: a log of a night's training stays readable.
-    """
+    """Return an advance that prints a line every few seconds and one at the end."""
     started = time.monotonic()
-    last = [started, 0.0]
+    last = started
 
     def advance(done: int, all_: int, note: str = "") -> None:
+        nonlocal last
         now = time.monotonic()
-        if done < all_ and now - last[0] < _LOG_SECONDS:
+        if done < all_ and now - last < _LOG_SECONDS:
             return
-        last[0] = now
+        last = now
         left = (now - started) * (all_ - done) / max(done, 1)
         line = text("progress.line", title=title, done=done, all=all_, note=note, left=round(left))
         print(line, file=sys.stderr, flush=True)  # noqa: T201

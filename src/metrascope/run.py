@@ -155,6 +155,8 @@ class _Reporter:
 
     def __call__(self, step: StepReport) -> None:
         if step.macro_f1 is None:
+            if step.step == step.steps:
+                return  # the report of the epoch follows, with its F1
             self.loss = step.loss if self.loss is None else 0.9 * self.loss + 0.1 * step.loss
         else:
             self.macro_f1 = f"{step.macro_f1:.3f}"
@@ -202,7 +204,7 @@ def _write_outputs(
     probabilities, features, maps = [], [], []
     batch_size = inputs.settings.training.batch_size
     for output in predict(fabric, network, data, data.validation, batch_size):
-        probabilities.append(output.logits.double().softmax(dim=1).cpu())
+        probabilities.append(output.logits.cpu().double().softmax(dim=1))
         features.append(output.features.float().cpu())
         maps.append(class_maps(network, output).float().cpu())
     table = inputs.manifest.table.iloc[data.validation][["image", "patient_id", "label"]]

@@ -80,8 +80,7 @@ def run_study(
         If something the user gave cannot be used, or no run finished. A single failed run is
         told and recorded, and the others go on.
     """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise StudyError("study.no_cuda")
+    device = _device(device)
     manifest = read_manifest(data)
     classes = _classes(manifest, settings)
     split = _split(manifest, classes, settings, splits, out)
@@ -95,6 +94,14 @@ def run_study(
     for run in _runs(settings, split):
         _run_one(inputs, run)
     return summarize(out, language())
+
+
+def _device(asked: str) -> str:
+    """Return ``cpu`` or ``cuda``."""
+    found = torch.cuda.is_available()
+    if asked == "cuda" and not found:
+        raise StudyError("study.no_cuda")
+    return asked if asked != "auto" else "cuda" if found else "cpu"
 
 
 def _classes(manifest: Manifest, settings: Settings) -> tuple[str, ...]:
