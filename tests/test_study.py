@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from sklearn.metrics import f1_score
 
 from metrascope.checkpoint import load
@@ -262,3 +263,12 @@ def test_a_folder_with_something_else_is_left_alone(phantom: Path, tmp_path: Pat
     (tmp_path / "thesis.docx").write_text("years of work")
     assert study(phantom, tmp_path, "--networks=resnet18") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.docx"]
+
+
+def test_two_at_once_in_one_folder_are_refused(
+    finished: Path, phantom: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = Path(shutil.copytree(finished, tmp_path / "out"))
+    with FileLock(out / ".lock"):
+        assert study(phantom, out, "--networks=resnet18") == 1
+    assert "Another process is working in" in capsys.readouterr().err

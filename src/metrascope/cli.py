@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 _EXTRAS = {
+    "filelock": "study",
     "jinja2": "report",
     "matplotlib": "report",
     "sklearn": "report",
@@ -180,11 +181,10 @@ def _study(options: argparse.Namespace) -> None:
     if options.networks:
         changes.append(f"networks={options.networks.split(',')}")
     settings = with_weights(load_settings(options.settings, changes), options.weights)
-    from metrascope.study import embedded_data, run_study
+    from metrascope.study import run_study
 
-    data = options.data or embedded_data(options.out, settings.phantom)
     run_study(
-        data,
+        options.data,
         options.out,
         settings,
         device=options.device,

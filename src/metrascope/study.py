@@ -3,18 +3,20 @@
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import torch
+from filelock import FileLock, Timeout
 
 from metrascope import __version__
 from metrascope.architectures import find_architecture
 from metrascope.atomic import write_json, write_text
-from metrascope.classes import order_classes
+from metrascope.classes import PAPER_CLASSES, order_classes
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
 from metrascope.data.cases import write_cases
 from metrascope.data.manifest import Manifest, read_manifest
@@ -32,19 +34,8 @@ from metrascope.summary import summarize
 _PACKAGES: Final = ("torch", "torchvision", "lightning-fabric", "numpy", "pandas", "scikit-learn")
 
 
-def embedded_data(out: Path, settings: PhantomSettings) -> Path:
-    """Make the embedded phantom data set in a study's folder, or finish it; return its folder."""
-    folder = out / "phantom"
-    if not (folder / "manifest.csv").is_file():
-        with progress(text("progress.phantom")) as advance:
-            write_phantom(
-                folder, **settings.model_dump(), progress=advance, jobs=os.cpu_count() or 1
-            )
-    return folder
-
-
 def run_study(
-    data: Path,
+    data: Path | None,
     out: Path,
     settings: Settings,
     *,
@@ -57,7 +48,7 @@ def run_study(
     Parameters
     ----------
     data
-        Data set with a manifest.
+        Data set with a manifest; the embedded phantom, made in ``out/phantom``, where None.
     out
         The study's folder: new, empty, or one of an earlier call with the same settings (more
         networks and seeds may be added).
@@ -81,19 +72,51 @@ def run_study(
         told and recorded, and the others go on.
     """
     device = _device(device)
+    if data is None:
+        _check_weights(settings, settings.networks, len(PAPER_CLASSES))
+        data = _embedded_data(out, settings.phantom)
     manifest = read_manifest(data)
     classes = _classes(manifest, settings)
     split = _split(manifest, classes, settings, splits, out)
     _check_folder(out, settings, manifest, split)
+    runs = _runs(settings, split)
+    pending = [run.network for run in runs if not is_finished(out, run)]
+    _check_weights(settings, pending, len(classes))
     inputs = StudyInputs(out, manifest, split, classes, settings, device)
-    pending = [run for run in _runs(settings, split) if not is_finished(out, run)]
-    _check_weights(inputs, pending)
-    _write_inputs(inputs)
-    write_json(out / "command.json", {"argv": list(command)})
-    _prepare(inputs)
-    for run in _runs(settings, split):
-        _run_one(inputs, run)
-    return summarize(out, language())
+    with _alone(out):
+        _write_inputs(inputs)
+        write_json(out / "command.json", {"argv": list(command)})
+        _prepare(inputs)
+        for run in runs:
+            _run_one(inputs, run)
+        return summarize(out, language())
+
+
+def _embedded_data(out: Path, settings: PhantomSettings) -> Path:
+    """Make the embedded phantom data set in a study's folder, or finish it; return its folder."""
+    folder = out / "phantom"
+    if not (folder / "manifest.csv").is_file():
+        with progress(text("progress.phantom")) as advance:
+            write_phantom(
+                folder, **settings.model_dump(), progress=advance, jobs=os.cpu_count() or 1
+            )
+    return folder
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other processes out of a study's folder; the lock ends with this process."""
+    lock = FileLock(out / ".lock", timeout=0)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise StudyError("study.busy", folder=out) from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise StudyError("common.cannot_write", path=out, reason=reason) from error
+    with lock:
+        yield
 
 
 def _device(asked: str) -> str:
@@ -168,16 +191,15 @@ def _runs(settings: Settings, split: Split) -> list[Run]:
     ]
 
 
-def _check_weights(inputs: StudyInputs, pending: list[Run]) -> None:
-    """Read every weights file before anything is trained: a wrong one is told at once."""
-    settings = inputs.settings
+def _check_weights(settings: Settings, networks: Iterable[str], classes: int) -> None:
+    """Read every weights file before anything is written: a wrong one is told at once."""
     errors: list[WeightsError] = []
-    for name in dict.fromkeys(run.network for run in pending):
+    for name in dict.fromkeys(networks):
         find_architecture(name).require_size(input_size(settings, name), training=True)
         source = settings.weights_of(name)
         try:
             if source != "none":
-                create_network(name, len(inputs.classes), settings.pooling, weights=source)
+                create_network(name, classes, settings.pooling, weights=source)
         except WeightsError as error:
             errors.append(error)
     if len(errors) == 1:
