@@ -23,7 +23,7 @@ def test_the_papers_recipe() -> None:
 @pytest.mark.parametrize("source", ["paper", "demo"])
 def test_settings_survive_being_written(tmp_path: Path, source: str) -> None:
     changes = [
-        'weights.vgg16="C:\\\\odd \\"name\\".safetensors"',
+        'weights.vgg16="/odd \\"name\\" \\\\ .safetensors"',
         'classes=["a", "b"]',
         "seeds=[1,2]",
     ]
@@ -90,3 +90,12 @@ def test_weights_for_all_and_for_one(tmp_path: Path) -> None:
     assert with_weights(Settings(), []).weights_of("vgg16") == "imagenet"
     with pytest.raises(SettingsError, match="no network mobilenet"):
         with_weights(Settings(), ["mobilenet=none"])
+
+
+def test_weights_in_a_file_are_found_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text('[weights]\nvgg16 = "v.safetensors"\n', encoding="utf-8")
+    settings = load_settings(str(tmp_path / "s.toml"))
+    assert Path(settings.weights_of("vgg16")) == tmp_path / "v.safetensors"
+    changed = with_weights(settings, ["resnet18=none"])
+    assert Path(changed.weights_of("vgg16")).name == "v.safetensors"
+    assert with_weights(settings, ["none"]).weights_of("vgg16") == "none"

@@ -1,5 +1,6 @@
 """Every sentence exists in both languages, and every sentence asked for exists."""
 
+import pickle
 import re
 import string
 from pathlib import Path
@@ -61,6 +62,12 @@ def test_errors_read_in_the_language_in_use(monkeypatch: pytest.MonkeyPatch) -> 
 def test_placeholders_may_be_named_key() -> None:
     valid = SettingsError("config.unknown_key", source="a", key="b", valid="c")
     assert "b" in str(valid)
+
+
+def test_errors_travel_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(DataError("data.no_manifest", path="x.csv")))  # noqa: S301
+    assert isinstance(error, DataError)
+    assert str(error).startswith("x.csv does not exist")
 
 
 def test_long_listings_are_cut() -> None:

@@ -184,7 +184,7 @@ def test_one_failed_network_does_not_stop_the_others(
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--set=training.epochs=5"], "other settings (training)"),
+        (["--set=training.epochs=5"], "other settings (training.epochs)"),
         (["--set=pooling=avg"], "other settings (pooling)"),
     ],
 )

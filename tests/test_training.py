@@ -64,8 +64,8 @@ def run(folder: Path, chosen: Settings, stop_after: int | None = None) -> tuple[
 
     trained = network()
     resume = folder / "resume.safetensors"
-    history = fit(fabric(), trained, data(), chosen, seed=7, resume=resume, report=report)
-    return trained, history
+    fitted = fit(fabric(), trained, data(), chosen, seed=7, resume=resume, report=report)
+    return trained, fitted.history
 
 
 def equal(one: Network, other: Network) -> bool:
@@ -127,8 +127,10 @@ def test_options_change_the_loss(tmp_path: Path, option: dict[str, object]) -> N
     losses = []
     for chosen in (settings(epochs=1), settings(epochs=1, **option)):
         trained, resume = network(), tmp_path / f"{len(losses)}" / "resume.safetensors"
-        rows = fit(fabric(), trained, uneven, chosen, seed=1, resume=resume, report=lambda _: None)
-        losses.append(float(rows[0][3]))
+        fitted = fit(
+            fabric(), trained, uneven, chosen, seed=1, resume=resume, report=lambda _: None
+        )
+        losses.append(float(fitted.history[0][3]))
     assert losses[0] != losses[1]
 
 

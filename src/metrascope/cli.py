@@ -1,6 +1,7 @@
 """The command line: every sub-command parses, calls one function and prints the path."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 (told in one sentence) or 130."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A console that cannot show Chinese shows question marks, not a traceback.
+            stream.reconfigure(errors="replace")
     try:
         set_language(_language(arguments))
         options = _parser().parse_args(arguments)
-        options.argv = ["metrascope", *arguments]
         options.run(options)
     except MetrascopeError as error:
         print(f"metrascope: {error}", file=sys.stderr)
@@ -41,6 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output (head, say) has gone: nothing is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        reason = error.strerror or error
+        told = text("cli.file", path=error.filename, reason=reason)
+        print(f"metrascope: {told}", file=sys.stderr)
         return 1
     return 0
 
@@ -179,7 +190,7 @@ def _study(options: argparse.Namespace) -> None:
 
     changes = list(options.set)
     if options.networks:
-        changes.append(f"networks={options.networks.split(',')}")
+        changes.append(f"networks={_names(options.networks)}")
     settings = with_weights(load_settings(options.settings, changes), options.weights)
     from metrascope.study import run_study
 
@@ -189,7 +200,6 @@ def _study(options: argparse.Namespace) -> None:
         settings,
         device=options.device,
         splits=options.splits,
-        command=options.argv,
     )
     _print_study(options.out)
 
@@ -204,7 +214,7 @@ def _phantom(options: argparse.Namespace) -> None:
             options.out,
             patients=options.patients,
             seed=options.seed,
-            scanners=options.scanners.split(",") if options.scanners else tuple(SCANNERS),
+            scanners=_names(options.scanners) if options.scanners else tuple(SCANNERS),
             size=options.size,
             prevalence=_prevalence(options.prevalence),
             difficulty=options.difficulty,
@@ -218,7 +228,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from metrascope.evaluation.predictions import read_predictions
     from metrascope.results import write_evaluation
 
-    classes = options.classes.split(",") if options.classes else None
+    classes = _names(options.classes) if options.classes else None
     predictions = read_predictions(options.predictions, classes)
     name = ", ".join(path.name for path in options.predictions)
     metrics = write_evaluation(predictions, options.out, language(), name)
@@ -258,14 +268,20 @@ def _print_table(metrics: dict[str, Any], name: str) -> None:
 def _print_frame(frame: "pd.DataFrame", title: str) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     numeric = [kind.kind in "fi" for kind in frame.dtypes]
     for heading, right in zip(frame.columns, numeric, strict=True):
-        table.add_column(str(heading), justify="right" if right else "left")
+        table.add_column(Text(str(heading)), justify="right" if right else "left")
     for row in frame.itertuples(index=False):
-        table.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row))
+        cells = (f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row)
+        table.add_row(*map(Text, cells))
     Console(width=None if sys.stdout.isatty() else 100).print(table)
+
+
+def _names(value: str) -> list[str]:
+    return [name.strip() for name in value.split(",")]
 
 
 def _prevalence(value: str | None) -> dict[str, float] | None:
@@ -275,7 +291,7 @@ def _prevalence(value: str | None) -> dict[str, float] | None:
     for part in value.split(","):
         label, _, share = part.partition("=")
         try:
-            shares[label] = float(share)
+            shares[label.strip()] = float(share)
         except ValueError as error:
             raise SettingsError("cli.bad_prevalence", value=value) from error
     return shares

@@ -1,5 +1,6 @@
 """Settings of a study: what is done, with which values, from TOML and ``--set``."""
 
+import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
@@ -23,6 +24,7 @@ NETWORKS: Final = (
 )
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -36,7 +38,7 @@ class SplitSettings(Section):
     """Which patients train and which validate (paper: random 9:1)."""
 
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    seed: int = 0
+    seed: Seed = 0
 
 
 class PreprocessingSettings(Section):
@@ -93,7 +95,7 @@ class PhantomSettings(Section):
     """The embedded data set, made where a study is given no data."""
 
     patients: Annotated[int, Field(ge=10)] = 1291
-    seed: int = 0
+    seed: Seed = 0
     size: Annotated[int, Field(ge=128, le=2048)] = 512
     difficulty: Fraction = 0.5
 
@@ -108,7 +110,7 @@ class Settings(Section):
 
     classes: tuple[str, ...] = ()
     networks: tuple[str, ...] = NETWORKS
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     pooling: Literal["avgmax", "avg"] = "avgmax"
     weights: dict[str, str] = {"*": "imagenet"}
     split: SplitSettings = SplitSettings()
@@ -157,8 +159,9 @@ def parse_settings(values: Mapping[str, Any], source: str) -> Settings:
     for name in (*settings.networks, *settings.weights):
         if name not in (*NETWORKS, "*") or (name == "*" and name in settings.networks):
             raise SettingsError("config.unknown_network", name=name, valid=", ".join(NETWORKS))
-    for key, value in (("networks", settings.networks), ("seeds", settings.seeds)):
-        if len(set(value)) < len(value) or not value:
+    for key in ("networks", "seeds", "classes"):
+        value = getattr(settings, key)
+        if len(set(value)) < len(value) or (not value and key != "classes"):
             raise SettingsError("config.repeated", source=source, key=key)
     return settings
 
@@ -175,16 +178,22 @@ def with_weights(settings: Settings, sources: Sequence[str]) -> Settings:
     """
     if not sources:
         return settings
-    weights = {"*": settings.weights_of("*")}
+    weights = dict(settings.weights)
+    if any("=" not in entry for entry in sources):
+        weights = {}  # one source for all networks replaces what the settings say of each
     for entry in sources:
         name, separator, source = entry.partition("=")
         if not separator:
             name, source = "*", entry
         if name not in (*NETWORKS, "*"):
             raise SettingsError("config.unknown_network", name=name, valid=", ".join(NETWORKS))
-        known = source in ("imagenet", "none")
-        weights[name] = source if known else Path(source).resolve().as_posix()
+        weights[name] = _located(source, Path())
     return settings.model_copy(update={"weights": weights})
+
+
+def _located(source: str, folder: Path) -> str:
+    """Return a weights source that means the same from every working folder."""
+    return source if source in ("imagenet", "none") else (folder / source).resolve().as_posix()
 
 
 def dump_settings(settings: Settings) -> str:
@@ -207,9 +216,13 @@ def _read(source: str) -> dict[str, Any]:
     if not path.is_file():
         raise SettingsError("config.no_file", path=source, built_in=", ".join(BUILT_IN))
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError("config.no_toml", path=source, reason=error) from error
+    if isinstance(values.get("weights"), dict):
+        entries = values["weights"].items()
+        values["weights"] = {name: _located(str(value), path.parent) for name, value in entries}
+    return values
 
 
 def _value(value: str) -> object:
@@ -260,5 +273,5 @@ def _toml(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(value, ensure_ascii=False)  # its escapes are TOML's too
     return repr(value)

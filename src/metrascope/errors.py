@@ -35,6 +35,10 @@ class MetrascopeError(Exception):
     def __str__(self) -> str:
         return text(self.key, None, **self.values)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions travel between processes by their arguments, and ours take keywords.
+        return _rebuilt, (type(self), self.key, self.values)
+
 
 class SettingsError(MetrascopeError):
     """Settings or options that cannot be used."""
@@ -54,3 +58,7 @@ class StudyError(MetrascopeError):
 
 class MissingExtraError(MetrascopeError):
     """A dependency of an optional part that is not installed."""
+
+
+def _rebuilt(kind: type[MetrascopeError], key: str, values: dict[str, object]) -> MetrascopeError:
+    return kind(key, **values)

@@ -6,6 +6,7 @@ nothing else with it, and its peak memory is its own.
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable
 from multiprocessing import connection
@@ -34,12 +35,16 @@ def run_isolated(work: Callable[..., None], *arguments: object) -> str | None:
     sender.close()
     try:
         failure: str | None = receiver.recv()
+        process.join()
     except EOFError:
         process.join()
         return _death(process.exitcode or 0)
+    except BaseException:
+        process.terminate()
+        process.join()
+        raise
     finally:
         receiver.close()
-    process.join()
     return failure
 
 
@@ -49,6 +54,8 @@ def _enter(
     work: Callable[..., None],
     arguments: tuple[object, ...],
 ) -> None:
+    # An interrupt at the terminal reaches both; the parent decides and ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()
     set_language(lang)
     try:

@@ -22,7 +22,7 @@ from metrascope.config import Settings, dump_settings
 from metrascope.data.manifest import Manifest
 from metrascope.data.preprocess import Preprocessing, fit_grey_table, stored_size
 from metrascope.data.split import Split
-from metrascope.data.store import StoreKey, open_store
+from metrascope.data.store import StoreKey, files_digest, open_store
 from metrascope.evaluation.predictions import write_predictions
 from metrascope.explain.heatmap import class_maps
 from metrascope.messages import text
@@ -74,7 +74,14 @@ def store_key(manifest: Manifest, settings: Settings, network: str) -> StoreKey:
     """Return the key of the pixel store that a network reads."""
     steps = settings.preprocessing
     size = stored_size(input_size(settings, network))
-    return StoreKey(manifest.digest, size, steps.sector_crop, steps.fit, steps.equalization)
+    return StoreKey(
+        manifest.digest,
+        files_digest(manifest),
+        size,
+        steps.sector_crop,
+        steps.fit,
+        steps.equalization,
+    )
 
 
 def input_size(settings: Settings, network: str) -> int:
@@ -97,9 +104,8 @@ def execute(inputs: StudyInputs, run: Run) -> None:
     )
     data = training_data(inputs, run)
     network = _create(inputs, run)
-    started = time.monotonic()
     with progress(network.architecture.title) as advance:
-        history = fit(
+        fitted = fit(
             fabric,
             network,
             data,
@@ -109,13 +115,19 @@ def execute(inputs: StudyInputs, run: Run) -> None:
             report=_Reporter(advance, inputs.settings.training.epochs),
         )
     trained = time.monotonic()
-    write_text(folder / "history.csv", "\n".join(map(",".join, [HISTORY, *history])) + "\n")
+    write_text(folder / "history.csv", "\n".join(map(",".join, [HISTORY, *fitted.history])) + "\n")
     _write_outputs(fabric, network, data, inputs, run, folder)
     _save(network, data, inputs, run, folder)
-    _write_resources(fabric, network, data, folder, trained - started, time.monotonic() - trained)
-    for leftover in (folder / "resume.safetensors", best_weights(folder / "resume.safetensors")):
-        leftover.unlink(missing_ok=True)
     (folder / "failure.json").unlink(missing_ok=True)
+    _write_resources(fabric, network, data, folder, fitted.seconds, time.monotonic() - trained)
+    remove_training_state(folder)
+
+
+def remove_training_state(folder: Path) -> None:
+    """Remove what a finished run no longer needs."""
+    resume = folder / "resume.safetensors"
+    for leftover in (resume, best_weights(resume), folder / "failure.json"):
+        leftover.unlink(missing_ok=True)
 
 
 def training_data(inputs: StudyInputs, run: Run) -> TrainingData:

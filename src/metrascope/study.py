@@ -3,12 +3,13 @@
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
@@ -20,7 +21,7 @@ from metrascope.classes import PAPER_CLASSES, order_classes
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
 from metrascope.data.cases import write_cases
 from metrascope.data.manifest import Manifest, read_manifest
-from metrascope.data.split import Split, read_split, split_patients, write_split
+from metrascope.data.split import PARTITIONS, Split, read_split, split_patients, write_split
 from metrascope.data.store import open_store
 from metrascope.errors import DataError, StudyError, WeightsError
 from metrascope.isolation import run_isolated
@@ -28,9 +29,19 @@ from metrascope.messages import language, listing, text
 from metrascope.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.progress import progress, say
-from metrascope.run import Run, StudyInputs, execute, input_size, is_finished, store_key
+from metrascope.run import (
+    Run,
+    StudyInputs,
+    execute,
+    input_size,
+    is_finished,
+    remove_training_state,
+    store_key,
+)
 from metrascope.summary import summarize
 
+_FIRST_FILES: Final = {"phantom", "settings.toml", "splits.csv", "splits.json", "versions.json"}
+_FOLDERS: Final = ("cases", "figures", "tables", "prepared/*", "runs/*")
 _PACKAGES: Final = ("torch", "torchvision", "lightning-fabric", "numpy", "pandas", "scikit-learn")
 
 
@@ -41,7 +52,6 @@ def run_study(
     *,
     device: str = "auto",
     splits: Path | None = None,
-    command: Sequence[str] = (),
 ) -> Path:
     """Train and compare the networks of a study; go on where an earlier call stopped.
 
@@ -58,8 +68,6 @@ def run_study(
         ``auto``, ``cpu`` or ``cuda``.
     splits
         A split to use instead of drawing one.
-    command
-        The command line, for the report.
 
     Returns
     -------
@@ -73,19 +81,22 @@ def run_study(
     """
     device = _device(device)
     if data is None:
+        _check_folder(out)
         _check_weights(settings, settings.networks, len(PAPER_CLASSES))
         data = _embedded_data(out, settings.phantom)
     manifest = read_manifest(data)
     classes = _classes(manifest, settings)
     split = _split(manifest, classes, settings, splits, out)
-    _check_folder(out, settings, manifest, split)
+    _check_folder(out)
+    _check_earlier(out, settings, manifest, split)
     runs = _runs(settings, split)
     pending = [run.network for run in runs if not is_finished(out, run)]
     _check_weights(settings, pending, len(classes))
     inputs = StudyInputs(out, manifest, split, classes, settings, device)
     with _alone(out):
+        _remove_leftovers(out)
         _write_inputs(inputs)
-        write_json(out / "command.json", {"argv": list(command)})
+        write_json(out / "command.json", {"argv": _command(inputs)})
         _prepare(inputs)
         for run in runs:
             _run_one(inputs, run)
@@ -101,6 +112,13 @@ def _embedded_data(out: Path, settings: PhantomSettings) -> Path:
                 folder, **settings.model_dump(), progress=advance, jobs=os.cpu_count() or 1
             )
     return folder
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Remove temporary files of a process that was killed while it wrote."""
+    for folder in (out, *(path for name in _FOLDERS for path in out.glob(name))):
+        for leftover in folder.glob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -154,15 +172,26 @@ def _split(
     return split_patients(manifest.table, classes, validation=part.validation, seed=part.seed)
 
 
-def _check_folder(out: Path, settings: Settings, manifest: Manifest, split: Split) -> None:
-    """Refuse a folder that holds something else, or a study that this one cannot go on with."""
-    if not (out / "data.json").is_file():
-        others = [item for item in out.glob("*") if item.name != "phantom"]
-        if any(not item.name.startswith(".") for item in others):
-            raise StudyError("study.not_empty", folder=out)
+def _check_folder(out: Path) -> None:
+    """Refuse a folder that holds something else than a study, or the beginning of one."""
+    if (out / "data.json").is_file() or not out.exists():
         return
-    known = json.loads((out / "data.json").read_text(encoding="utf-8"))
-    if (known["manifest_sha256"], known["split_sha256"]) != (manifest.digest, split.digest):
+    if not out.is_dir():
+        raise StudyError("study.not_empty", folder=out)
+    if any(item.name not in _FIRST_FILES and item.name[0] != "." for item in out.iterdir()):
+        raise StudyError("study.not_empty", folder=out)
+
+
+def _check_earlier(out: Path, settings: Settings, manifest: Manifest, split: Split) -> None:
+    """Refuse to go on with a study of other data or settings."""
+    if not (out / "data.json").is_file():
+        return
+    try:
+        known = json.loads((out / "data.json").read_text(encoding="utf-8"))
+        hashes = known["manifest_sha256"], known["split_sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StudyError("study.damaged", path=out / "data.json") from error
+    if hashes != (manifest.digest, split.digest):
         raise StudyError("study.other_data", folder=out)
     earlier = load_settings(str(out / "settings.toml"))
     keys = _differences(earlier, settings)
@@ -174,11 +203,31 @@ def _differences(earlier: Settings, settings: Settings) -> list[str]:
     """Return the keys whose change would make earlier runs another study's."""
     may_grow = {"networks", "seeds", "weights"}
     before, after = earlier.model_dump(), settings.model_dump()
-    keys = [key for key in after if key not in may_grow and before[key] != after[key]]
+    keys = [
+        name
+        for key in after
+        if key not in may_grow
+        for name in _changed(key, before[key], after[key])
+    ]
     shared = set(earlier.networks) & set(settings.networks)
     if any(earlier.weights_of(name) != settings.weights_of(name) for name in shared):
         keys.append("weights")
     return keys
+
+
+def _changed(name: str, before: object, after: object) -> list[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        pairs = ((f"{name}.{key}", before[key], after[key]) for key in after)
+        return [key for pair in pairs for key in _changed(*pair)]
+    return [] if before == after else [name]
+
+
+def _command(inputs: StudyInputs) -> list[str]:
+    """Return the command that makes the whole study again, whatever calls it grew by."""
+    out, data = inputs.folder, inputs.manifest.root
+    options = {"--data": data, "--splits": out / "splits.csv", "--out": "NEW"}
+    parts = [part for option in options.items() for part in option]
+    return ["metrascope", "study", str(out / "settings.toml"), *map(str, parts)]
 
 
 def _runs(settings: Settings, split: Split) -> list[Run]:
@@ -226,7 +275,7 @@ def _write_inputs(inputs: StudyInputs) -> None:
         "images": len(manifest.table),
         "patients": int(manifest.table["patient_id"].nunique()),
         "classes": list(inputs.classes),
-        "partitions": {name: _counts(inputs, name) for name in ("train", "validation")},
+        "partitions": {name: _counts(inputs, name) for name in PARTITIONS[:2]},
     }
     write_json(out / "data.json", content)
 
@@ -245,7 +294,9 @@ def _grown(out: Path, settings: Settings) -> Settings:
 
 
 def _counts(inputs: StudyInputs, partition: str) -> dict[str, dict[str, int]]:
-    table = inputs.manifest.table.iloc[inputs.split.rows(inputs.manifest.table, partition)]
+    fold = int(inputs.split.table["fold"].min())
+    rows = inputs.split.rows(inputs.manifest.table, partition, fold)
+    table = inputs.manifest.table.iloc[rows]
     return {
         label: {
             "patients": int(table["patient_id"][table["label"] == label].nunique()),
@@ -269,12 +320,15 @@ def _prepare(inputs: StudyInputs) -> None:
     for key in keys:
         with progress(text("progress.decoding", size=key.size)) as advance:
             open_store(manifest, key, inputs.folder / "prepared", advance)
-    rows = inputs.split.rows(manifest.table, "validation")
+    table = inputs.split.table
+    held = set(table["patient_id"][table["partition"] == "validation"])
+    rows = np.flatnonzero(manifest.table["patient_id"].isin(held))
     write_cases(manifest, rows.tolist(), settings.preprocessing, inputs.folder)
 
 
 def _run_one(inputs: StudyInputs, run: Run) -> None:
     if is_finished(inputs.folder, run):
+        remove_training_state(inputs.folder / "runs" / run.name)
         say(text("study.run_kept", run=run.name))
         return
     failure = run_isolated(execute, inputs, run)

@@ -1,10 +1,9 @@
 """What comes of a study's runs: predictions, maps, numbers, tables, figures and the report."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from metrascope.atomic import write_json, write_text
@@ -12,6 +11,8 @@ from metrascope.errors import StudyError
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.predictions import read_predictions, write_predictions
 from metrascope.explain.embedding import embed, separation
+from metrascope.report.content import is_finished, read_data, read_failure
+from metrascope.report.files import read_array, read_run_predictions
 from metrascope.report.page import write_report
 
 
@@ -31,47 +32,51 @@ def summarize(study: Path, lang: str) -> Path:
     Raises
     ------
     StudyError
-        If the folder is no study, or no run has finished.
+        If the folder is no study, no run has finished, or a file of the study is damaged.
+    DataError
+        If the predictions of the runs contradict each other.
     """
     if not (study / "data.json").is_file():
         raise StudyError("study.no_study", folder=study)
-    data = json.loads((study / "data.json").read_text(encoding="utf-8"))
+    classes = read_data(study)["classes"]
     runs = _finished(study)
-    predictions = read_predictions([run / "predictions.csv" for run in runs], data["classes"])
-    write_predictions(predictions.table, study / "predictions.csv")
-    embeddings, numbers = _embeddings(runs)
-    write_text(study / "embeddings.csv", embeddings.to_csv(index=False, lineterminator="\n"))
+    tables = {run: read_run_predictions(run / "predictions.csv", classes).table for run in runs}
+    predictions = read_predictions([run / "predictions.csv" for run in runs], classes)
+    embeddings, numbers = _embeddings(tables)
     metrics = evaluate(predictions)
     for network, values in numbers.items():
         metrics["networks"][network]["embedding"] = values
+    write_predictions(predictions.table, study / "predictions.csv")
+    write_text(study / "embeddings.csv", embeddings.to_csv(index=False, lineterminator="\n"))
     write_json(study / "metrics.json", metrics)
     return write_report(study, lang)
 
 
 def _finished(study: Path) -> list[Path]:
-    runs = sorted(path.parent for path in study.glob("runs/*/resources.json"))
+    folders = sorted(path for path in study.glob("runs/*") if path.is_dir())
+    runs = [run for run in folders if is_finished(run)]
     if runs:
         return runs
-    for failure in sorted(study.glob("runs/*/failure.json")):
-        message = json.loads(failure.read_text(encoding="utf-8"))["message"]
-        raise StudyError("study.all_failed", folder=study, message=message)
+    for run in folders:
+        message = read_failure(run)
+        if message is not None:
+            raise StudyError("study.all_failed", folder=study, message=message)
     raise StudyError("study.nothing_finished", folder=study)
 
 
-def _embeddings(runs: list[Path]) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _embeddings(tables: Mapping[Path, pd.DataFrame]) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Lay out the features of each network's first run, and measure the separation."""
-    tables: list[pd.DataFrame] = []
+    maps: list[pd.DataFrame] = []
     numbers: dict[str, Any] = {}
-    for run in runs:
-        table = pd.read_csv(run / "predictions.csv", dtype={"image": str, "label": str})
+    for run, table in tables.items():
         network = str(table["network"].iat[0])
         if network in numbers:
             continue
-        points = embed(np.load(run / "features.npy", allow_pickle=False), seed=0)
+        points = embed(read_array(run / "features.npy", len(table), (None,)), seed=0)
         apart = separation(points, table["label"])
         numbers[network] = {
             name: {"value": value} for name, value in apart._asdict().items() if value is not None
         }
         laid_out = table[["network", "image", "label"]].assign(x=points[:, 0], y=points[:, 1])
-        tables.append(laid_out)
-    return pd.concat(tables, ignore_index=True).round(4), numbers
+        maps.append(laid_out)
+    return pd.concat(maps, ignore_index=True).round(4), numbers

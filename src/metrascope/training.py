@@ -3,10 +3,11 @@
 import hashlib
 import json
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,17 @@ class StepReport:
     macro_f1: float | None = None
 
 
+class Fitted(NamedTuple):
+    """What training leaves besides the weights.
+
+    ``history`` are the rows of ``history.csv`` (`HISTORY`), as text, so that a continued run writes
+    the very bytes of one left alone; ``seconds`` includes those of earlier, interrupted calls.
+    """
+
+    history: list[list[str]]
+    seconds: float
+
+
 def fit(
     fabric: Fabric,
     network: Network,
@@ -79,7 +91,7 @@ def fit(
     seed: int,
     resume: Path,
     report: Callable[[StepReport], None],
-) -> list[list[str]]:
+) -> Fitted:
     """Train a network in place, going on from ``resume`` where that exists.
 
     Everything random in an epoch is drawn from ``seed`` and the epoch's number alone, so that a
@@ -103,11 +115,12 @@ def fit(
     report
         Called after every step and every epoch.
 
-    Returns
-    -------
-    The rows of ``history.csv`` (`HISTORY`), as text.
+    Raises
+    ------
+    StudyError
+        If the loss becomes infinite.
     """
-    recipe = settings.training
+    recipe, started = settings.training, time.monotonic()
     network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(
         network.parameters(),
@@ -115,7 +128,7 @@ def fit(
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
     )
-    done, history, best = _resumed(resume, network, optimizer)
+    done, history, best, earlier = _resumed(resume, network, optimizer)
     model, fabric_optimizer = fabric.setup(network, optimizer)
     for epoch in range(done + 1, recipe.epochs + 1):
         rows = _train_epoch(fabric, model, fabric_optimizer, data, settings, epoch, seed, report)
@@ -127,11 +140,16 @@ def fit(
             if recipe.best_epoch and macro_f1 > best:
                 best = macro_f1
                 save_weights(network, best_weights(resume))
-            extra = {"history": json.dumps(history), "best": repr(best)}
+            seconds = earlier + time.monotonic() - started
+            extra = {
+                "history": json.dumps(history),
+                "best": repr(best),
+                "seconds": repr(seconds),
+            }
             save_resume(resume, network, optimizer, epoch, extra)
     if recipe.best_epoch:
         load_weights(network, best_weights(resume))
-    return history
+    return Fitted(history, earlier + time.monotonic() - started)
 
 
 def best_weights(resume: Path) -> Path:
@@ -191,11 +209,12 @@ def batches(count: int, size: int) -> list[slice]:
 
 def _resumed(
     resume: Path, network: Network, optimizer: torch.optim.Optimizer
-) -> tuple[int, list[list[str]], float]:
+) -> tuple[int, list[list[str]], float, float]:
     if not resume.is_file():
-        return 0, [], -1.0
+        return 0, [], -1.0, 0.0
     epoch, extra = load_resume(resume, network, optimizer)
-    return epoch, json.loads(extra["history"]), float(extra["best"])
+    history = json.loads(extra["history"])
+    return epoch, history, float(extra["best"]), float(extra["seconds"])
 
 
 def _train_epoch(

@@ -99,3 +99,9 @@ def test_the_generator_decides_alone() -> None:
     torch.manual_seed(2)
     assert torch.equal(first, draw(8, AugmentationSettings(), seed=5))
     assert not torch.equal(first, draw(8, AugmentationSettings(), seed=6))
+
+
+def test_the_center_of_an_odd_margin_is_on_whole_pixels() -> None:
+    images = pictures(2, 37)
+    centre = centre_transforms(2, input_size=32, stored_size=37)
+    assert torch.equal(resample(images, centre, 32), images[:, 2:34, 2:34])

@@ -73,11 +73,13 @@ def test_all_problems_are_listed_with_row_and_column(data: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "cannot be read"),
+        (b"", "is empty"),
         (b"image,patient_id,label\n", "no rows"),
-        (b"image;patient_id;label\na;b;c\n", "lacks the column(s)"),
+        (b"image;patient_id;label\na;b;c\n", "not separated by commas"),
         (b"image,label\nimages/a.png,normal\n", "lacks the column(s) patient_id"),
-        (b"\xff\xfe\x00\x00", "cannot be read"),
+        (b"\xff\xfe\x00\x00", "no text in UTF-8 or GB18030"),
+        (b"image,patient_id,label,label\na,b,c,d\n", "the column(s) label twice"),
+        (b"image,patient_id,label\nimages/a.png,P1,polyp,\n", "row 2: 4 cells, the header has 3"),
     ],
 )
 def test_what_is_no_manifest_is_refused(data: Path, content: bytes, expected: str) -> None:
@@ -90,3 +92,30 @@ def test_what_is_no_manifest_is_refused(data: Path, content: bytes, expected: st
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere"):
         read_manifest(tmp_path / "nowhere")
+
+
+def test_a_chinese_spreadsheets_encoding_is_read(data: Path) -> None:
+    table(label=["正常", "息肉", "息肉"]).to_csv(
+        data / "manifest.csv", index=False, encoding="gb18030"
+    )
+    assert read_manifest(data).table["label"].tolist() == ["正常", "息肉", "息肉"]
+
+
+def test_spaces_around_cells_and_blank_rows_mean_nothing(data: Path) -> None:
+    content = "image, patient_id ,label\n\nimages/a.png, P1,polyp \n\nimages/b.png,P1 ,polyp\n"
+    (data / "manifest.csv").write_text(content, encoding="utf-8")
+    manifest = read_manifest(data)
+    assert manifest.table["patient_id"].tolist() == ["P1", "P1"]
+    assert manifest.table["label"].tolist() == ["polyp", "polyp"]
+    assert manifest.table.index.tolist() == [3, 5]
+
+
+def test_missing_values_have_no_magic_names(data: Path) -> None:
+    write_manifest(table(patient_id=["NA", "None", "null"]), data / "manifest.csv")
+    assert read_manifest(data).table["patient_id"].tolist() == ["NA", "None", "null"]
+
+
+def test_one_class_written_two_ways_is_refused(data: Path) -> None:
+    write_manifest(table(label=["polyp", "Polyp", "polyp"]), data / "manifest.csv")
+    with pytest.raises(DataError, match=r"row 3, column label: Polyp differs from polyp"):
+        read_manifest(data)

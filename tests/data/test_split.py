@@ -27,6 +27,7 @@ def images(images_per_patient: int = 1, **patients: int) -> pd.DataFrame:
         for _ in range(images_per_patient)
     ]
     table = pd.DataFrame(rows, columns=["patient_id", "label"])
+    table.index += 2  # as a spreadsheet counts, and the manifest
     return table.assign(image=[f"{number}.png" for number in range(len(rows))])
 
 
@@ -46,9 +47,13 @@ def test_patients_stay_whole_and_shares_hold(seed: int) -> None:
     table = images(images_per_patient=3, normal=40, fibroid=20, polyp=60)
     split = split_patients(table, CLASSES, validation=0.2, seed=seed)
     train, held = split.rows(table, "train"), split.rows(table, "validation")
-    assert set(table.patient_id[train]).isdisjoint(table.patient_id[held])
+    assert set(table.patient_id.iloc[train]).isdisjoint(table.patient_id.iloc[held])
     assert sorted([*train, *held]) == list(range(len(table)))
-    assert table.label[held].value_counts().to_dict() == {"normal": 24, "fibroid": 12, "polyp": 36}
+    assert table.label.iloc[held].value_counts().to_dict() == {
+        "normal": 24,
+        "fibroid": 12,
+        "polyp": 36,
+    }
 
 
 def test_the_seed_decides_and_nothing_else() -> None:
@@ -101,6 +106,10 @@ def broken(change: str, table: pd.DataFrame) -> pd.DataFrame:
         return table.iloc[1:]
     if change == "class":
         return table.assign(partition=np.where(table.label == "polyp", "train", table.partition))
+    if change == "fold":
+        return table.assign(fold="a")
+    if change == "partition":
+        return table.assign(partition="trian")
     return table.drop(columns="fold")
 
 
@@ -110,7 +119,9 @@ def broken(change: str, table: pd.DataFrame) -> pd.DataFrame:
         ("twice", "stands in more than one partition"),
         ("absent", "in no partition"),
         ("class", "no patient of the class polyp is in the partition validation"),
-        ("columns", "a split needs patient_id, label, fold, partition"),
+        ("columns", "It needs patient_id, label, fold, partition"),
+        ("fold", "row 2: a, "),
+        ("partition", "trian is no fold and partition"),
     ],
 )
 def test_a_wrong_split_is_refused(tmp_path: Path, change: str, expected: str) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -11,7 +12,7 @@ from metrascope.data.cases import write_cases
 from metrascope.data.manifest import Manifest, read_manifest, write_manifest
 from metrascope.data.picture import read_grey, read_picture
 from metrascope.data.preprocess import Preprocessing, seen_box, square
-from metrascope.data.store import StoreKey, open_store
+from metrascope.data.store import StoreKey, files_digest, open_store
 from metrascope.errors import DataError, StudyError
 
 
@@ -23,7 +24,7 @@ def copy(phantom: Path, tmp_path: Path) -> Path:
 
 def key(manifest: Manifest, **changes: object) -> StoreKey:
     values = {"sector_crop": True, "fit": "crop", "equalization": "train", "size": 32}
-    return StoreKey(manifest.digest, **(values | changes))  # type: ignore[arg-type]
+    return StoreKey(manifest.digest, files_digest(manifest), **(values | changes))  # type: ignore[arg-type]
 
 
 def test_pixels_and_histograms_are_those_of_the_pictures(phantom: Path, tmp_path: Path) -> None:
@@ -146,3 +147,60 @@ def test_preprocessing_travels_as_json() -> None:
         input_size=224, stored_size=256, sector_crop=True, fit="crop", equalization="train"
     )
     assert Preprocessing.model_validate_json(steps.model_dump_json()) == steps
+
+
+def test_a_replaced_image_is_decoded_again(copy: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(copy)
+    before = open_store(manifest, key(manifest), tmp_path / "store").pixels[0].copy()
+    first, second = (copy / str(manifest.table["image"].iat[row]) for row in (0, 1))
+    shutil.copyfile(second, first)
+    after = open_store(manifest, key(manifest), tmp_path / "store").pixels[0]
+    assert not np.array_equal(before, after)
+
+
+def test_a_damaged_store_is_made_again(phantom: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(phantom)
+    before = np.array(open_store(manifest, key(manifest), tmp_path).pixels)
+    pixels = tmp_path / key(manifest).name / "pixels.npy"
+    content = pixels.read_bytes()[:1000]
+    pixels.unlink()
+    pixels.write_bytes(content)
+    assert np.array_equal(open_store(manifest, key(manifest), tmp_path).pixels, before)
+
+
+def test_a_file_that_is_not_the_manifests_is_refused(copy: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(copy)
+    write_manifest(manifest.table.assign(sha256="0" * 64), copy / "manifest.csv")
+    manifest = read_manifest(copy)
+    with pytest.raises(DataError, match="its SHA-256 differs"):
+        open_store(manifest, key(manifest), tmp_path / "store")
+
+
+@pytest.mark.parametrize(("shape", "level"), [((20, 200), None), ((64, 64), 0), ((64, 64), 255)])
+def test_an_image_without_content_is_refused(
+    tmp_path: Path, shape: tuple[int, int], level: int | None
+) -> None:
+    grey = np.full(shape, level or 0, np.uint8)
+    if level is None:
+        grey[::2] = 200
+    cv2.imwrite(str(tmp_path / "x.png"), grey)
+    table = pd.DataFrame({"image": ["x.png"], "patient_id": ["1"], "label": ["polyp"]})
+    write_manifest(table, tmp_path / "manifest.csv")
+    with pytest.raises(DataError, match="all alike or too few"):
+        read_picture(read_manifest(tmp_path), 0, sector_crop=True)
+
+
+def test_masks_of_zero_and_one_count(copy: Path) -> None:
+    manifest = read_manifest(copy)
+    row = int(np.flatnonzero(manifest.table["mask"] != "")[0])
+    before = read_picture(manifest, row, sector_crop=False).lesion
+    path = str(manifest.path(row, "mask"))
+    cv2.imwrite(path, np.asarray(cv2.imread(path, cv2.IMREAD_GRAYSCALE)) // 255)
+    assert np.array_equal(read_picture(manifest, row, sector_crop=False).lesion, before)
+
+
+def test_postscript_in_a_pngs_clothes_is_not_run(tmp_path: Path) -> None:
+    content = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n"
+    (tmp_path / "x.png").write_text(content)
+    with pytest.raises(DataError, match="cannot be decoded"):
+        read_grey(tmp_path / "x.png", 2)

@@ -1,13 +1,15 @@
 """The manifest: one row per image, the only catalogue of a data set."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import pandas as pd
 
 from metrascope.atomic import sha256, write_text
+from metrascope.data.table import read_table
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
 
@@ -25,6 +27,7 @@ class Manifest:
         Folder that the paths of the manifest are relative to.
     table
         One row per image, in the order of the file; every value a string, ``""`` where unknown.
+        The index is the row as a spreadsheet shows it, the header being row 1.
         Columns: those of `REQUIRED`, then those of `OPTIONAL` and any others the file has.
     digest
         SHA-256 of the file.
@@ -62,17 +65,10 @@ def read_manifest(data: Path) -> Manifest:
     path = data / "manifest.csv" if data.is_dir() else data
     if not path.is_file():
         raise DataError("data.no_manifest", path=path)
-    table = _read_table(path)
-    missing = [name for name in REQUIRED if name not in table]
-    if missing:
-        raise DataError(
-            "data.missing_columns",
-            path=path,
-            missing=", ".join(missing),
-            found=", ".join(map(str, table.columns)),
-        )
-    if table.empty:
-        raise DataError("data.no_rows", path=path)
+    table = read_table(path, REQUIRED)
+    for column in ("patient_id", "label"):
+        # Full-width letters and the like, which look the same, are the same.
+        table[column] = [unicodedata.normalize("NFKC", value) for value in table[column]]
     problems = _problems(table, path.parent)
     if problems:
         raise DataError("data.problems", path=path, count=len(problems), problems=listing(problems))
@@ -94,26 +90,16 @@ def write_manifest(table: pd.DataFrame, path: Path) -> None:
     write_text(path, table[known + others].to_csv(index=False, lineterminator="\n"))
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (
-        pd.errors.ParserError,
-        pd.errors.EmptyDataError,
-        UnicodeDecodeError,
-        ValueError,
-    ) as error:
-        raise DataError("data.not_a_table", path=path, reason=str(error).strip()) from error
-
-
 def _problems(table: pd.DataFrame, root: Path) -> list[str]:
     problems = [
         text("data.empty_cell", row=row, column=column)
         for column in REQUIRED
-        for row in _rows(table[column].str.strip() == "")
+        for row in table.index[table[column] == ""]
     ]
-    for row, name in zip(_rows(table["image"].duplicated()), _dupes(table["image"]), strict=True):
+    names = table["image"].map(lambda name: PurePosixPath(name).as_posix())
+    for row, name in table["image"][names.duplicated()].items():
         problems.append(text("data.duplicate_image", row=row, value=name))
+    problems += _look_alikes(table["label"])
     for column in ("image", "mask", "sector"):
         if column in table:
             problems += _each(table[column], column, lambda name: _file_problem(root, name))
@@ -124,8 +110,19 @@ def _problems(table: pd.DataFrame, root: Path) -> list[str]:
     return problems
 
 
-def _each(column: pd.Series, name: str, check: Callable[[str], str]) -> list[str]:
-    found = ((row + 2, check(value)) for row, value in enumerate(column) if value)
+def _look_alikes(labels: "pd.Series[str]") -> list[str]:
+    """Tell of labels that differ in case or inner spaces alone: one class, written two ways."""
+    written: dict[str, str] = {}
+    problems = []
+    for row, label in labels[~labels.duplicated()].items():
+        first = written.setdefault("".join(label.casefold().split()), label)
+        if first != label:
+            problems.append(text("data.look_alike", row=row, value=label, other=first))
+    return problems
+
+
+def _each(column: "pd.Series[str]", name: str, check: Callable[[str], str]) -> list[str]:
+    found = ((row, check(value)) for row, value in column.items() if value)
     return [
         text("data.cell_problem", row=row, column=name, problem=problem)
         for row, problem in found
@@ -136,7 +133,13 @@ def _each(column: pd.Series, name: str, check: Callable[[str], str]) -> list[str
 def _file_problem(root: Path, name: str) -> str:
     if Path(name).is_absolute() or ".." in Path(name).parts:
         return text("data.path_outside", value=name)
-    return "" if (root / name).is_file() else text("data.no_such_file", value=name)
+    try:
+        found = (root / name).is_file()
+    except OSError:  # a name longer than any file's, say
+        found = False
+    if not found and "\\" in name:
+        return text("data.backslash", value=name)
+    return "" if found else text("data.no_such_file", value=name)
 
 
 def _roi_problem(value: str) -> str:
@@ -159,11 +162,3 @@ def _parse_roi(value: str) -> tuple[int, int, int, int] | None:
     except ValueError:
         return None
     return left, top, width, height
-
-
-def _rows(flags: pd.Series) -> list[int]:
-    return [int(index) + 2 for index in flags.to_numpy().nonzero()[0]]
-
-
-def _dupes(column: pd.Series) -> list[str]:
-    return list(column[column.duplicated()])

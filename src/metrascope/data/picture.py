@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from metrascope.data.manifest import Manifest
 from metrascope.data.sector import find_sector
@@ -14,6 +14,12 @@ from metrascope.errors import DataError
 
 Grey = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+
+FORMATS: Final = ("PNG", "JPEG", "BMP", "TIFF")
+"""What Pillow may decode: other formats of its can start programs (PostScript) or hold films."""
+
+SMALLEST: Final = 32
+"""Pixels along the shorter side below which an image is refused."""
 
 LARGEST: Final = 64_000_000
 """Pixels beyond which an image is refused: no ultrasound screen comes near."""
@@ -49,7 +55,12 @@ def read_picture(manifest: Manifest, row: int, *, sector_crop: bool) -> Picture:
         If the image or a mask cannot be read, a mask has another size than the image, or the
         box lies outside it.
     """
-    grey = read_grey(manifest.root / str(manifest.table["image"].iat[row]), row)
+    number = int(manifest.table.index[row])
+    grey = read_grey(manifest.root / str(manifest.table["image"].iat[row]), number)
+    if min(grey.shape) < SMALLEST or grey.min() == grey.max():
+        size = f"{grey.shape[1]} x {grey.shape[0]}"
+        path = manifest.path(row)
+        raise DataError("picture.blank", path=path, row=number, size=size, least=SMALLEST)
     lesion = _read_mask(manifest, row, "mask", grey.shape)
     sector = _read_mask(manifest, row, "sector", grey.shape)
     box = manifest.roi(row)
@@ -65,7 +76,14 @@ def read_picture(manifest: Manifest, row: int, *, sector_crop: bool) -> Picture:
 
 
 def read_grey(path: Path, row: int) -> Grey:
-    """Decode a PNG or JPEG to 8-bit grey (luminance of colour, ITU-R 601).
+    """Decode a PNG, JPEG, BMP or TIFF to 8-bit grey (luminance of colour, ITU-R 601).
+
+    Parameters
+    ----------
+    path
+        The file. Its content decides, not its name.
+    row
+        Of the manifest, as a spreadsheet shows it: named in errors.
 
     Raises
     ------
@@ -73,20 +91,21 @@ def read_grey(path: Path, row: int) -> Grey:
         If it cannot be decoded whole, or is too large to be an ultrasound image.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > LARGEST:
                 size = f"{image.width} x {image.height}"
-                raise DataError("picture.too_large", path=path, row=row + 2, size=size)
-            return np.asarray(_to_grey(image))
+                raise DataError("picture.too_large", path=path, row=row, size=size)
+            return np.asarray(_to_grey(ImageOps.exif_transpose(image)))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError("picture.unreadable", path=path, row=row + 2, reason=error) from error
+        raise DataError("picture.unreadable", path=path, row=row, reason=error) from error
 
 
 def _to_grey(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        values = np.asarray(image, dtype=np.float64)
-        scale = 255 / 65535 if values.max(initial=0) > 255 else 1.0
-        return Image.fromarray(np.rint(values * scale).astype(np.uint8))
+        values = np.asarray(image, dtype=np.float64).clip(0, 65535)
+        # 10, 12 and 14 bits come in files of 16: the brightest pixel tells.
+        bits = next(bits for bits in (8, 10, 12, 14, 16) if values.max(initial=0) < 2**bits)
+        return Image.fromarray(np.rint(values * (255 / (2**bits - 1))).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         canvas = Image.new("RGBA", image.size, (0, 0, 0, 255))
         return Image.alpha_composite(canvas, image.convert("RGBA")).convert("L")
@@ -97,12 +116,14 @@ def _read_mask(manifest: Manifest, row: int, column: str, shape: tuple[int, ...]
     path = manifest.path(row, column)
     if path is None:
         return None
-    mask = read_grey(path, row) > 0
+    number = int(manifest.table.index[row])
+    grey = read_grey(path, number)
+    mask = np.asarray(grey > grey.max() // 2)  # written as 0 and 1, or 0 and 255
     if mask.shape != shape:
         raise DataError(
             "picture.mask_size",
             path=path,
-            row=row + 2,
+            row=number,
             found=f"{mask.shape[1]} x {mask.shape[0]}",
             expected=f"{shape[1]} x {shape[0]}",
         )
@@ -125,7 +146,7 @@ def _window(
         raise DataError(
             "picture.box_outside",
             path=manifest.path(row),
-            row=row + 2,
+            row=int(manifest.table.index[row]),
             box=",".join(map(str, box)),
             size=f"{shape[1]} x {shape[0]}",
         )

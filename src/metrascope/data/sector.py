@@ -47,7 +47,8 @@ def find_sector(grey: Grey) -> Sector:
     """
     height, width = grey.shape
     factor = min(1.0, _WORKING_SIDE / max(height, width))
-    small = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     region = _largest_region(np.asarray(small > DARK, dtype=np.uint8))
     if region is None:
         return Sector((0, 0, width, height), np.ones(grey.shape, dtype=bool))

@@ -1,6 +1,7 @@
 """Which patients train and which validate: patient-level, stratified by label."""
 
 import hashlib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from metrascope.atomic import write_json, write_text
+from metrascope.data.table import read_table
 from metrascope.errors import DataError
 
 PAPER_PARTITIONS: Final = {
@@ -19,6 +21,7 @@ PAPER_PARTITIONS: Final = {
 }
 """The study's patients in training and validation (paper, Data)."""
 
+PARTITIONS: Final = ("train", "validation", "test")
 COLUMNS: Final = ("patient_id", "label", "fold", "partition")
 
 
@@ -99,7 +102,7 @@ def patient_labels(images: pd.DataFrame, classes: Sequence[str]) -> "pd.Series[s
     if len(unknown):
         raise DataError(
             "split.unknown_label",
-            row=int(unknown.index[0]) + 2,
+            row=unknown.index[0],
             label=unknown["label"].iat[0],
             classes=", ".join(classes),
         )
@@ -128,15 +131,14 @@ def read_split(path: Path, images: pd.DataFrame, classes: Sequence[str]) -> Spli
     """
     if not path.is_file():
         raise DataError("split.no_file", path=path)
-    try:
-        table = pd.read_csv(path, dtype={"patient_id": str, "label": str, "partition": str})
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError("data.not_a_table", path=path, reason=error) from error
-    missing = [name for name in COLUMNS if name not in table]
-    if missing:
-        found = ", ".join(map(str, table.columns))
-        expected = ", ".join(COLUMNS)
-        raise DataError("split.columns", path=path, found=found, expected=expected)
+    table = read_table(path, COLUMNS)
+    for row, fold, partition in zip(table.index, table.fold, table.partition, strict=True):
+        if not fold.isdecimal() or partition not in PARTITIONS:
+            valid = ", ".join(PARTITIONS)
+            cell = f"{fold}, {partition}"
+            raise DataError("split.bad_row", path=path, row=row, found=cell, partitions=valid)
+    table["patient_id"] = [unicodedata.normalize("NFKC", name) for name in table["patient_id"]]
+    table = table.astype({"fold": int}).reset_index(drop=True)
     for fold, rows in table.groupby("fold"):
         _check_fold(path, int(str(fold)), rows, images, classes)
     return Split(table)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import BinaryIO, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.atomic import replacing, write_json
+from metrascope.atomic import replacing, sha256, write_json
 from metrascope.data.manifest import Manifest
 from metrascope.data.picture import read_picture
 from metrascope.data.preprocess import Equalization, equalize, square
@@ -27,9 +28,14 @@ _Prepared = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class StoreKey:
-    """What a store depends on besides the images; two equal keys give equal bytes."""
+    """What a store depends on; two equal keys give equal bytes.
+
+    ``files`` stands for the size and the time of change of every image and sector mask, so that a
+    replaced image is decoded again.
+    """
 
     manifest_sha256: str
+    files: str
     size: int
     sector_crop: bool
     fit: Literal["crop", "pad"]
@@ -59,6 +65,16 @@ class PixelStore:
     histograms: npt.NDArray[np.int64]
 
 
+def files_digest(manifest: Manifest) -> str:
+    """Return a hash of the sizes and times of change of all files that a store is made from."""
+    digest = hashlib.sha256()
+    for row in range(len(manifest.table)):
+        for path in (manifest.path(row), manifest.path(row, "sector")):
+            state = path.stat() if path else None
+            digest.update(f"{state and (state.st_size, state.st_mtime_ns)};".encode())
+    return digest.hexdigest()
+
+
 def open_store(
     manifest: Manifest,
     key: StoreKey,
@@ -84,8 +100,16 @@ def open_store(
         If images cannot be used; all are listed.
     """
     store = folder / key.name
-    if not (store / "key.json").is_file():
-        _make(manifest, key, store, progress)
+    if (store / "key.json").is_file():
+        try:
+            return _load(store)
+        except (OSError, ValueError):
+            shutil.rmtree(store)  # cut short or overwritten: made again below
+    _make(manifest, key, store, progress)
+    return _load(store)
+
+
+def _load(store: Path) -> PixelStore:
     pixels = np.load(store / "pixels.npy", mmap_mode="r", allow_pickle=False)
     return PixelStore(pixels, np.load(store / "histograms.npy", allow_pickle=False))
 
@@ -129,6 +153,7 @@ def _prepared(manifest: Manifest, key: StoreKey) -> Iterator[_Prepared | DataErr
 
 def _prepare(manifest: Manifest, key: StoreKey, row: int) -> _Prepared | DataError:
     try:
+        _check_hash(manifest, row)
         picture = read_picture(manifest, row, sector_crop=key.sector_crop)
     except DataError as error:
         return error
@@ -136,3 +161,10 @@ def _prepare(manifest: Manifest, key: StoreKey, row: int) -> _Prepared | DataErr
     inside = square(picture.sector.astype(np.uint8) * 255, key.size, key.fit) > 127
     grey = equalize(grey, key.equalization, inside)
     return grey, np.bincount(grey[inside], minlength=256)
+
+
+def _check_hash(manifest: Manifest, row: int) -> None:
+    expected = str(manifest.table["sha256"].iat[row]) if "sha256" in manifest.table else ""
+    path = manifest.path(row)
+    if expected and path and sha256(path) != expected.lower():
+        raise DataError("data.changed", path=path, row=manifest.table.index[row])

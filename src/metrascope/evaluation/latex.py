@@ -26,12 +26,18 @@ _ESCAPES: Final = {
     ">": "$>$",
     "|": r"\textbar{}",
     "–": "--",
+    # After a line end or a rule these would be read as its argument.
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
 }
 
 
 def latex_escape(content: str) -> str:
     """Escape what has a meaning in LaTeX text, so that it prints as it reads."""
-    return "".join(_ESCAPES.get(sign, sign) for sign in content)
+    # A line break would end the paragraph, which a caption may not.
+    visible = (" " if unicodedata.category(sign) == "Cc" else sign for sign in content)
+    return "".join(_ESCAPES.get(sign, sign) for sign in visible)
 
 
 def latex_table(

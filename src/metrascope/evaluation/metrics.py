@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from metrascope.errors import DataError
 from metrascope.evaluation.predictions import Predictions
@@ -67,13 +67,12 @@ def _network(rows: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
     seeds = sorted(rows["seed"].unique())
     scores = [_scores(rows[rows["seed"] == seed], classes) for seed in seeds]
     images = rows.drop_duplicates(["image", "fold"])
-    confusion = confusion_matrix(rows["label"], rows["predicted"], labels=classes)
     macro = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
     return {
         "n": len(images),
         "seeds": [int(seed) for seed in seeds],
         **{name: _number([score[name] for score in scores]) for name in macro},
-        "confusion": confusion.tolist(),
+        "confusion": _confusion(rows, classes),
         "classes": {
             label: {
                 name: _number([score[f"{label}/{name}"] for score in scores])
@@ -83,6 +82,15 @@ def _network(rows: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
             for label in classes
         },
     }
+
+
+def _confusion(rows: pd.DataFrame, classes: list[str]) -> list[list[int]]:
+    """Count rows by true and predicted class; scikit-learn warns where there is one class."""
+    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    places = [[classes.index(label) for label in rows[name]] for name in ("label", "predicted")]
+    np.add.at(counts, tuple(places), 1)
+    matrix: list[list[int]] = counts.tolist()
+    return matrix
 
 
 def _scores(rows: pd.DataFrame, classes: list[str]) -> Numbers:

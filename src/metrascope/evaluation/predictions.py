@@ -60,12 +60,14 @@ def read_predictions(paths: Sequence[Path], classes: Sequence[str] | None = None
         CSV files in UTF-8 with commas. Where a column is absent, ``patient_id`` is the image,
         ``network`` the file's stem, ``partition`` validation, ``fold`` and ``seed`` 0.
     classes
-        Classes in order; by default those of the files, ``normal`` first.
+        Classes in order, spaces around them of no account; by default those of the files,
+        ``normal`` first.
 
     Raises
     ------
     DataError
-        With every problem of the files, each with its row and column (the first 20 in full).
+        With every problem of the files, each with its row and column (the first 20 in full);
+        if a given class is empty or given twice.
     """
     problems = Problems()
     frames = [_checked(Path(path), problems) for path in paths]
@@ -158,7 +160,7 @@ def _check_widths(path: Path, header: list[str], rows: dict[int, list[str]]) -> 
 
 def _class_order(table: pd.DataFrame, classes: Sequence[str] | None) -> tuple[str, ...]:
     if classes is not None:
-        return tuple(classes)
+        return _given(classes)
     named = {str(name)[2:] for name in table.columns if str(name).startswith("p_")}
     if "predicted" in table:
         hard = table["predicted"].notna() & (table["predicted"] != "")
@@ -166,6 +168,17 @@ def _class_order(table: pd.DataFrame, classes: Sequence[str] | None) -> tuple[st
     if not any(str(name).startswith("p_") for name in table.columns):
         named |= set(table["label"])
     return order_classes(named)
+
+
+def _given(classes: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in classes)
+    listed = ", ".join(names)
+    if not all(names):
+        raise DataError("evaluation.blank_class", classes=listed)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError("evaluation.twice_classes", classes=listed, twice=", ".join(twice))
+    return names
 
 
 def _canonical(table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:

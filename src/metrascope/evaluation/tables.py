@@ -15,6 +15,7 @@ from metrascope.messages import text
 Metrics = dict[str, Any]
 _MACRO: Final = ("macro_precision", "macro_recall", "macro_f1", "accuracy")
 _CLASS: Final = ("precision", "recall", "f1")
+_FORMULA: Final = tuple("=+-@＝＋－＠\t\r\n")
 
 
 def comparison(
@@ -102,7 +103,7 @@ def write_tables(
     """Write comparison, per-class and confusion tables as CSV, the first two also as LaTeX.
 
     The CSV files start with a byte order mark, without which spreadsheets in China do not
-    read them as UTF-8.
+    read them as UTF-8. Text that a spreadsheet would run as a formula gets an apostrophe.
 
     Returns
     -------
@@ -154,7 +155,13 @@ def _caption(keys: Sequence[str], data: str, lang: str | None) -> str:
 
 
 def _csv(table: pd.DataFrame) -> str:
-    return "\ufeff" + table.to_csv(index=False, float_format="%.2f", lineterminator="\n")
+    safe = table.map(_inert).rename(columns=_inert)
+    return "\ufeff" + safe.to_csv(index=False, float_format="%.2f", lineterminator="\n")
+
+
+def _inert(cell: object) -> object:
+    """Mark text that a spreadsheet would take for a formula, and run, as text."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _flat(table: pd.DataFrame) -> pd.DataFrame:

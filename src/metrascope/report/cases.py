@@ -40,7 +40,7 @@ def readings(study: Study) -> list[Reading]:
     found = []
     for network in study.networks:
         for run in study.runs_of(network):
-            if run.predictions is not None and run.failure is None:
+            if run.predictions is not None:
                 found += _readings_of(run, run.predictions, study.classes)
     return [item for item in found if item.partition == study.partition]
 

@@ -1,12 +1,11 @@
 """Read a study's folder into plain data; nothing is computed here.
 
 A study may be incomplete: what is missing stays ``None`` or empty and is listed in
-:attr:`Study.missing`, so that the page can say so instead of failing.
+:attr:`Study.missing`, so that the page can say so instead of failing. A file that is damaged is
+refused, but for those that tell no result: then the page does without.
 """
 
-import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,28 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from metrascope.errors import StudyError
-from metrascope.evaluation.predictions import read_predictions
 from metrascope.evaluation.published import order_networks
+from metrascope.messages import text
+from metrascope.report.files import (
+    damaged,
+    read_array,
+    read_object,
+    read_run_predictions,
+    read_table,
+)
+from metrascope.report.forms import (
+    Anything,
+    CommandForm,
+    DataForm,
+    FailureForm,
+    MetricsForm,
+    ModelForm,
+    SettingsForm,
+)
+from metrascope.report.numbers import ABSENT
 
 _CURVES: Final = ("learning_rate", "loss", "validation_loss", "validation_macro_f1")
 _EXPECTED: Final = (
@@ -40,13 +57,14 @@ class Run:
     Attributes
     ----------
     predictions
-        Rows of ``predictions.csv``, ``None`` while the run is not finished.
+        Rows of ``predictions.csv``, ``None`` while the run is not finished, that is, before
+        ``resources.json`` is there: the run writes it last.
     history
         One row per optimizer step, or ``None`` before the first.
     heatmaps
         Grad-CAM, ``(rows, classes, height, width)`` float32 >= 0, rows as in ``predictions``.
     failure
-        Message of a run that failed, else ``None``.
+        Message of a run that failed and did not finish later, else ``None``.
     """
 
     name: str
@@ -92,17 +110,22 @@ class Study:
     missing: tuple[str, ...]
 
     @property
+    def name(self) -> str:
+        """Name of the data set, empty where it has none."""
+        return str(self.data.get("name", ""))
+
+    @property
     def networks(self) -> tuple[str, ...]:
         """The networks planned, evaluated or run, in the published order."""
         planned = self.settings.get("networks", ())
-        names = [*(planned if isinstance(planned, list) else ()), *self.scores]
-        return tuple(order_networks([*map(str, names), *(run.network for run in self.runs)]))
+        runs = (run.network for run in self.runs)
+        return tuple(order_networks([*planned, *self.scores, *runs]))
 
     @property
     def scores(self) -> Mapping[str, Any]:
         """Numbers of each network from ``metrics.json``."""
-        networks = self.metrics.get("networks", {})
-        return networks if isinstance(networks, dict) else {}
+        scores: Mapping[str, Any] = self.metrics.get("networks", {})
+        return scores
 
     @property
     def partition(self) -> str:
@@ -121,27 +144,66 @@ def read_study(folder: Path) -> Study:
     ------
     StudyError
         If the folder is no study (neither ``data.json`` nor ``metrics.json`` is there), or a
-        file in it cannot be read.
+        file in it cannot be used.
     """
     if not any((folder / name).is_file() for name in ("data.json", "metrics.json")):
         raise StudyError("report.not_a_study", path=folder)
-    data, metrics = _json(folder / "data.json"), _json(folder / "metrics.json")
-    classes = tuple(map(str, data.get("classes") or metrics.get("classes") or ()))
-    if not classes:
-        raise StudyError("report.no_classes", path=folder)
+    data, metrics = read_data(folder), read_metrics(folder)
+    versions = _decoration(folder / "versions.json", Anything)
+    embeddings = folder / "embeddings.csv"
+    classes = tuple(data.get("classes") or metrics["classes"])
     return Study(
         folder=folder,
         classes=classes,
         data=data,
-        settings=_toml(folder / "settings.toml"),
-        versions=_json(folder / "versions.json"),
+        settings=read_object(folder / "settings.toml", "input", SettingsForm),
+        versions=versions,
         metrics=metrics,
         cases=_cases(folder / "cases.csv"),
-        embeddings=_csv(folder / "embeddings.csv", ("network", "image", "label"), ("x", "y")),
-        command=tuple(map(str, _json(folder / "command.json").get("argv", ()))),
+        embeddings=read_table(embeddings, "result", ("network", "image", "label"), ("x", "y")),
+        command=tuple(_decoration(folder / "command.json", CommandForm).get("argv", ())),
         runs=_runs(folder / "runs", classes),
-        missing=tuple(name for name in _EXPECTED if not (folder / name).is_file()),
+        missing=tuple(
+            name
+            for name in _EXPECTED
+            if not (folder / name).is_file() or (name == "versions.json" and not versions)
+        ),
     )
+
+
+def read_data(folder: Path) -> dict[str, Any]:
+    """Read ``data.json`` of a study, empty where it is missing.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be used.
+    """
+    return read_object(folder / "data.json", "input", DataForm)
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """Read ``metrics.json`` of a study, empty where it is missing.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be used.
+    """
+    return read_object(folder / "metrics.json", "result", MetricsForm)
+
+
+def read_failure(run: Path) -> str | None:
+    """Return why a run failed, a dash where no message was kept, ``None`` if it did not."""
+    file = run / "failure.json"
+    if is_finished(run) or not file.is_file():
+        return None
+    return str(_decoration(file, FailureForm).get("message", ABSENT))
+
+
+def is_finished(run: Path) -> bool:
+    """Tell whether a run has written all its files; an earlier failure is of no account then."""
+    return (run / "resources.json").is_file()
 
 
 def _runs(folder: Path, classes: Sequence[str]) -> tuple[Run, ...]:
@@ -155,8 +217,7 @@ def _run(folder: Path, classes: Sequence[str]) -> Run | None:
     name = _RUN_NAME.fullmatch(folder.name)
     if name is None or not folder.is_dir():
         return None
-    failure = _json(folder / "failure.json").get("message")
-    predictions = _predictions(folder / "predictions.csv", classes)
+    predictions = _predictions(folder, classes)
     return Run(
         name=folder.name,
         network=name["network"],
@@ -165,18 +226,21 @@ def _run(folder: Path, classes: Sequence[str]) -> Run | None:
         predictions=predictions,
         history=_history(folder / "history.csv"),
         heatmaps=_heatmaps(folder / "heatmaps.npy", predictions, classes),
-        resources=_json(folder / "resources.json"),
-        model=_json(folder / "model.json"),
-        failure=None if failure is None else str(failure),
+        resources=_decoration(folder / "resources.json", Anything),
+        model=read_object(folder / "model.json", "run", ModelForm),
+        failure=read_failure(folder),
     )
 
 
-def _predictions(path: Path, classes: Sequence[str]) -> pd.DataFrame | None:
-    return read_predictions([path], classes).table if path.is_file() else None
+def _predictions(run: Path, classes: Sequence[str]) -> pd.DataFrame | None:
+    file = run / "predictions.csv"
+    if not is_finished(run) or not file.is_file():
+        return None
+    return read_run_predictions(file, classes).table
 
 
 def _history(path: Path) -> pd.DataFrame | None:
-    table = _csv(path, (), ("epoch", "step", *_CURVES), _CURVES)
+    table = read_table(path, "run", (), ("epoch", "step", *_CURVES), _CURVES)
     return table if len(table) else None
 
 
@@ -185,58 +249,20 @@ def _heatmaps(
 ) -> NDArray[np.float32] | None:
     if predictions is None or not path.is_file():
         return None
-    try:
-        maps: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise StudyError("report.unreadable", path=path, reason=error) from error
-    if maps.ndim != 4 or maps.shape[:2] != (len(predictions), len(classes)):
-        expected = f"({len(predictions)}, {len(classes)}, h, w)"
-        raise StudyError("report.heatmap_shape", path=path, found=maps.shape, expected=expected)
-    return maps
+    return read_array(path, len(predictions), (len(classes), None, None))
 
 
 def _cases(path: Path) -> dict[str, dict[str, Any]]:
-    table = _csv(path, ("image", "file", "mask_file"), ("left", "top", "right", "bottom"))
+    edges = ("left", "top", "right", "bottom")
+    table = read_table(path, "case", ("image", "file", "mask_file"), edges)
+    if (table["left"] >= table["right"]).any() or (table["top"] >= table["bottom"]).any():
+        raise damaged(path, "case", text("report.reason_box"))
     return {str(row["image"]): dict(row) for _, row in table.iterrows()}
 
 
-def _csv(
-    path: Path, words: Sequence[str], measured: Sequence[str], gaps: Sequence[str] = ()
-) -> pd.DataFrame:
-    """Read a table: columns of words, columns of numbers, and those that may have gaps."""
-    if not path.is_file():
-        return pd.DataFrame({name: [] for name in (*words, *measured)})
+def _decoration(path: Path, form: type[BaseModel]) -> dict[str, Any]:
+    """Read a file that tells no result, and go without it where it is damaged."""
     try:
-        # Words are kept as they are: a class or an image may well be called "NA".
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        absent = [name for name in (*words, *measured) if name not in table.columns]
-        if absent:
-            raise StudyError("report.missing_columns", path=path, missing=", ".join(absent))
-        for name in {*measured, *gaps} & {*table.columns}:
-            table[name] = pd.to_numeric(table[name])
-            if name not in gaps and table[name].isna().any():
-                raise ValueError(f"{name}: empty cell")
-    except (OSError, ValueError) as error:
-        raise StudyError("report.unreadable", path=path, reason=error) from error
-    return table
-
-
-def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+        return read_object(path, "input", form)
+    except StudyError:
         return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudyError("report.unreadable", path=path, reason=error) from error
-    if not isinstance(content, dict):
-        raise StudyError("report.unreadable", path=path, reason="not a JSON object")
-    return content
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudyError("report.unreadable", path=path, reason=error) from error

@@ -62,7 +62,7 @@ def write_files(study: Study, gallery: Gallery, lang: str) -> None:
     """
     if not study.scores:
         return
-    metrics, name = dict(study.metrics), str(study.data.get("name", ""))
+    metrics, name = dict(study.metrics), study.name
     write_tables(metrics, study.folder / "tables", lang, name)
     write_figures(
         metrics,

@@ -44,7 +44,9 @@ def write_report(study: Path, lang: str) -> Path:
     """Write ``report.html``, ``figures/`` and ``tables/`` of a study from its files alone.
 
     The page has both languages; ``lang`` is the one it opens in and that of the figure files.
-    A study that is not complete gets a page that says what is missing.
+    Where a run is missing or failed, or a file is not there, the page says so. Nothing is
+    computed: :func:`metrascope.summary.summarize` makes the numbers first, and refuses a study
+    of which no run has finished.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ def write_report(study: Path, lang: str) -> Path:
     Raises
     ------
     StudyError
-        If the folder is no study, a file in it cannot be read, or the page cannot be written.
+        If the folder is no study, a file in it cannot be used, or the page cannot be written.
     """
     content = read_study(study)
     gallery = build_gallery(content)
@@ -134,7 +136,7 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
 
 
 def _title(study: Study) -> Bilingual:
-    data = study.data.get("name") or sentence("report.unnamed")
+    data = study.name or sentence("report.unnamed")
     if len(study.networks) == 1:
         return sentence("report.title_one", network=network_title(study.networks[0]), data=data)
     return sentence("report.title", networks=len(study.networks), data=data)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from metrascope.errors import StudyError
 from metrascope.figures.overlay import COLORMAP, outline, spread_heat
+from metrascope.report.files import damaged
 
 # Odd, so that the map's own values, and its maximum, are among the pixels.
 _UPSAMPLING: Final = 5
@@ -26,6 +27,8 @@ _EDGES: Final = ("left", "top", "right", "bottom")
 _OUTLINE_COLOR: Final = (0, 255, 255)
 # As in figures.overlay, so that the page and the figure files look alike.
 _STRENGTH: Final = 0.75
+# What Pillow raises for files that are cut short or no pictures at all.
+_NO_PICTURE: Final = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -125,13 +128,13 @@ def _outline(mask: Image.Image) -> str:
 
 def _open(study: Path, name: str) -> Image.Image:
     path = study / name
-    if not path.resolve().is_relative_to(study.resolve()):
-        raise StudyError("report.outside", path=path)
     try:
+        if not path.resolve().is_relative_to(study.resolve()):
+            raise StudyError("report.outside", path=path)
         with Image.open(path) as image:
             return image.convert("L")
-    except OSError as error:
-        raise StudyError("report.unreadable", path=path, reason=error) from error
+    except _NO_PICTURE as error:
+        raise damaged(path, "picture", error) from error
 
 
 def _address(image: Image.Image, kind: str, **options: object) -> str:

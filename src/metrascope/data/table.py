@@ -1,0 +1,81 @@
+"""Read a table that a person or a spreadsheet wrote, strictly: nothing is guessed or dropped."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from metrascope.errors import DataError
+from metrascope.messages import listing, text
+
+
+def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
+    """Read a comma-separated table.
+
+    Parameters
+    ----------
+    path
+        In UTF-8, with or without byte order mark, or GB18030, which Chinese spreadsheets write.
+    required
+        Columns that must be there.
+
+    Returns
+    -------
+    Every cell a string without spaces around it, ``""`` where empty; the index is the row as a
+    spreadsheet shows it, the header being row 1. Blank rows are left out.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, has other separators, lacks a column or has one twice, has
+        rows of another width than the header, or no row.
+    """
+    lines = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(_content(path)))]
+    rows = {number: row for number, row in enumerate(lines, start=1) if any(row)}
+    if not rows:
+        raise DataError("table.empty", path=path, required=", ".join(required))
+    header = rows.pop(min(rows))
+    _check_header(path, header, required)
+    problems = [
+        text("table.width", row=number, found=len(row), expected=len(header))
+        for number, row in rows.items()
+        if len(row) != len(header)
+    ]
+    if problems:
+        raise DataError("data.problems", path=path, count=len(problems), problems=listing(problems))
+    if not rows:
+        raise DataError("data.no_rows", path=path)
+    return pd.DataFrame(list(rows.values()), columns=header, index=list(rows), dtype=str)
+
+
+def _content(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError("table.unreadable", path=path, reason=reason) from error
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            content = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in content:
+            return content.replace("\r\n", "\n").replace("\r", "\n")
+    raise DataError("table.encoding", path=path)
+
+
+def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
+    found = ", ".join(header)
+    missing = ", ".join(name for name in required if name not in header)
+    if missing and len(header) == 1 and any(sign in header[0] for sign in ";\t|"):
+        raise DataError("table.separator", path=path, found=found)
+    if missing:
+        needed = ", ".join(required)
+        raise DataError(
+            "table.missing_columns", path=path, missing=missing, found=found, required=needed
+        )
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DataError("table.twice", path=path, columns=", ".join(twice))
