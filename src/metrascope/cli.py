@@ -244,10 +244,9 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _print_study(study: Path) -> None:
-    import json
+    from metrascope.report.content import read_data, read_metrics
 
-    name = json.loads((study / "data.json").read_text(encoding="utf-8"))["name"]
-    _print_table(json.loads((study / "metrics.json").read_text(encoding="utf-8")), name)
+    _print_table(read_metrics(study), str(read_data(study).get("name", "")))
     print(study / "report.html")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import classification_report
+from sklearn.metrics import classification_report, confusion_matrix
 
 from metrascope.errors import DataError
 from metrascope.evaluation.metrics import evaluate
@@ -157,3 +157,20 @@ def test_networks_come_in_the_papers_order_and_json_is_stable(tmp_path: Path) ->
     shuffled = evaluate(loaded(table.sample(frac=1, random_state=1), tmp_path, "other.csv"))
     assert list(metrics["networks"]) == ["densenet121", "vgg16", "inception_v3", "alpha", "zeta"]
     assert json.dumps(metrics) == json.dumps(shuffled)
+
+
+def test_a_single_class_is_evaluated_without_a_warning(tmp_path: Path) -> None:
+    table = pd.DataFrame({"image": ["a", "b"], "label": "polyp", "p_polyp": 1.0})
+    network = evaluate(loaded(table, tmp_path, "one.csv"))["networks"]["one"]
+    assert network["confusion"] == [[2]]
+    assert network["accuracy"] == {"value": 1.0}
+
+
+def test_confusion_agrees_with_scikit_learn(tmp_path: Path) -> None:
+    table = random_table(np.random.default_rng(4), tuple("abcdef"), n=40)
+    predictions = loaded(table, tmp_path)
+    expected = confusion_matrix(
+        predictions.table["label"], predictions.table["predicted"], labels=list("abcdef")
+    )
+    found = evaluate(predictions)["networks"]["resnet18"]["confusion"]
+    np.testing.assert_array_equal(found, expected)

@@ -252,3 +252,23 @@ def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:
     for path in (tmp_path / "none.csv", tmp_path):
         with pytest.raises(DataError, match=path.name):
             read_predictions([path])
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        (["normal", "normal", "fibroid", "polyp"], "name normal more than once"),
+        (["normal", " normal", "fibroid", "polyp"], "name normal more than once"),
+        (["normal", "", "polyp"], "have an empty name"),
+    ],
+)
+def test_given_classes_that_repeat_or_are_empty_are_refused(
+    table: pd.DataFrame, tmp_path: Path, classes: list[str], expected: str
+) -> None:
+    with pytest.raises(DataError, match=expected):
+        read_predictions([saved(table, tmp_path)], classes)
+
+
+def test_spaces_around_given_classes_are_of_no_account(table: pd.DataFrame, tmp_path: Path) -> None:
+    predictions = read_predictions([saved(table, tmp_path)], [" polyp", "fibroid ", "normal"])
+    assert predictions.classes == ("polyp", "fibroid", "normal")

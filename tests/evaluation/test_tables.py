@@ -164,3 +164,30 @@ def test_captions_say_that_it_is_for_research_only(eight: dict[str, Any], tmp_pa
     tables.write_tables(eight, tmp_path, "zh", "体模")
     for name in ("comparison.tex", "per_class.tex"):
         assert "仅供研究使用，不是医疗器械。" in (tmp_path / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "＝"])
+def test_csv_holds_no_formula_and_numbers_are_left_alone(tmp_path: Path, start: str) -> None:
+    table = random_table(np.random.default_rng(0), n=20)
+    metrics = evaluate(loaded(table, tmp_path))
+    network = metrics["networks"].pop("resnet18")
+    network["macro_f1"] = {"value": -0.5}
+    metrics["networks"][f"{start}cmd|' /C calc'!A0"] = network
+    for path in tables.write_tables(metrics, tmp_path / "t", "en", f"{start}1+1"):
+        if path.suffix == ".csv":
+            rows = pd.read_csv(path, encoding="utf-8-sig", dtype=str, keep_default_na=False)
+            cells = [*rows.columns, *rows.to_numpy().ravel()]
+            assert f"'{start}cmd|' /C calc'!A0" in cells
+            assert [cell for cell in cells if cell.startswith(tuple("=+-@\t＝"))] == (
+                ["-50.00"] if path.name == "comparison.csv" else []
+            )
+
+
+def test_latex_rows_do_not_begin_with_an_argument() -> None:
+    table = pd.DataFrame({"[n": ["[2pt] a", "*b", "c\n\nd"], "F1": [70.0, 82.5, 82.5]})
+    content = latex_table(table, "a\n\nb [c]", "t")
+    rows = content.split("\\toprule")[1].splitlines()
+    assert not [row for row in rows if row.startswith(("[", "*"))]
+    assert r"{[}2pt{]} a & 70.00 \\" in rows
+    assert "c  d & 82.50" in content
+    assert r"\caption{a  b {[}c{]}}" in content

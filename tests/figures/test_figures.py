@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -321,3 +322,28 @@ def test_comparison_shows_ours_and_the_published_figures_only_for_its_classes() 
     assert rings == [78.30, 79.10, 82.46]
     other = comparison_chart(metrics_of(classes=("normal", "benign", "malignant")), "en")
     assert "Liu" not in words(other)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "网络" * 80, "a\n" * 30])
+def test_names_that_do_not_fit_are_shortened_without_a_warning(name: str, tmp_path: Path) -> None:
+    classes = (f"1{name}", f"2{name}")
+    metrics = metrics_of((name, "vgg16"), classes)
+    table = embedding_table((name, "vgg16")).replace(dict(zip(PAPER, classes, strict=False)))
+    shown = [replace(case, label=classes[0]) for case in cases((name, "vgg16"))[:1]]
+    figures = {
+        "confusion": confusion_matrices(metrics, "en"),
+        "comparison": comparison_chart(metrics, "en", name),
+        "curves": learning_curves({name: history()}, "en"),
+        "embedding": embeddings(table, classes, "en"),
+        "gradcam": gradcam_panel(shown, "en"),
+    }
+    for key, figure in figures.items():
+        save_figure(figure, tmp_path, key)
+        assert all(len(line) <= 110 for line in words(figure).splitlines()), key
+
+
+def test_confusion_key_of_many_classes_takes_several_lines() -> None:
+    classes = tuple(f"class number {index}" for index in range(12))
+    key = confusion_matrices(metrics_of(("vgg16",), classes), "en").get_supxlabel()
+    assert all(name in key for name in classes)
+    assert max(map(len, key.splitlines())) <= 110

@@ -63,3 +63,23 @@ def test_characters_without_a_glyph_become_question_marks() -> None:
 def test_unknown_language_is_refused() -> None:
     with pytest.raises(ValueError, match="fr"):
         fonts.lettering("fr")
+
+
+@pytest.mark.parametrize(
+    ("name", "longest", "expected"),
+    [
+        ("DenseNet-121", 12, "DenseNet-121"),
+        ("DenseNet-121", 11, "Dense…t-121"),
+        ("a\n\n b\tc", 28, "a b c"),
+        ("x" * 100_000, 5, "xx…xx"),
+        ("", 5, ""),
+    ],
+)
+def test_fitting_keeps_both_ends_of_a_long_name(name: str, longest: int, expected: str) -> None:
+    assert fonts.fitting(name, longest) == expected
+
+
+def test_fitting_counts_chinese_characters_twice() -> None:
+    needs_chinese()
+    assert fonts.fitting("正常正常正常", 12) == "正常正常正常"
+    assert fonts.fitting("正常正常正常", 11) == "正常正…正常"

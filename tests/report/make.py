@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,13 @@ def make_study(
     name: str = "ward-7",
     image: str = "images/{:03}.png",
     seed: int = 0,
+    folds: int = 1,
+    seeds: int = 1,
 ) -> Path:
-    """Write every file of a study; networks named in ``failed`` only left a message."""
+    """Write every file of a study; networks named in ``failed`` only left a message.
+
+    Each fold reads its own share of the images.
+    """
     rng = np.random.default_rng(seed)
     labels = [classes[i % len(classes)] for i in range(n)]
     images = pd.DataFrame({"image": [image.format(i) for i in range(n)], "label": labels})
@@ -37,13 +43,15 @@ def make_study(
     _write_inputs(folder, [*networks, *failed], classes, images, name)
     _write_cases(folder, images, size, rng)
     for network in networks:
-        _write_run(folder, network, classes, images, rng)
+        for fold, number in product(range(folds), range(seeds)):
+            share = images.iloc[fold::folds].reset_index(drop=True)
+            _write_run(folder, (network, fold, number), classes, share, rng)
     for network in failed:
         _json(
             folder / f"runs/{network}-f0-s0/failure.json", {"message": "Out of memory <b>8 GB</b>"}
         )
     if networks:
-        _write_results(folder, networks, classes, rng)
+        _write_results(folder, classes, rng)
     return folder
 
 
@@ -102,17 +110,18 @@ def _scan(
 
 def _write_run(
     folder: Path,
-    network: str,
+    name: tuple[str, int, int],
     classes: Sequence[str],
     images: pd.DataFrame,
     rng: np.random.Generator,
 ) -> None:
-    run = folder / f"runs/{network}-f0-s0"
+    network, fold, seed = name
+    run = folder / f"runs/{network}-f{fold}-s{seed}"
     true = np.array([classes.index(label) for label in images["label"]])
     logits = rng.normal(0, 1, (len(images), len(classes)))
     logits[np.arange(len(true)), true] += 1.4
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    table = images.assign(network=network, partition="validation", fold=0, seed=0)
+    table = images.assign(network=network, partition="validation", fold=fold, seed=seed)
     table[[f"p_{label}" for label in classes]] = p
     run.mkdir(parents=True, exist_ok=True)
     write_predictions(table, run / "predictions.csv")
@@ -120,6 +129,9 @@ def _write_run(
     maps = np.maximum(0, rng.normal(0.2, 1, (len(images), len(classes), side, side)))
     maps[0, 0] = 0
     np.save(run / "heatmaps.npy", maps.astype(np.float32))
+    # Not from rng: the other numbers of the study stay as they are.
+    features = np.random.default_rng(len(images)).normal(true[:, None], 1, (len(images), 6))
+    np.save(run / "features.npy", features.astype(np.float32))
     _write_history(run, rng)
     origin = {"source": "none", "sha256": None, "loaded": 0, "new": 62}
     _json(run / "model.json", {"network": network, "origin": origin, "weights_sha256": "c3" * 32})
@@ -139,10 +151,8 @@ def _write_history(run: Path, rng: np.random.Generator) -> None:
     pd.DataFrame(rows, columns=columns).to_csv(run / "history.csv", index=False)
 
 
-def _write_results(
-    folder: Path, networks: Sequence[str], classes: Sequence[str], rng: np.random.Generator
-) -> None:
-    files = [folder / f"runs/{network}-f0-s0/predictions.csv" for network in networks]
+def _write_results(folder: Path, classes: Sequence[str], rng: np.random.Generator) -> None:
+    files = sorted(folder.glob("runs/*/predictions.csv"))
     predictions = read_predictions(files, classes)
     write_predictions(predictions.table, folder / "predictions.csv")
     metrics = evaluate(predictions)

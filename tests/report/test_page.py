@@ -392,8 +392,12 @@ def test_folder_that_is_no_study_is_refused(tmp_path: Path) -> None:
     ("name", "content"),
     [
         ("metrics.json", '{"networks"'),
+        ("metrics.json", '{"classes": ["a"], "n": 3}'),
         ("data.json", "[1]"),
         ("settings.toml", "a = "),
+        ("cases.csv", "image,file,mask_file,left,top,right,bottom\na,b,,5,0,5,1\n"),
+        ("cases.csv", "image,file,mask_file,left,top,right,bottom\na,b,,0,0,inf,1\n"),
+        ("cases/00002.png", "\x89PNG\r\n\x1a\n"),
         ("cases.csv", "image,file\n"),
         ("cases.csv", "image,file,mask_file,left,top,right,bottom\na,b,,x,0,1,1\n"),
         ("embeddings.csv", "network,image,label,x,y\nvgg16,a,normal,,1\n"),
@@ -416,7 +420,7 @@ def test_damaged_file_is_named_and_the_old_page_stays(
 def test_heat_maps_of_another_shape_are_refused(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "s", ["vgg16"], n=6)
     np.save(folder / "runs/vgg16-f0-s0/heatmaps.npy", np.zeros((5, 3, 7, 7), np.float32))
-    with pytest.raises(StudyError, match=r"\(5, 3, 7, 7\)"):
+    with pytest.raises(StudyError, match=r"(?s)delete the run's folder .*\(5, 3, 7, 7\)"):
         write_report(folder, "en")
 
 
@@ -426,3 +430,65 @@ def test_pickle_is_never_loaded(tmp_path: Path) -> None:
     np.save(folder / "runs/vgg16-f0-s0/heatmaps.npy", objects, allow_pickle=True)
     with pytest.raises(StudyError, match="heatmaps"):
         write_report(folder, "en")
+
+
+def metrics_without(folder: Path, *path: str) -> None:
+    file = folder / "metrics.json"
+    metrics = json.loads(file.read_text())
+    inner = metrics
+    for key in path[:-1]:
+        inner = inner[key]
+    del inner[path[-1]]
+    file.write_text(json.dumps(metrics))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("majority", "accuracy"),
+        ("networks", "vgg16", "seeds"),
+        ("networks", "vgg16", "classes", "polyp"),
+        ("networks", "vgg16", "classes", "polyp", "f1", "value"),
+        ("partition",),
+    ],
+)
+def test_metrics_that_lack_a_key_are_refused(tmp_path: Path, path: tuple[str, ...]) -> None:
+    folder = make_study(tmp_path / "s", ["vgg16"], n=6)
+    metrics_without(folder, *path)
+    with pytest.raises(StudyError, match=r"metrics\.json is damaged: make it anew with"):
+        read_study(folder)
+
+
+def test_numbers_that_are_not_finite_are_no_heat_maps(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "s", ["vgg16"], n=6)
+    maps = np.zeros((6, 3, 7, 7), np.float32)
+    maps[3, 1, 2, 2] = np.nan
+    np.save(folder / "runs/vgg16-f0-s0/heatmaps.npy", maps)
+    with pytest.raises(StudyError, match=r"heatmaps\.npy is damaged.*finite numbers"):
+        read_study(folder)
+
+
+def test_run_that_finished_after_a_failure_is_shown(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "s", ["vgg16"], n=12)
+    (folder / "runs/vgg16-f0-s0/failure.json").write_text('{"message": "Out of memory"}')
+    page = rendered(folder)
+    assert "of 12 readings were wrong" in page.by_id("cases").text("en")
+    assert "No run failed." in page.by_id("versions").text("en")
+    assert "Out of memory" not in page.text("en")
+
+
+def test_run_that_did_not_finish_is_left_out_as_in_the_numbers(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "s", ["vgg16"], n=12, seeds=2)
+    (folder / "runs/vgg16-f0-s1/resources.json").unlink()
+    page = rendered(folder)
+    assert "of 12 readings were wrong" in page.by_id("cases").text("en")
+
+
+def test_folds_and_seeds_are_all_read(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "s", ["vgg16", "resnet18"], n=12, folds=2, seeds=2)
+    page = parse(write_report(folder, "zh").read_text(encoding="utf-8"))
+    wrong = wrong_rows(folder)
+    said = f"{len(wrong)} of 48 readings were wrong"
+    assert said in page.by_id("cases").text("en")
+    assert "f1 s1" in page.by_id("settings").text("en")
+    assert len(page.by_id("heatmaps").find("table")[0].find("tr")) == 2 + 2

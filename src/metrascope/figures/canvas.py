@@ -1,5 +1,6 @@
 """Size, style and files of every figure."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -14,12 +15,13 @@ from matplotlib.figure import Figure, FigureBase
 
 from metrascope.atomic import replacing
 from metrascope.classes import class_title
-from metrascope.figures.fonts import families, printable
+from metrascope.figures.fonts import families, fitting, printable
 from metrascope.messages import text
 
 PAGE_WIDTH: Final = 7.1  # inches: the text width of an A4 page, 180 mm
 GRAY: Final = "#555555"
 DPI: Final = 300
+_KEY_WIDTH: Final = 110  # letters at the size of a footnote
 NUMERALS: Final = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 
 _STYLE: Final[dict[Any, Any]] = {
@@ -125,9 +127,13 @@ def numeral(index: int) -> str:
 
 
 def class_key(classes: Sequence[str], lang: str) -> str:
-    """Return the line that explains the classes' numerals."""
-    names = (f"{numeral(i)} {class_title(name, lang)}" for i, name in enumerate(classes))
-    return "    ".join(names)
+    """Return the lines that explain the classes' numerals."""
+    lines = [""]
+    for index, name in enumerate(classes):
+        entry = f"{numeral(index)} {fitting(class_title(name, lang), 40)}"
+        longer = f"{lines[-1]}    {entry}" if lines[-1] else entry
+        lines[-1:] = [longer] if len(longer) <= _KEY_WIDTH or not lines[-1] else [lines[-1], entry]
+    return "\n".join(lines)
 
 
 def _settle(figure: Figure) -> None:
@@ -136,7 +142,10 @@ def _settle(figure: Figure) -> None:
     The solver behind it orders its equations by memory address, so that positions differ in
     their last bits from call to call, and with them names and roundings inside the SVG.
     """
-    figure.draw_without_rendering()
+    with warnings.catch_warnings():
+        # Where very much does not fit, the figure is crowded; that is plain to see.
+        warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)
+        figure.draw_without_rendering()
     figure.set_layout_engine("none")
     parts: list[FigureBase] = [figure]
     for part in parts:

@@ -8,7 +8,7 @@ from metrascope.classes import PAPER_CLASSES
 from metrascope.evaluation.published import PUBLISHED, network_title
 from metrascope.evaluation.tables import data_heading
 from metrascope.figures.canvas import GRAY, footnote, style
-from metrascope.figures.fonts import lettering, printable
+from metrascope.figures.fonts import fitting, lettering, printable
 from metrascope.messages import text
 
 
@@ -27,7 +27,7 @@ def comparison_chart(
     ax = figure.add_subplot()
     values = [100 * network["macro_f1"]["value"] for network in networks.values()]
     rows = range(len(networks))
-    heading = printable(data_heading(metrics, lang, data_name))
+    heading = printable(data_heading(metrics, lang, fitting(data_name, 60)))
     ax.plot(values, rows, "o", color="#0072B2", markersize=5, label=heading)
     for name, row in zip(networks, rows, strict=True):
         seeds = [100 * value for value in networks[name]["macro_f1"].get("per_seed", [])]
@@ -37,7 +37,7 @@ def comparison_chart(
     majority = 100 * metrics["majority"]["macro_f1"]["value"]
     guess = text("figures.majority", lang)
     ax.axvline(majority, color=GRAY, linewidth=0.8, linestyle=":", label=guess)
-    ax.set_yticks(list(rows), [printable(network_title(name)) for name in networks])
+    ax.set_yticks(list(rows), [fitting(network_title(name)) for name in networks])
     ax.set_ylim(len(networks) - 0.5, -0.5)
     ax.set_xlim(0, 100)
     ax.set_xlabel(text("figures.macro_f1", lang))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metrascope.classes import class_short
 from metrascope.evaluation.published import network_title
 from metrascope.figures.canvas import class_key, footnote, grid, numeral, style
-from metrascope.figures.fonts import lettering, printable
+from metrascope.figures.fonts import fitting, lettering
 from metrascope.messages import text
 
 _MOST_WITH_PERCENT: Final = 4
@@ -35,7 +35,7 @@ def confusion_matrices(metrics: dict[str, Any], lang: str | None = None) -> Figu
     figure, axes = grid(len(networks), 1.72)
     for ax, (name, network) in zip(axes, networks.items(), strict=True):
         image = _matrix(ax, np.array(network["confusion"]))
-        ax.set_title(printable(network_title(name)))
+        ax.set_title(fitting(network_title(name)))
         _ticks(ax, classes, lang)
     _label_edges(axes, lang)
     bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=30, pad=0.02)
@@ -70,7 +70,7 @@ def _ticks(ax: Axes, classes: Sequence[str], lang: str) -> None:
 
 def _short_names(classes: Sequence[str], lang: str) -> list[str]:
     """Return the names to write along the axes, or none where they would overlap."""
-    names = [printable(class_short(name, lang)) for name in classes]
+    names = [fitting(class_short(name, lang)) for name in classes]
     crowded = len(names) > _MOST_WITH_NAMES or max(map(len, names)) > _LONGEST_NAME
     return [] if crowded else names
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from metrascope.evaluation.published import network_title, order_networks
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, style
-from metrascope.figures.fonts import lettering, printable
+from metrascope.figures.fonts import fitting, lettering
 from metrascope.messages import text
 
 _RUN: Final = re.compile(r"(?P<network>.+)-f\d+-s\d+")
@@ -72,7 +72,7 @@ def _losses(
     for ax, (name, histories) in zip(axes, runs.items(), strict=False):
         for history in histories:
             _loss(ax, history)
-        ax.set_title(printable(network_title(name)))
+        ax.set_title(fitting(network_title(name)))
         _epochs(ax)
     # Once all are drawn: the axes share their scale, and setting a limit freezes it.
     axes[0].set_ylim(bottom=0)
@@ -96,7 +96,7 @@ def _scores(ax: Axes, runs: Mapping[str, list[pd.DataFrame]], lang: str) -> None
     for name, histories, color, dash in _styled(runs):
         for index, history in enumerate(histories):
             last = history.dropna(subset="validation_macro_f1")
-            label = printable(network_title(name)) if index == 0 else None
+            label = fitting(network_title(name)) if index == 0 else None
             scores = 100 * last["validation_macro_f1"]
             ax.plot(last["epoch"], scores, dash, color=color, label=label, marker="o", markersize=2)
     ax.set_ylabel(text("figures.validation_f1", lang))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from metrascope.classes import class_colors, class_title
 from metrascope.evaluation.published import network_title, order_networks
 from metrascope.figures.canvas import footnote, grid, style
-from metrascope.figures.fonts import lettering, printable
+from metrascope.figures.fonts import fitting, lettering
 from metrascope.messages import text
 
 # A shape for each class as well, for print in gray and for readers who see few colors.
@@ -43,7 +43,7 @@ def embeddings(
     figure, axes = grid(len(networks), 1.95)
     for ax, name in zip(axes, networks, strict=True):
         _map(ax, table[table["network"] == name], classes, lang)
-        ax.set_title(printable(network_title(name)), pad=13)
+        ax.set_title(fitting(network_title(name)), pad=13)
         measured = _measured((separation or {}).get(name, {}), lang)
         ax.text(0.5, 1.02, measured, ha="center", va="bottom", fontsize=6, transform=ax.transAxes)
     handles, labels = axes[0].get_legend_handles_labels()
@@ -57,7 +57,7 @@ def _map(ax: Axes, rows: pd.DataFrame, classes: Sequence[str], lang: str) -> Non
     for index, (name, color) in enumerate(class_colors(classes).items()):
         points = rows[rows["label"] == name]
         look: dict[str, Any] = {"marker": _MARKERS[index % len(_MARKERS)], "c": color}
-        label = printable(class_title(name, lang))
+        label = fitting(class_title(name, lang))
         ax.scatter(points["x"], points["y"], s=7, linewidths=0, alpha=0.8, label=label, **look)
     ax.set_xticks([])
     ax.set_yticks([])

@@ -5,6 +5,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
+from unicodedata import east_asian_width
 
 from matplotlib import font_manager
 
@@ -71,6 +72,32 @@ def printable(content: str) -> str:
     """Replace what no font of the figures can draw by a question mark."""
     known = _drawable()
     return "".join(sign if sign == "\n" or ord(sign) in known else "?" for sign in content)
+
+
+def fitting(name: str, longest: int = 28) -> str:
+    """Return a name on one line, printable, its middle left out where it is too long.
+
+    Parameters
+    ----------
+    name
+        Of a network, class or data set: anything that a user may have written.
+    longest
+        Width in Latin letters; a Chinese character takes two.
+    """
+    name = printable(" ".join(name.split()))
+    if _width(name) <= longest:
+        return name
+    # The end is kept as well: names often differ there.
+    shorter = (_cut(name, kept) for kept in range(min(len(name) - 1, longest), 2, -1))
+    return next((cut for cut in shorter if _width(cut) <= longest), _cut(name, 2))
+
+
+def _cut(name: str, kept: int) -> str:
+    return f"{name[: kept - kept // 2]}…{name[len(name) - kept // 2 :]}"
+
+
+def _width(content: str) -> int:
+    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in content)
 
 
 @cache

@@ -16,7 +16,7 @@ from PIL import Image
 from metrascope.classes import class_short
 from metrascope.evaluation.published import network_title, order_networks
 from metrascope.figures.canvas import DPI, PAGE_WIDTH, footnote, style
-from metrascope.figures.fonts import lettering, printable
+from metrascope.figures.fonts import fitting, lettering, printable
 from metrascope.figures.overlay import COLORMAP, Box, overlay
 from metrascope.messages import text
 
@@ -108,12 +108,12 @@ def _block(part: Any, cases: Sequence[Case], networks: list[str], rows: int, lan
         ax.set_anchor("N")
     for ax, case in zip(axes[0], cases, strict=True):
         _original(ax, case)
-        ax.set_title(printable(class_short(case.label, lang)), pad=3)
+        ax.set_title(fitting(class_short(case.label, lang), 20), pad=3)
     axes[0, 0].set_ylabel(text("figures.original", lang), fontsize=7)
     for row, name in zip(axes[1:], networks, strict=False):
         for ax, case in zip(row, cases, strict=True):
             _reading(ax, case, case.readings.get(name), lang)
-        row[0].set_ylabel(printable(network_title(name)), fontsize=7)
+        row[0].set_ylabel(fitting(network_title(name), 24), fontsize=7)
     for ax in axes[1 + len(networks) :].ravel():
         ax.set_visible(False)
 
@@ -138,7 +138,7 @@ def _reading(ax: Axes, case: Case, reading: Reading | None, lang: str) -> None:
     caption = text(
         "figures.reading" if right else "figures.wrong_reading",
         lang,
-        label=class_short(reading.predicted, lang),
+        label=fitting(class_short(reading.predicted, lang), 20),
         probability=f"{reading.probability:.2f}",
     )
     color = _RIGHT if right else _WRONG
