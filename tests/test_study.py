@@ -17,6 +17,7 @@ from sklearn.metrics import f1_score
 
 from metrascope.checkpoint import load
 from metrascope.cli import main
+from metrascope.config import load_settings
 
 TINY = [
     "--weights=none",
@@ -170,13 +171,17 @@ def test_one_failed_network_does_not_stop_the_others(
     phantom: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    # 1 px per side of the last map leaves VGG-16's momentum nothing to survive at this rate.
+    # Left by a call that ended before it had written what makes the folder a study.
+    out.mkdir()
+    (out / "settings.toml").write_text("seeds = [9]", encoding="utf-8")
+    (out / "splits.csv").write_text("patient_id,label", encoding="utf-8")
     options = ["--networks", "resnet18,resnet34", "--set=training.learning_rate=1e25"]
     assert study(phantom, out, *options) == 1
     told = capfd.readouterr().err
     assert "resnet18-f0-s0 failed" in told
     assert "resnet34-f0-s0 failed" in told
     assert "No run of" in told
+    assert load_settings(str(out / "settings.toml")).seeds == (0,)
     failure = json.loads((out / "runs/resnet34-f0-s0/failure.json").read_text(encoding="utf-8"))
     assert "lower training.learning_rate" in failure["message"]
 

@@ -165,16 +165,21 @@ def _split(
     given: Path | None,
     out: Path,
 ) -> Split:
-    path = given or out / "splits.csv"
-    if given or path.is_file():
-        return read_split(path, manifest.table, classes)
+    if given or _is_study(out):
+        return read_split(given or out / "splits.csv", manifest.table, classes)
     part = settings.split
     return split_patients(manifest.table, classes, validation=part.validation, seed=part.seed)
 
 
+def _is_study(out: Path) -> bool:
+    # The last of the files that a study begins with; without it the others may be of a call that
+    # was stopped or failed at once, and count for nothing.
+    return (out / "data.json").is_file()
+
+
 def _check_folder(out: Path) -> None:
     """Refuse a folder that holds something else than a study, or the beginning of one."""
-    if (out / "data.json").is_file() or not out.exists():
+    if _is_study(out) or not out.exists():
         return
     if not out.is_dir():
         raise StudyError("study.not_empty", folder=out)
@@ -184,7 +189,7 @@ def _check_folder(out: Path) -> None:
 
 def _check_earlier(out: Path, settings: Settings, manifest: Manifest, split: Split) -> None:
     """Refuse to go on with a study of other data or settings."""
-    if not (out / "data.json").is_file():
+    if not _is_study(out):
         return
     try:
         known = json.loads((out / "data.json").read_text(encoding="utf-8"))
@@ -282,7 +287,7 @@ def _write_inputs(inputs: StudyInputs) -> None:
 
 def _grown(out: Path, settings: Settings) -> Settings:
     """Return settings that name the networks and seeds of this call and of earlier ones."""
-    if not (out / "settings.toml").is_file():
+    if not _is_study(out):
         return settings
     earlier = load_settings(str(out / "settings.toml"))
     networks = [name for name in NETWORKS if name in {*earlier.networks, *settings.networks}]
