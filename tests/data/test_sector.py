@@ -6,7 +6,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from metrascope.data.sector import find_sector
+from metrascope.data.sector import DARK, find_sector
 
 
 def iou(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
@@ -50,3 +50,14 @@ def test_dark_fluid_inside_belongs_to_the_sector() -> None:
     cv2.circle(screen, (100, 100), 80, 100, cv2.FILLED)
     cv2.circle(screen, (100, 100), 30, 0, cv2.FILLED)
     assert find_sector(screen).mask[100, 100]
+
+
+def test_real_sectors_keep_their_echo_and_lose_the_screen(real_data: Path) -> None:
+    paths = sorted((real_data / "tvus_normal" / "images").glob("*.png"))
+    assert paths
+    for path in paths:
+        grey = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+        found = find_sector(grey)
+        echo = grey > DARK
+        assert (echo & found.mask).sum() > 0.97 * echo.sum(), path.name
+        assert found.mask.mean() < 0.6, path.name
