@@ -1,12 +1,15 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
+from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 from torchvision.transforms import v2
 
+from metrascope.checkpoint import save_weights
 from metrascope.config import Settings, load_settings
 from metrascope.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from metrascope.errors import StudyError
@@ -180,3 +183,31 @@ def test_seeds_depend_on_every_part() -> None:
     seeds = {derived_seed(*parts) for parts in [(0, 1), (1, 0), (0, 1, 0), ("a", 1), ("a", 2)]}
     assert len(seeds) == 5
     assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def train_vgg(fabric: Fabric, folder: Path) -> None:
+    """Train a network whose result does not depend on how a batch is shared out."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    vgg = create_network("vgg16", 2, weights="none")
+    vgg.dropout = torch.nn.Identity()
+    resume = folder / "resume.safetensors"
+    chosen = settings(learning_rate=0.001, batch_size=5)
+    fit(fabric, vgg, data(), chosen, seed=7, resume=resume, report=lambda _: None)
+    if fabric.is_global_zero:
+        save_weights(vgg, folder / "weights.safetensors")
+
+
+def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
+    """Batches of 5 do not divide evenly among them; what is left is rounding."""
+    for processes in (1, 2):
+        (tmp_path / str(processes)).mkdir()
+        strategy = "ddp_spawn" if processes > 1 else "auto"
+        shared = Fabric(accelerator="cpu", devices=processes, strategy=strategy)
+        shared.launch(partial(train_vgg, folder=tmp_path / str(processes)))
+    one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("1", "2"))
+    torch.manual_seed(0)
+    start = create_network("vgg16", 2, weights="none").state_dict()
+    for name, value in one.items():
+        moved = (value - start[name]).abs().max()
+        assert (value - two[name]).abs().max() < 0.02 * moved + 1e-7, name

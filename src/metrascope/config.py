@@ -89,6 +89,7 @@ class TrainingSettings(Section):
     auxiliary_weight: Annotated[float, Field(ge=0)] = 0.4
     best_epoch: bool = False
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
 
 
 class PhantomSettings(Section):

@@ -56,7 +56,7 @@ def _enter(
 ) -> None:
     # An interrupt at the terminal reaches both; the parent decides and ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent()
+    end_with_parent()
     set_language(lang)
     try:
         work(*arguments)
@@ -82,7 +82,7 @@ def _death(exitcode: int) -> str:
     return text("isolation.bug", exitcode=exitcode)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process when its parent ends, however that ends: no one else would stop it."""
     parent = multiprocessing.parent_process()
     if parent is None:

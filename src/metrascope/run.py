@@ -5,7 +5,9 @@ import json
 import os
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
+from torch.multiprocessing.spawn import ProcessException
 
 from metrascope.architectures import ARCHITECTURES
 from metrascope.atomic import replacing, write_json, write_text
@@ -23,8 +26,10 @@ from metrascope.data.manifest import Manifest
 from metrascope.data.preprocess import Preprocessing, fit_grey_table, stored_size
 from metrascope.data.split import Split
 from metrascope.data.store import StoreKey, files_digest, open_store
+from metrascope.errors import StudyError
 from metrascope.evaluation.predictions import write_predictions
 from metrascope.explain.heatmap import class_maps
+from metrascope.isolation import end_with_parent
 from metrascope.messages import text
 from metrascope.networks import Network, create_network
 from metrascope.progress import progress
@@ -90,21 +95,39 @@ def input_size(settings: Settings, network: str) -> int:
 
 
 def execute(inputs: StudyInputs, run: Run) -> None:
-    """Train one run, or go on with it, and write its folder; see the design's file formats.
+    """Train one run, or go on with it, and write its folder.
+
+    With several processes each has its share of every batch, and the first one writes.
 
     Raises
     ------
     MetrascopeError
         If the weights cannot be had, the size does not suit the network, or training diverges.
     """
+    recipe = inputs.settings.training
+    fabric = Fabric(
+        accelerator=inputs.device,
+        devices=recipe.processes,
+        strategy="ddp_spawn" if recipe.processes > 1 else "auto",
+        precision=recipe.precision,
+    )
+    try:
+        fabric.launch(partial(_execute, inputs=inputs, run=run))
+    except ProcessException as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise StudyError("study.process_failed", reason=reason) from error
+
+
+def _execute(fabric: Fabric, inputs: StudyInputs, run: Run) -> None:
+    """Train and write in one of the processes that share a run."""
+    if fabric.world_size > 1:
+        end_with_parent()
     folder = inputs.folder / "runs" / run.name
     _make_deterministic()
-    fabric = Fabric(
-        accelerator=inputs.device, devices=1, precision=inputs.settings.training.precision
-    )
     data = training_data(inputs, run)
     network = _create(inputs, run)
-    with progress(network.architecture.title) as advance:
+    title = network.architecture.title
+    with progress(title) if fabric.is_global_zero else nullcontext(_silent) as advance:
         fitted = fit(
             fabric,
             network,
@@ -114,6 +137,8 @@ def execute(inputs: StudyInputs, run: Run) -> None:
             resume=folder / "resume.safetensors",
             report=_Reporter(advance, inputs.settings.training.epochs),
         )
+    if not fabric.is_global_zero:
+        return
     trained = time.monotonic()
     write_text(folder / "history.csv", "\n".join(map(",".join, [HISTORY, *fitted.history])) + "\n")
     _write_outputs(fabric, network, data, inputs, run, folder)
@@ -155,6 +180,10 @@ def training_data(inputs: StudyInputs, run: Run) -> TrainingData:
         validation=inputs.split.rows(manifest.table, "validation", run.fold),
         preprocessing=preprocessing,
     )
+
+
+def _silent(done: int, all_: int, note: str = "") -> None:
+    """Show nothing."""
 
 
 class _Reporter:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -148,6 +148,7 @@ def fit(
             }
             save_resume(resume, network, optimizer, epoch, extra)
     if recipe.best_epoch:
+        fabric.barrier()  # the first process has written the file by then
         load_weights(network, best_weights(resume))
     return Fitted(history, earlier + time.monotonic() - started)
 
@@ -196,13 +197,13 @@ def derived_seed(*parts: object) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def batches(count: int, size: int) -> list[slice]:
-    """Cut ``count`` images into batches; a last batch of one joins the batch before it.
+def batches(count: int, size: int, processes: int = 1) -> list[slice]:
+    """Cut ``count`` images into batches; a very small last one joins the batch before it.
 
-    Batch normalization cannot train on a single image.
+    Batch normalization cannot train on a single image, so each process needs two.
     """
     slices = [slice(start, min(start + size, count)) for start in range(0, count, size)]
-    if len(slices) > 1 and slices[-1].stop - slices[-1].start == 1:
+    if len(slices) > 1 and slices[-1].stop - slices[-1].start < 2 * processes:
         slices[-2:] = [slice(slices[-2].start, count)]
     return slices
 
@@ -240,25 +241,36 @@ def _train_epoch(
     )
     normalize = Normalizer(data.preprocessing, fabric.device)
     loss_of = _criterion(data, recipe, fabric.device)
-    slices = batches(len(order), recipe.batch_size)
+    slices = batches(len(order), recipe.batch_size, fabric.world_size)
     rows: list[list[str]] = []
     model.train()
-    for step, part in enumerate(slices):
+    for step, batch in enumerate(slices):
+        # Each process takes every n-th image of the batch; the share makes the mean over the
+        # processes the mean over the batch, also where it does not divide evenly.
+        part = np.arange(batch.start, batch.stop)[fabric.global_rank :: fabric.world_size]
+        share = len(part) * fabric.world_size / (batch.stop - batch.start)
         rate = learning_rate((epoch - 1) * len(slices) + step, len(slices), recipe)
         for group in optimizer.param_groups:
             group["lr"] = rate
         grey = _batch(data, order[part], transforms[part], fabric.device)
         target = torch.from_numpy(data.labels[order[part]]).to(fabric.device)
-        loss = loss_of(model(normalize(grey)), target)
+        loss = loss_of(model(normalize(grey)), target) * share
         optimizer.zero_grad()
         fabric.backward(loss)
         optimizer.step()
-        value = loss.item()
+        value = _mean(fabric, loss)
         if not math.isfinite(value):
             raise StudyError("study.diverged", epoch=epoch, step=step + 1, rate=rate)
         rows.append([str(epoch), str(step + 1), repr(rate), repr(value), "", ""])
         report(StepReport(epoch, step + 1, len(slices), value))
     return rows
+
+
+def _mean(fabric: Fabric, loss: Tensor) -> float:
+    """Return the mean of a loss over the processes."""
+    if fabric.world_size == 1:
+        return loss.item()
+    return cast(Tensor, fabric.all_reduce(loss.detach(), reduce_op="mean")).item()
 
 
 def _batch(data: TrainingData, rows: Rows, transforms: Tensor, device: torch.device) -> Tensor:
