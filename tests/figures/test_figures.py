@@ -286,7 +286,12 @@ def test_curves_put_runs_of_a_network_in_one_panel() -> None:
 @pytest.mark.parametrize("steps", [0, 2])
 def test_curves_of_a_run_that_only_began(steps: int, tmp_path: Path) -> None:
     runs = {"vgg16-f0-s0": history().iloc[:steps], "resnet18-f0-s0": history()}
-    save_figure(learning_curves(runs, "en"), tmp_path, "f")
+    figure = learning_curves(runs, "en")
+    assert len(save_figure(figure, tmp_path, "f")) == 2
+    drawn = panels(figure)
+    assert set(drawn) == {"VGG-16", "ResNet-18"}
+    losses = drawn["VGG-16"].lines[0].get_ydata()
+    assert list(losses) == list(history()["loss"].iloc[:steps])
 
 
 @pytest.mark.parametrize("networks", [("vgg16",), TWO, tuple(PUBLISHED)])
