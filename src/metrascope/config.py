@@ -88,7 +88,7 @@ class TrainingSettings(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     auxiliary_weight: Annotated[float, Field(ge=0)] = 0.4
     best_epoch: bool = False
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
     processes: Annotated[int, Field(ge=1, le=64)] = 1
 
 
