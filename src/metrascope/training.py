@@ -122,12 +122,7 @@ def fit(
     """
     recipe, started = settings.training, time.monotonic()
     network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-    )
+    optimizer = _optimizer(network, recipe)
     done, history, best, earlier = _resumed(resume, network, optimizer)
     model, fabric_optimizer = fabric.setup(network, optimizer)
     for epoch in range(done + 1, recipe.epochs + 1):
@@ -141,12 +136,8 @@ def fit(
                 best = macro_f1
                 save_weights(network, best_weights(resume))
             seconds = earlier + time.monotonic() - started
-            extra = {
-                "history": json.dumps(history),
-                "best": repr(best),
-                "seconds": repr(seconds),
-            }
-            save_resume(resume, network, optimizer, epoch, extra)
+            state = {"history": json.dumps(history), "best": repr(best), "seconds": repr(seconds)}
+            save_resume(resume, network, optimizer, epoch, state)
     if recipe.best_epoch:
         fabric.barrier()  # the first process has written the file by then
         load_weights(network, best_weights(resume))
@@ -206,6 +197,15 @@ def batches(count: int, size: int, processes: int = 1) -> list[slice]:
     if len(slices) > 1 and slices[-1].stop - slices[-1].start < 2 * processes:
         slices[-2:] = [slice(slices[-2].start, count)]
     return slices
+
+
+def _optimizer(network: Network, recipe: TrainingSettings) -> torch.optim.SGD:
+    return torch.optim.SGD(
+        network.parameters(),
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+    )
 
 
 def _resumed(
