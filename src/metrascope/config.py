@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -32,6 +32,9 @@ class Section(BaseModel):
     """Base of all settings: fixed once made, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+SectionType = TypeVar("SectionType", bound=Section)
 
 
 class SplitSettings(Section):
@@ -143,20 +146,36 @@ def load_settings(source: str, changes: Iterable[str] = ()) -> Settings:
         a value cannot be used.
     """
     values = _read(source)
+    apply_changes(values, changes)
+    return parse_settings(values, source)
+
+
+def apply_changes(values: dict[str, Any], changes: Iterable[str]) -> None:
+    """Put ``key=value`` changes into a nested mapping; see `load_settings`."""
     for change in changes:
         key, separator, value = change.partition("=")
         if not separator:
             raise SettingsError("config.no_value", change=change)
         _put(values, key.strip().split("."), _value(value.strip()), change)
-    return parse_settings(values, source)
+
+
+def parse_section(kind: type[SectionType], values: Mapping[str, Any], source: str) -> SectionType:
+    """Turn a nested mapping into a section; ``source`` is named in errors.
+
+    Raises
+    ------
+    SettingsError
+        If a key is unknown (the valid ones are listed) or a value cannot be used.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        raise _explained(error, source, kind) from error
 
 
 def parse_settings(values: Mapping[str, Any], source: str) -> Settings:
     """Turn a nested mapping into settings; ``source`` is named in errors."""
-    try:
-        settings = Settings.model_validate(dict(values))
-    except ValidationError as error:
-        raise _explained(error, source) from error
+    settings = parse_section(Settings, values, source)
     for name in (*settings.networks, *settings.weights):
         if name not in (*NETWORKS, "*") or (name == "*" and name in settings.networks):
             raise SettingsError("config.unknown_network", name=name, valid=", ".join(NETWORKS))
@@ -241,20 +260,19 @@ def _put(values: dict[str, Any], keys: list[str], value: object, change: str) ->
     values[keys[-1]] = value
 
 
-def _explained(error: ValidationError, source: str) -> SettingsError:
+def _explained(error: ValidationError, source: str, kind: type[BaseModel]) -> SettingsError:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
-        valid = ", ".join(_valid_keys(path[:-1]))
+        valid = ", ".join(_valid_keys(kind, path[:-1]))
         return SettingsError("config.unknown_key", source=source, key=key, valid=valid)
     return SettingsError(
         "config.bad_value", source=source, key=key, value=first["input"], reason=first["msg"]
     )
 
 
-def _valid_keys(path: list[str]) -> list[str]:
-    section: type[BaseModel] = Settings
+def _valid_keys(section: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
         section = type(section.model_fields[part].default)
     return list(section.model_fields)

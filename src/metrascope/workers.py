@@ -1,0 +1,225 @@
+"""Share work out among processes that may crash, hang or run out of memory.
+
+Files from anywhere are decoded by libraries in C. Whatever one file does to them, the other files
+are still worth reading: a process that dies or takes too long is replaced, and its task alone is
+given up.
+"""
+
+import multiprocessing
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.context import SpawnProcess
+from typing import Final, Generic, Literal, TypeVar
+
+from metrascope.errors import MetrascopeError, StudyError
+from metrascope.isolation import end_with_parent
+from metrascope.messages import language, set_language
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+Work = Callable[[Task], Result]
+
+_MEGABYTE: Final = 2**20
+_START_SECONDS: Final = 120.0
+"""Time for a process to import what it needs, on a slow disk."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why a task has no result.
+
+    Attributes
+    ----------
+    reason
+        ``crashed``: its process ended; ``too_slow``: it was stopped; ``memory``: it asked for
+        more than it may have; ``bug``: it raised an exception that it should not have, whose
+        traceback the process has printed.
+    """
+
+    reason: Literal["crashed", "too_slow", "memory", "bug"]
+
+
+def share_out(
+    start: Callable[[], Work[Task, Result]],
+    tasks: Iterable[Task],
+    *,
+    jobs: int,
+    seconds: float,
+    memory_mb: int,
+) -> Iterator[tuple[Task, Result | Failed]]:
+    """Do tasks in processes and yield each with its result, as they are done.
+
+    Parameters
+    ----------
+    start
+        Called once in each process; returns the function that does a task. It, tasks and results
+        travel between processes.
+    tasks
+        Drawn one at a time as processes become free, so it may be long.
+    jobs
+        Processes.
+    seconds
+        Longest time for one task.
+    memory_mb
+        Largest data segment of a process, where the system can limit it (Linux).
+
+    Raises
+    ------
+    MetrascopeError
+        What a task raised of this kind, which is about all tasks and not about one (a full disk);
+        or if a process cannot start.
+    """
+    pending = iter(tasks)
+    workers = [_Worker[Task, Result](start, memory_mb) for _ in range(max(1, jobs))]
+    try:
+        for worker in workers:
+            worker.give(pending)
+        while busy := [worker for worker in workers if worker.busy]:
+            _wait(busy, seconds)
+            for worker in busy:
+                done = worker.take(seconds)
+                if done is not None:
+                    worker.give(pending)
+                    yield done
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+def _wait(busy: "list[_Worker[Task, Result]]", seconds: float) -> None:
+    handles = [handle for worker in busy for handle in worker.handles]
+    left = min(worker.deadline(seconds) for worker in busy) - time.monotonic()
+    connection.wait(handles, timeout=max(0.0, left))
+
+
+class _Worker(Generic[Task, Result]):
+    """One process and the task that it has in hand."""
+
+    def __init__(self, start: Callable[[], Work[Task, Result]], memory_mb: int) -> None:
+        self._start, self._memory_mb = start, memory_mb
+        self._process: SpawnProcess | None = None
+        self._ready = False
+        self._since = 0.0
+        self._task: list[Task] = []
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._task)
+
+    @property
+    def handles(self) -> list[connection.Connection | int]:
+        return [self._pipe, self._process.sentinel] if self._process else []
+
+    def deadline(self, seconds: float) -> float:
+        return self._since + (seconds if self._ready else _START_SECONDS)
+
+    def give(self, pending: Iterator[Task]) -> None:
+        for task in pending:
+            if self._process is None or not self._process.is_alive():
+                self._launch()
+            self._task, self._since = [task], time.monotonic()
+            with suppress(OSError):  # it may have died meanwhile: take() will say so
+                self._pipe.send(task)
+            return
+
+    def take(self, seconds: float) -> tuple[Task, Result | Failed] | None:
+        """Return the task with its result or failure, None while it is under way."""
+        try:
+            while self._pipe.poll():
+                message = self._pipe.recv()
+                if message is None:  # started: the time of the task begins
+                    self._ready, self._since = True, time.monotonic()
+                    continue
+                return self._finished(message)
+        except (EOFError, OSError):
+            return self._given_up("crashed")
+        if self._process is not None and not self._process.is_alive():
+            return self._given_up("crashed")
+        if time.monotonic() > self.deadline(seconds):
+            return self._given_up("too_slow")
+        return None
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process.close()
+            self._pipe.close()
+            self._process = None
+
+    def _finished(self, message: Result | Failed | MetrascopeError) -> tuple[Task, Result | Failed]:
+        if isinstance(message, MetrascopeError):
+            raise message
+        task = self._task.pop()
+        return task, message
+
+    def _given_up(self, reason: Literal["crashed", "too_slow"]) -> tuple[Task, Failed]:
+        if not self._ready:  # it never began: no task is to blame, and none would fare better
+            raise StudyError("isolation.no_start")
+        self.stop()
+        return self._task.pop(), Failed(reason)
+
+    def _launch(self) -> None:
+        self.stop()
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        arguments = (theirs, language(), self._start, self._memory_mb)
+        self._process = context.Process(target=_serve, args=arguments, daemon=True)
+        self._ready = False
+        self._process.start()
+        theirs.close()
+
+
+def _serve(
+    pipe: connection.Connection,
+    lang: str,
+    start: Callable[[], Work[Task, Result]],
+    memory_mb: int,
+) -> None:
+    # An interrupt at the terminal reaches all; the parent decides and ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+    set_language(lang)
+    try:
+        work = start()
+    except MetrascopeError as error:
+        pipe.send(error)
+        return
+    _limit_memory(memory_mb)
+    pipe.send(None)
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(_attempt(work, task))
+
+
+def _attempt(work: Work[Task, Result], task: Task) -> Result | Failed | MetrascopeError:
+    try:
+        return work(task)
+    except MetrascopeError as error:
+        return error
+    except MemoryError:
+        return Failed("memory")
+    except Exception:  # a bug, which must not cost the other tasks; the traceback is kept
+        traceback.print_exc()
+        return Failed("bug")
+
+
+def _limit_memory(memory_mb: int) -> None:
+    if sys.platform == "win32" or sys.platform == "darwin":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = memory_mb * _MEGABYTE
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

@@ -1,0 +1,75 @@
+"""A task that crashes, hangs, raises or eats memory costs itself and nothing else."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+import pytest
+
+from metrascope.errors import DataError
+from metrascope.workers import Failed, share_out
+
+
+def start(prefix: str) -> Callable[[str], str]:
+    return partial(work, prefix)
+
+
+def work(prefix: str, task: str) -> str:
+    if task == "crash":
+        os.abort()
+    if task == "exit":
+        os._exit(0)
+    if task == "hang":
+        time.sleep(600)
+    if task == "eat":
+        return str(np.ones(2**31, np.uint8).sum())
+    if task == "bug":
+        raise ZeroDivisionError
+    if task == "full disk":
+        raise DataError("data.no_rows", path=task)
+    return prefix + task
+
+
+def failing_start() -> Callable[[str], str]:
+    raise DataError("data.no_rows", path="start")
+
+
+def results(tasks: list[str], jobs: int = 2) -> dict[str, str | Failed]:
+    done = share_out(partial(start, "did "), tasks, jobs=jobs, seconds=2, memory_mb=1024)
+    return dict(done)
+
+
+def test_bad_tasks_cost_themselves_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    bad = {"crash": "crashed", "exit": "crashed", "hang": "too_slow", "eat": "memory", "bug": "bug"}
+    good = [f"task {number}" for number in range(10)]
+    tasks = [task for pair in zip(good, [*bad, *bad], strict=True) for task in pair]
+    found = results(list(dict.fromkeys(tasks)))
+    assert found == {task: f"did {task}" for task in good} | {
+        task: Failed(reason)
+        for task, reason in bad.items()  # type: ignore[arg-type]
+    }
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_an_error_about_all_tasks_ends_the_work() -> None:
+    with pytest.raises(DataError):
+        results(["a", "full disk", "b"], jobs=1)
+    with pytest.raises(DataError):
+        list(share_out(failing_start, ["a"], jobs=1, seconds=2, memory_mb=1024))
+
+
+def test_no_task_is_no_work_and_tasks_are_drawn_as_needed() -> None:
+    assert results([]) == {}
+    drawn: list[int] = []
+
+    def endless() -> Iterator[str]:
+        for number in range(10**9):
+            drawn.append(number)
+            yield f"{number}"
+
+    done = share_out(partial(start, ""), endless(), jobs=1, seconds=2, memory_mb=1024)
+    assert next(done) == ("0", "0")
+    done.close()
+    assert len(drawn) <= 2
