@@ -10,7 +10,19 @@ import pytest
 from metrascope.errors import DataError, SettingsError
 from metrascope.messages import language, listing, set_language, table, text
 
-FILE_TYPES = {"csv", "css", "html", "js", "json", "npy", "py", "safetensors", "toml"}
+FILE_TYPES = {
+    "xlsx",
+    "jsonl",
+    "csv",
+    "css",
+    "html",
+    "js",
+    "json",
+    "npy",
+    "py",
+    "safetensors",
+    "toml",
+}
 SOURCE = Path(__file__).parent.parent / "src" / "metrascope"
 
 

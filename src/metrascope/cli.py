@@ -1,4 +1,4 @@
-"""The command line: every sub-command parses, calls one function and prints the path."""
+"""The command line: what it understands, in which language, and how it ends."""
 
 import argparse
 import io
@@ -6,16 +6,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from metrascope import __version__
+from metrascope import __version__, commands
 from metrascope.errors import MetrascopeError, MissingExtraError, SettingsError
 from metrascope.messages import LANGUAGES, language, set_language, text
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-# Everything else is imported by the command that needs it: --help must not load torch.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         set_language(_language(arguments))
         options = _parser().parse_args(arguments)
-        options.run(options)
+        return int(options.run(options) or 0)
     except MetrascopeError as error:
         print(f"metrascope: {error}", file=sys.stderr)
         return 1
@@ -53,11 +48,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         told = text("cli.file", path=error.filename, reason=reason)
         print(f"metrascope: {told}", file=sys.stderr)
         return 1
-    return 0
 
 
 _EXTRAS = {
-    "filelock": "study",
+    "filelock": "ingest",
+    "gdcm": "ingest",
+    "jpeg_ls": "ingest",
+    "onnxruntime": "ocr",
+    "openjpeg": "ingest",
+    "openpyxl": "ingest",
+    "pydicom": "ingest",
+    "rapidocr": "ocr",
+    "rle": "ingest",
     "jinja2": "report",
     "matplotlib": "report",
     "sklearn": "report",
@@ -113,21 +115,23 @@ def _parser() -> _Parser:
         help=text("cli.version"),
     )
     _add_language(parser)
-    commands = parser.add_subparsers(title=text("cli.commands"), metavar="COMMAND", required=True)
-    _add_study(commands)
-    _add_phantom(commands)
-    _add_evaluate(commands)
-    _add_report(commands)
+    group = parser.add_subparsers(title=text("cli.commands"), metavar="COMMAND", required=True)
+    _add_ingest(group)
+    _add_audit(group)
+    _add_study(group)
+    _add_phantom(group)
+    _add_evaluate(group)
+    _add_report(group)
     return parser
 
 
 def _add_command(
-    commands: "argparse._SubParsersAction[_Parser]",
+    group: "argparse._SubParsersAction[_Parser]",
     name: str,
-    run: Callable[[argparse.Namespace], None],
+    run: Callable[[argparse.Namespace], int | None],
 ) -> _Parser:
     sentence = text(f"cli.{name}")
-    parser = commands.add_parser(name, help=sentence, description=sentence)
+    parser = group.add_parser(name, help=sentence, description=sentence)
     parser.set_defaults(run=run)
     _add_language(parser)
     return parser
@@ -137,8 +141,8 @@ def _add_language(parser: _Parser) -> None:
     parser.add_argument("--lang", choices=LANGUAGES, help=text("cli.lang"))
 
 
-def _add_study(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    parser = _add_command(commands, "study", _study)
+def _add_study(group: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(group, "study", commands.study)
     parser.add_argument("settings", metavar="paper|demo|FILE.toml", help=text("cli.settings"))
     parser.add_argument("--data", type=Path, metavar="DIR", help=text("cli.data"))
     parser.add_argument("--out", type=Path, metavar="DIR", required=True, help=text("cli.out"))
@@ -150,29 +154,68 @@ def _add_study(commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help=text("cli.set")
     )
+    parser.add_argument("--allow-leaks", action="store_true", help=text("cli.allow_leaks"))
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help=text("cli.device")
     )
 
 
-def _add_phantom(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    parser = _add_command(commands, "phantom", _phantom)
+def _add_ingest(group: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(group, "ingest", commands.ingest)
+    parser.add_argument("source", type=Path, metavar="SOURCE", help=text("cli.source"))
+    parser.add_argument("out", type=Path, metavar="OUT", help=text("cli.ingest_out"))
+    parser.add_argument(
+        "--labels", type=Path, required=True, metavar="FILE", help=text("cli.labels")
+    )
+    parser.add_argument("--secret", type=Path, metavar="FILE", help=text("cli.secret"))
+    parser.add_argument("--keep-dicom", action="store_true", help=text("cli.keep_dicom"))
+    parser.add_argument("--frames", metavar="key|all|N", help=text("cli.frames"))
+    parser.add_argument("--marks", choices=("keep", "inpaint", "reject"), help=text("cli.marks"))
+    parser.add_argument(
+        "--column", action="append", default=[], metavar="ROLE=NAME", help=text("cli.column")
+    )
+    parser.add_argument("--centre", metavar="NAME", help=text("cli.centre"))
+    parser.add_argument("--no-verify", action="store_true", help=text("cli.no_verify"))
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE.toml", help=text("cli.more_settings")
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help=text("cli.set")
+    )
+    _add_jobs(parser)
+
+
+def _add_audit(group: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(group, "audit", commands.audit)
+    parser.add_argument("data", type=Path, metavar="DATA", help=text("cli.data"))
+    parser.add_argument("--splits", type=Path, metavar="FILE", help=text("cli.splits"))
+    parser.add_argument("--out", type=Path, metavar="DIR", help=text("cli.audit_out"))
+    parser.add_argument("--write", action="store_true", help=text("cli.audit_write"))
+    _add_jobs(parser)
+
+
+def _add_jobs(parser: _Parser) -> None:
+    cores = os.cpu_count() or 1
+    parser.add_argument("--jobs", type=int, default=cores, metavar="N", help=text("cli.all_jobs"))
+
+
+def _add_phantom(group: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(group, "phantom", commands.phantom)
     parser.add_argument("out", type=Path, metavar="OUT", help=text("cli.phantom_out"))
     parser.add_argument(
         "--patients", type=int, default=1291, metavar="N", help=text("cli.patients")
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help=text("cli.seed"))
     parser.add_argument("--scanners", metavar="A,B", help=text("cli.scanners"))
-    parser.add_argument("--size", type=int, default=512, metavar="PIXELS", help=text("cli.size"))
+    parser.add_argument("--size", type=int, metavar="PIXELS", help=text("cli.size"))
     parser.add_argument("--prevalence", metavar="LABEL=SHARE,…", help=text("cli.prevalence"))
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help=text("cli.jobs"))
-    parser.add_argument(
-        "--difficulty", type=float, default=0.5, metavar="0…1", help=text("cli.difficulty")
-    )
+    parser.add_argument("--export", action="store_true", help=text("cli.export"))
+    parser.add_argument("--difficulty", type=float, metavar="0…1", help=text("cli.difficulty"))
 
 
-def _add_evaluate(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    parser = _add_command(commands, "evaluate", _evaluate)
+def _add_evaluate(group: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(group, "evaluate", commands.evaluate)
     parser.add_argument(
         "predictions", type=Path, nargs="+", metavar="predictions.csv", help=text("cli.predictions")
     )
@@ -180,117 +223,6 @@ def _add_evaluate(commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser.add_argument("--classes", metavar="A,B", help=text("cli.classes"))
 
 
-def _add_report(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    parser = _add_command(commands, "report", _report)
+def _add_report(group: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(group, "report", commands.report)
     parser.add_argument("study", type=Path, metavar="DIR", help=text("cli.report_dir"))
-
-
-def _study(options: argparse.Namespace) -> None:
-    from metrascope.config import load_settings, with_weights
-
-    changes = list(options.set)
-    if options.networks:
-        changes.append(f"networks={_names(options.networks)}")
-    settings = with_weights(load_settings(options.settings, changes), options.weights)
-    from metrascope.study import run_study
-
-    run_study(
-        options.data,
-        options.out,
-        settings,
-        device=options.device,
-        splits=options.splits,
-    )
-    _print_study(options.out)
-
-
-def _phantom(options: argparse.Namespace) -> None:
-    from metrascope.phantom.dataset import write_phantom
-    from metrascope.phantom.scanners import SCANNERS
-    from metrascope.progress import progress
-
-    with progress(text("progress.phantom")) as advance:
-        manifest = write_phantom(
-            options.out,
-            patients=options.patients,
-            seed=options.seed,
-            scanners=_names(options.scanners) if options.scanners else tuple(SCANNERS),
-            size=options.size,
-            prevalence=_prevalence(options.prevalence),
-            difficulty=options.difficulty,
-            progress=advance,
-            jobs=options.jobs,
-        )
-    print(manifest)
-
-
-def _evaluate(options: argparse.Namespace) -> None:
-    from metrascope.evaluation.predictions import read_predictions
-    from metrascope.results import write_evaluation
-
-    classes = _names(options.classes) if options.classes else None
-    predictions = read_predictions(options.predictions, classes)
-    name = ", ".join(path.name for path in options.predictions)
-    metrics = write_evaluation(predictions, options.out, language(), name)
-    _print_table(metrics, name)
-    print(options.out / "metrics.json")
-
-
-def _report(options: argparse.Namespace) -> None:
-    from metrascope.summary import summarize
-
-    summarize(options.study, language())
-    _print_study(options.study)
-
-
-def _print_study(study: Path) -> None:
-    from metrascope.report.content import read_data, read_metrics
-
-    _print_table(read_metrics(study), str(read_data(study).get("name", "")))
-    print((study / "report.html").resolve())
-
-
-def _print_table(metrics: dict[str, Any], name: str) -> None:
-    from metrascope.classes import class_title
-    from metrascope.evaluation.tables import comparison, data_heading, per_class
-
-    compared = comparison(metrics, data_name=name, paper=False)
-    compared.columns = compared.columns.get_level_values(1)
-    _print_frame(compared, data_heading(metrics, data_name=name))
-    _print_frame(per_class(metrics), text("cli.per_class"))
-    majority = metrics["majority"]
-    scored = {key: f"{100 * majority[key]['value']:.2f}" for key in ("accuracy", "macro_f1")}
-    print(text("cli.majority", label=class_title(majority["label"]), **scored))
-    print(text("common.research_only"))
-
-
-def _print_frame(frame: "pd.DataFrame", title: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(title), title_justify="left")
-    numeric = [kind.kind in "fi" for kind in frame.dtypes]
-    for heading, right in zip(frame.columns, numeric, strict=True):
-        table.add_column(Text(str(heading)), justify="right" if right else "left")
-    for row in frame.itertuples(index=False):
-        cells = (f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row)
-        table.add_row(*map(Text, cells))
-    Console(width=None if sys.stdout.isatty() else 100).print(table)
-
-
-def _names(value: str) -> list[str]:
-    return [name.strip() for name in value.split(",")]
-
-
-def _prevalence(value: str | None) -> dict[str, float] | None:
-    if value is None:
-        return None
-    shares = {}
-    for part in value.split(","):
-        label, _, share = part.partition("=")
-        try:
-            shares[label.strip()] = float(share)
-        except ValueError as error:
-            raise SettingsError("cli.bad_prevalence", value=value) from error
-    return shares

@@ -21,12 +21,13 @@ from metrascope.classes import PAPER_CLASSES, order_classes
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
 from metrascope.data.cases import write_cases
 from metrascope.data.manifest import Manifest, read_manifest
-from metrascope.data.split import PARTITIONS, Split, read_split, split_patients, write_split
+from metrascope.data.split import PARTITIONS, Split, write_split
 from metrascope.data.store import open_store
 from metrascope.errors import DataError, StudyError, WeightsError
 from metrascope.isolation import run_isolated
 from metrascope.messages import language, listing, text
 from metrascope.networks import create_network
+from metrascope.partitioning import choose_split
 from metrascope.phantom.dataset import write_phantom
 from metrascope.progress import progress, say
 from metrascope.run import (
@@ -52,6 +53,7 @@ def run_study(
     *,
     device: str = "auto",
     splits: Path | None = None,
+    allow_leaks: bool = False,
 ) -> Path:
     """Train and compare the networks of a study; go on where an earlier call stopped.
 
@@ -68,6 +70,8 @@ def run_study(
         ``auto``, ``cpu`` or ``cuda``.
     splits
         A split to use instead of drawing one.
+    allow_leaks
+        Train on a split that leaks all the same; the report says so.
 
     Returns
     -------
@@ -86,7 +90,8 @@ def run_study(
         data = _embedded_data(out, settings.phantom)
     manifest = read_manifest(data)
     classes = _classes(manifest, settings)
-    split = _split(manifest, classes, settings, splits, out)
+    given = splits or (out / "splits.csv" if _is_study(out) else None)
+    split, leaks = choose_split(manifest, classes, settings.split, given, allow_leaks=allow_leaks)
     _check_folder(out)
     _check_earlier(out, settings, manifest, split)
     runs = _runs(settings, split)
@@ -95,7 +100,7 @@ def run_study(
     inputs = StudyInputs(out, manifest, split, classes, settings, device)
     with _alone(out):
         _remove_leftovers(out)
-        _write_inputs(inputs)
+        _write_inputs(inputs, leaks)
         write_json(out / "command.json", {"argv": _command(inputs)})
         _prepare(inputs)
         for run in runs:
@@ -156,19 +161,6 @@ def _classes(manifest: Manifest, settings: Settings) -> tuple[str, ...]:
     if len(classes) < 2:
         raise DataError("study.few_classes", label=classes[0])
     return classes
-
-
-def _split(
-    manifest: Manifest,
-    classes: tuple[str, ...],
-    settings: Settings,
-    given: Path | None,
-    out: Path,
-) -> Split:
-    if given or _is_study(out):
-        return read_split(given or out / "splits.csv", manifest.table, classes)
-    part = settings.split
-    return split_patients(manifest.table, classes, validation=part.validation, seed=part.seed)
 
 
 def _is_study(out: Path) -> bool:
@@ -263,7 +255,7 @@ def _check_weights(settings: Settings, networks: Iterable[str], classes: int) ->
         raise WeightsError("study.weights", count=len(errors), problems=problems)
 
 
-def _write_inputs(inputs: StudyInputs) -> None:
+def _write_inputs(inputs: StudyInputs, leaks: int) -> None:
     """Write what the study is made of; ``data.json`` last, since it makes the folder a study."""
     out, manifest, split = inputs.folder, inputs.manifest, inputs.split
     settings = _grown(out, inputs.settings)
@@ -281,6 +273,7 @@ def _write_inputs(inputs: StudyInputs) -> None:
         "patients": int(manifest.table["patient_id"].nunique()),
         "classes": list(inputs.classes),
         "partitions": {name: _counts(inputs, name) for name in PARTITIONS[:2]},
+        "leaks": leaks,
     }
     write_json(out / "data.json", content)
 

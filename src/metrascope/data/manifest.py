@@ -14,7 +14,18 @@ from metrascope.errors import DataError
 from metrascope.messages import listing, text
 
 REQUIRED: Final = ("image", "patient_id", "label")
-OPTIONAL: Final = ("mask", "sector", "scanner", "centre", "age", "plane", "roi", "sha256", "source")
+OPTIONAL: Final = (
+    "patient_group",
+    "mask",
+    "sector",
+    "scanner",
+    "centre",
+    "age",
+    "plane",
+    "roi",
+    "sha256",
+    "source",
+)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,9 @@
 """One image of the manifest: decode it, check its mask, crop it to the scan sector."""
 
+import io
+import struct
+import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +17,20 @@ from metrascope.data.sector import find_sector
 from metrascope.errors import DataError
 
 Grey = npt.NDArray[np.uint8]
+_GREY_MODES: Final = ("1", "L", "LA", "F")
+_BROKEN: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    IndexError,
+    KeyError,
+    TypeError,
+    struct.error,
+    zlib.error,
+    EOFError,
+    Image.DecompressionBombError,
+)
+"""What Pillow raises on files that are cut, damaged or lie."""
 Mask = npt.NDArray[np.bool_]
 
 FORMATS: Final = ("PNG", "JPEG", "BMP", "TIFF")
@@ -96,8 +114,41 @@ def read_grey(path: Path, row: int) -> Grey:
                 size = f"{image.width} x {image.height}"
                 raise DataError("picture.too_large", path=path, row=row, size=size)
             return np.asarray(_to_grey(ImageOps.exif_transpose(image)))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except _BROKEN as error:
         raise DataError("picture.unreadable", path=path, row=row, reason=error) from error
+
+
+def decode_picture(content: bytes) -> npt.NDArray[np.uint8]:
+    """Decode the bytes of a PNG, JPEG, BMP or TIFF to 8 bits, its colors kept.
+
+    Parameters
+    ----------
+    content
+        The whole file. Of several pictures in it, the first.
+
+    Returns
+    -------
+    uint8, (height, width) where it is grey, (height, width, 3) RGB where it has colors.
+
+    Raises
+    ------
+    DataError
+        If it cannot be decoded whole, or is too large to be an ultrasound image.
+    """
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            warnings.simplefilter("ignore")  # of metadata that nobody here reads
+            if image.width * image.height > LARGEST:
+                raise DataError("picture.claims_too_much", width=image.width, height=image.height)
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode in _GREY_MODES or upright.mode.startswith("I"):
+                return np.asarray(_to_grey(upright))
+            if upright.mode == "P" or "transparency" in upright.info or upright.mode == "RGBA":
+                canvas = Image.new("RGBA", upright.size, (0, 0, 0, 255))
+                upright = Image.alpha_composite(canvas, upright.convert("RGBA"))
+            return np.asarray(upright.convert("RGB"))
+    except _BROKEN as error:
+        raise DataError("picture.undecodable", reason=type(error).__name__) from error
 
 
 def _to_grey(image: Image.Image) -> Image.Image:

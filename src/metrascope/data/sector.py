@@ -1,19 +1,27 @@
 """Find the scan sector, the region of a screen that holds echo data."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.data.echo import DARK, Echo, find_echo, outline
+from metrascope.data.fan import Fan, fit_fans, refine_fan
+from metrascope.data.slab import Slab, fit_slab, refine_slab
+
+__all__ = ["DARK", "Box", "Kind", "Sector", "agrees", "find_sector"]
+
 Grey = npt.NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+Kind = Literal["curved", "phased", "linear", "whole"]
 
-DARK: Final = 6
-"""Grey level up to which a pixel counts as background; JPEG leaves a little noise there."""
-
-_WORKING_SIDE: Final = 256
-_SMALLEST_SHARE: Final = 0.02
+_MARGIN: Final = 0.5
+_POINT: Final = 0.07
+_GOOD: Final = 1.7
+_POOR: Final = 1.55
+_BORDER: Final = 0.025
 
 
 @dataclass(frozen=True)
@@ -26,54 +34,149 @@ class Sector:
         ``(left, top, width, height)`` in pixels.
     mask
         bool, shape of the image, True inside the sector.
+    kind
+        ``curved`` (a fan with a near arc), ``phased`` (a wedge with an apex), ``linear`` (a
+        rectangle or trapezoid) or ``whole`` (nothing but echo, or nothing that stands out).
+    outline
+        Polygon ``((x, y), ...)`` in pixels, clockwise on the screen; filled, it gives the mask
+        to within half a pixel.
     """
 
-    box: tuple[int, int, int, int]
+    box: Box
     mask: npt.NDArray[np.bool_]
+    kind: Kind
+    outline: tuple[tuple[int, int], ...]
 
 
-def find_sector(grey: Grey) -> Sector:
-    """Find the scan sector as the largest connected bright region.
+def find_sector(grey: Grey, within: Box | None = None) -> Sector:
+    """Find the scan sector of an ultrasound screen from its pixels.
 
-    Text, ticks and grey bars are thinner than the sector and fall to a morphological opening;
-    the convex hull brings back fluid and shadows, also those at the sector's edge (of a convex
-    probe it adds the small cap before the transducer). Where nothing stands out (an image that
-    is all echo, or all black) the whole image is returned.
+    The largest region that looks like echo is sought in a reduced image. A fan (two flanks and
+    two arcs around one center, cut off by the screen) and a slab are fitted to it; the better
+    one is moved to the edges of the full image and taken whole, so that fluid, shadows and a
+    dark far field at its edges stay inside, and letters and bars that touch it outside. Its
+    edges lie at most a pixel or so outside the echo. If neither fits, the region's convex hull
+    is taken. Where nothing stands out (an image that is all echo, or all black) the whole image
+    is returned. The same pixels always give the same sector.
 
     Parameters
     ----------
     grey
         uint8, (height, width).
+    within
+        ``(left, top, width, height)`` inside the image: only this part is searched, None for
+        the whole image.
     """
-    height, width = grey.shape
-    factor = min(1.0, _WORKING_SIDE / max(height, width))
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    region = _largest_region(np.asarray(small > DARK, dtype=np.uint8))
-    if region is None:
-        return Sector((0, 0, width, height), np.ones(grey.shape, dtype=bool))
-    full = cv2.resize(region, (width, height), interpolation=cv2.INTER_NEAREST)
-    left, top, box_width, box_height = cv2.boundingRect(full)
-    return Sector((left, top, box_width, box_height), full.astype(bool))
+    left, top, width, height = within or (0, 0, grey.shape[1], grey.shape[0])
+    part = np.ascontiguousarray(grey[top : top + height, left : left + width])
+    found, kind = _find(part)
+    mask = np.zeros(grey.shape, np.uint8)
+    mask[top : top + height, left : left + width] = found
+    x, y, w, h = cv2.boundingRect(mask)
+    return Sector((x, y, w, h), mask.view(bool), kind, _outline(mask))
 
 
-def _largest_region(bright: Grey) -> Grey | None:
-    """Return the convex hull of the largest bright region as 0 and 1, None if it is negligible."""
-    side = max(bright.shape)
-    joined = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, _disk(max(3, side // 40)))
-    opened = cv2.morphologyEx(joined, cv2.MORPH_OPEN, _disk(max(3, side // 25)))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
-    if count < 2:
-        return None
-    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    if stats[largest, cv2.CC_STAT_AREA] < _SMALLEST_SHARE * bright.size:
-        return None
-    region = np.asarray(labels == largest, dtype=np.uint8)
-    outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    hull = cv2.convexHull(np.concatenate(outlines))
-    return np.asarray(cv2.fillConvexPoly(np.zeros_like(region), hull, 1), dtype=np.uint8)
+def agrees(box: Box, sector: Sector) -> bool:
+    """Return whether a region box from a header fits what the pixels show.
+
+    It does if it lies inside the image, has some size, and holds nearly all of the sector that
+    was found without it; it may be larger, since a far field can be too dark to be seen. Where
+    the pixels show no outline, every such box agrees.
+
+    Parameters
+    ----------
+    box
+        ``(left, top, width, height)`` in pixels, maybe beyond the image.
+    sector
+        Found without the box.
+    """
+    left, top, width, height = box
+    rows, columns = sector.mask.shape
+    if left < 0 or top < 0 or left + width > columns or top + height > rows:
+        return False
+    if width * height < 0.05 * sector.mask.size:
+        return False
+    if sector.kind == "whole":
+        return True
+    held = np.count_nonzero(sector.mask[top : top + height, left : left + width])
+    return bool(held > 0.9 * np.count_nonzero(sector.mask))
 
 
-def _disk(diameter: int) -> npt.NDArray[np.uint8]:
-    size = diameter | 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), dtype=np.uint8)
+@dataclass(frozen=True)
+class _Fit:
+    """A shape fitted to the reduced image, 0 and 1, and how well it fits, 0 to 2."""
+
+    shape: Fan | Slab
+    drawn: Grey
+    score: float
+
+
+def _find(grey: Grey) -> tuple[Grey, Kind]:
+    echo = find_echo(grey)
+    if echo is None:
+        return np.ones(grey.shape, np.uint8), "whole"
+    fit = _best_fit(echo)
+    if fit.score < _GOOD:
+        turned = find_echo(np.ascontiguousarray(grey[::-1]))
+        other = fit if turned is None else _best_fit(turned)
+        if turned and isinstance(other.shape, Fan) and other.score > fit.score + 0.1:
+            # The probe is at the bottom of the screen.
+            mask, kind = _finish(other, turned, np.ascontiguousarray(grey[::-1]))
+            return np.ascontiguousarray(mask[::-1]), kind
+    return _finish(fit, echo, grey)
+
+
+def _best_fit(echo: Echo) -> _Fit:
+    contour, outer, _ = outline(echo.region)
+    fits = [_rated(fan, echo, outer) for fan in fit_fans(echo, contour, outer)]
+    fits.append(_rated(fit_slab(echo), echo, outer))
+    return max(fits, key=lambda fit: fit.score)
+
+
+def _rated(shape: Fan | Slab, echo: Echo, outer: npt.NDArray[np.float64]) -> _Fit:
+    """Rate a shape by the outer contour on its edge, the echo it holds, and how full it is."""
+    drawn = shape.draw((echo.region.shape[0], echo.region.shape[1]), 0.3)
+    framed = cv2.copyMakeBorder(drawn, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    edge = cv2.morphologyEx(framed, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
+    places = outer.astype(np.intp) + 1
+    on_edge = float(edge[places[:, 1], places[:, 0]].mean())
+    both = np.count_nonzero(drawn & echo.region)
+    held = both / np.count_nonzero(echo.region)
+    full = both / (np.count_nonzero(drawn) + 1)
+    return _Fit(shape, drawn, on_edge + 0.6 * held + 0.4 * full)
+
+
+def _finish(fit: _Fit, echo: Echo, grey: Grey) -> tuple[Grey, Kind]:
+    """Return the mask in the full image, and the kind of the sector."""
+    shape = grey.shape[0], grey.shape[1]
+    if fit.score < _POOR:
+        return _hull(echo, shape), "curved"
+    reach = max(3, round(2.5 / echo.factor))
+    if isinstance(fit.shape, Fan):
+        fan = refine_fan(fit.shape.scaled(echo.factor), grey, reach)
+        return fan.draw(shape, _MARGIN), "phased" if fan.near < _POINT * fan.far else "curved"
+    slab = refine_slab(fit.shape.scaled(echo.factor), grey, reach)
+    if _fills(slab, shape):
+        return np.ones(shape, np.uint8), "whole"
+    return slab.draw(shape, _MARGIN), "linear"
+
+
+def _fills(slab: Slab, shape: tuple[int, int]) -> bool:
+    """Return whether a slab reaches nearly to every border of the image."""
+    spare = _BORDER * np.array(shape[::-1])
+    low, high = slab.corners[[0, 1, 3]].min(axis=0), slab.corners.max(axis=0)
+    return bool((low < spare).all() and (high > np.array(shape[::-1]) - 1 - spare).all())
+
+
+def _hull(echo: Echo, shape: tuple[int, int]) -> Grey:
+    hull = (outline(echo.region)[2] + 0.5) / echo.factor - 0.5
+    mask = np.zeros(shape, np.uint8)
+    points = np.rint(hull * 16).astype(np.int32)
+    return np.asarray(cv2.fillConvexPoly(mask, points, 1, shift=4), np.uint8)
+
+
+def _outline(mask: Grey) -> tuple[tuple[int, int], ...]:
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    largest = cv2.approxPolyDP(max(outlines, key=cv2.contourArea), 0.5, closed=True)
+    # OpenCV goes round counterclockwise on the screen.
+    return tuple((int(x), int(y)) for x, y in largest[::-1, 0])

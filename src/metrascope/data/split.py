@@ -52,6 +52,7 @@ def split_patients(
     ----------
     images
         A manifest's table. A patient with several labels counts under the most frequent one.
+        Patients of one ``patient_group``, where that is a column, stay together.
     classes
         The labels, in class order.
     validation
@@ -67,7 +68,9 @@ def split_patients(
         If a label is not among the classes, or a class has fewer than two patients.
     """
     patients = patient_labels(images, classes)
-    counts = {label: int((patients == label).sum()) for label in classes}
+    groups = _groups(images)
+    units = patient_labels(images.assign(patient_id=groups), classes)
+    counts = {label: int((units == label).sum()) for label in classes}
     for label, count in counts.items():
         if count < 2:
             raise DataError("split.too_few", label=label, count=count)
@@ -75,12 +78,20 @@ def split_patients(
     rng = np.random.default_rng(seed)
     validating: set[str] = set()
     for label in classes:
-        candidates = sorted(patients.index[patients == label])
+        candidates = sorted(units.index[units == label])
         drawn = rng.choice(len(candidates), held_out[label], replace=False)
         validating.update(candidates[index] for index in drawn)
     table = pd.DataFrame({"patient_id": patients.index, "label": patients.to_numpy(), "fold": 0})
-    table["partition"] = np.where(table.patient_id.isin(validating), "validation", "train")
+    held = set(images["patient_id"][groups.isin(validating)])
+    table["partition"] = np.where(table.patient_id.isin(held), "validation", "train")
     return Split(table)
+
+
+def _groups(images: pd.DataFrame) -> "pd.Series[str]":
+    """Return the unit that each image's patient is drawn with: her group, else she herself."""
+    if "patient_group" not in images:
+        return images["patient_id"]
+    return images["patient_group"].where(images["patient_group"] != "", images["patient_id"])
 
 
 def validation_counts(counts: Mapping[str, int], fraction: float) -> dict[str, int]:

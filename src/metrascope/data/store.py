@@ -20,7 +20,8 @@ from metrascope.data.preprocess import Equalization, equalize, square
 from metrascope.errors import DataError
 from metrascope.messages import listing
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+"""Another number where the same files give other pixels: 2, sectors found as shapes."""
 _CHUNK: Final = 256
 
 _Prepared = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]

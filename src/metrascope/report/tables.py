@@ -126,6 +126,8 @@ def warnings(study: Study) -> list[Bilingual]:
     found = []
     if is_synthetic(study):
         found.append(sentence("report.warn_synthetic"))
+    if study.data.get("leaks"):
+        found.append(sentence("report.warn_leaks", count=study.data["leaks"]))
     if _no_better_than_guessing(study):
         found.append(sentence("report.warn_no_better"))
     if study.settings.get("training", {}).get("best_epoch"):

@@ -1,0 +1,1 @@
+"""Does anything leak between partitions: duplicates, groups, balance, quality and the page."""

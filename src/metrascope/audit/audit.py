@@ -1,0 +1,209 @@
+"""Examine a data set: duplicates, leaks, groups, balance and quality."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from metrascope.audit.balance import Balance, weigh
+from metrascope.audit.fingerprint import Fingerprint, take_fingerprint
+from metrascope.audit.groups import patient_groups
+from metrascope.audit.leaks import Leak, find_leaks
+from metrascope.audit.pairs import Pair, exact_pairs, in_threads, near_pairs
+from metrascope.audit.partitions import read_partitions
+from metrascope.audit.quality import by_class
+from metrascope.audit.settings import AuditSettings
+from metrascope.audit.shelf import Shelf, open_shelf
+from metrascope.audit.verification import compare
+from metrascope.classes import order_classes
+from metrascope.data.manifest import Manifest, read_manifest
+from metrascope.progress import Advance
+
+COLUMNS: Final = ("scanner", "centre", "probe")
+"""Columns that should tell nothing of the class."""
+
+_CHANCE_PAIRS: Final = 300
+_BENEATH_KEPT: Final = 2000
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found in a data set.
+
+    Attributes
+    ----------
+    manifest, settings
+        What was audited, and how.
+    classes
+        In class order.
+    prints
+        Hashes, quality and problem of each image, without the views.
+    pairs
+        Exact and near duplicates.
+    beneath
+        The pairs that came closest to being near duplicates, best first.
+    chance
+        Scores of pairs of images of different patients, drawn at random and not from `pairs`.
+    groups
+        `metrascope.audit.groups.patient_groups`.
+    partitions
+        `metrascope.audit.partitions.read_partitions`; None without a split.
+    leaks
+        What stands in several partitions.
+    balances
+        Class by scanner, by centre and by probe, where these are known.
+    quality
+        Medians by class.
+    marked
+        Images with marks, images where that is recorded, by class; None where no manifest
+        column ``marks`` tells.
+    """
+
+    manifest: Manifest
+    settings: AuditSettings
+    classes: tuple[str, ...]
+    prints: tuple[Fingerprint, ...]
+    pairs: tuple[Pair, ...]
+    beneath: tuple[Pair, ...]
+    chance: tuple[float, ...]
+    groups: "pd.Series[str]"
+    partitions: pd.DataFrame | None
+    leaks: tuple[Leak, ...]
+    balances: tuple[Balance, ...]
+    quality: pd.DataFrame
+    marked: dict[str, tuple[int, int]] | None
+
+    @property
+    def conflicts(self) -> tuple[Pair, ...]:
+        """Pairs whose images have different labels."""
+        labels = self.manifest.table["label"]
+        return tuple(p for p in self.pairs if labels.iat[p.first] != labels.iat[p.second])
+
+    @property
+    def unusable(self) -> tuple[int, ...]:
+        """Positions of the images that could not be read."""
+        return tuple(row for row, taken in enumerate(self.prints) if taken.problem)
+
+
+def examine(
+    data: Path,
+    scratch: Path,
+    *,
+    splits: Path | None = None,
+    jobs: int = 1,
+    progress: Advance | None = None,
+    settings: AuditSettings | None = None,
+) -> Audit:
+    """Look for everything that the audit tells of; nothing is changed or written.
+
+    Parameters
+    ----------
+    data
+        The data set's folder, or its manifest.
+    scratch
+        Folder for the scratch file: about 80 kB for each image while the audit runs.
+    splits
+        Which patient, or which image, is in which partition.
+    jobs
+        Threads.
+    progress
+        Called as images are read (nine tenths) and pairs are verified.
+    settings
+        Thresholds; the built-in ones if not given.
+
+    Raises
+    ------
+    DataError
+        If the manifest or the split cannot be used. An image that cannot is part of the result.
+    """
+    settings = settings or AuditSettings()
+    manifest = read_manifest(data)
+    table = manifest.table
+    partitions = None if splits is None else read_partitions(splits, table)
+    with open_shelf(scratch) as shelf:
+        prints, rows = _read_all(manifest, shelf, jobs, progress)
+        exact = exact_pairs(prints)
+        near, beneath = near_pairs(shelf, rows, settings, jobs=jobs, advance=_tail(progress))
+        pairs = (*exact, *near)
+        groups = patient_groups(table, pairs)
+        chance = _chance(shelf, [str(groups.iat[row]) for row in rows])
+    classes = order_classes(table["label"])
+    balances = (weigh(table, column, classes) for column in COLUMNS)
+    leaks = [] if partitions is None else find_leaks(manifest, partitions, pairs)
+    return Audit(
+        manifest=manifest,
+        settings=settings,
+        classes=classes,
+        prints=tuple(prints),
+        pairs=pairs,
+        beneath=tuple(beneath[:_BENEATH_KEPT]),
+        chance=chance,
+        groups=groups,
+        partitions=partitions,
+        leaks=tuple(leaks),
+        balances=tuple(balance for balance in balances if balance is not None),
+        quality=by_class(table["label"].tolist(), [taken.quality for taken in prints], classes),
+        marked=_marked(table, classes),
+    )
+
+
+def _read_all(
+    manifest: Manifest, shelf: Shelf, jobs: int, progress: Advance | None
+) -> tuple[list[Fingerprint], list[int]]:
+    """Fingerprint every image; put each picture once on the shelf, and return their rows."""
+    prints: list[Fingerprint] = []
+    rows: list[int] = []
+    seen: set[str] = set()
+    count = len(manifest.table)
+    for row, taken in in_threads(lambda row: take_fingerprint(manifest, row), range(count), jobs):
+        if taken.view is not None and taken.pixel_hash not in seen:
+            seen.add(taken.pixel_hash)
+            shelf.put(taken.view)
+            rows.append(row)
+        prints.append(replace(taken, view=None))
+        if progress is not None:
+            progress(9 * (row + 1), 10 * count)
+    return prints, rows
+
+
+def _tail(progress: Advance | None) -> Advance | None:
+    """Return a progress whose whole is the last tenth of the given one."""
+    if progress is None:
+        return None
+
+    def advance(done: int, all_: int, note: str = "") -> None:
+        progress(9 * all_ + done, 10 * all_, note)
+
+    return advance
+
+
+def _chance(shelf: Shelf, groups: Sequence[str]) -> tuple[float, ...]:
+    """Compare images of different groups, drawn at random, as if they were candidates."""
+    if len(set(groups)) < 2:
+        return ()
+    rng = np.random.default_rng(0)
+    scores = []
+    for _ in range(_CHANCE_PAIRS):
+        first, second = rng.choice(len(shelf), 2, replace=False).tolist()
+        if groups[first] != groups[second]:
+            flipped = bool(rng.integers(2))
+            found = compare(shelf.view(first), shelf.view(second), flipped=flipped)
+            scores.append(found.score)
+    return tuple(scores)
+
+
+def _marked(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, tuple[int, int]] | None:
+    """Count the images with marks, as ``marks`` has them: ``caliper:4 text:2``, or ``none``."""
+    if "marks" not in table or not (table["marks"] != "").any():
+        return None
+    known = table[table["marks"] != ""]
+    return {
+        label: (
+            int((known.loc[known["label"] == label, "marks"] != "none").sum()),
+            int((known["label"] == label).sum()),
+        )
+        for label in classes
+    }

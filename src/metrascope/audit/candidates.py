@@ -1,0 +1,158 @@
+"""Which pairs of images are worth a close look: points that look alike vote for them.
+
+Every image asks for the nearest neighbors of its points among the points of all images, also
+mirrored. Neighbors that belong to one image, and agree on one scale and shift, are votes for
+that pair. The neighbors come from an inverted file of which only a few lists are read, so the
+work grows with the number of images to the power 1.5 at most, not 2.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.audit.points import Points, mirrored
+from metrascope.audit.shelf import Shelf
+
+Floats = npt.NDArray[np.float32]
+
+_INDEXED: Final = 128
+_NEIGHBORS: Final = 6
+_DIMENSIONS: Final = 48
+_LISTS_READ: Final = 8
+_LEAST_VOTES: Final = 5
+_MOST_PARTNERS: Final = 6
+_CELL: Final = 64.0
+_OCTAVES: Final = 0.7
+_BATCH: Final = 512
+
+
+@dataclass(frozen=True, order=True)
+class Candidate:
+    """Two views that may be one image; ``first < second``, the second perhaps mirrored."""
+
+    first: int
+    second: int
+    flipped: bool
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """All indexed points: the search, and of each point its view, place and size."""
+
+    search: Any
+    axes: Floats
+    owners: npt.NDArray[np.int32]
+    at: Floats
+
+
+def find_candidates(shelf: Shelf, *, jobs: int = 1) -> list[Candidate]:
+    """Return the pairs of views that enough points vote for, in order; ``jobs`` threads search."""
+    faiss.omp_set_num_threads(max(1, jobs))
+    if len(shelf) < 2:
+        return []
+    entries = _index(shelf)
+    votes: Counter[Candidate] = Counter()
+    for flipped in (False, True):
+        for start in range(0, len(shelf), _BATCH):
+            numbers = range(start, min(start + _BATCH, len(shelf)))
+            for candidate, count in _ask(shelf, entries, numbers, flipped):
+                votes[candidate] = max(votes[candidate], count)
+    return sorted(votes)
+
+
+def _index(shelf: Shelf) -> _Entries:
+    counts = [min(_INDEXED, len(shelf.points(number).at)) for number in range(len(shelf))]
+    owners = np.repeat(np.arange(len(shelf), dtype=np.int32), counts)
+    every = max(1, len(shelf) // 4096)
+    sample = np.concatenate(
+        [_strongest(shelf.points(n)).looks for n in range(0, len(shelf), every)]
+    )
+    axes = _axes(sample)
+    lists = _lists(len(owners))
+    search = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatL2(_DIMENSIONS), _DIMENSIONS, lists, faiss.ScalarQuantizer.QT_8bit
+    )
+    search.cp.seed, search.cp.niter = 1, 8
+    search.cp.min_points_per_centroid, search.cp.max_points_per_centroid = 1, 32
+    search.train(_reduced(sample, axes))
+    search.nprobe = _LISTS_READ
+    at = np.zeros((len(owners), 3), np.float32)
+    end = 0
+    for number in range(len(shelf)):
+        points = _strongest(shelf.points(number))
+        start, end = end, end + len(points.at)
+        at[start:end] = points.at
+        if len(points.at):
+            search.add(_reduced(points.looks, axes))
+    return _Entries(search, axes, owners, at)
+
+
+def _lists(count: int) -> int:
+    """Return into how many lists to file the points: few enough to hold 64 each."""
+    return int(max(1, min(4 * np.sqrt(count), count // 64)))
+
+
+def _strongest(points: Points) -> Points:
+    return Points(points.at[:_INDEXED], points.looks[:_INDEXED])
+
+
+def _axes(sample: npt.NDArray[np.uint8]) -> Floats:
+    """Return the principal axes of the descriptors, (128, dimensions)."""
+    chosen = sample[:: max(1, len(sample) // 100_000)].astype(np.float64)
+    _, vectors = np.linalg.eigh(np.cov(chosen.T))
+    return np.ascontiguousarray(vectors[:, : -_DIMENSIONS - 1 : -1], np.float32)
+
+
+def _reduced(looks: npt.NDArray[np.uint8], axes: Floats) -> Floats:
+    return np.ascontiguousarray(looks.astype(np.float32) @ axes)
+
+
+def _ask(
+    shelf: Shelf, entries: _Entries, numbers: range, flipped: bool
+) -> Iterator[tuple[Candidate, int]]:
+    """Search the neighbors of several views' points at once and count each view's votes."""
+    asked = [_strongest(shelf.points(number)) for number in numbers]
+    if flipped:
+        asked = [mirrored(points, shelf.width(n)) for n, points in zip(numbers, asked, strict=True)]
+    looks = np.concatenate([points.looks for points in asked])
+    if not len(looks):
+        return
+    _, near = entries.search.search(_reduced(looks, entries.axes), _NEIGHBORS)
+    end = 0
+    for number, points in zip(numbers, asked, strict=True):
+        start, end = end, end + len(points.at)
+        counts = _votes(entries, number, points, near[start:end])
+        for other, count in counts.most_common(_MOST_PARTNERS):
+            yield Candidate(min(number, other), max(number, other), flipped), count
+
+
+def _votes(
+    entries: _Entries, number: int, points: Points, near: npt.NDArray[np.int64]
+) -> Counter[int]:
+    """Count, for each other view, the points that agree on one scale and shift, if enough do."""
+    asking = np.repeat(np.arange(len(points.at)), near.shape[1])
+    found = near.ravel()
+    keep = (found >= 0) & (entries.owners[found] != number)
+    asking, found = asking[keep], found[keep]
+    owners = entries.owners[found].astype(np.int64)
+    here, there = points.at[asking], entries.at[found]
+    octaves = np.log2(here[:, 2] / there[:, 2]) / _OCTAVES
+    # From the middle, where a wrong scale moves a point least.
+    shift = (here[:, :2] - 128) - np.exp2(octaves * _OCTAVES)[:, None] * (there[:, :2] - 128)
+    best: Counter[int] = Counter()
+    for offset in np.ndindex(2, 2, 2):
+        cells = np.column_stack([octaves, shift / _CELL]) + np.array(offset) / 2
+        binned = np.clip(np.floor(cells).astype(np.int64) + 32, 0, 63)
+        keys = ((owners * 64 + binned[:, 0]) * 64 + binned[:, 1]) * 64 + binned[:, 2]
+        # One point has one vote in a cell, however many of its neighbors lie there.
+        single = np.unique(keys * 1024 + asking)
+        kept, counts = np.unique(single // 1024, return_counts=True)
+        many = counts >= _LEAST_VOTES
+        for owner, count in zip((kept[many] // 64**3).tolist(), counts[many].tolist(), strict=True):
+            best[owner] = max(best[owner], count)
+    return best

@@ -1,0 +1,79 @@
+"""What the audit knows of one image: its hashes, its view, its quality, or why it has none."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.atomic import sha256
+from metrascope.audit.pane import make_pane
+from metrascope.audit.points import find_points
+from metrascope.audit.quality import Quality, measure
+from metrascope.audit.verification import View
+from metrascope.data.manifest import Manifest
+from metrascope.data.picture import Picture, read_grey, read_picture
+from metrascope.errors import DataError
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """An image of the manifest as the audit compares it.
+
+    Attributes
+    ----------
+    file_hash, pixel_hash
+        SHA-256 of the file, and of the decoded grey levels with their shape; ``""`` where it
+        cannot be decoded.
+    view
+        What is compared; None where the image cannot be used.
+    quality
+        Its measures, likewise.
+    problem
+        Why it cannot be used; ``""`` where it can.
+    """
+
+    file_hash: str
+    pixel_hash: str
+    view: View | None
+    quality: Quality | None
+    problem: str
+
+
+def take_fingerprint(manifest: Manifest, row: int) -> Fingerprint:
+    """Read an image and describe it; one that cannot be used is told of, never raised."""
+    hashed = hash_image(manifest, row)
+    if hashed.problem:
+        return hashed
+    try:
+        picture = read_picture(manifest, row, sector_crop=True)
+        return replace(hashed, view=make_view(picture), quality=measure(picture))
+    except (DataError, OSError, MemoryError, cv2.error) as error:
+        return replace(hashed, problem=str(error))
+
+
+def hash_image(manifest: Manifest, row: int) -> Fingerprint:
+    """Do the cheap part of `take_fingerprint`: the hashes alone."""
+    path = manifest.root / str(manifest.table["image"].iat[row])
+    file_hash = ""
+    try:
+        file_hash = sha256(path)
+        pixel_hash = hash_pixels(read_grey(path, int(manifest.table.index[row])))
+    except (DataError, OSError, MemoryError) as error:
+        return Fingerprint(file_hash, "", None, None, str(error))
+    return Fingerprint(file_hash, pixel_hash, None, None, "")
+
+
+def make_view(picture: Picture) -> View:
+    """Return what is compared of an image that is cropped to its scan sector."""
+    pane = make_pane(picture)
+    return View(pane, find_points(pane))
+
+
+def hash_pixels(grey: npt.NDArray[np.uint8]) -> str:
+    """Return the SHA-256 of grey levels and their shape, ``(height, width)`` uint8."""
+    height, width = grey.shape
+    content = hashlib.sha256(f"{height} {width} ".encode())
+    content.update(grey.tobytes())
+    return content.hexdigest()

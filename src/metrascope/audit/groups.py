@@ -1,0 +1,66 @@
+"""Merge patients whose images are one into groups that a split must keep together."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from metrascope.audit.pairs import Pair
+from metrascope.data.manifest import Manifest, write_manifest
+
+COLUMN = "patient_group"
+
+
+def patient_groups(table: pd.DataFrame, pairs: Iterable[Pair]) -> "pd.Series[str]":
+    """Return the group of every image: patients joined by pairs, and by groups already known.
+
+    Parameters
+    ----------
+    table
+        A manifest's table. Groups in its column ``patient_group`` stay together.
+    pairs
+        The duplicates.
+
+    Returns
+    -------
+    Indexed like the table; the group's name is the first of its patients in alphabetical order.
+    """
+    patients = [f"patient {name}" for name in table["patient_id"]]
+    parents = {name: name for name in patients}
+    if COLUMN in table:
+        for patient, group in zip(patients, table[COLUMN], strict=True):
+            if group:
+                parents.setdefault(f"group {group}", f"group {group}")
+                _join(parents, patient, f"group {group}")
+    for pair in pairs:
+        _join(parents, patients[pair.first], patients[pair.second])
+    members: dict[str, str] = {}
+    for patient in sorted(set(patients)):
+        members.setdefault(_root(parents, patient), patient.removeprefix("patient "))
+    names = [members[_root(parents, patient)] for patient in patients]
+    return pd.Series(names, index=table.index, name=COLUMN, dtype=str)
+
+
+def write_groups(manifest: Manifest, groups: Sequence[str]) -> bool:
+    """Write the groups to the manifest's column ``patient_group``, atomically.
+
+    Returns
+    -------
+    Whether the file changed: the same groups are not written again.
+    """
+    table = manifest.table.copy()
+    table[COLUMN] = list(groups)
+    if COLUMN in manifest.table and (manifest.table[COLUMN] == table[COLUMN]).all():
+        return False
+    write_manifest(table, manifest.root / "manifest.csv")
+    return True
+
+
+def _root(parents: dict[str, str], name: str) -> str:
+    while parents[name] != name:
+        parents[name] = parents[parents[name]]
+        name = parents[name]
+    return name
+
+
+def _join(parents: dict[str, str], first: str, second: str) -> None:
+    parents[_root(parents, second)] = _root(parents, first)

@@ -1,0 +1,128 @@
+"""What stands in more than one partition of a fold, and so tells the test what was learned."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from metrascope.audit.fingerprint import hash_image
+from metrascope.audit.groups import COLUMN
+from metrascope.audit.pairs import Pair, exact_pairs, in_threads
+from metrascope.data.manifest import Manifest
+
+Reason = Literal["patient", "group", "file", "pixels", "near"]
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One patient, group or picture in several partitions of a fold.
+
+    Attributes
+    ----------
+    fold
+        Number of the fold.
+    reason
+        What they have in common: a ``patient``, a ``group`` (recorded in the manifest), a
+        ``file``, its ``pixels``, or the speckle (``near``).
+    unit
+        The patient or the group; of a pair the two patients.
+    partitions
+        Where it stands, in alphabetical order.
+    images
+        One image in each of these partitions.
+    """
+
+    fold: int
+    reason: Reason
+    unit: str
+    partitions: tuple[str, ...]
+    images: tuple[str, ...]
+
+
+def find_leaks(
+    manifest: Manifest,
+    partitions: pd.DataFrame,
+    pairs: Sequence[Pair] | None = None,
+    *,
+    jobs: int = 1,
+) -> list[Leak]:
+    """Find what stands in several partitions of a fold.
+
+    Parameters
+    ----------
+    manifest
+        Its column ``patient_group``, if there, counts.
+    partitions
+        Of `metrascope.audit.partitions.read_partitions`.
+    pairs
+        Duplicates. If not given, the exact ones are found here: every image is decoded once.
+    jobs
+        Threads for that.
+    """
+    if pairs is None:
+        rows = range(len(manifest.table))
+        hashed = in_threads(lambda row: hash_image(manifest, row), rows, jobs)
+        pairs = exact_pairs([taken for _, taken in hashed])
+    leaks = []
+    for fold, placed in partitions.groupby("fold"):
+        where = by_row(placed)
+        leaks += _shared(manifest, int(str(fold)), where)
+        leaks += _paired(manifest, int(str(fold)), where, pairs)
+    return leaks
+
+
+def by_row(placed: pd.DataFrame) -> dict[int, set[str]]:
+    """Return the partitions of each image of a fold, by its position in the manifest's table."""
+    where: dict[int, set[str]] = {}
+    for row, partition in zip(placed["row"].tolist(), placed["partition"].tolist(), strict=True):
+        where.setdefault(row, set()).add(partition)
+    return where
+
+
+def _shared(manifest: Manifest, fold: int, where: dict[int, set[str]]) -> list[Leak]:
+    """Find patients, and groups of several patients, in more than one partition."""
+    table = manifest.table
+    leaks = []
+    spread: set[str] = set()
+    columns: tuple[tuple[str, Reason], ...] = (("patient_id", "patient"), (COLUMN, "group"))
+    for column, reason in columns:
+        if column not in table:
+            continue
+        members: dict[str, list[int]] = {}
+        for row in where:
+            members.setdefault(str(table[column].iat[row]), []).append(row)
+        for unit, rows in members.items():
+            found = _examples(manifest, rows, where)
+            alone = {str(table["patient_id"].iat[row]) for row in rows} <= spread
+            if unit and len(found) > 1 and not alone:
+                leaks.append(Leak(fold, reason, unit, tuple(found), tuple(found.values())))
+                spread |= {unit} if reason == "patient" else set()
+    return leaks
+
+
+def _examples(
+    manifest: Manifest, rows: Sequence[int], where: dict[int, set[str]]
+) -> dict[str, str]:
+    """Return the first image in each partition, by partition."""
+    found: dict[str, str] = {}
+    for row in rows:
+        for partition in where[row]:
+            found.setdefault(partition, str(manifest.table["image"].iat[row]))
+    return dict(sorted(found.items()))
+
+
+def _paired(
+    manifest: Manifest, fold: int, where: dict[int, set[str]], pairs: Sequence[Pair]
+) -> list[Leak]:
+    table = manifest.table
+    leaks = []
+    for pair in pairs:
+        rows = [row for row in (pair.first, pair.second) if row in where]
+        found = sorted(set().union(*(where[row] for row in rows)))
+        patients = dict.fromkeys(str(table["patient_id"].iat[row]) for row in rows)
+        if len(patients) < 2 or len(found) < 2:
+            continue  # one patient in several partitions is told of as such
+        images = tuple(str(table["image"].iat[row]) for row in rows)
+        leaks.append(Leak(fold, pair.kind, " + ".join(patients), tuple(found), images))
+    return leaks

@@ -1,0 +1,73 @@
+"""Which image is in which partition, as a split says, right or wrong."""
+
+import unicodedata
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from metrascope.data.split import Split
+from metrascope.data.table import read_table
+from metrascope.errors import DataError
+
+COLUMNS: Final = ("row", "fold", "partition")
+
+
+def read_partitions(path: Path, images: pd.DataFrame) -> pd.DataFrame:
+    """Read a split without insisting that it is a sound one: that is what is to be found out.
+
+    Parameters
+    ----------
+    path
+        Columns ``partition``, and ``patient_id`` or ``image`` (then each image is placed by
+        itself); ``fold`` where there are several.
+    images
+        A manifest's table.
+
+    Returns
+    -------
+    Columns ``row`` (position in the manifest's table), ``fold`` (int) and ``partition``; an
+    image stands there once for every partition that it is put in.
+
+    Raises
+    ------
+    DataError
+        If it is no such table, or names no image of the manifest.
+    """
+    if not path.is_file():
+        raise DataError("split.no_file", path=path)
+    table = read_table(path, ("partition",))
+    key = next((name for name in ("image", "patient_id") if name in table), None)
+    if key is None:
+        found = ", ".join(table.columns)
+        raise DataError("audit.split_columns", path=path, found=found)
+    table["fold"] = _folds(path, table)
+    names = table[key]
+    if key == "patient_id":
+        table[key] = [unicodedata.normalize("NFKC", name) for name in names]
+    placed = _placed(table, key, images)
+    if placed.empty:
+        raise DataError("audit.split_foreign", path=path, column=key)
+    return placed
+
+
+def partitions_of(split: Split, images: pd.DataFrame) -> pd.DataFrame:
+    """Return the partitions of a split that is in memory, as `read_partitions` does."""
+    return _placed(split.table, "patient_id", images)
+
+
+def _folds(path: Path, table: pd.DataFrame) -> "pd.Series[int]":
+    if "fold" not in table:
+        return pd.Series(0, index=table.index)
+    wrong = table.index[~table["fold"].str.isdecimal()]
+    if len(wrong):
+        found = table["fold"][wrong[0]]
+        raise DataError("audit.split_fold", path=path, row=wrong[0], found=found)
+    return table["fold"].astype(int)
+
+
+def _placed(table: pd.DataFrame, key: str, images: pd.DataFrame) -> pd.DataFrame:
+    rows = pd.DataFrame({key: images[key].to_numpy(), "row": range(len(images))})
+    placed = rows.merge(table[[key, "fold", "partition"]].drop_duplicates(), on=key)
+    placed = placed[placed["partition"] != ""].sort_values(["fold", "row", "partition"])
+    return placed[list(COLUMNS)].reset_index(drop=True)

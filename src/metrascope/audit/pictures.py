@@ -1,0 +1,75 @@
+"""Pictures of a pair for the page: the two images, and the second laid over the first."""
+
+import base64
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from metrascope.audit.pairs import Pair
+from metrascope.audit.pane import SIDE
+from metrascope.data.manifest import Manifest
+from metrascope.data.picture import read_picture
+from metrascope.errors import DataError
+
+Grey = npt.NDArray[np.uint8]
+_QUALITY: Final = 80
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """``data:`` addresses; ``""`` where an image has gone since, or was not laid over."""
+
+    first: str
+    second: str
+    overlay: str
+
+
+def picture_pair(manifest: Manifest, pair: Pair) -> Pictures:
+    """Draw the scan sectors of a pair, longer side 256 pixels.
+
+    In the overlay the first image is red and the second, moved onto it, is cyan: where they
+    agree it is grey.
+    """
+    first, second = (_sector(manifest, row) for row in (pair.first, pair.second))
+    overlay = ""
+    found = pair.agreement
+    if first is not None and second is not None and found and found.transform is not None:
+        size = (first.shape[1], first.shape[0])
+        moving = np.ascontiguousarray(second[:, ::-1]) if found.flipped else second
+        laid = np.asarray(cv2.warpAffine(moving, found.transform, size), np.uint8)
+        overlay = _address(np.dstack([first, _matched(laid, first), _matched(laid, first)]))
+    return Pictures(_address(first), _address(second), overlay)
+
+
+def _sector(manifest: Manifest, row: int) -> Grey | None:
+    try:
+        grey = read_picture(manifest, row, sector_crop=True).grey
+    except DataError:
+        return None
+    factor = SIDE / max(grey.shape)
+    size = (max(8, round(grey.shape[1] * factor)), max(8, round(grey.shape[0] * factor)))
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)
+
+
+def _matched(laid: Grey, first: Grey) -> Grey:
+    """Give the second the first's gain, so that a difference in brightness tints nothing."""
+    shown = laid > 0
+    if not shown.any():
+        return laid
+    order = np.searchsorted(np.sort(laid[shown]), np.arange(256)) / shown.sum()
+    levels = np.quantile(first[shown], np.clip(order, 0, 1))
+    return np.where(shown, levels.astype(np.uint8)[laid], np.uint8(0))
+
+
+def _address(picture: Grey | None) -> str:
+    if picture is None:
+        return ""
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, "jpeg", quality=_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,84 @@
+"""Points of a pane that can be found again after a crop, a rescale or a mirror."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.audit.pane import Pane
+
+MOST: Final = 256
+"""Points kept for each image, the strongest."""
+
+_BLUR: Final = 1.2
+_STRETCH: Final = 512.0
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points and what their neighborhoods look like, the strongest first.
+
+    Attributes
+    ----------
+    at
+        float32, (n, 3): x, y and diameter in pixels of the pane.
+    looks
+        uint8, (n, 128): RootSIFT descriptors times 512 (Arandjelović and Zisserman, 2012),
+        upright: ultrasound images are not turned, and not measuring an angle doubles the
+        points that are found again in the next frame of a loop.
+    """
+
+    at: npt.NDArray[np.float32]
+    looks: npt.NDArray[np.uint8]
+
+
+def find_points(pane: Pane) -> Points:
+    """Find the points of a pane.
+
+    The texture is blurred first, since the finest speckle changes from frame to frame.
+    """
+    blurred = cv2.GaussianBlur(pane.texture.astype(np.float32), (0, 0), _BLUR)
+    picture = np.clip(blurred + 128, 0, 255).astype(np.uint8)
+    sift = _sift()
+    found = _upright(sift.detect(picture, pane.valid.astype(np.uint8) * 255))
+    found, looks = sift.compute(picture, found)
+    if looks is None:
+        return Points(np.zeros((0, 3), np.float32), np.zeros((0, 128), np.uint8))
+    share = looks / np.maximum(looks.sum(axis=1, keepdims=True), 1e-6)
+    at = np.array([(*point.pt, point.size) for point in found], np.float32)
+    return Points(at, np.clip(np.sqrt(share) * _STRETCH, 0, 255).astype(np.uint8))
+
+
+def mirrored(points: Points, width: int) -> Points:
+    """Return the points of the pane flipped left to right, without looking at its pixels.
+
+    A flip reverses the columns of a descriptor's 4 × 4 cells and turns the direction θ of a
+    gradient into π - θ: a permutation of its 128 values.
+    """
+    at = points.at.copy()
+    at[:, 0] = width - 1 - at[:, 0]
+    return Points(at, points.looks[:, _FLIPPED])
+
+
+def _upright(found: Any) -> list[Any]:
+    """Give each place and size once (SIFT repeats it for each angle), the strongest first."""
+    kept: dict[tuple[float, float, float], Any] = {}
+    for point in sorted(found, key=lambda point: (-point.response, point.pt)):
+        point.angle = 0.0
+        kept.setdefault((round(point.pt[0], 1), round(point.pt[1], 1), point.size), point)
+    return list(kept.values())[:MOST]
+
+
+@cache
+def _sift() -> Any:
+    create: Any = cv2.SIFT_create  # type: ignore[attr-defined]
+    return create(nfeatures=2 * MOST, contrastThreshold=0.01, edgeThreshold=12)
+
+
+_FLIPPED: Final = np.array(
+    [32 * row + 8 * (3 - column) + (4 - direction) % 8
+     for row in range(4) for column in range(4) for direction in range(8)]
+)  # fmt: skip

@@ -1,0 +1,87 @@
+"""A scratch file that keeps the views of all images out of memory."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from metrascope.audit.pane import Pane
+from metrascope.audit.points import Points
+from metrascope.audit.verification import View
+
+
+class Shelf:
+    """Views by number, in the order in which they were put there; about 80 kB each on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w+b")
+        self._places: list[tuple[int, int, int, int]] = []
+        self._bytes: np.memmap | None = None
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def put(self, view: View) -> int:
+        """Add a view and return its number."""
+        height, width = view.pane.texture.shape
+        self._places.append((self._file.tell(), height, width, len(view.points.at)))
+        for part in (view.points.at, view.points.looks, view.pane.texture):
+            self._file.write(np.ascontiguousarray(part).tobytes())
+        self._file.write(np.packbits(view.pane.valid).tobytes())
+        self._bytes = None
+        return len(self._places) - 1
+
+    def points(self, number: int) -> Points:
+        """Return the points of a view alone."""
+        start, _, _, count = self._places[number]
+        content = self._content()
+        looks = start + 12 * count
+        at = np.frombuffer(content[start:looks].tobytes(), np.float32).reshape(-1, 3)
+        return Points(at, np.array(content[looks : looks + 128 * count]).reshape(-1, 128))
+
+    def width(self, number: int) -> int:
+        """Return the width of a view's pane in pixels."""
+        return self._places[number][2]
+
+    def view(self, number: int) -> View:
+        """Return a view."""
+        start, height, width, count = self._places[number]
+        content = self._content()
+        texture = start + 140 * count
+        valid = texture + height * width
+        levels = np.array(content[texture:valid]).view(np.int8).reshape(height, width)
+        bits = np.array(content[valid : valid + (height * width + 7) // 8])
+        mask = np.unpackbits(bits, count=height * width).astype(bool).reshape(height, width)
+        return View(Pane(levels, mask), self.points(number))
+
+    def _content(self) -> "np.memmap":
+        if self._bytes is None:
+            self._file.flush()
+            self._bytes = np.memmap(self._file, np.uint8, "r")
+        return self._bytes
+
+    def __enter__(self) -> "Shelf":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bytes = None
+        self._file.close()
+
+
+@contextmanager
+def open_shelf(folder: Path) -> Iterator[Shelf]:
+    """Open a shelf in a folder; its file is removed when the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=".views-", dir=folder) as scratch,
+        Shelf(Path(scratch) / "views") as shelf,
+    ):
+        yield shelf

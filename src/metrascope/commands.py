@@ -1,0 +1,237 @@
+"""What each command does: call one function of the package, print what came of it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metrascope.errors import SettingsError
+from metrascope.messages import language, text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Everything else is imported by the command that needs it: --help must not load torch.
+
+
+def study(options: argparse.Namespace) -> None:
+    """Train and compare the networks; print the tables and where the report is."""
+    from metrascope.config import load_settings, with_weights
+
+    changes = list(options.set)
+    if options.networks:
+        changes.append(f"networks={_names(options.networks)}")
+    settings = with_weights(load_settings(options.settings, changes), options.weights)
+    from metrascope.study import run_study
+
+    run_study(
+        options.data,
+        options.out,
+        settings,
+        device=options.device,
+        splits=options.splits,
+        allow_leaks=options.allow_leaks,
+    )
+    _print_study(options.out)
+
+
+def ingest(options: argparse.Namespace) -> None:
+    """Make a clean data set of raw exports; print what was kept and why the rest was not."""
+    from metrascope.ingest.batch import ingest
+    from metrascope.ingest.settings import load_ingest_settings
+    from metrascope.progress import progress
+
+    with progress(text("progress.ingest")) as advance:
+        done = ingest(
+            options.source,
+            options.out,
+            options.labels,
+            load_ingest_settings(options.settings, _ingest_changes(options)),
+            secret=options.secret,
+            jobs=options.jobs,
+            lang=language(),
+            progress=advance,
+        )
+    images, reasons = done.catalog.images, done.catalog.reasons
+    patients = len({image["patient_id"] for image in images})
+    from metrascope.ingest.wording import reason_title
+
+    print(text("ingest.done", images=len(images), patients=patients, rejected=reasons.total()))
+    for key, count in reasons.most_common():
+        print(f"  {count:6d}  {reason_title(key)}")
+    if done.unmatched:
+        print(text("ingest.unmatched_rows", count=done.unmatched, path=done.private))
+    print(text("ingest.private", path=done.private))
+    print(text("common.research_only"))
+    for path in (done.manifest, done.evidence):
+        print(path.resolve())
+
+
+def _ingest_changes(options: argparse.Namespace) -> list[str]:
+    """Return the options that stand for settings, as changes; ``--set`` has the last word."""
+    named = {"frames": options.frames, "marks": options.marks, "centre": options.centre}
+    changes = [f"{name}={value}" for name, value in named.items() if value is not None]
+    changes += [f"columns.{entry}" for entry in options.column]
+    if options.keep_dicom:
+        changes.append("keep_dicom=true")
+    if options.no_verify:
+        changes.append("verify=false")
+    return changes + list(options.set)
+
+
+def audit(options: argparse.Namespace) -> int:
+    """Look for leaks in a data set; return the exit status, 1 where there is one."""
+    from metrascope.audit.run import audit as look
+    from metrascope.progress import progress
+
+    folder = options.data if options.data.is_dir() else options.data.parent
+    out = options.out or folder / "audit"
+    with progress(text("progress.audit")) as advance:
+        found = look(
+            options.data,
+            out,
+            splits=options.splits,
+            jobs=options.jobs,
+            progress=advance,
+            write=options.write,
+        )
+    groups = int(found.groups.nunique())
+    print(
+        text(
+            "cli.audit_done",
+            images=len(found.manifest.table),
+            pairs=len(found.pairs),
+            groups=groups,
+            conflicts=len(found.conflicts),
+        )
+    )
+    if found.leaks:
+        print(text("cli.audit_leaks", count=len(found.leaks)))
+    elif found.partitions is not None:
+        print(text("audit.no_leak"))
+    print(text("common.research_only"))
+    print((out / "audit.html").resolve())
+    return 1 if found.leaks else 0
+
+
+def phantom(options: argparse.Namespace) -> None:
+    """Write a phantom data set, or exports as scanners write them, and print the path."""
+    from metrascope.phantom.scanners import SCANNERS
+    from metrascope.progress import progress
+
+    scanners = _names(options.scanners) if options.scanners else tuple(SCANNERS)
+    if options.export:
+        _phantom_export(options, scanners)
+        return
+    from metrascope.phantom.dataset import write_phantom
+
+    with progress(text("progress.phantom")) as advance:
+        manifest = write_phantom(
+            options.out,
+            patients=options.patients,
+            seed=options.seed,
+            scanners=scanners,
+            size=options.size or 512,
+            prevalence=_prevalence(options.prevalence),
+            difficulty=0.5 if options.difficulty is None else options.difficulty,
+            progress=advance,
+            jobs=options.jobs,
+        )
+    print(manifest)
+
+
+def _phantom_export(options: argparse.Namespace, scanners: Sequence[str]) -> None:
+    from metrascope.phantom.export.export import write_export
+    from metrascope.phantom.export.lettering import has_chinese
+    from metrascope.progress import progress, say
+
+    if options.prevalence is not None or options.difficulty is not None:
+        raise SettingsError("cli.not_for_exports")
+    if not has_chinese():
+        say(text("export.latin_only"))
+    with progress(text("progress.export")) as advance:
+        folder = write_export(
+            options.out,
+            patients=options.patients,
+            seed=options.seed,
+            scanners=scanners,
+            size=options.size,
+            jobs=options.jobs,
+            progress=advance,
+        )
+    print(folder)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Compute the tables of predictions and print them."""
+    from metrascope.evaluation.predictions import read_predictions
+    from metrascope.results import write_evaluation
+
+    classes = _names(options.classes) if options.classes else None
+    predictions = read_predictions(options.predictions, classes)
+    name = ", ".join(path.name for path in options.predictions)
+    metrics = write_evaluation(predictions, options.out, language(), name)
+    _print_table(metrics, name)
+    print(options.out / "metrics.json")
+
+
+def report(options: argparse.Namespace) -> None:
+    """Make the report of a study again from its files."""
+    from metrascope.summary import summarize
+
+    summarize(options.study, language())
+    _print_study(options.study)
+
+
+def _print_study(study: Path) -> None:
+    from metrascope.report.content import read_data, read_metrics
+
+    _print_table(read_metrics(study), str(read_data(study).get("name", "")))
+    print((study / "report.html").resolve())
+
+
+def _print_table(metrics: dict[str, Any], name: str) -> None:
+    from metrascope.classes import class_title
+    from metrascope.evaluation.tables import comparison, data_heading, per_class
+
+    compared = comparison(metrics, data_name=name, paper=False)
+    compared.columns = compared.columns.get_level_values(1)
+    _print_frame(compared, data_heading(metrics, data_name=name))
+    _print_frame(per_class(metrics), text("cli.per_class"))
+    majority = metrics["majority"]
+    scored = {key: f"{100 * majority[key]['value']:.2f}" for key in ("accuracy", "macro_f1")}
+    print(text("cli.majority", label=class_title(majority["label"]), **scored))
+    print(text("common.research_only"))
+
+
+def _print_frame(frame: "pd.DataFrame", title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left")
+    numeric = [kind.kind in "fi" for kind in frame.dtypes]
+    for heading, right in zip(frame.columns, numeric, strict=True):
+        table.add_column(Text(str(heading)), justify="right" if right else "left")
+    for row in frame.itertuples(index=False):
+        cells = (f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row)
+        table.add_row(*map(Text, cells))
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
+
+
+def _names(value: str) -> list[str]:
+    return [name.strip() for name in value.split(",")]
+
+
+def _prevalence(value: str | None) -> dict[str, float] | None:
+    if value is None:
+        return None
+    shares = {}
+    for part in value.split(","):
+        label, _, share = part.partition("=")
+        try:
+            shares[label.strip()] = float(share)
+        except ValueError as error:
+            raise SettingsError("cli.bad_prevalence", value=value) from error
+    return shares

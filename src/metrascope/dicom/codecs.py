@@ -1,0 +1,153 @@
+"""Compressed bytes of one frame to samples, each codec loaded when a file first needs it."""
+
+from typing import Any, Final, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from metrascope.dicom.sandbox import decode_apart
+from metrascope.dicom.streams import Stream, codestream
+from metrascope.errors import DataError
+
+Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+
+_AS_STORED, _FROM_YCC = 0, 1
+_END: Final = b"\xff\xd9"
+_PADDING: Final = 64
+_BLOCK: Final = 8
+_GREY: Final = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
+_COLOR: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+def decode_samples(data: bytes, stream: Stream, sample_bytes: int) -> Samples:
+    """Decode one frame to its samples as they were encoded, no color conversion but JPEG 2000's.
+
+    Parameters
+    ----------
+    data
+        The frame's stream.
+    stream
+        What it says about itself, with the size of the image.
+    sample_bytes
+        Bytes of a sample, 1 or 2; only RLE does not say so itself.
+
+    Returns
+    -------
+    ndarray
+        uint8 or uint16, (height, width) or (height, width, 3); signed values as their bits.
+
+    Raises
+    ------
+    DataError
+        ``dicom.bad_stream``, or ``dicom.truncated_stream``.
+    """
+    if stream.kind == "rle":
+        return _decode_rle(data, stream, sample_bytes)
+    if stream.components not in (1, 3):
+        raise DataError("dicom.samples", samples=stream.components)
+    if stream.kind == "jpeg_2000":
+        samples = _decode_jpeg_2000(data, stream)
+    elif stream.kind != "jpeg_ls" and stream.precision == 8:
+        samples = _decode_jpeg(data, stream, _AS_STORED)
+    else:
+        flat = _words(decode_apart(data, stream), deep=stream.precision > 8)
+        samples = _shaped(flat, stream, planar=not stream.interleaved)
+    return samples
+
+
+def decode_ycc_jpeg(data: bytes, stream: Stream) -> NDArray[np.uint8]:
+    """Decode a JPEG frame whose components are Y, Cb and Cr to RGB, whatever its markers say.
+
+    Raises
+    ------
+    DataError
+        ``dicom.bad_stream``, or ``dicom.truncated_stream``.
+    """
+    return _decode_jpeg(data, stream, _FROM_YCC)
+
+
+def _decode_jpeg(data: bytes, stream: Stream, transform: int) -> NDArray[np.uint8]:
+    ended = _END in data[-_PADDING:]
+    if not ended:
+        # Some writers leave the last marker out and lose nothing by it.
+        data += _END
+    if stream.components == 3:
+        data = _marked(data, transform)
+    flags = _GREY if stream.components == 1 else _COLOR
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise DataError("dicom.bad_stream") from error
+    found = np.asarray(_checked(image, stream, np.uint8), np.uint8)
+    if not ended and _was_cut(stream, found):
+        raise DataError("dicom.truncated_stream")
+    return found
+
+
+def _was_cut(stream: Stream, image: NDArray[np.uint8]) -> bool:
+    """Tell by the last block whether data are missing: the decoder fills it with mid grey."""
+    return stream.kind == "jpeg_lossless" or bool((image[-_BLOCK:, -_BLOCK:] == 128).all())
+
+
+def _marked(data: bytes, transform: int) -> bytes:
+    """Return a JPEG with an Adobe marker of that transform and no JFIF marker to contradict it."""
+    rest = data[2:]
+    while rest[:1] == b"\xff" and rest[1:2] in (b"\xe0", b"\xee"):
+        rest = rest[2 + int.from_bytes(rest[2:4], "big") :]
+    adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + bytes([transform])
+    return data[:2] + adobe + rest
+
+
+def _decode_jpeg_2000(data: bytes, stream: Stream) -> Samples:
+    from openjpeg.utils import decode
+
+    try:
+        image = decode(codestream(data), 0)
+    except (RuntimeError, ValueError) as error:
+        raise DataError("dicom.bad_stream") from error
+    kind = np.uint8 if stream.precision <= 8 else np.uint16
+    samples: Samples = _checked(image.view(kind), stream, kind)
+    return samples
+
+
+def _decode_rle(data: bytes, stream: Stream, sample_bytes: int) -> Samples:
+    from rle.rle import decode_frame
+
+    area = stream.width * stream.height
+    try:
+        flat = decode_frame(data, area, 8 * sample_bytes, "<")
+    except (RuntimeError, ValueError) as error:
+        raise DataError("dicom.bad_stream") from error
+    except BaseException as error:
+        # What Rust panics with on a damaged segment is no Exception and has no name to import.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DataError("dicom.bad_stream") from error
+    return _shaped(_words(flat, deep=sample_bytes == 2), stream, planar=True)
+
+
+def _words(data: bytes | bytearray, *, deep: bool) -> Samples:
+    if not deep:
+        return np.frombuffer(data, np.uint8)
+    return np.frombuffer(data[: len(data) // 2 * 2], "<u2").astype(np.uint16, copy=False)
+
+
+def _shaped(flat: Samples, stream: Stream, *, planar: bool) -> Samples:
+    height, width, count = stream.height, stream.width, stream.components
+    if flat.size != height * width * count:
+        raise DataError("dicom.truncated_stream")
+    if count == 1:
+        return flat.reshape(height, width).copy()
+    if not planar:
+        return flat.reshape(height, width, count).copy()
+    planes: Samples = cv2.merge(list(flat.reshape(count, height, width)))  # type: ignore[assignment]
+    return planes
+
+
+def _checked(image: Any, stream: Stream, kind: type[np.generic]) -> Any:
+    size = (stream.height, stream.width)
+    shape = size if stream.components == 1 else (*size, stream.components)
+    if image is None or image.dtype != kind or image.shape != shape:
+        raise DataError("dicom.bad_stream")
+    return image

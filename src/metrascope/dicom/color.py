@@ -1,0 +1,57 @@
+"""Three samples a pixel to RGB, and a look at the picture to tell what the samples are."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_LIT = 24
+_SIDE = 128
+
+
+def ycc_to_rgb(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Convert Y, Cb, Cr of full range (PS3.3, C.7.6.3.1.2) to RGB; uint8 (h, w, 3) both."""
+    swapped = np.empty_like(samples)
+    cv2.mixChannels([samples], [swapped], [0, 0, 1, 2, 2, 1])
+    return np.asarray(cv2.cvtColor(swapped, cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+def spread_chroma(packed: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Return YCbCr (h, w, 3) of packed Y Y Cb Cr, chroma repeated across (YBR_FULL_422)."""
+    pairs = packed.reshape(height, width // 2, 4)
+    ycc = np.empty((height, width, 3), np.uint8)
+    ycc[:, 0::2, 0], ycc[:, 1::2, 0] = pairs[..., 0], pairs[..., 1]
+    for channel in (1, 2):
+        ycc[:, 0::2, channel] = ycc[:, 1::2, channel] = pairs[..., channel + 1]
+    return ycc
+
+
+def neutral_share(rgb: NDArray[np.uint8], tolerance: int) -> float:
+    """Return how much of the lit picture is grey, 0 to 1.
+
+    An ultrasound screen is black with mostly neutral grey on it, so the right reading of the
+    samples has a share near 1 unless the picture is tinted; RGB read as YCbCr turns the black
+    green, and YCbCr read as RGB turns all of it violet. 1 where nothing is lit.
+
+    Parameters
+    ----------
+    rgb
+        uint8 (h, w, 3).
+    tolerance
+        The most that channels of a grey pixel may differ: 2 for lossless data, 12 for lossy.
+    """
+    few = rgb[:: 1 + rgb.shape[0] // _SIDE, :: 1 + rgb.shape[1] // _SIDE]
+    red, green, blue = (few[..., channel] for channel in range(3))
+    top = np.maximum(np.maximum(red, green), blue)
+    bottom = np.minimum(np.minimum(red, green), blue)
+    lit = top > _LIT
+    count = int(np.count_nonzero(lit))
+    if not count:
+        return 1.0
+    return int(np.count_nonzero(lit & (top - bottom <= tolerance))) / count
+
+
+def top_bits(samples: NDArray[np.unsignedinteger], stored: int) -> NDArray[np.uint8]:
+    """Return samples of ``stored`` bits as 8; bytes as they are."""
+    if samples.dtype == np.uint8:
+        return np.asarray(samples, np.uint8)
+    return (samples >> max(stored - 8, 0)).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,107 @@
+"""What a header claims about its pixels, read with suspicion and checked before any is decoded."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydicom.dataset import Dataset
+
+from metrascope.dicom.header import transfer_syntax, value
+from metrascope.errors import DataError
+
+_MOST_FRAMES: Final = 65_536
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Claims of the Image Pixel module (PS3.3, C.7.6.3); ``frames`` is 1 where none is claimed."""
+
+    height: int
+    width: int
+    samples: int
+    frames: int
+    allocated: int
+    stored: int
+    high: int
+    signed: bool
+    photometric: str
+    planar: bool
+    syntax: str
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of a sample, 1 or 2."""
+        return self.allocated // 8
+
+
+def read_layout(ds: Dataset, largest: int) -> Layout:
+    """Read what the header claims about its pixels.
+
+    Raises
+    ------
+    DataError
+        ``dicom.no_size``, ``dicom.too_large`` (more than ``largest`` pixels a frame),
+        ``dicom.too_many_frames``, ``dicom.bits`` or ``dicom.samples``.
+    """
+    height, width = number(ds, "Rows"), number(ds, "Columns")
+    if not height or not width or height < 0 or width < 0:
+        raise DataError("dicom.no_size")
+    check_size(width, height, largest)
+    allocated = number(ds, "BitsAllocated") or 8
+    if allocated not in (8, 16):
+        raise DataError("dicom.bits", bits=allocated)
+    stored = number(ds, "BitsStored") or allocated
+    stored = stored if 1 <= stored <= allocated else allocated
+    high = number(ds, "HighBit")
+    return Layout(
+        height=height,
+        width=width,
+        samples=_samples(ds),
+        frames=_frames(ds),
+        allocated=allocated,
+        stored=stored,
+        high=high if high is not None and stored - 1 <= high < allocated else stored - 1,
+        signed=number(ds, "PixelRepresentation") == 1,
+        photometric=str(value(ds, "PhotometricInterpretation") or "").strip().upper(),
+        planar=number(ds, "PlanarConfiguration") == 1,
+        syntax=transfer_syntax(ds),
+    )
+
+
+def check_size(width: int, height: int, largest: int) -> None:
+    """Refuse a frame of more than ``largest`` pixels.
+
+    Raises
+    ------
+    DataError
+        ``dicom.too_large``.
+    """
+    if width * height > largest:
+        raise DataError("dicom.too_large", width=width, height=height, largest=largest)
+
+
+def number(ds: Dataset, keyword: str) -> int | None:
+    """Return an element's value as an integer, the first if there are several, None if none."""
+    found: Any = value(ds, keyword)
+    if not isinstance(found, str | bytes | int | float) and hasattr(found, "__len__"):
+        found = found[0] if len(found) else None
+    try:
+        return int(found)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _samples(ds: Dataset) -> int:
+    samples = number(ds, "SamplesPerPixel")
+    if samples is None:
+        color = str(value(ds, "PhotometricInterpretation") or "")
+        return 3 if color.startswith(("RGB", "YBR")) else 1
+    if samples not in (1, 3):
+        raise DataError("dicom.samples", samples=samples)
+    return samples
+
+
+def _frames(ds: Dataset) -> int:
+    frames = number(ds, "NumberOfFrames")
+    if frames is not None and frames > _MOST_FRAMES:
+        raise DataError("dicom.too_many_frames", frames=frames)
+    return max(frames or 1, 1)

@@ -1,0 +1,219 @@
+"""The frames of a DICOM image as its scanner showed them, decoded one by one when asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from metrascope.dicom.codecs import Samples, decode_samples, decode_ycc_jpeg
+from metrascope.dicom.color import spread_chroma, top_bits, ycc_to_rgb
+from metrascope.dicom.header import PixelBytes, pixel_bytes
+from metrascope.dicom.layout import Layout, check_size, read_layout
+from metrascope.dicom.reading import Reading, convincing, shown_samples
+from metrascope.dicom.stored import (
+    Encapsulated,
+    Native,
+    encapsulated_frames,
+    is_encapsulated,
+    native_frames,
+)
+from metrascope.dicom.streams import Stream, read_stream
+from metrascope.errors import DataError
+
+_LOSSLESS, _LOSSY = 2, 12
+# Pixels that a byte of a compressed frame may stand for: an all but black screen has 400.
+_FEW, _MOST_PER_BYTE = 1_000_000, 2_000
+# JPEG, JPEG-LS, JPEG 2000, HTJ2K and RLE; the others of the registry are videos and JPIP.
+_DECODED = tuple(f"1.2.840.10008.1.2.{end}" for end in ("4.5", "4.7", "4.8", "4.9", "4.20", "5"))
+
+
+@dataclass(frozen=True)
+class Cine:
+    """Frames of one file; a still is a cine of one.
+
+    ``frame(i)`` decodes frame ``i``, 0 to ``count`` - 1, to uint8, (height, width) grey or
+    (height, width, 3) RGB, and raises DataError where that frame cannot be decoded. Nothing but
+    the first frame, until it is asked for, is kept between calls. ``claimed`` is the number of
+    frames in the header, more than ``count`` where the file was cut off.
+    """
+
+    count: int
+    height: int
+    width: int
+    claimed: int
+    frame: Callable[[int], NDArray[np.uint8]]
+
+
+def open_pixels(ds: Dataset, *, largest: int = 16_000_000) -> Cine:
+    """Open the pixel data of a data set; every claim is checked before memory is taken.
+
+    What the samples are (RGB or YCbCr, interleaved or by plane) is told by the stream's own
+    markers and by the length of the data before the header, and by a look at the first frame
+    where it would not be grey: see :func:`metrascope.dicom.color.neutral_share`.
+
+    Parameters
+    ----------
+    ds
+        As :func:`metrascope.dicom.header.read_header` returns.
+    largest
+        The most pixels of a frame; a display of 4K has 8 million.
+
+    Raises
+    ------
+    DataError
+        ``dicom.…`` with the reason why no frame can be decoded.
+    """
+    layout = read_layout(ds, largest)
+    source = pixel_bytes(ds)
+    if is_encapsulated(source, layout.syntax):
+        return _open_encapsulated(ds, layout, encapsulated_frames(source, layout), largest)
+    return _open_native(ds, source, native_frames(source, layout))
+
+
+def _open_native(ds: Dataset, source: PixelBytes, frames: Native) -> Cine:
+    layout = frames.layout
+    words = source.vr == "OW" and layout.sample_bytes == 1 and source.big_endian
+
+    def samples(index: int) -> Samples:
+        flat = np.frombuffer(frames.frame(index), np.uint8)
+        if words and flat.size % 2 == 0:
+            flat = flat.reshape(-1, 2)[:, ::-1].ravel()
+        if layout.sample_bytes == 1:
+            return flat
+        return flat.view(">u2" if source.big_endian else "<u2").astype(np.uint16)
+
+    def single(index: int) -> Samples:
+        return samples(index).reshape(layout.height, layout.width)
+
+    if layout.samples == 3:
+        show = _native_color(frames, samples)
+    else:
+        show = shown_samples(ds, layout, single)
+    return Cine(frames.count, layout.height, layout.width, layout.frames, show)
+
+
+def _native_color(frames: Native, samples: Callable[[int], Samples]) -> Reading:
+    layout = frames.layout
+    height, width = layout.height, layout.width
+
+    def halved(index: int) -> NDArray[np.uint8]:
+        return ycc_to_rgb(spread_chroma(top_bits(samples(index), 8), height, width))
+
+    def reading(ycc: bool, planar: bool) -> Reading:
+        def read(index: int) -> NDArray[np.uint8]:
+            flat = top_bits(samples(index), layout.stored)
+            image = _interleaved(flat, height, width, planar=planar)
+            return ycc_to_rgb(image) if ycc else image
+
+        return read
+
+    if frames.subsampled:
+        return halved
+    ycc, planar = layout.photometric.startswith("YBR_FULL"), layout.planar
+    choices = [(ycc, planar), (not ycc, planar), (ycc, not planar), (not ycc, not planar)]
+    return convincing([reading(*choice) for choice in choices], _LOSSLESS)
+
+
+def _interleaved(
+    flat: NDArray[np.uint8], height: int, width: int, *, planar: bool
+) -> NDArray[np.uint8]:
+    if not planar:
+        return flat.reshape(height, width, 3).copy()
+    return np.asarray(cv2.merge(list(flat.reshape(3, height, width))), np.uint8)
+
+
+def _open_encapsulated(ds: Dataset, layout: Layout, frames: Encapsulated, largest: int) -> Cine:
+    first = _first_stream(frames.frame(0), layout)
+    check_size(first.width, first.height, largest)
+    sample_bytes = 2 if first.precision > 8 else 1
+
+    def stream(index: int) -> tuple[bytes, Stream]:
+        data = frames.frame(index)
+        found = _stream_of(data, layout)
+        if _form(found) != _form(first):
+            raise DataError("dicom.frame_size", frame=index + 1)
+        if found.width * found.height > max(_FEW, _MOST_PER_BYTE * len(data)):
+            raise DataError("dicom.truncated_stream")
+        return data, found
+
+    def samples(index: int) -> Samples:
+        return decode_samples(*stream(index), sample_bytes)
+
+    if first.components == 3:
+        show = _stream_color(layout, first, stream, samples)
+    else:
+        bits = _stream_bits(layout, first)
+        found = replace(layout, allocated=8 * sample_bytes, stored=bits, high=bits - 1)
+        show = shown_samples(ds, found, samples)
+    return Cine(frames.count, first.height, first.width, layout.frames, show)
+
+
+def _stream_color(
+    layout: Layout,
+    first: Stream,
+    stream: Callable[[int], tuple[bytes, Stream]],
+    samples: Callable[[int], Samples],
+) -> Reading:
+    def as_rgb(index: int) -> NDArray[np.uint8]:
+        return top_bits(samples(index), first.precision)
+
+    def as_ycc(index: int) -> NDArray[np.uint8]:
+        if first.kind == "jpeg" and first.precision == 8:
+            return decode_ycc_jpeg(*stream(index))
+        return ycc_to_rgb(as_rgb(index))
+
+    if first.kind == "jpeg" and first.subsampled:
+        return as_ycc
+    readings = [as_ycc, as_rgb] if _says_ycc(layout, first) else [as_rgb, as_ycc]
+    return convincing(readings, _LOSSLESS if first.kind == "rle" else _LOSSY)
+
+
+def _says_ycc(layout: Layout, stream: Stream) -> bool:
+    """Tell what the stream says its colors are or, where it is silent, the header."""
+    if stream.kind != "jpeg":
+        return layout.photometric.startswith("YBR_FULL")
+    if stream.adobe is not None:
+        return stream.adobe != 0
+    return stream.jfif or (stream.names != b"RGB" and layout.photometric != "RGB")
+
+
+def _first_stream(data: bytes, layout: Layout) -> Stream:
+    """Read the first frame's stream header; a video is refused by its name."""
+    try:
+        return _stream_of(data, layout)
+    except DataError as error:
+        name = UID(layout.syntax).name
+        if layout.syntax.startswith(_DECODED) or name == layout.syntax:
+            raise
+        raise DataError("dicom.unsupported_syntax", syntax=name) from error
+
+
+def _stream_of(data: bytes, layout: Layout) -> Stream:
+    """Read a frame's stream header; RLE has only a number of segments, a byte of a plane each."""
+    stream = read_stream(data)
+    if stream.kind != "rle":
+        return stream
+    if stream.components not in (1, 2, 3, 6):
+        raise DataError("dicom.bad_stream")
+    return replace(
+        stream,
+        width=layout.width,
+        height=layout.height,
+        components=1 if stream.components < 3 else 3,
+        precision=8 if stream.components in (1, 3) else 16,
+    )
+
+
+def _form(stream: Stream) -> tuple[object, ...]:
+    return stream.kind, stream.width, stream.height, stream.components, stream.precision
+
+
+def _stream_bits(layout: Layout, stream: Stream) -> int:
+    """Return the bits of a value: the header's, unless the stream has fewer or plainly more."""
+    if layout.stored > stream.precision or layout.stored <= 8 < stream.precision:
+        return stream.precision
+    return layout.stored

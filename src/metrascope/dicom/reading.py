@@ -1,0 +1,139 @@
+"""How samples are to be read: the reading that makes a screen of them, when headers lie."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Final, TypeAlias, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from metrascope.dicom.codecs import Samples
+from metrascope.dicom.color import neutral_share
+from metrascope.dicom.grey import grey_table, has_range, sample_values
+from metrascope.dicom.layout import Layout
+from metrascope.dicom.palette import read_palette
+from metrascope.errors import DataError
+
+Reading: TypeAlias = Callable[[int], NDArray[np.uint8]]
+Array = TypeVar("Array", bound=NDArray[np.unsignedinteger])
+
+_SURE: Final = 0.6
+_CONVINCING: Final = 0.7
+_BETTER: Final = 0.3
+
+
+def convincing(readings: Sequence[Reading], tolerance: int) -> Reading:
+    """Return the first reading, or another whose first frame is grey where the first's is not.
+
+    Parameters
+    ----------
+    readings
+        What the samples may be, the likeliest first; each makes RGB of a frame's number.
+    tolerance
+        See :func:`metrascope.dicom.color.neutral_share`.
+    """
+    first, *others = readings
+    peek, again = _kept_first(first)
+    broken: list[bool] = []
+
+    @cache
+    def chosen() -> Reading:
+        share = neutral_share(peek(), tolerance)
+        if share >= _SURE:
+            return again
+        shares = [neutral_share(other(0), tolerance) for other in others]
+        best = max(shares)
+        return again if best < max(_CONVINCING, share + _BETTER) else others[shares.index(best)]
+
+    def read(index: int) -> NDArray[np.uint8]:
+        if index and broken:
+            return first(index)
+        try:
+            reading = chosen()
+        except DataError:
+            # The others may be whole: they are read as the header says.
+            broken.append(True)
+            if index == 0:
+                raise
+            reading = first
+        return reading(index)
+
+    return read
+
+
+def shown_samples(ds: Dataset, layout: Layout, samples: Callable[[int], Samples]) -> Reading:
+    """Return the reading of frames of one sample a pixel: palette to RGB, else to grey.
+
+    Raises
+    ------
+    DataError
+        ``dicom.no_palette``, ``dicom.bad_palette`` or ``dicom.bad_table``.
+    """
+    values = sample_values(layout.sample_bytes, layout.stored, layout.high, signed=layout.signed)
+    if layout.photometric.startswith("PALETTE"):
+        palette = read_palette(ds, values)
+        return lambda index: _colored(samples(index), palette)
+    peek, again = _kept_first(samples)
+
+    @cache
+    def table() -> NDArray[np.uint8]:
+        bits = layout.stored
+        if bits > 8 and not layout.signed and not has_range(ds):
+            bits = _bits_used(peek, values, bits)
+        # The bits above the stored ones say nothing: the table repeats with each of them.
+        period = 1 << (layout.high + 1)
+        once = grey_table(ds, values[:period], bits, signed=layout.signed)
+        return np.tile(once, len(values) // period)
+
+    def shown(index: int) -> NDArray[np.uint8]:
+        if layout.sample_bytes == 1:
+            return np.asarray(cv2.LUT(again(index), table()), np.uint8)
+        return np.take(table(), again(index))
+
+    return shown
+
+
+def _kept_first(
+    read: Callable[[int], Array],
+) -> tuple[Callable[[], Array], Callable[[int], Array]]:
+    """Return a look at the first frame, and a reading that need not decode it a second time."""
+    kept: list[Array] = []
+    failed: list[DataError] = []
+
+    def peek() -> Array:
+        try:
+            kept[:] = [read(0)]
+        except DataError as error:
+            failed[:] = [error]
+            raise
+        return kept[0]
+
+    def again(index: int) -> Array:
+        if index == 0 and failed:
+            raise failed.pop()
+        return kept.pop() if index == 0 and kept else read(index)
+
+    return peek, again
+
+
+def _bits_used(peek: Callable[[], Samples], values: NDArray[np.int64], bits: int) -> int:
+    """Return the stored bits, fewer where the picture would be all but black: headers lie."""
+    try:
+        largest = int(values[peek().max()])
+    except DataError:
+        return bits
+    used = largest.bit_length()
+    return max(used, 8) if used <= bits - 4 else bits
+
+
+def _colored(samples: Samples, palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if samples.dtype == np.uint8:
+        return np.asarray(cv2.applyColorMap(samples, palette.reshape(256, 1, 3)), np.uint8)
+    # A word for each color: numpy gathers rows of three bytes ten times slower.
+    words = np.zeros((len(palette), 4), np.uint8)
+    words[:, :3] = palette
+    rows, columns = samples.shape
+    image = np.take(words.view(np.uint32).ravel(), samples).view(np.uint8)
+    return np.asarray(cv2.cvtColor(image.reshape(rows, columns, 4), cv2.COLOR_BGRA2BGR), np.uint8)

@@ -1,0 +1,146 @@
+"""Codecs that damaged data can crash or hang, run in a process of their own.
+
+JPEG-LS (CharLS loops without end on some damaged streams) and JPEG of other than 8 bits (GDCM
+aborts the process on some). The process is started when a file first needs it, lives on for the
+next frame, and ends itself when a frame takes too long or when its parent is gone.
+"""
+
+import atexit
+import faulthandler
+import importlib
+import os
+import struct
+import subprocess
+import sys
+from typing import IO, Any, Final
+
+from metrascope.dicom.streams import KINDS, Stream
+from metrascope.errors import DataError
+
+_SECONDS: Final = 1.5
+_REQUEST: Final = struct.Struct("<BLLBBL")
+_REPLY: Final = struct.Struct("<q")
+_LOSSLESS, _LOSSY = "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.51"
+_running: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def decode_apart(data: bytes, stream: Stream) -> bytes:
+    """Decode a JPEG-LS or deep JPEG frame to its samples, little endian if of two bytes.
+
+    Raises
+    ------
+    DataError
+        ``dicom.bad_stream`` where the codec refuses, crashes, or takes more than 1.5 seconds.
+    """
+    # A process that was forked must not share its parent's.
+    worker = _running.get(os.getpid()) or _start()
+    try:
+        found = _ask(worker, data, stream)
+    except (OSError, struct.error) as error:
+        _stop(_running.pop(os.getpid(), worker))
+        raise DataError("dicom.bad_stream") from error
+    if found is None:
+        raise DataError("dicom.bad_stream")
+    return found
+
+
+def _start() -> subprocess.Popen[bytes]:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "metrascope.dicom.sandbox"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    _running[os.getpid()] = worker
+    atexit.register(_stop, worker)
+    return worker
+
+
+def _stop(worker: subprocess.Popen[bytes]) -> None:
+    for pipe in (worker.stdin, worker.stdout):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except OSError:  # what is left to send has no reader any more
+                continue
+    worker.kill()
+    worker.wait()
+
+
+def _ask(worker: subprocess.Popen[bytes], data: bytes, stream: Stream) -> bytes | None:
+    if worker.stdin is None or worker.stdout is None:
+        raise BrokenPipeError
+    request = _REQUEST.pack(
+        KINDS.index(stream.kind),
+        stream.width,
+        stream.height,
+        stream.components,
+        stream.precision,
+        len(data),
+    )
+    worker.stdin.write(request + data)
+    worker.stdin.flush()
+    (length,) = _REPLY.unpack(worker.stdout.read(_REPLY.size))
+    found = worker.stdout.read(length) if length >= 0 else None
+    if found is not None and len(found) < length:
+        raise BrokenPipeError
+    return found
+
+
+def serve(source: IO[bytes], target: IO[bytes]) -> None:
+    """Answer requests until there are no more: the length of the samples or -1, the samples."""
+    while len(head := source.read(_REQUEST.size)) == _REQUEST.size:
+        kind, width, height, components, precision, length = _REQUEST.unpack(head)
+        data = source.read(length)
+        stream = Stream(KINDS[kind], width, height, components, precision)
+        codec = importlib.import_module("jpeg_ls" if stream.kind == "jpeg_ls" else "gdcm")
+        faulthandler.dump_traceback_later(_SECONDS, exit=True)
+        found = _decode(codec, data, stream)
+        faulthandler.cancel_dump_traceback_later()
+        target.write(_REPLY.pack(-1 if found is None else len(found)))
+        target.write(found or b"")
+        target.flush()
+
+
+def _decode(codec: Any, data: bytes, stream: Stream) -> bytes | None:
+    try:
+        if stream.kind == "jpeg_ls":
+            return bytes(codec.decode_from_buffer(data))
+        buffer = _gdcm_image(codec, data, stream).GetBuffer()
+        return None if buffer is None else bytes(buffer.encode("utf-8", "surrogateescape"))
+    except Exception:  # the codecs raise what they like, and the answer is the same
+        return None
+
+
+def _gdcm_image(gdcm: Any, data: bytes, stream: Stream) -> Any:
+    fragment = gdcm.Fragment()
+    fragment.SetByteStringValue(data)
+    fragments = gdcm.SequenceOfFragments.New()
+    fragments.AddFragment(fragment)
+    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
+    element.SetValue(fragments.__ref__())
+    image = gdcm.Image()
+    image.SetNumberOfDimensions(2)
+    image.SetDimensions((stream.width, stream.height, 1))
+    image.SetDataElement(element)
+    photometric = "RGB" if stream.components == 3 else "MONOCHROME2"
+    kind = gdcm.PhotometricInterpretation.GetPIType(photometric)
+    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(kind))
+    if stream.components == 3:
+        image.SetPlanarConfiguration(0)
+    syntax = _LOSSLESS if stream.kind == "jpeg_lossless" else _LOSSY
+    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(syntax)))
+    bits, allocated = stream.precision, 8 if stream.precision <= 8 else 16
+    image.SetPixelFormat(gdcm.PixelFormat(stream.components, allocated, bits, bits - 1, 0))
+    return image
+
+
+def main() -> None:
+    """Serve on the standard streams; what the codecs print goes nowhere."""
+    target = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    serve(sys.stdin.buffer, target)
+
+
+if __name__ == "__main__":
+    main()

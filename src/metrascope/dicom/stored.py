@@ -1,0 +1,161 @@
+"""Pixel data to the bytes of each frame, native or encapsulated (PS3.5, 8 and A.4)."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+from metrascope.dicom.header import PixelBytes
+from metrascope.dicom.layout import Layout
+from metrascope.dicom.streams import begins_stream
+from metrascope.errors import DataError
+
+_ITEM: Final = b"\xfe\xff\x00\xe0"
+_MOST_FRAGMENTS: Final = 1 << 18
+_NATIVE: Final = (
+    "",
+    "1.2.840.10008.1.2",
+    "1.2.840.10008.1.2.1",
+    "1.2.840.10008.1.2.1.99",
+    "1.2.840.10008.1.2.2",
+)
+
+Part: TypeAlias = tuple[int, int]  # first byte and the one after the last
+
+
+@dataclass(frozen=True)
+class Native:
+    """Frames of equal size, one after the other; the layout is the one that the length bears out.
+
+    ``subsampled`` tells that chroma is halved across (YBR_FULL_422): two bytes a pixel.
+    """
+
+    content: bytes
+    start: int
+    frame_bytes: int
+    count: int
+    layout: Layout
+    subsampled: bool
+
+    def frame(self, index: int) -> memoryview:
+        """Return the bytes of a frame, not copied."""
+        first = self.start + index * self.frame_bytes
+        return memoryview(self.content)[first : first + self.frame_bytes]
+
+
+@dataclass(frozen=True)
+class Encapsulated:
+    """Compressed frames, each of one fragment or more."""
+
+    content: bytes
+    parts: tuple[tuple[Part, ...], ...]
+
+    @property
+    def count(self) -> int:
+        """The number of frames."""
+        return len(self.parts)
+
+    def frame(self, index: int) -> bytes:
+        """Return the stream of a frame, its fragments joined."""
+        return b"".join(self.content[first:last] for first, last in self.parts[index])
+
+
+def is_encapsulated(source: PixelBytes, syntax: str) -> bool:
+    """Tell by the bytes whether pixel data are in items, whatever the transfer syntax claims."""
+    begins = source.content[source.start : source.start + 4] == _ITEM
+    return begins and (source.length is None or syntax not in _NATIVE)
+
+
+def native_frames(source: PixelBytes, layout: Layout) -> Native:
+    """Find the frames of uncompressed pixel data, by the length where the header lies.
+
+    Whole frames of a file that was cut off are kept; more frames than claimed are taken only
+    where they fill the data to the byte.
+
+    Raises
+    ------
+    DataError
+        ``dicom.truncated`` if not one frame is whole.
+    """
+    there = len(source.content) - source.start
+    length = there if source.length is None else min(source.length, there)
+    found, size = _fitting(layout, source.length or there)
+    whole = length // size
+    if not whole:
+        raise DataError("dicom.truncated", found=length, expected=size)
+    exact = whole > 1 and length - whole * size in (0, 1)
+    count = whole if exact and layout.frames == 1 else min(whole, layout.frames)
+    subsampled = found.samples == 3 and size == 2 * layout.height * layout.width
+    return Native(source.content, source.start, size, count, found, subsampled)
+
+
+def encapsulated_frames(source: PixelBytes, layout: Layout) -> Encapsulated:
+    """Group the fragments of compressed pixel data into frames.
+
+    A frame begins where a fragment begins like a stream of its own: offset tables, which many
+    writers leave empty or get wrong, are not needed, nor is the claimed number of frames.
+
+    Raises
+    ------
+    DataError
+        ``dicom.truncated`` if not one fragment is whole, or ``dicom.too_many_frames``.
+    """
+    pieces = _fragments(source)
+    content = source.content
+    heads = [content[first : first + 64] for first, _ in pieces]
+    starts = [i for i, head in enumerate(heads) if begins_stream(head)]
+    if not pieces:
+        there = len(content) - source.start
+        raise DataError("dicom.truncated", found=there, expected=there + 1)
+    if not starts or starts[0] != 0:
+        # Streams of a kind that is not known: one fragment a frame is all that can be supposed.
+        starts = list(range(len(pieces))) if len(pieces) == layout.frames else [0]
+    bounds = pairwise([*starts, len(pieces)])
+    return Encapsulated(content, tuple(tuple(pieces[a:b]) for a, b in bounds))
+
+
+def _fragments(source: PixelBytes) -> list[Part]:
+    """Return the whole items after the offset table."""
+    content, place = source.content, source.start
+    found: list[Part] = []
+    while content[place : place + 4] == _ITEM and len(found) <= _MOST_FRAGMENTS:
+        head = content[place + 4 : place + 8]
+        if len(head) < 4:
+            break
+        last = place + 8 + struct.unpack("<L", head)[0]
+        if last > len(content):
+            break
+        found.append((place + 8, last))
+        place = last
+    if len(found) > _MOST_FRAGMENTS:
+        raise DataError("dicom.too_many_frames", frames=len(found))
+    return [part for part in found[1:] if part[1] > part[0]]
+
+
+def _fitting(layout: Layout, length: int) -> tuple[Layout, int]:
+    """Return the layout, and its bytes a frame, that agrees with the length of the data.
+
+    The claimed layout stands if its frames fill the data, or if no other reading does.
+    """
+    choices = _readings(layout)
+    for frames in (layout.frames, 0):
+        for choice, size in choices:
+            filled = size * (frames or max(length // size, 1))
+            if length - filled in (0, 1):
+                return choice, size
+    return choices[0]
+
+
+def _readings(layout: Layout) -> Sequence[tuple[Layout, int]]:
+    area = layout.height * layout.width
+    claimed = layout, area * layout.samples * layout.sample_bytes
+    full = replace(layout, samples=3, allocated=8, stored=8, high=7, signed=False), area * 3
+    halved = full[0], area * 2
+    grey = replace(full[0], samples=1), area
+    deep = replace(layout, samples=1, allocated=16, stored=16, high=15), area * 2
+    if layout.samples == 3 and layout.photometric.startswith("YBR") and layout.width % 2 == 0:
+        if layout.photometric == "YBR_FULL_422":
+            return halved, full, grey
+        return claimed, full, halved, grey
+    return claimed, full, grey, deep

@@ -1,0 +1,1 @@
+"""Raw exports in, a clean data set out."""

@@ -1,0 +1,250 @@
+"""Ingest a folder: find its files, take them in on several processes, assemble the data set."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+from filelock import FileLock, Timeout
+
+from metrascope import __version__
+from metrascope.atomic import write_json
+from metrascope.errors import DataError, MissingExtraError, StudyError
+from metrascope.ingest.catalog import (
+    Catalog,
+    assemble,
+    unmatched_rows,
+    write_catalog,
+    write_private,
+)
+from metrascope.ingest.evidence import write_evidence
+from metrascope.ingest.intake import IDENTITY, Intake, match, take_in
+from metrascope.ingest.journal import Journal, Record, Rejection
+from metrascope.ingest.labels import Labels, read_labels
+from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
+from metrascope.ingest.reason import Reason
+from metrascope.ingest.settings import IngestSettings
+from metrascope.ingest.sources import Skipped, Source, find_sources
+from metrascope.workers import Failed, share_out
+
+MARKER: Final = "ingest.json"
+_FOLDERS: Final = ("images", "sectors", "dicom")
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What an ingest has written.
+
+    Attributes
+    ----------
+    manifest, evidence
+        Paths in the data set.
+    private
+        Folder with the lists that lead back to patients, outside the data set.
+    catalog
+        Images, rejections and records.
+    unmatched
+        Rows of the labels that no file matched.
+    """
+
+    manifest: Path
+    evidence: Path
+    private: Path
+    catalog: Catalog
+    unmatched: int
+
+
+def ingest(
+    source: Path,
+    out: Path,
+    labels: Path,
+    settings: IngestSettings,
+    *,
+    secret: Path | None = None,
+    jobs: int = 1,
+    lang: str = "en",
+    progress: Callable[[int, int], None] | None = None,
+) -> Ingested:
+    """Make a clean data set of a folder of exports, or add to one what is new.
+
+    Parameters
+    ----------
+    source
+        A folder, a zip archive or a file. Never changed.
+    out
+        The data set: new, empty, or one that the same settings and secret made.
+    labels
+        Table of pathology results, CSV or XLSX.
+    settings
+        Thresholds and choices.
+    secret
+        File that holds the secret of the pseudonyms, made if it does not exist; by default
+        ``secret.txt`` in a folder beside the data set. The private lists go beside it.
+    jobs
+        Processes.
+    lang
+        Language that the evidence page opens in.
+    progress
+        Called with files done and files in all.
+
+    Raises
+    ------
+    DataError
+        If source or labels cannot be read, or ``out`` holds something else.
+    SettingsError
+        If the secret lies inside the data set or cannot be used.
+    StudyError
+        If ``out`` cannot be written, or another ingest is writing it.
+    """
+    _check_extra(settings)
+    _check_folder(out)
+    table = read_labels(labels, settings.columns, settings.labels)
+    secret = secret or private_folder(out) / "secret.txt"
+    pseudonyms = Pseudonyms(open_secret(secret, out))
+    private = secret.parent / f"{out.resolve().name}-links"
+    with _alone(out):
+        _claim(out, pseudonyms)
+        found = list(find_sources(source, (out, labels, secret.parent)))
+        with Journal(private / "journal.jsonl", _fixed(settings)) as journal:
+            pending = _pending(journal, found, table)
+            _take_in_all(Intake(out, settings, table, pseudonyms), pending, journal, jobs, progress)
+            catalog = assemble(journal.records.values(), table, settings.centre)
+        if not catalog.records:
+            raise DataError("ingest.nothing", path=source)
+        manifest = write_catalog(catalog, out, pseudonyms)
+        write_private(catalog, private, pseudonyms, table)
+        _remove_orphans(out, catalog)
+        unmatched = len(unmatched_rows(catalog, table))
+        sources = {item.name: item for item in found if isinstance(item, Source)}
+        evidence = write_evidence(
+            catalog, out, private, sources, unmatched, settings, pseudonyms, lang
+        )
+    return Ingested(manifest, evidence, private, catalog, unmatched)
+
+
+def private_folder(out: Path) -> Path:
+    """Return where secret and private lists are kept by default: beside the data set."""
+    return out.resolve().with_name(f"{out.resolve().name}-key")
+
+
+def _check_extra(settings: IngestSettings) -> None:
+    if settings.verify and find_spec("rapidocr") is None:
+        raise MissingExtraError("ingest.no_recognition")
+
+
+def _check_folder(out: Path) -> None:
+    """Refuse a folder that holds something else, before anything is written anywhere."""
+    marker = out / MARKER
+    if out.exists() and not marker.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError("ingest.foreign_folder", path=out, marker=MARKER)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other processes out of the data set; the lock ends with this process."""
+    lock = FileLock(out / ".lock", timeout=0)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise StudyError("ingest.busy", folder=out) from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise StudyError("common.cannot_write", path=out, reason=reason) from error
+    with lock:
+        yield
+
+
+def _claim(out: Path, pseudonyms: Pseudonyms) -> None:
+    """Make the folder ours, or check that the same secret made it."""
+    marker = out / MARKER
+    # Tells two secrets apart and nothing about either.
+    check = pseudonyms.source("the secret of this data set")
+    if not marker.exists():
+        write_json(marker, {"made_by": f"metrascope {__version__}", "secret_check": check})
+        return
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))["secret_check"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError("ingest.bad_marker", path=marker) from error
+    if found != check:
+        raise DataError("ingest.other_secret", path=out)
+
+
+def _fixed(settings: IngestSettings) -> dict[str, Any]:
+    """Return the settings that the outcome of a file depends on."""
+    return settings.model_dump(mode="json", exclude={"centre", "columns", "labels", "seconds"})
+
+
+def _pending(journal: Journal, found: Iterable[Source | Skipped], labels: Labels) -> list[Source]:
+    """Return the files that are new, have changed, or whose patient the labels see otherwise."""
+    pending = []
+    for item in found:
+        if isinstance(item, Skipped):
+            rejection = Rejection(item.reason.key, item.reason.values)
+            journal.add(Record(item.name, "", rejections=(rejection,)))
+            continue
+        known = journal.records.get(item.name)
+        if known is None or known.stamp != item.state or not _still_holds(journal, known, labels):
+            pending.append(item)
+    return pending
+
+
+def _still_holds(journal: Journal, record: Record, labels: Labels) -> bool:
+    """Tell whether a record needs no new look at its file; take over what the labels now say."""
+    matched = match(labels, record.keys)
+    if isinstance(matched, Reason):
+        return record.row is None
+    if record.row is None or any(matched.values.get(k) != record.row.get(k) for k in IDENTITY):
+        return False
+    if matched.values != record.row:
+        journal.add(replace(record, row=matched.values))
+    return True
+
+
+def _take_in_all(
+    intake: Intake,
+    pending: list[Source],
+    journal: Journal,
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    settings = intake.settings
+    outcomes = share_out(
+        partial(_start, intake),
+        pending,
+        jobs=jobs,
+        seconds=settings.seconds,
+        memory_mb=settings.memory_mb,
+    )
+    for done, (source, outcome) in enumerate(outcomes, start=1):
+        if isinstance(outcome, Failed):
+            rejection = Rejection(f"ingest.{outcome.reason}")
+            outcome = Record(source.name, source.state, source.kind, rejections=(rejection,))
+        journal.add(outcome)
+        if progress is not None:
+            progress(done, len(pending))
+
+
+def _start(intake: Intake) -> Callable[[Source], Record]:
+    """Get a working process ready: what is slow to load is loaded once."""
+    cv2.setNumThreads(1)
+    if not intake.settings.verify:
+        return partial(take_in, intake)
+    from metrascope.ingest.recognition import verify
+
+    return partial(take_in, replace(intake, verify=verify))
+
+
+def _remove_orphans(out: Path, catalog: Catalog) -> None:
+    """Remove images that no row names: of files that changed, or of a run that was killed."""
+    names = {Path(image["image"]).stem for image in catalog.images}
+    for folder in _FOLDERS:
+        for path in (out / folder).glob("I*.*"):
+            if path.stem not in names:
+                path.unlink()

@@ -1,0 +1,76 @@
+"""Color on a screen of grey echoes: flow and stiffness, as opposed to a tint of all greys."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+_WORKING_SIDE: Final = 512
+_FAR_FROM_GREY: Final = 24.0
+_BINS: Final = 16
+
+
+def in_color(frame: Pixels, inside: Mask) -> float:
+    """Return which part of the sector is in colors that no tint explains.
+
+    Parameters
+    ----------
+    frame
+        uint8, (height, width, 3) RGB.
+    inside
+        bool, (height, width): the scan sector.
+
+    Returns
+    -------
+    0 to 1. Strokes as thin as letters and calipers do not count.
+    """
+    colored, within = _colored(frame, inside)
+    total = int(within.sum())
+    return float((colored & within).sum()) / total if total else 0.0
+
+
+def has_color_bar(frame: Pixels, inside: Mask) -> bool:
+    """Return whether a scale of colors stands beside the sector, as in every flow mode."""
+    colored, within = _colored(frame, inside)
+    count, _, stats, _ = cv2.connectedComponentsWithStats((colored & ~within).astype(np.uint8))
+    for _, _, width, height, area in stats[1:count]:
+        tall = height >= 2.5 * width and height >= 0.04 * frame.shape[0] * _factor(frame)
+        if tall and width >= 3 and area >= 0.6 * width * height:
+            return True
+    return False
+
+
+def _factor(frame: Pixels) -> float:
+    return min(1.0, _WORKING_SIDE / max(frame.shape[:2]))
+
+
+def _colored(frame: Pixels, inside: Mask) -> tuple[Mask, Mask]:
+    """Return where a frame is colored, and its sector, both at working size."""
+    factor = _factor(frame)
+    size = (max(1, round(frame.shape[1] * factor)), max(1, round(frame.shape[0] * factor)))
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    within = cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    ycrcb: Pixels = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb), dtype=np.uint8)
+    chroma = ycrcb[..., 1:].astype(np.float32) - 128
+    chroma -= _tint(ycrcb[..., 0], chroma, within)[ycrcb[..., 0]]
+    strong = np.hypot(chroma[..., 0], chroma[..., 1]) > _FAR_FROM_GREY
+    opened = cv2.morphologyEx(strong.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return opened > 0, within
+
+
+def _tint(
+    luminance: Pixels, chroma: npt.NDArray[np.float32], within: Mask
+) -> npt.NDArray[np.float32]:
+    """Return the usual chroma of each of the 256 luminances of the sector."""
+    bins = luminance[within] // (256 // _BINS)
+    values = chroma[within]
+    tint = np.zeros((_BINS, 2), np.float32)
+    for number in range(_BINS):
+        chosen = values[bins == number]
+        if len(chosen) >= 32:
+            tint[number] = np.median(chosen, axis=0)
+    return np.repeat(tint, 256 // _BINS, axis=0)

@@ -1,0 +1,145 @@
+"""Contact sheet: some images of each scanner before and after, as small pictures for a page."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.data.picture import decode_picture
+from metrascope.dicom.header import read_header
+from metrascope.dicom.pixels import open_pixels
+from metrascope.errors import DataError
+from metrascope.ingest.catalog import Catalog
+from metrascope.ingest.sources import Source
+
+Pixels = npt.NDArray[np.uint8]
+
+_WIDTH: Final = 420
+_BLOCK: Final = 24
+_REMOVED: Final = (214, 138, 0)
+_CANVAS: Final = (24, 28, 34)
+_DARK: Final = 24
+_JPEG: Final = (cv2.IMWRITE_JPEG_QUALITY, 82)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One image before and after.
+
+    Attributes
+    ----------
+    image
+        Its name in the manifest.
+    scanner
+        Maker and model, ``""`` where unknown.
+    before
+        Data URI of the whole screen as it was: shows what identifies the patient.
+    removed
+        Data URI of the same screen with what was kept, and a block wherever anything else stood:
+        nothing of it can be read.
+    after
+        Data URI of the image in the data set.
+    """
+
+    image: str
+    scanner: str
+    before: str
+    removed: str
+    after: str
+
+
+def contact_sheet(
+    catalog: Catalog, out: Path, sources: Mapping[str, Source], each: int = 4
+) -> tuple[Pair, ...]:
+    """Return up to ``each`` pairs of every scanner, spread over its images.
+
+    Parameters
+    ----------
+    catalog
+        What was kept.
+    out
+        The data set.
+    sources
+        By name. Images whose original is no longer there are passed over.
+    each
+        Pairs of one scanner.
+    """
+    by_scanner: dict[str, list[Mapping[str, Any]]] = {}
+    owner = {
+        image["image"]: sources[record.source]
+        for record in catalog.records
+        if record.source in sources
+        for image in record.images
+    }
+    for image in catalog.images:
+        if image["image"] in owner:
+            by_scanner.setdefault(image["scanner"], []).append(image)
+    pairs = []
+    for _, found in sorted(by_scanner.items()):
+        places = np.linspace(0, len(found) - 1, min(each, len(found))).astype(int)
+        chosen = [found[place] for place in dict.fromkeys(places.tolist())]
+        pairs += [_pair(owner[image["image"]], image, out) for image in chosen]
+    return tuple(pair for pair in pairs if pair is not None)
+
+
+def _pair(source: Source, image: Mapping[str, Any], out: Path) -> Pair | None:
+    after = cv2.imread(str(out / image["image"]), cv2.IMREAD_GRAYSCALE)
+    sector = cv2.imread(str(out / image["sector"]), cv2.IMREAD_GRAYSCALE)
+    screen = _screen(source, int(image["frame"] or 1) - 1)
+    if after is None or sector is None or screen is None:
+        return None
+    left, top = image["origin"]
+    view = _removed(screen, np.asarray(after), np.asarray(sector) > 0, left, top)
+    return Pair(
+        image["image"],
+        image["scanner"],
+        _uri(screen),
+        _uri(view),
+        _uri(cv2.cvtColor(np.asarray(after), cv2.COLOR_GRAY2RGB)),
+    )
+
+
+def _screen(source: Source, frame: int) -> Pixels | None:
+    try:
+        content = source.read()
+        if source.kind == "dicom":
+            screen = open_pixels(read_header(content)).frame(frame)
+        else:
+            screen = decode_picture(content)
+    except DataError:  # it was readable a moment ago: someone is moving files about
+        return None
+    return screen if screen.ndim == 3 else np.asarray(cv2.cvtColor(screen, cv2.COLOR_GRAY2RGB))
+
+
+def _removed(
+    screen: Pixels, after: Pixels, sector: npt.NDArray[np.bool_], left: int, top: int
+) -> Pixels:
+    """Draw what was kept, and whole blocks, all of one color, where anything else was bright."""
+    view = np.full(screen.shape, _CANVAS, np.uint8)
+    height, width = after.shape
+    part = (slice(top, top + height), slice(left, left + width))
+    gone = screen.max(axis=2) > _DARK
+    gone[part] &= ~sector
+    rows, columns = -(-screen.shape[0] // _BLOCK), -(-screen.shape[1] // _BLOCK)
+    padded = np.zeros((rows * _BLOCK, columns * _BLOCK), bool)
+    padded[: gone.shape[0], : gone.shape[1]] = gone
+    coarse = padded.reshape(rows, _BLOCK, columns, _BLOCK).any(axis=(1, 3))
+    blocks = np.kron(coarse, np.ones((_BLOCK, _BLOCK), bool))[: gone.shape[0], : gone.shape[1]]
+    view[blocks] = _REMOVED
+    view[part][sector] = after[sector][:, None]
+    return view
+
+
+def _uri(picture: npt.NDArray[Any]) -> str:
+    height, width = picture.shape[:2]
+    size = (_WIDTH, max(1, round(height * _WIDTH / width)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    done, buffer = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), _JPEG)
+    if not done:
+        raise ValueError("OpenCV could not encode a JPEG")
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.tobytes()).decode()

@@ -1,0 +1,146 @@
+"""Write ``evidence.html``: what went in, what came out, what was removed, what needs a person."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from metrascope import __version__
+from metrascope.atomic import sha256, write_text
+from metrascope.dicom.keep import describe
+from metrascope.ingest.catalog import Catalog
+from metrascope.ingest.contact import Pair, contact_sheet
+from metrascope.ingest.flow import flow
+from metrascope.ingest.journal import Rejection
+from metrascope.ingest.pseudonyms import Pseudonyms
+from metrascope.ingest.settings import IngestSettings
+from metrascope.ingest.sources import Source
+from metrascope.ingest.wording import explain, reason_title
+from metrascope.report.bilingual import Bilingual, bilingual, sentence
+from metrascope.report.shell import render_page
+
+SECTIONS: Final = ("summary", "flow", "look", "contact", "classes", "kept", "settings")
+_NEEDS_LOOK: Final = (
+    "ingest.still_reads",
+    "ingest.copy_of_other",
+    "ingest.crashed",
+    "ingest.too_slow",
+    "ingest.memory",
+    "ingest.bug",
+)
+_MOST_SHOWN: Final = 50
+
+
+def write_evidence(
+    catalog: Catalog,
+    out: Path,
+    private: Path,
+    sources: Mapping[str, Source],
+    unmatched: int,
+    settings: IngestSettings,
+    pseudonyms: Pseudonyms,
+    lang: str,
+) -> Path:
+    """Write the evidence page, and ``review.html`` with the originals to the private folder.
+
+    Parameters
+    ----------
+    catalog
+        What the ingest came to.
+    out, private
+        The data set; the folder of the private lists.
+    sources
+        Originals by name, for the contact sheet.
+    unmatched
+        Rows of the labels that no file matched.
+    settings, pseudonyms
+        Of the ingest.
+    lang
+        Language that the pages open in.
+    """
+    pairs = contact_sheet(catalog, out, sources)
+    values = _values(catalog, unmatched, settings, pseudonyms) | {
+        "hashes": {name: sha256(out / name) for name in ("manifest.csv", "rejects.csv")}
+    }
+    title = sentence("evidence.title", data=out.resolve().name)
+    pages = ((out / "evidence.html", False), (private / "review.html", True))
+    for path, originals in pages:
+        shown = {"pairs": _by_scanner(pairs), "originals": originals}
+        write_text(path, render_page("evidence.html.j2", title, SECTIONS, values | shown, lang))
+    return out / "evidence.html"
+
+
+def _values(
+    catalog: Catalog, unmatched: int, settings: IngestSettings, pseudonyms: Pseudonyms
+) -> dict[str, Any]:
+    images = catalog.images
+    return {
+        "steps": flow(catalog),
+        "reason": _reason,
+        "patients": len({image["patient_id"] for image in images}),
+        "groups": len({image["patient_group"] for image in images}),
+        "images": len(images),
+        "files": len(catalog.records),
+        "unmatched": unmatched,
+        "checks": Counter(image["text_check"] for image in images),
+        "look": _to_look_at(catalog, pseudonyms),
+        "most": _MOST_SHOWN,
+        "crossed": _crossed(catalog),
+        "marked": _marked(catalog),
+        "kept": _kept_table(),
+        "settings": settings.model_dump_json(indent=2),
+        "version": __version__,
+    }
+
+
+def _to_look_at(catalog: Catalog, pseudonyms: Pseudonyms) -> list[tuple[str, Bilingual]]:
+    """Return what a person must decide: the code of the file or image, and why."""
+    found = [
+        (pseudonyms.source(record.sha256 or record.source), _told(rejection))
+        for record, rejection in catalog.rejections
+        if rejection.reason in _NEEDS_LOOK or rejection.reason.endswith("conflict")
+    ]
+    masked = [image for image in catalog.images if image["text_check"] == "masked"]
+    return found + [(image["image"], sentence("evidence.masked")) for image in masked]
+
+
+def _told(rejection: Rejection) -> Bilingual:
+    return bilingual(lambda lang: explain(rejection, lang))
+
+
+def _reason(key: str) -> Bilingual:
+    return bilingual(lambda lang: reason_title(key, lang))
+
+
+def _crossed(catalog: Catalog) -> dict[str, dict[str, int]]:
+    """Return images by scanner and class."""
+    counts: dict[str, Counter[str]] = {}
+    for image in catalog.images:
+        counts.setdefault(image["scanner"] or "?", Counter())[image["label"]] += 1
+    return {scanner: dict(counts[scanner]) for scanner in sorted(counts)}
+
+
+def _marked(catalog: Catalog) -> dict[str, tuple[int, int]]:
+    """Return by class how many images have marks other than text inside, and of how many."""
+    marked: Counter[str] = Counter()
+    everything: Counter[str] = Counter()
+    for image in catalog.images:
+        kinds = {part.partition(":")[0] for part in image["marks"].split()} - {"none", "text"}
+        everything[image["label"]] += 1
+        marked[image["label"]] += bool(kinds)
+    return {label: (marked[label], everything[label]) for label in sorted(everything)}
+
+
+def _kept_table() -> list[tuple[Bilingual, ...]]:
+    english, chinese = describe("en"), describe("zh")
+    return [
+        tuple(map(Bilingual, zip(one, other, strict=True)))
+        for one, other in zip(english, chinese, strict=True)
+    ]
+
+
+def _by_scanner(pairs: tuple[Pair, ...]) -> dict[str, list[Pair]]:
+    grouped: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        grouped.setdefault(pair.scanner or "?", []).append(pair)
+    return grouped

@@ -1,0 +1,77 @@
+"""How many files and stills went which way: the flow diagram that STARD asks for."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from metrascope.ingest.catalog import Catalog
+
+_GIVEN_UP = ("ingest.crashed", "ingest.too_slow", "ingest.memory", "ingest.bug")
+_COPIES = ("ingest.copy", "ingest.copy_of_other")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A box of the diagram and what leaves it.
+
+    Attributes
+    ----------
+    name
+        Key of the box in the message table, ``evidence.step_…``.
+    count
+        How many are in the box.
+    left_out
+        Key of each reason and how many leave for it, the most frequent first; their sum and
+        ``count`` of the next box make ``count`` of this one, but for ``stills``, where files
+        become stills.
+    """
+
+    name: str
+    count: int
+    left_out: tuple[tuple[str, int], ...] = ()
+
+
+def flow(catalog: Catalog) -> tuple[Step, ...]:
+    """Count files, then stills, from what was found to what is in the data set.
+
+    Boxes: ``files``, ``images`` (image files), ``readable``, ``matched`` (to a row of the
+    labels), ``stills`` (taken of them), ``usable``, ``kept`` (no copies).
+    """
+    whole = Counter(r.reason for _, r in catalog.rejections if r.frame is None)
+    single = Counter(r.reason for _, r in catalog.rejections if r.frame is not None)
+    not_images = _chosen(whole, lambda key: key.startswith("sources."))
+    unreadable = _chosen(whole, _is_unreadable)
+    unmatched = _chosen(whole, lambda key: key.startswith("labels."))
+    copies = _chosen(whole, lambda key: key in _COPIES)
+    others = _chosen(
+        whole,
+        lambda key: not any(key in part for part in (not_images, unreadable, unmatched, copies)),
+    )
+    files = len(catalog.records)
+    images = files - sum(not_images.values())
+    readable = images - sum(unreadable.values())
+    matched = readable - sum(unmatched.values())
+    kept = len(catalog.images)
+    usable = kept + sum(copies.values())
+    stills = usable + sum(single.values()) + sum(others.values())
+    return (
+        Step("files", files, _ordered(not_images)),
+        Step("images", images, _ordered(unreadable)),
+        Step("readable", readable, _ordered(unmatched)),
+        Step("matched", matched),
+        Step("stills", stills, _ordered(single + others)),
+        Step("usable", usable, _ordered(copies)),
+        Step("kept", kept),
+    )
+
+
+def _is_unreadable(key: str) -> bool:
+    return key in _GIVEN_UP or key.partition(".")[0] in ("dicom", "picture")
+
+
+def _chosen(counts: Counter[str], belongs: Callable[[str], bool]) -> Counter[str]:
+    return Counter({key: count for key, count in counts.items() if belongs(key)})
+
+
+def _ordered(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

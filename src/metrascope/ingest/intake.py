@@ -1,0 +1,269 @@
+"""Take in one file: decode it, make clean stills of its frames, write them, keep a record."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+
+from metrascope.atomic import write_bytes
+from metrascope.data.picture import decode_picture
+from metrascope.dicom.clean import clean_dataset, write_clean
+from metrascope.dicom.header import read_header
+from metrascope.dicom.keep import kept, keys_of, study_day
+from metrascope.dicom.pixels import Cine, open_pixels
+from metrascope.dicom.regions import Region, read_regions
+from metrascope.errors import DataError
+from metrascope.ingest.cine import key_frames
+from metrascope.ingest.journal import MARK_BOXES, ORIGIN, Record, Rejection
+from metrascope.ingest.labels import Keys, LabelRow, Labels
+from metrascope.ingest.panels import panels
+from metrascope.ingest.pseudonyms import Pseudonyms
+from metrascope.ingest.reason import Reason
+from metrascope.ingest.settings import IngestSettings
+from metrascope.ingest.sources import Source
+from metrascope.ingest.still import Still, Verify, make_still
+from metrascope.ingest.usability import Claims, claims_of
+
+Pixels = npt.NDArray[np.uint8]
+
+IDENTITY: Final = ("patient_id", "accession", "study_uid", "name", "sop_uid", "file_name")
+"""What says who the patient is, in the order of trust; see `_person`."""
+
+# Run lengths suit speckle on black: smaller and faster than the default.
+_PNG: Final = (
+    cv2.IMWRITE_PNG_COMPRESSION,
+    1,
+    cv2.IMWRITE_PNG_STRATEGY,
+    cv2.IMWRITE_PNG_STRATEGY_RLE,
+)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What is the same for all files of an ingest."""
+
+    out: Path
+    settings: IngestSettings
+    labels: Labels
+    pseudonyms: Pseudonyms
+    verify: Verify | None = None
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A file's header and frames."""
+
+    ds: Dataset | None
+    claims: Claims
+    cine: Cine
+
+
+@dataclass(frozen=True)
+class _Person:
+    """Whose file it is."""
+
+    row: LabelRow
+    patient_id: str
+    study: str
+
+
+def take_in(intake: Intake, source: Source) -> Record:
+    """Make clean stills of a file and write them; return what became of it.
+
+    Nothing that the file holds raises: what cannot be used is a rejection.
+
+    Raises
+    ------
+    StudyError
+        If the data set cannot be written.
+    """
+    record = Record(source.name, source.state, "dicom" if source.kind == "dicom" else "picture")
+    try:
+        content = source.read()
+        digest = hashlib.sha256(content).hexdigest()
+        ds = read_header(content) if source.kind == "dicom" else None
+        record = replace(record, sha256=digest, **_described(source, ds))
+        matched = match(intake.labels, record.keys)
+        if isinstance(matched, Reason):
+            return replace(record, rejections=(_rejection(matched),))
+        record = replace(record, row=matched.values)
+        opened = _open(content, ds)
+        record = replace(record, frames=opened.cine.count)
+    except DataError as error:
+        return replace(record, rejections=(Rejection(error.key, _plain(error)),))
+    images, rejections = [], []
+    person = _person(record, matched)
+    for frame, place, result in _stills(intake, opened):
+        if isinstance(result, Reason):
+            rejections.append(_rejection(result, frame))
+        else:
+            name = intake.pseudonyms.image(f"{digest} {frame} {place}")
+            written = _write(intake, name, result, opened.ds, person)
+            row = _row(intake, name, frame, result, record, opened.ds, person)
+            images.append(row | {"sha256": written})
+    return replace(record, images=tuple(images), rejections=tuple(rejections))
+
+
+def match(labels: Labels, keys: Mapping[str, str]) -> LabelRow | Reason:
+    """Return the row of the labels for the identifiers of a file, or why there is none."""
+    return labels.match(Keys(**keys))
+
+
+def _described(source: Source, ds: Dataset | None) -> dict[str, Any]:
+    keys = {"file_name": source.name}
+    if ds is None:
+        return {"keys": keys}
+    found = keys_of(ds)
+    roles = ("patient_id", "accession", "study_uid", "sop_uid", "name")
+    keys |= {role: found[role] for role in roles if found.get(role)}
+    return {"keys": keys, "scanner": kept(ds)["scanner"]}
+
+
+def _open(content: bytes, ds: Dataset | None) -> _Opened:
+    if ds is not None:
+        return _Opened(ds, claims_of(ds), open_pixels(ds))
+    picture = decode_picture(content)
+    height, width = picture.shape[:2]
+    return _Opened(None, Claims(), Cine(1, height, width, 1, lambda _: picture))
+
+
+def _person(record: Record, row: LabelRow) -> _Person:
+    """Decide who the patient is: the labels know best, then the header, then the file itself."""
+    keys = {**record.keys, **{key: value for key, value in row.values.items() if value}}
+    patient = next(f"{role} {keys[role]}" for role in IDENTITY if keys.get(role))
+    patient = patient.removeprefix("patient_id ")
+    study = keys.get("study_uid") or keys.get("accession") or f"study of {patient}"
+    return _Person(row, patient, study)
+
+
+def _stills(intake: Intake, opened: _Opened) -> Iterator[tuple[int, int, Still | Reason]]:
+    cine, settings = opened.cine, intake.settings
+    ds = opened.ds
+    regions = () if ds is None else read_regions(ds, (cine.height, cine.width))
+    frames = [0] if cine.count == 1 else key_frames(cine, settings.frame_count)
+    for index in frames:
+        try:
+            frame = cine.frame(index)
+        except DataError as error:
+            yield index, 0, Reason(error.key, _plain(error))
+            continue
+        parts = panels(frame, regions) or ((0, 0, cine.width, cine.height),)
+        for place, box in enumerate(parts):
+            view, seen = (frame, regions) if len(parts) == 1 else _part(frame, regions, box)
+            yield index, place, make_still(view, seen, opened.claims, settings, intake.verify)
+
+
+def _part(
+    frame: Pixels, regions: tuple[Region, ...], box: tuple[int, int, int, int]
+) -> tuple[Pixels, tuple[Region, ...]]:
+    """Cut a panel out of a split screen, with the region that describes it."""
+    left, top, width, height = box
+    inside = tuple(
+        replace(region, box=(x - left, y - top, w, h))
+        for region in regions
+        for x, y, w, h in [region.box]
+        if left <= x and top <= y and x + w <= left + width and y + h <= top + height
+    )
+    return frame[top : top + height, left : left + width], inside
+
+
+def _write(intake: Intake, name: str, still: Still, ds: Dataset | None, person: _Person) -> str:
+    """Write the files of a still and return the SHA-256 of the image's."""
+    image = _png(still.grey)
+    write_bytes(intake.out / "sectors" / f"{name}.png", _png(still.sector.astype(np.uint8) * 255))
+    write_bytes(intake.out / "images" / f"{name}.png", image)
+    if intake.settings.keep_dicom and ds is not None:
+        clean = clean_dataset(
+            ds,
+            still.grey[None],
+            intake.pseudonyms,
+            patient_id=person.patient_id,
+            image=name,
+            mm_per_pixel=still.mm_per_pixel,
+            verified=bool(still.checked),
+        )
+        write_clean(clean, intake.out / "dicom" / f"{name}.dcm")
+    return hashlib.sha256(image).hexdigest()
+
+
+def _row(
+    intake: Intake,
+    name: str,
+    frame: int,
+    still: Still,
+    record: Record,
+    ds: Dataset | None,
+    person: _Person,
+) -> dict[str, Any]:
+    """Return the image's row of the manifest, without what the labels say."""
+    pseudonyms = intake.pseudonyms
+    height, width = still.grey.shape
+    header = {} if ds is None else kept(ds, pseudonyms.scanner)
+    return {
+        "image": f"images/{name}.png",
+        "patient_id": pseudonyms.patient(person.patient_id),
+        "sector": f"sectors/{name}.png",
+        "scanner": header.get("scanner", ""),
+        "age": header.get("age", ""),
+        "roi": f"0,0,{width},{height}",
+        "source": pseudonyms.source(record.sha256),
+        "study_id": pseudonyms.study(person.study),
+        "study_date": _moved_date(ds, pseudonyms.shift_days(person.patient_id)),
+        "frame": str(frame + 1) if record.frames > 1 else "",
+        "shape": still.kind,
+        "outline": _outline(still),
+        "mm_per_pixel": _millimeters(still.mm_per_pixel),
+        "marks": _marks(still),
+        ORIGIN: list(still.origin),
+        MARK_BOXES: [[mark.kind, *mark.box] for mark in still.marks],
+        "text_check": still.checked,
+        "probe": header.get("probe", ""),
+        "depth_mm": header.get("depth_mm", ""),
+    }
+
+
+def _plain(error: DataError) -> dict[str, str | int | float]:
+    return {
+        name: value if isinstance(value, int | float) else str(value)
+        for name, value in error.values.items()
+    }
+
+
+def _outline(still: Still) -> str:
+    """Return the sector's outline to within a pixel, as in ``12,0 300,40 290,200``."""
+    points = np.array(still.outline, dtype=np.int32).reshape(-1, 1, 2)
+    few = cv2.approxPolyDP(points, 1.0, closed=True) if len(points) > 2 else points
+    return " ".join(f"{x},{y}" for x, y in few.reshape(-1, 2).tolist())
+
+
+def _marks(still: Still) -> str:
+    """Return what is burned in, as in ``caliper:4 text:2``; ``none`` where nothing is."""
+    kinds = [mark.kind for mark in still.marks]
+    return " ".join(f"{kind}:{kinds.count(kind)}" for kind in sorted(set(kinds))) or "none"
+
+
+def _moved_date(ds: Dataset | None, days: int) -> str:
+    day = None if ds is None else study_day(ds)
+    return "" if day is None else (day + timedelta(days=days)).isoformat()
+
+
+def _millimeters(size: tuple[float, float] | None) -> str:
+    return "" if size is None else " ".join(f"{side:.5g}" for side in size)
+
+
+def _rejection(reason: Reason, frame: int | None = None) -> Rejection:
+    return Rejection(reason.key, reason.values, frame)
+
+
+def _png(image: Pixels) -> bytes:
+    done, buffer = cv2.imencode(".png", image, _PNG)
+    if not done:
+        raise ValueError("OpenCV could not encode a PNG")
+    return buffer.tobytes()

@@ -1,0 +1,161 @@
+"""What became of every file so far: written line by line, so that a kill loses nothing.
+
+The journal names files and holds identifiers as they were found. It is kept beside the secret,
+outside the data set, and stays in the hospital.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self, TextIO
+
+from metrascope.atomic import write_text
+from metrascope.errors import DataError
+
+FORMAT: Final = 1
+MARK_BOXES: Final = "mark_boxes"
+"""Key of an image's marks among its columns: ``[kind, left, top, width, height]`` each."""
+ORIGIN: Final = "origin"
+"""Key of the left and top of an image on its screen."""
+NOT_COLUMNS: Final = (MARK_BOXES, ORIGIN)
+"""Keys of an image that are not columns of the manifest."""
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a file or a frame of it is left out.
+
+    Attributes
+    ----------
+    reason
+        Key of the sentence that says so.
+    values
+        What fills it; words of the file may be among them, so they stay in the journal.
+    frame
+        Number of the frame from 0, None for the whole file.
+    """
+
+    reason: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    frame: int | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of one file.
+
+    Attributes
+    ----------
+    source
+        Its name below the folder given, with ``/``; members of archives after ``!/``.
+    stamp
+        Size and time of change: another stamp means another file.
+    sha256
+        Of its content, ``""`` if it could not be read.
+    keys
+        Identifiers found in it, by role.
+    row
+        What the labels say of it, as it was then; None without a row.
+    images
+        One mapping of manifest columns for each image written.
+    rejections
+        Why it, or frames of it, were left out.
+    scanner
+        Maker and model, for counting.
+    kind
+        ``dicom``, ``picture`` or ``other``.
+    frames
+        Frames it holds.
+    """
+
+    source: str
+    stamp: str
+    kind: str = "other"
+    sha256: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    row: Mapping[str, str] | None = None
+    images: tuple[Mapping[str, Any], ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    scanner: str = ""
+    frames: int = 0
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Return the record that `asdict` was taken of."""
+        rejections = tuple(Rejection(**entry) for entry in values.pop("rejections"))
+        return cls(**{**values, "images": tuple(values["images"]), "rejections": rejections})
+
+
+class Journal:
+    """Records by source, each on disk as soon as it is known.
+
+    Parameters
+    ----------
+    path
+        The file; made if it does not exist.
+    settings
+        What the outcome of a file depends on.
+
+    Raises
+    ------
+    DataError
+        If the file was written with other settings or is no journal.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        self.path = path
+        self.records: dict[str, Record] = {}
+        header = {"format": FORMAT, "settings": json.loads(json.dumps(settings))}
+        if path.exists():
+            self._read(header)
+        lines = [header, *map(asdict, self.records.values())]
+        # Written anew at each start: half a line of a killed run, and what was superseded, go.
+        write_text(path, "".join(f"{_line(entry)}\n" for entry in lines))
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        self._file = self.path.open("a", encoding="utf-8", newline="\n")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def add(self, record: Record) -> None:
+        """Keep a record, replacing that of the same source."""
+        if self._file is None:
+            raise ValueError("the journal is not open")
+        self.records[record.source] = record
+        self._file.write(f"{_line(asdict(record))}\n")
+        self._file.flush()
+
+    def _read(self, expected: Mapping[str, Any]) -> None:
+        lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
+        try:
+            header = json.loads(lines[0])
+            if not isinstance(header, dict) or "settings" not in header:
+                raise ValueError(lines[0])
+        except ValueError as error:
+            raise DataError("ingest.bad_journal", path=self.path) from error
+        if header != expected:
+            raise DataError(
+                "ingest.other_settings", path=self.path, names=_differing(header, expected)
+            )
+        for line in lines[1:]:
+            try:
+                record = Record.from_json(json.loads(line))
+            except (ValueError, TypeError, KeyError):
+                continue  # cut short by a kill: the file is taken in again
+            self.records[record.source] = record
+
+
+def _differing(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+    if found.get("format") != expected["format"]:
+        return "format"
+    theirs, ours = found["settings"], expected["settings"]
+    return ", ".join(sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key)))
+
+
+def _line(entry: object) -> str:
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,90 @@
+"""Settings of ``metrascope ingest``: what is kept, what is refused, what is done to marks."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from metrascope.config import Section, apply_changes, parse_section
+from metrascope.errors import SettingsError
+from metrascope.ingest.usability import Usability
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class IngestSettings(Section):
+    """All settings of an ingest; ``--set`` and a TOML file change them.
+
+    Attributes
+    ----------
+    frames
+        Of a cine loop: ``key`` (the ``key_frames`` sharpest distinct ones), ``all``, or a number.
+    key_frames
+        How many frames ``key`` means at most.
+    marks
+        What happens to calipers, cursors and ticks inside the sector: ``keep`` (recorded only),
+        ``inpaint``, or ``reject`` the image. Text is always removed.
+    verify
+        Read every output with text recognition; what still reads as text is masked, and held
+        back in quarantine where that does not help.
+    keep_dicom
+        Also write clean DICOM.
+    centre
+        Written to the manifest where the labels do not name a centre. Institution names of the
+        files are never kept.
+    columns
+        Role to column of the labels, where the header does not tell: ``patient_id``,
+        ``accession``, ``file_name``, ``label`` and others.
+    labels
+        Value of the label column to class, where the built-in words are not enough.
+    usability
+        Thresholds below or above which a frame is refused.
+    seconds
+        Longest time for one file.
+    memory_mb
+        Largest memory of a working process (Linux).
+    """
+
+    frames: Literal["key", "all"] | Count = "key"
+    key_frames: Count = 3
+    marks: Literal["keep", "inpaint", "reject"] = "keep"
+    verify: bool = True
+    keep_dicom: bool = False
+    centre: str = ""
+    columns: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
+    usability: Usability = Usability()
+    seconds: Annotated[float, Field(gt=0)] = 120.0
+    memory_mb: Annotated[int, Field(ge=512)] = 4096
+
+    @property
+    def frame_count(self) -> int | Literal["all"]:
+        """Frames to keep of a loop at most."""
+        return self.key_frames if self.frames == "key" else self.frames
+
+
+def load_ingest_settings(file: Path | None, changes: Sequence[str]) -> IngestSettings:
+    """Read settings of an ingest.
+
+    Parameters
+    ----------
+    file
+        TOML that states what differs from the defaults, if any.
+    changes
+        ``key=value`` each, as in ``usability.smallest_side=128``.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read, a key is unknown or a value cannot be used.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise SettingsError("config.no_toml", path=file, reason=error) from error
+    apply_changes(values, changes)
+    return parse_section(IngestSettings, values, str(file or "--set"))

@@ -1,0 +1,344 @@
+"""Find every image file under a folder, in zip archives too, and say why others are none."""
+
+import os
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Final
+from zipfile import ZipFile, ZipInfo
+
+from metrascope.errors import DataError
+from metrascope.ingest.archive import (
+    BROKEN,
+    ArchiveLimits,
+    is_bloated,
+    is_bomb,
+    member_name,
+    open_archive,
+    read_head,
+    read_member,
+    readable,
+)
+from metrascope.ingest.content import HEAD, IMAGES, kind_of
+from metrascope.ingest.medium import Present, in_archive, missing_files, on_disk
+from metrascope.ingest.reason import Reason
+
+_SYSTEM: Final = {
+    ".ds_store",
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "autorun.inf",
+    "__macosx",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+    "@eadir",
+}
+_LIMITS: Final = ArchiveLimits()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that looks like an image, on disk or in a zip archive.
+
+    Attributes
+    ----------
+    path
+        Of the file on disk: the image, or the archive that holds it.
+    name
+        Unique and stable: relative to the folder that was searched, with ``/``; members of
+        archives as ``exam.zip!/series/1.dcm``.
+    kind
+        What its first bytes say: ``dicom``, ``png``, ``jpeg``, ``bmp`` or ``tiff``.
+    size
+        Bytes, unpacked.
+    state
+        Changes when the file does: size and time of the file on disk, checksum of the member.
+    entries
+        Numbers of the members that lead to the image, empty for a file on disk.
+    """
+
+    path: Path
+    name: str
+    kind: str
+    size: int
+    state: str
+    entries: tuple[int, ...] = ()
+
+    def read(self, limits: ArchiveLimits = _LIMITS) -> bytes:
+        """Return the content.
+
+        Raises
+        ------
+        DataError
+            If it cannot be read, or is larger than ``limits.largest_member`` bytes.
+        """
+        try:
+            if self.entries:
+                archive = open_archive(self.path, self.entries[:-1], limits)
+                return read_member(archive, self.entries[-1], limits.largest_member)
+            with self.path.open("rb") as file:
+                content = file.read(limits.largest_member + 1)
+        except (*BROKEN, IndexError) as error:
+            raise DataError("sources.lost", path=self.name, reason=_why(error)) from error
+        if len(content) > limits.largest_member:
+            raise DataError("sources.grown", path=self.name, size=len(content))
+        return content
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file or folder that is no image for us.
+
+    Attributes
+    ----------
+    name
+        As of a `Source`.
+    reason
+        Why.
+    """
+
+    name: str
+    reason: Reason
+
+    @property
+    def quiet(self) -> bool:
+        """Return whether there is nothing for a person to look at: it is counted only."""
+        return self.reason.key in ("sources.system_file", "sources.hidden", "sources.dicomdir")
+
+
+def find_sources(
+    root: Path, exclude: Iterable[Path] = (), limits: ArchiveLimits = _LIMITS
+) -> Iterator[Source | Skipped]:
+    """Find images at any depth, by content; nothing is passed over in silence.
+
+    Folders are listed one at a time and of a file the first `HEAD` bytes are read, so that
+    memory does not grow with the number of files. Nothing of an archive is written to disk.
+
+    Parameters
+    ----------
+    root
+        A folder, an image or a zip archive; a DICOMDIR stands for its folder.
+    exclude
+        Files and folders that are left out without a word: the output, the table of labels.
+    limits
+        Of zip archives and of the size of a file.
+
+    Yields
+    ------
+    In the order of names: a `Source` for each image and a `Skipped` for everything else.
+
+    Raises
+    ------
+    DataError
+        If ``root`` does not exist or cannot be read.
+    """
+    try:
+        if root.is_file() and kind_of(_head(root)) == "dicomdir":
+            root = root.parent
+        folder = stat.S_ISDIR(root.stat().st_mode)
+        next(root.iterdir() if folder else iter(()), None)
+    except OSError as error:
+        raise DataError("sources.no_source", path=root, reason=_why(error)) from error
+    if not folder:
+        yield from _file(root, _shown(root.name), limits)
+        return
+    left_out = {_identity(path.stat()) for path in exclude if path.exists()}
+    yield from _folders(root, left_out, limits)
+
+
+def _folders(
+    root: Path, left_out: set[tuple[int, int]], limits: ArchiveLimits
+) -> Iterator[Source | Skipped]:
+    """Walk depth first with a stack: names may be nested deeper than Python recurses."""
+    seen = {_identity(root.stat())}
+    stack = _listed(root, "")
+    while stack:
+        path, name = stack.pop()
+        try:
+            info = path.stat()
+            if _identity(info) in left_out:
+                continue
+            quiet = _quiet([path.name])
+            if quiet:
+                yield Skipped(name, quiet)
+            elif not stat.S_ISDIR(info.st_mode):
+                yield from _file(path, name, limits)
+            elif _identity(info) in seen:
+                yield Skipped(name, Reason("sources.seen"))
+            else:
+                seen.add(_identity(info))
+                stack += _listed(path, name + "/")
+        except OSError as error:
+            yield Skipped(name, Reason("sources.unreadable", {"reason": _why(error)}))
+
+
+def _listed(folder: Path, prefix: str) -> list[tuple[Path, str]]:
+    """Return what is in a folder, last first: the end of the list is popped next."""
+    with os.scandir(folder) as entries:
+        found = [(folder / entry.name, prefix + _shown(entry.name)) for entry in entries]
+    return sorted(found, key=lambda item: item[1], reverse=True)
+
+
+def _quiet(parts: list[str]) -> Reason | None:
+    if any(part.lower() in _SYSTEM or part.startswith("._") for part in parts):
+        return Reason("sources.system_file")
+    hidden = any(part.startswith(".") and part not in (".", "..") for part in parts)
+    return Reason("sources.hidden") if hidden else None
+
+
+def _file(path: Path, name: str, limits: ArchiveLimits) -> Iterator[Source | Skipped]:
+    info = path.stat()
+    if not stat.S_ISREG(info.st_mode):
+        yield Skipped(name, Reason("sources.special"))
+        return
+    try:
+        head = _head(path)
+    except OSError as error:
+        yield Skipped(name, Reason("sources.unreadable", {"reason": _why(error)}))
+        return
+    state = f"{info.st_size}-{info.st_mtime_ns}"
+    source = Source(path, name, kind_of(head), info.st_size, state)
+    if source.kind == "zip":
+        yield from _archive(source, limits)
+    elif source.kind == "dicomdir":
+        yield from _directory(source, on_disk(path.parent), limits)
+    else:
+        yield _judged(source, limits)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)
+
+
+def _judged(source: Source, limits: ArchiveLimits) -> Source | Skipped:
+    if source.size == 0:
+        return Skipped(source.name, Reason("sources.empty"))
+    if source.kind not in IMAGES:
+        return Skipped(source.name, Reason(f"sources.{source.kind}"))
+    if source.size > limits.largest_member:
+        size = round(source.size / 2**20)
+        return Skipped(source.name, Reason("sources.too_large", {"size": size}))
+    return source
+
+
+def _archive(source: Source, limits: ArchiveLimits) -> Iterator[Source | Skipped]:
+    if len(source.entries) >= limits.depth:
+        yield Skipped(source.name, Reason("sources.too_deep", {"depth": limits.depth}))
+        return
+    try:
+        archive = open_archive(source.path, source.entries, limits)
+        infos = archive.infolist()
+        if is_bomb(archive, source.size, limits):
+            yield Skipped(source.name, Reason("sources.bomb"))
+            return
+    except BROKEN as error:
+        yield Skipped(source.name, Reason("sources.broken_archive", {"reason": _why(error)}))
+        return
+    names = [_shown(member_name(info)) for info in infos]
+    if "[Content_Types].xml" in names or names[:1] == ["mimetype"]:
+        yield Skipped(source.name, Reason("sources.document"))
+        return
+    if not any(not info.is_dir() for info in infos):
+        yield Skipped(source.name, Reason("sources.empty"))
+    yield from _members(source, archive, names, limits)
+
+
+def _members(
+    source: Source, archive: ZipFile, names: list[str], limits: ArchiveLimits
+) -> Iterator[Source | Skipped]:
+    present = {name.lower() for name in names}
+    infos = archive.infolist()
+    used: set[str] = set()
+    for entry in sorted(range(len(names)), key=lambda entry: (names[entry], entry)):
+        info, name = infos[entry], names[entry]
+        if info.is_dir():
+            continue
+        # An archive may hold one name twice; both are read, and each needs a name of its own.
+        unique = name if name not in used else f"{name}#{entry}"
+        used.add(name)
+        member = Source(
+            source.path,
+            f"{source.name}!/{unique}",
+            "",
+            info.file_size,
+            f"{source.state}-{info.CRC:08x}",
+            (*source.entries, entry),
+        )
+        quiet = _quiet(name.split("/"))
+        if quiet:
+            yield Skipped(member.name, quiet)
+        else:
+            folder = name.rpartition("/")[0]
+            yield from _member(member, info, in_archive(present, folder), limits)
+
+
+def _member(
+    source: Source, info: ZipInfo, present: Present, limits: ArchiveLimits
+) -> Iterator[Source | Skipped]:
+    problem = _problem(info, limits)
+    if problem:
+        yield Skipped(source.name, problem)
+        return
+    try:
+        archive = open_archive(source.path, source.entries[:-1], limits)
+        kind = kind_of(read_head(archive, source.entries[-1], HEAD))
+    except BROKEN as error:
+        yield Skipped(source.name, Reason("sources.broken_archive", {"reason": _why(error)}))
+        return
+    source = replace(source, kind=kind)
+    if kind == "zip":
+        yield from _archive(source, limits)
+    elif kind == "dicomdir":
+        yield from _directory(source, present, limits)
+    else:
+        yield _judged(source, limits)
+
+
+def _problem(info: ZipInfo, limits: ArchiveLimits) -> Reason | None:
+    if info.flag_bits & 0x1:
+        return Reason("sources.encrypted")
+    if not readable(info):
+        return Reason("sources.compression", {"method": info.compress_type})
+    return Reason("sources.bomb") if is_bloated(info, limits) else None
+
+
+def _directory(
+    source: Source, present: Present, limits: ArchiveLimits
+) -> Iterator[Source | Skipped]:
+    yield Skipped(source.name, Reason("sources.dicomdir"))
+    folder = source.name[: -len(PurePosixPath(source.name).name)]
+    try:
+        for parts in missing_files(source.read(limits), present):
+            yield Skipped(folder + _shown("/".join(parts)), Reason("sources.missing"))
+    except DataError as error:
+        yield Skipped(source.name, Reason("sources.unreadable", {"reason": str(error)}))
+
+
+def _identity(info: os.stat_result) -> tuple[int, int]:
+    return info.st_dev, info.st_ino
+
+
+def _shown(name: str) -> str:
+    """Return a name that can be written into a table and shown: UTF-8 without control signs."""
+    try:
+        name = os.fsencode(name).decode()
+    except UnicodeDecodeError:  # from a share of an older Chinese Windows
+        name = os.fsencode(name).decode("gb18030", "backslashreplace")
+    except UnicodeEncodeError:
+        name = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(
+        sign if sign.isprintable() or unicodedata.category(sign) == "Zs" else repr(sign)[1:-1]
+        for sign in name
+    )
+
+
+def _why(error: BaseException) -> str:
+    """Return an error's own words without the path, which may name a patient."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__

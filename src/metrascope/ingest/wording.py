@@ -1,0 +1,27 @@
+"""Reasons in words: whole sentences for a list, few words for a count."""
+
+import re
+from typing import Final
+
+from metrascope.ingest.journal import Rejection
+from metrascope.messages import table, text
+
+# Words that DICOM itself defines, and nothing else of a file, may stand in a reason.
+_PUBLIC: Final = re.compile(r"1\.2\.840\.10008\.[0-9.]{1,40}|[0-9]{1,4} ?x ?[0-9]{1,4}")
+
+
+def explain(rejection: Rejection, lang: str | None = None) -> str:
+    """Return a rejection as a sentence without anything that was read from the file."""
+    values = {
+        name: value if isinstance(value, int | float) or _PUBLIC.fullmatch(str(value)) else "…"
+        for name, value in rejection.values.items()
+    }
+    return text(rejection.reason, lang, **values)
+
+
+def reason_title(key: str, lang: str | None = None) -> str:
+    """Return a reason in few words: its title, else its sentence without what fills it."""
+    title = f"reason.{key.replace('.', '_')}"
+    if title in table():
+        return text(title, lang)
+    return text(key, lang, **dict.fromkeys(re.findall(r"\{(\w+)", table()[key]["en"]), "…"))

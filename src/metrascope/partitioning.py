@@ -1,0 +1,71 @@
+"""The split of a study: drawn so that nothing leaks, or given and checked."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from metrascope.audit.fingerprint import hash_image
+from metrascope.audit.groups import patient_groups
+from metrascope.audit.leaks import Leak, find_leaks
+from metrascope.audit.pairs import exact_pairs, in_threads
+from metrascope.audit.partitions import partitions_of
+from metrascope.config import SplitSettings
+from metrascope.data.manifest import Manifest
+from metrascope.data.split import Split, read_split, split_patients
+from metrascope.errors import DataError
+from metrascope.messages import listing, text
+
+
+def choose_split(
+    manifest: Manifest,
+    classes: Sequence[str],
+    settings: SplitSettings,
+    given: Path | None,
+    *,
+    allow_leaks: bool = False,
+) -> tuple[Split, int]:
+    """Return the split of a study and how many leaks are in it.
+
+    Images that are one, file or pixels, are found in either case (every image is decoded once);
+    near duplicates take `metrascope.audit.run.audit`, whose groups in the manifest count here.
+
+    Parameters
+    ----------
+    manifest
+        The images; patients of one ``patient_group`` are one unit.
+    classes
+        In class order.
+    settings
+        Of the draw.
+    given
+        A split to use instead of drawing one.
+    allow_leaks
+        Use it though it leaks.
+
+    Raises
+    ------
+    DataError
+        If the split cannot be used, or leaks.
+    """
+    rows = range(len(manifest.table))
+    hashed = in_threads(lambda row: hash_image(manifest, row), rows, os.cpu_count() or 1)
+    pairs = exact_pairs([taken for _, taken in hashed])
+    if given is None:
+        images = manifest.table.assign(patient_group=patient_groups(manifest.table, pairs))
+        drawn = split_patients(images, classes, validation=settings.validation, seed=settings.seed)
+        return drawn, 0
+    split = read_split(given, manifest.table, classes)
+    leaks = find_leaks(manifest, partitions_of(split, manifest.table), pairs)
+    if leaks and not allow_leaks:
+        told = listing([_told(leak) for leak in leaks], shown=5)
+        raise DataError("study.leaks", path=given, count=len(leaks), leaks=told)
+    return split, len(leaks)
+
+
+def _told(leak: Leak) -> str:
+    return text(
+        f"audit.leak_{leak.reason}",
+        unit=leak.unit,
+        images=", ".join(leak.images),
+        partitions=" + ".join(leak.partitions),
+    )

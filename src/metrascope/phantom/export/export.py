@@ -1,0 +1,147 @@
+"""Write what a department's export folder looks like, and the truth beside it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from metrascope.errors import DataError, SettingsError
+from metrascope.phantom.dataset import PAPER_COUNTS, apportion
+from metrascope.phantom.export.identities import Patient, Visit, invent_patients, invent_visits
+from metrascope.phantom.export.tables import write_labels
+from metrascope.phantom.export.truth import write_rows
+from metrascope.phantom.export.visits import Job, write_visit
+from metrascope.phantom.scanners import SCANNERS, find_scanner
+
+TRUTH: Final = "truth/truth.jsonl"
+
+
+@dataclass(frozen=True)
+class _Settings:
+    seed: int
+    patients: int
+    scanners: tuple[str, ...]
+    size: int | None
+
+
+def write_export(
+    out: Path,
+    *,
+    patients: int,
+    seed: int,
+    scanners: Sequence[str] = tuple(SCANNERS),
+    size: int | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write an export of invented patients and return the path of its truth.
+
+    Below ``out`` there are ``exports/`` (what scanners and people wrote), ``labels.csv`` and
+    ``labels.xlsx`` (the same pathology results) and ``truth/``.
+
+    Parameters
+    ----------
+    out
+        A new or empty folder.
+    patients, seed
+        Number of patients (about two files each) and seed. The same arguments give the same
+        bytes.
+    scanners
+        Short names of presets.
+    size
+        Height of all screens in pixels, 96 to 2048; by default what each scanner has.
+    jobs
+        Processes to use. The result does not depend on it.
+    progress
+        Called with patients done and patients in all.
+
+    Raises
+    ------
+    SettingsError
+        If an argument is out of range.
+    DataError
+        If the folder holds something already.
+    """
+    settings = _checked(patients, seed, scanners, size)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError("export.foreign_folder", path=out)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+    people = invent_patients(patients, rng)
+    labels = _labels(patients, rng)
+    work = partial(_write_patient, out, settings)
+    rows: list[dict[str, Any]] = []
+    for done, found in enumerate(_each(work, people, labels, jobs)):
+        rows += found
+        if progress is not None:
+            progress(done + 1, patients)
+    visits = [
+        (visit, label)
+        for patient, label in zip(people, labels, strict=True)
+        for visit in _visits(settings, patient)
+    ]
+    write_labels(visits, out, rng)
+    write_rows(rows, out / TRUTH)
+    return out / TRUTH
+
+
+def _checked(patients: int, seed: int, scanners: Sequence[str], size: int | None) -> _Settings:
+    for name, value, fine, expected in (
+        ("patients", patients, 1 <= patients <= 99999, "1…99999"),
+        ("seed", seed, seed >= 0, "≥ 0"),
+        ("size", size, size is None or 96 <= size <= 2048, "96…2048"),
+    ):
+        if not fine:
+            raise SettingsError("phantom.bad_number", name=name, value=value, expected=expected)
+    if not scanners:
+        raise SettingsError("phantom.no_scanner", known=", ".join(SCANNERS))
+    return _Settings(
+        seed, patients, tuple(find_scanner(name).short_name for name in scanners), size
+    )
+
+
+def _labels(patients: int, rng: np.random.Generator) -> list[str]:
+    counts = apportion(patients, PAPER_COUNTS)
+    ordered = [label for label, count in counts.items() for _ in range(count)]
+    return [ordered[int(place)] for place in rng.permutation(patients)]
+
+
+def _each(
+    work: Callable[[Patient, str], list[dict[str, Any]]],
+    people: Sequence[Patient],
+    labels: Sequence[str],
+    jobs: int,
+) -> Iterator[list[dict[str, Any]]]:
+    if jobs <= 1:
+        yield from map(work, people, labels)
+        return
+    with ProcessPoolExecutor(jobs, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+        yield from pool.map(work, people, labels, chunksize=4)
+
+
+def _rng(settings: _Settings, patient: Patient, purpose: int) -> np.random.Generator:
+    source = np.random.SeedSequence(settings.seed, spawn_key=(3, patient.index, purpose))
+    return np.random.default_rng(source)
+
+
+def _visits(settings: _Settings, patient: Patient) -> tuple[Visit, ...]:
+    rng = _rng(settings, patient, 0)
+    scanner = settings.scanners[patient.index % len(settings.scanners)]
+    return invent_visits(patient, 2 if rng.random() < 0.2 else 1, scanner, rng)
+
+
+def _write_patient(
+    out: Path, settings: _Settings, patient: Patient, label: str
+) -> list[dict[str, Any]]:
+    rng = _rng(settings, patient, 1)
+    scanner = settings.scanners[patient.index % len(settings.scanners)]
+    rows: list[dict[str, Any]] = []
+    for visit in _visits(settings, patient):
+        job = Job(out, settings.seed, settings.size, visit, label, scanner)
+        rows += write_visit(job, rng)
+    return rows

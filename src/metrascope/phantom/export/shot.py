@@ -1,0 +1,179 @@
+"""One screenshot and the truth about it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
+View = Literal["curved", "phased", "linear"]
+SectorKind = Literal["curved", "phased", "linear", "whole"]
+RegionKind = Literal["2d", "color", "m_mode", "spectral", "elastography", "3d", "other"]
+MarkKind = Literal[
+    "text",
+    "caliper",
+    "line",
+    "arrow",
+    "cursor",
+    "body_mark",
+    "orientation",
+    "tick",
+    "focus",
+    "bar",
+    "logo",
+]
+ShotKind = Literal[
+    "bmode",
+    "color_doppler",
+    "power_doppler",
+    "spectral_doppler",
+    "m_mode",
+    "elastography",
+    "three_d",
+    "report",
+    "dual",
+    "quad",
+    "too_dark",
+    "blank",
+]
+KINDS: tuple[ShotKind, ...] = (
+    "bmode",
+    "color_doppler",
+    "power_doppler",
+    "spectral_doppler",
+    "m_mode",
+    "elastography",
+    "three_d",
+    "report",
+    "dual",
+    "quad",
+    "too_dark",
+    "blank",
+)
+
+
+class Person(Protocol):
+    """Whom and what the letters on a screen name; all of it counts as identifying."""
+
+    @property
+    def latin_name(self) -> str:
+        """Name in Latin letters, such as ``WANG XIULAN``."""
+
+    @property
+    def chinese_name(self) -> str:
+        """Name in Chinese characters."""
+
+    @property
+    def patient_id(self) -> str:
+        """Identifier that the hospital gave."""
+
+    @property
+    def birth_date(self) -> date:
+        """Day of birth."""
+
+    @property
+    def hospital(self) -> str:
+        """Hospital in Chinese characters."""
+
+    @property
+    def hospital_latin(self) -> str:
+        """Hospital in Latin letters."""
+
+    @property
+    def exam_time(self) -> datetime:
+        """Day and time of the examination."""
+
+    @property
+    def accession(self) -> str:
+        """Accession number."""
+
+    @property
+    def operator(self) -> str:
+        """Who held the probe, in Latin letters."""
+
+
+@dataclass(frozen=True)
+class PlantedMark:
+    """One thing drawn on the screen that is not echo.
+
+    Parameters
+    ----------
+    kind
+        What it is.
+    box
+        Left, top, width and height in pixels; every pixel drawn for it is inside.
+    text
+        What it reads; empty if it is not lettering.
+    identifying
+        Whether it tells who the patient is, or where or when she was examined.
+    """
+
+    kind: MarkKind
+    box: Box
+    text: str = ""
+    identifying: bool = False
+
+
+@dataclass(frozen=True)
+class ScreenRegion:
+    """One region as a scanner's header states it: box, data type, millimetres per pixel x and y.
+
+    The millimetres are None where the axes are not lengths (a spectrum, a 3-D rendering).
+    """
+
+    box: Box
+    kind: RegionKind
+    mm_per_pixel: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Screenshot:
+    """A whole screen and the truth about it; ``h`` and ``w`` are its height and width.
+
+    Parameters
+    ----------
+    image
+        The screen, ``(h, w, 3)`` uint8, RGB.
+    clean
+        Grey echo image without anything drawn over it, ``(h, w)`` uint8, 0 outside the sector.
+    sector
+        Where echo is shown, ``(h, w)`` bool; empty where the screen shows no fan.
+    sector_kind
+        Outline of the sector; ``whole`` where there is none.
+    lesion
+        Pixels of the lesion, ``(h, w)`` bool, or None without a lesion on the screen.
+    marks
+        Everything drawn that is not echo, in the order of drawing.
+    glyphs
+        Every pixel touched by identifying lettering, ``(h, w)`` bool.
+    ink
+        Every pixel touched by any mark, ``(h, w)`` bool; flow and stiffness laid over the echo
+        in color are not marks.
+    kind, usable
+        What the screen shows, and whether a study can use it (B-mode stills only).
+    mm_per_pixel
+        Size of a pixel of the fan; 0 without one.
+    regions
+        As the header states them.
+    maker, model
+        For the header.
+    """
+
+    image: Image
+    clean: Image
+    sector: Flags
+    sector_kind: SectorKind
+    lesion: Flags | None
+    marks: tuple[PlantedMark, ...]
+    glyphs: Flags
+    ink: Flags
+    kind: ShotKind
+    usable: bool
+    mm_per_pixel: float
+    regions: tuple[ScreenRegion, ...]
+    maker: str
+    model: str

@@ -1,0 +1,146 @@
+"""Records become a data set: copies once, counts that add up, nothing private in it."""
+
+import csv
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from metrascope.data.manifest import read_manifest
+from metrascope.ingest.catalog import Catalog, assemble, write_catalog, write_private
+from metrascope.ingest.flow import flow
+from metrascope.ingest.journal import MARK_BOXES, Record, Rejection
+from metrascope.ingest.labels import Labels, read_labels
+from metrascope.ingest.pseudonyms import Pseudonyms
+
+SECRET = Pseudonyms(b"s" * 32)
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Labels:
+    path = tmp_path / "labels.csv"
+    path.write_text(
+        "patient_id,accession,name,label\n"
+        "100,A1,Wang Li,polyp\n200,A2,Zhao Min,normal\n300,A3,Chen Jie,fibroid\n",
+        encoding="utf-8",
+    )
+    return read_labels(path)
+
+
+def image(name: str, patient: str, marks: str = "none") -> dict[str, Any]:
+    return {
+        "image": f"images/{name}.png",
+        "patient_id": patient,
+        "sector": "",
+        "scanner": "",
+        "age": "45",
+        "marks": marks,
+        "text_check": "clean",
+        MARK_BOXES: [["caliper", 1, 2, 3, 4]] if marks != "none" else [],
+        "origin": [5, 6],
+    }
+
+
+def records(labels: Labels) -> list[Record]:
+    rows = {row.values["patient_id"]: dict(row.values) for row in labels.rows}
+    first, second = rows["100"], rows["200"]
+    by_accession = {"file_name": "wang/2.png", "accession": "A1"}
+    return [
+        Record("wang/1.dcm", "1", "dicom", "11", {"patient_id": "100", "file_name": "wang/1.dcm"},
+               first, (image("I1", "PA", "caliper:1"),), (Rejection("usability.x", {}, 1),)),
+        Record("wang/2.png", "1", "picture", "22", by_accession, first, (image("I2", "PB"),)),
+        Record("zhao/1.dcm", "1", "dicom", "33", {"patient_id": "200", "file_name": "z"}, second,
+               (image("I3", "PC"),)),
+        Record("zhao/copy.dcm", "1", "dicom", "33", {"patient_id": "200", "file_name": "y"},
+               second, (image("I3", "PC"),)),
+        Record("zhao/as wang.dcm", "1", "dicom", "33", {"patient_id": "100", "file_name": "x"},
+               first, (image("I3", "PA"),)),
+        Record("notes about Wang Li.txt", "", rejections=(Rejection("sources.x", {"name": "Li"}),)),
+        Record("broken.dcm", "1", "dicom", "44", {}, None, (), (Rejection("dicom.x"),)),
+        Record("other.dcm", "1", "dicom", "55", {"file_name": "o"}, None, (),
+               (Rejection("labels.no_row"),)),
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def catalog(labels: Labels, monkeypatch: pytest.MonkeyPatch) -> Catalog:
+    sentences = {key: {"en": "It reads {name}.", "zh": "读到{name}。"} for key in ("sources.x",)}
+    sentences |= {key: {"en": "No.", "zh": "否。"} for key in ("dicom.x", "usability.x")}
+    from metrascope.messages import table
+
+    monkeypatch.setattr("metrascope.messages.table", lambda: {**table(), **sentences})
+    return assemble(records(labels), labels, "Centre 1")
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_copies_are_kept_once_and_ties_make_groups(catalog: Catalog) -> None:
+    table = pd.DataFrame(catalog.images).set_index("image")
+    assert sorted(table.index) == ["images/I1.png", "images/I2.png", "images/I3.png"]
+    assert catalog.reasons["ingest.copy"] == 1
+    assert catalog.reasons["ingest.copy_of_other"] == 1
+    # PA and PB share a row of the labels; PA and PC share a picture.
+    assert set(table["patient_group"]) == {"PA"}
+    assert set(table["centre"]) == {"Centre 1"}
+    assert table["label"]["images/I1.png"] == "polyp"
+
+
+def test_the_order_of_records_does_not_matter(labels: Labels, catalog: Catalog) -> None:
+    assert assemble(reversed(records(labels)), labels, "Centre 1") == catalog
+
+
+def test_the_flow_adds_up(catalog: Catalog) -> None:
+    steps = {step.name: step for step in flow(catalog)}
+    counts = {name: step.count for name, step in steps.items()}
+    assert counts == {
+        "files": 8, "images": 7, "readable": 6, "matched": 5, "stills": 6, "usable": 5, "kept": 3,
+    }  # fmt: skip
+    order = list(steps.values())
+    for step, following in pairwise(order):
+        if step.name != "matched":
+            assert step.count - sum(n for _, n in step.left_out) == following.count
+
+
+def test_nothing_private_is_in_the_data_set(
+    catalog: Catalog, labels: Labels, tmp_path: Path
+) -> None:
+    out, private = tmp_path / "out", tmp_path / "private"
+    for name in ("I1", "I2", "I3"):
+        (out / "images").mkdir(parents=True, exist_ok=True)
+        (out / "images" / f"{name}.png").write_bytes(b"x")
+    manifest = write_catalog(catalog, out, SECRET)
+    write_private(catalog, private, SECRET, labels)
+    assert len(read_manifest(out).table) == 3
+    written = b"".join(path.read_bytes() for path in out.glob("*.csv"))
+    for planted in ("Wang", "wang", "zhao", "Li", "100", "A1"):
+        assert planted.encode() not in written, planted
+    assert manifest.is_file()
+    rejects = rows_of(out / "rejects.csv")
+    assert len(rejects) == 6
+    assert {row["frame"] for row in rejects} == {"", "2"}
+    assert rows_of(out / "marks.csv") == [
+        {"image": "images/I1.png", "kind": "caliper"}
+        | {"left": "1", "top": "2", "width": "3", "height": "4"}
+    ]
+    links = rows_of(private / "links.csv")
+    assert {row["file"] for row in links} == {record.source for record in catalog.records}
+    assert [row["name"] for row in rows_of(private / "unmatched.csv")] == ["Chen Jie"]
+
+
+def test_a_name_that_two_patients_turn_out_to_have_is_no_match(labels: Labels) -> None:
+    row = dict(labels.rows[0].values)
+    one = Record("a", "1", "dicom", "1", {"name": "Wang^Li"}, row, (image("I1", "PA"),))
+    assert assemble([one], labels, "").images
+    keys = {"name": "Wang^Li", "patient_id": "900"}
+    others = [
+        Record("b", "1", "dicom", "2", keys),
+        Record("c", "1", "dicom", "3", keys | {"patient_id": "901"}),
+    ]
+    doubted = assemble([one, *others], labels, "")
+    assert not doubted.images
+    assert doubted.reasons["labels.name_only"] == 1

@@ -1,0 +1,113 @@
+"""Lettering that stays is read, masked and read again; speckle is not taken for text."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from metrascope.data.sector import Sector
+from metrascope.errors import MissingExtraError
+from metrascope.ingest import recognition
+from metrascope.phantom.render import draw_case, render
+
+pytest.importorskip("rapidocr")
+pytest.importorskip("onnxruntime")
+Image = NDArray[np.uint8]
+
+
+def _still(index: int) -> tuple[Image, Sector]:
+    still = render(draw_case("normal", "voluson", seed=8, index=index), 400)
+    left, top, width, height = cv2.boundingRect(still.sector)
+    part = (slice(top, top + height), slice(left, left + width))
+    mask = still.sector[part] > 0
+    image = np.where(mask, still.image[part], 0).astype(np.uint8)
+    return image, Sector((0, 0, width, height), mask, "curved", ())
+
+
+def _written(image: Image, words: str, level: int = 235) -> Image:
+    result = image.copy()
+    at = (image.shape[1] // 3, image.shape[0] // 2)
+    cv2.putText(result, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, level, 1, cv2.LINE_AA)
+    return result
+
+
+@pytest.fixture(scope="module")
+def still() -> tuple[Image, Sector]:
+    return _still(0)
+
+
+def test_a_name_is_read(still: tuple[Image, Sector]) -> None:
+    lines = recognition.still_reads(_written(still[0], "WANG XIUYING"))
+    assert "".join(line.text for line in lines).replace(" ", "") == "WANGXIUYING"
+    left, top, wide, high = lines[0].box
+    assert left <= still[0].shape[1] // 3 + 8
+    assert top < still[0].shape[0] // 2 <= top + high + 3
+    assert wide > 60
+
+
+def test_speckle_is_clean(still: tuple[Image, Sector]) -> None:
+    for image, sector in (still, _still(1)):
+        found = recognition.verify(image, sector)
+        assert found.state == "clean"
+        assert found.found == ()
+        np.testing.assert_array_equal(found.image, image)
+
+
+def test_what_reads_is_masked_and_reads_no_more(still: tuple[Image, Sector]) -> None:
+    image, sector = still
+    found = recognition.verify(_written(image, "ID 20180415-0231"), sector)
+    assert found.state == "masked"
+    assert len(found.found) >= 1
+    assert recognition.still_reads(found.image) == ()
+
+
+def test_what_cannot_be_masked_is_put_in_quarantine(
+    still: tuple[Image, Sector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognition, "inpaint", lambda image, *_: image)
+    found = recognition.verify(_written(still[0], "ZHANG MIN"), still[1])
+    assert found.state == "quarantine"
+
+
+@pytest.mark.parametrize(
+    ("words", "score", "counts"),
+    [("WANG", 0.7, True), ("WANG", 0.5, False), ("Q", 0.95, True), ("Q", 0.8, False), ("..", 1, 0)],
+)
+def test_which_lines_count(words: str, score: float, counts: bool) -> None:
+    line = recognition.Line(words, score, (0, 0, 9, 9))
+    assert recognition._counts(line) == counts
+
+
+def test_nothing_is_looked_up(still: tuple[Image, Sector], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    recognition._reader.cache_clear()
+    assert recognition.still_reads(_written(still[0], "LI NA"))
+
+
+def test_tiny_and_empty_images() -> None:
+    for shape in ((1, 1), (3, 200), (40, 40), (40, 40, 3)):
+        assert recognition.read_text(np.zeros(shape, np.uint8)) == ()
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    recognition._reader.cache_clear()
+    monkeypatch.setattr(recognition, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match="ocr"):
+        recognition.read_text(np.zeros((40, 40), np.uint8))
+    with pytest.raises(MissingExtraError, match="rapidocr"):
+        recognition._model(tmp_path, "det")
+    recognition._reader.cache_clear()
+
+
+def test_importing_loads_no_runtime() -> None:
+    code = "import sys, metrascope.ingest.recognition; print('onnxruntime' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
