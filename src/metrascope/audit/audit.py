@@ -79,8 +79,8 @@ class Audit:
     @property
     def conflicts(self) -> tuple[Pair, ...]:
         """Pairs whose images have different labels."""
-        labels = self.manifest.table["label"]
-        return tuple(p for p in self.pairs if labels.iat[p.first] != labels.iat[p.second])
+        labels = self.manifest.table["label"].tolist()
+        return tuple(p for p in self.pairs if labels[p.first] != labels[p.second])
 
     @property
     def unusable(self) -> tuple[int, ...]:

@@ -68,13 +68,13 @@ def weigh(table: pd.DataFrame, column: str, classes: Sequence[str]) -> Balance |
     if column not in table:
         return None
     known = table.loc[table[column] != "", ["patient_id", column, "label"]].drop_duplicates()
-    counts = pd.crosstab(known[column], known["label"]).reindex(columns=classes, fill_value=0)
+    counts = pd.crosstab(known[column], known["label"]).reindex(columns=list(classes), fill_value=0)
     cells = counts.to_numpy(np.int64)[:, counts.to_numpy().sum(axis=0) > 0]
     if min(cells.shape) < 2:
         return None
     guessed = float((cells / cells.sum(axis=0)).max(axis=1).sum() / cells.shape[1])
-    codes = known[column].astype("category").cat.codes.to_numpy()
-    labels = known["label"].astype("category").cat.codes.to_numpy()
+    codes = known[column].astype("category").cat.codes.to_numpy().astype(np.int64)
+    labels = known["label"].astype("category").cat.codes.to_numpy().astype(np.int64)
     return Balance(column, counts, _cramers_v(cells), _p_value(cells, codes, labels), guessed)
 
 
@@ -86,7 +86,7 @@ def _cramers_v(cells: Counts) -> float:
     return float(np.sqrt(excess / least)) if least > 0 else 0.0
 
 
-def _p_value(cells: Counts, codes: npt.NDArray[np.int_], labels: npt.NDArray[np.int_]) -> float:
+def _p_value(cells: Counts, codes: Counts, labels: Counts) -> float:
     found = chi2_contingency(cells, correction=False)
     if float(np.min(found.expected_freq)) >= _EXPECTED:
         return float(found.pvalue)

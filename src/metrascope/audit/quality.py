@@ -65,6 +65,6 @@ def by_class(
         if quality is not None
     ]
     table = pd.DataFrame(rows, columns=["label", *MEASURES]).groupby("label")
-    medians = table[list(MEASURES)].median().reindex(classes)
-    medians.insert(0, "images", table.size().reindex(classes).fillna(0).astype(int))
+    medians = table[list(MEASURES)].median().reindex(list(classes))
+    medians.insert(0, "images", table.size().reindex(list(classes)).fillna(0).astype(int))
     return medians

@@ -45,7 +45,7 @@ def has_color_bar(frame: Pixels, inside: Mask) -> bool:
 
 
 def _factor(frame: Pixels) -> float:
-    return min(1.0, _WORKING_SIDE / max(frame.shape[:2]))
+    return min(1.0, _WORKING_SIDE / float(max(frame.shape[:2])))
 
 
 def _colored(frame: Pixels, inside: Mask) -> tuple[Mask, Mask]:
