@@ -157,7 +157,11 @@ def _stills(intake: Intake, opened: _Opened) -> Iterator[tuple[int, int, Still |
         parts = panels(frame, regions) or ((0, 0, cine.width, cine.height),)
         for place, box in enumerate(parts):
             view, seen = (frame, regions) if len(parts) == 1 else _part(frame, regions, box)
-            yield index, place, make_still(view, seen, opened.claims, settings, intake.verify)
+            still = make_still(view, seen, opened.claims, settings, intake.verify)
+            if isinstance(still, Still):
+                left, top = still.origin
+                still = replace(still, origin=(left + box[0], top + box[1]))
+            yield index, place, still
 
 
 def _part(
