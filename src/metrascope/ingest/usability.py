@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from metrascope.config import Fraction, Section
-from metrascope.data.sector import Sector
+from metrascope.data.sector import Box, Sector
 from metrascope.dicom.header import value
 from metrascope.dicom.regions import Region
 from metrascope.ingest.coloring import has_color_bar, in_color
@@ -27,6 +27,8 @@ _NOT_STATED: Final = ("", "OT")
 _M_MODE: Final = 0x02
 _SPECTRAL: Final = 0x04 | 0x08
 _RENDERING: Final = 0x40
+_FAN_SHARE: Final = 0.35
+_BRIGHT: Final = 12
 
 
 class Usability(Section):
@@ -118,7 +120,7 @@ def judge(
         or _stated(claims, regions)
         or _without_echo(grey, sector, thresholds)
         or _colored(frame, sector, thresholds)
-        or _beside(grey)
+        or _beside(grey, sector)
     )
 
 
@@ -183,9 +185,35 @@ def _colored(frame: Pixels, sector: Sector, thresholds: Usability) -> Reason | N
     return Reason("usability.color", {"percent": round(100 * share, 2)}) if share > limit else None
 
 
-def _beside(grey: Pixels) -> Reason | None:
-    count = len(apart(grey))
+def _beside(grey: Pixels, sector: Sector) -> Reason | None:
+    """Tell of a second image: beside the sector another of its size, or two tops in the sector."""
+    if sector.kind in ("curved", "phased"):
+        others = [part for part in apart(grey) if _like_a_fan(part, sector.box)]
+        count = 2 if _two_tops(grey, sector.box) else 1 + len(others)
+    else:
+        count = len(apart(grey))
     return Reason("usability.split_screen", {"count": count}) if count > 1 else None
+
+
+def _like_a_fan(part: Box, box: Box) -> bool:
+    left, top, width, height = box
+    x, y = part[0] + part[2] / 2 - left, part[1] + part[3] / 2 - top
+    beside = not (0 <= x <= width and 0 <= y <= height)
+    large = part[2] * part[3] > _FAN_SHARE * width * height
+    return beside and large and 0.4 < part[2] / max(1, part[3]) < 4
+
+
+def _two_tops(grey: Pixels, box: Box) -> bool:
+    """Tell two fans that touch from one: high up they are bright left and right, not between."""
+    left, top, width, height = box
+    high = grey[top + height // 10 : top + height // 3, left : left + width]
+    bright = (high > _BRIGHT).mean(axis=0)
+
+    def share(start: float, stop: float) -> float:
+        return float(bright[int(start * width) : int(stop * width)].mean())
+
+    sides = min(share(0.15, 0.35), share(0.65, 0.85))
+    return sides > 0.3 and share(0.47, 0.53) < 0.8 * sides
 
 
 def _luminance(frame: Pixels) -> Pixels:
