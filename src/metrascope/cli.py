@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 _EXTRAS = {
+    "faiss": "ingest",
     "filelock": "ingest",
     "gdcm": "ingest",
     "jpeg_ls": "ingest",
