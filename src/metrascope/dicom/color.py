@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 _LIT = 24
 _SIDE = 128
+_ORDERED = 0.6
 
 
 def ycc_to_rgb(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -48,6 +49,37 @@ def neutral_share(rgb: NDArray[np.uint8], tolerance: int) -> float:
     if not count:
         return 1.0
     return int(np.count_nonzero(lit & (top - bottom <= tolerance))) / count
+
+
+def is_planar(flat: NDArray[np.uint8], height: int, width: int, *, stated: bool) -> bool:
+    """Tell whether samples are ordered plane by plane, as stated or plainly the other way.
+
+    Samples read in the wrong order make stripes or three small pictures: neighbors, along a row
+    and from row to row, differ far more. Colors play no part, so tints and maps do not mislead.
+
+    Parameters
+    ----------
+    flat
+        uint8, 3 x height x width samples.
+    height, width
+        Of the picture.
+    stated
+        What the header says.
+    """
+    planes = flat.reshape(3, height, width)
+    pixels = np.moveaxis(flat.reshape(height, width, 3), 2, 0)
+    here, there = (planes, pixels) if stated else (pixels, planes)
+    return stated if _steps(there) >= _ORDERED * _steps(here) else not stated
+
+
+def _steps(channels: NDArray[np.uint8]) -> float:
+    """Return the mean step to the right and downward in (3, h, w), from some of the rows."""
+    height, width = channels.shape[1:]
+    if min(height, width) < 2:
+        return 0.0
+    rows = np.arange(0, height - 1, 1 + height // _SIDE)
+    upper, lower = (channels[:, rows + down].astype(np.int16) for down in (0, 1))
+    return float(np.abs(np.diff(upper, axis=2)).mean() + np.abs(lower - upper).mean())
 
 
 def top_bits(samples: NDArray[np.unsignedinteger], stored: int) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from metrascope.dicom.codecs import Samples, decode_samples, decode_ycc_jpeg
-from metrascope.dicom.color import spread_chroma, top_bits, ycc_to_rgb
+from metrascope.dicom.color import is_planar, spread_chroma, top_bits, ycc_to_rgb
 from metrascope.dicom.header import PixelBytes, pixel_bytes
 from metrascope.dicom.layout import Layout, check_size, read_layout
 from metrascope.dicom.reading import Reading, convincing, shown_samples
@@ -103,19 +104,22 @@ def _native_color(frames: Native, samples: Callable[[int], Samples]) -> Reading:
     def halved(index: int) -> NDArray[np.uint8]:
         return ycc_to_rgb(spread_chroma(top_bits(samples(index), 8), height, width))
 
-    def reading(ycc: bool, planar: bool) -> Reading:
-        def read(index: int) -> NDArray[np.uint8]:
-            flat = top_bits(samples(index), layout.stored)
-            image = _interleaved(flat, height, width, planar=planar)
-            return ycc_to_rgb(image) if ycc else image
+    @cache
+    def planar() -> bool:
+        first = top_bits(samples(0), layout.stored)
+        return is_planar(first, height, width, stated=layout.planar)
 
-        return read
+    def as_rgb(index: int) -> NDArray[np.uint8]:
+        flat = top_bits(samples(index), layout.stored)
+        return _interleaved(flat, height, width, planar=planar())
+
+    def as_ycc(index: int) -> NDArray[np.uint8]:
+        return ycc_to_rgb(as_rgb(index))
 
     if frames.subsampled:
         return halved
-    ycc, planar = layout.photometric.startswith("YBR_FULL"), layout.planar
-    choices = [(ycc, planar), (not ycc, planar), (ycc, not planar), (not ycc, not planar)]
-    return convincing([reading(*choice) for choice in choices], _LOSSLESS)
+    ycc = layout.photometric.startswith("YBR_FULL")
+    return convincing([as_ycc, as_rgb] if ycc else [as_rgb, as_ycc], _LOSSLESS)
 
 
 def _interleaved(
