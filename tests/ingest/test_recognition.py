@@ -111,3 +111,10 @@ def test_importing_loads_no_runtime() -> None:
     code = "import sys, metrascope.ingest.recognition; print('onnxruntime' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_fan_taken_for_one_large_character_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    fan = recognition.Line("奇", 0.97, (38, 0, 198, 184))
+    letter = recognition.Line("A", 0.97, (38, 0, 20, 24))
+    monkeypatch.setattr("metrascope.ingest.recognition.read_text", lambda _: (fan, letter))
+    assert recognition.still_reads(np.zeros((184, 263), np.uint8)) == (letter,)

@@ -62,6 +62,26 @@ def test_the_header_is_believed_where_it_names_another_modality() -> None:
     assert judge(grey, sector, claims=Claims("US")) is None
 
 
+def test_plates_and_letters_of_measurements_are_no_flow() -> None:
+    grey, sector = plain()
+    screen = np.repeat(grey[..., None], 3, axis=2)
+    cv2.rectangle(screen, (200, 330), (290, 352), (190, 180, 40), -1)
+    assert judge(screen, sector) is None
+    cv2.circle(screen, (200, 250), 12, (230, 60, 20), -1)
+    found = judge(screen, sector)
+    assert found is not None
+    assert found.key == "usability.color"
+
+
+def test_what_is_too_small_is_named() -> None:
+    grey, sector = plain()
+    part = Sector((150, 100, 100, 90), sector.mask, "curved", sector.outline)
+    found = judge(grey, part)
+    assert found is not None
+    assert found.key == "usability.small_sector"
+    assert max(found.values.values()) <= 112
+
+
 def test_a_second_fan_beside_the_first_is_a_split_screen() -> None:
     grey, _ = plain()
     both = np.hstack([grey, grey])
@@ -70,7 +90,18 @@ def test_a_second_fan_beside_the_first_is_a_split_screen() -> None:
     assert found.key == "usability.split_screen"
 
 
-@pytest.mark.parametrize(("kind", "least"), [("bmode", 4), ("color_doppler", 4), ("dual", 3)])
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [
+        ("bmode", 5),
+        ("color_doppler", 5),
+        ("dual", 2),
+        ("spectral_doppler", 4),
+        ("m_mode", 4),
+        ("report", 3),
+        ("blank", 5),
+    ],
+)
 def test_phantom_screens_are_judged_by_what_they_show(kind: str, least: int) -> None:
     usable: Counter[bool] = Counter()
     for number, layout in enumerate(LAYOUTS):

@@ -12,10 +12,14 @@ Mask = npt.NDArray[np.bool_]
 _WORKING_SIDE: Final = 512
 _FAR_FROM_GREY: Final = 24.0
 _BINS: Final = 16
+_MORE_THAN_MARKS: Final = 0.05
 
 
 def in_color(frame: Pixels, inside: Mask) -> float:
-    """Return which part of the sector is in colors that no tint explains.
+    """Return which part of the sector is in colors of flow or stiffness.
+
+    Red, orange and blue count; yellow and green are what calipers, letters and their plates are
+    drawn in, and count where they are more than marks can be.
 
     Parameters
     ----------
@@ -28,14 +32,17 @@ def in_color(frame: Pixels, inside: Mask) -> float:
     -------
     0 to 1. Strokes as thin as letters and calipers do not count.
     """
-    colored, within = _colored(frame, inside)
+    colored, flow, within = _colored(frame, inside)
     total = int(within.sum())
-    return float((colored & within).sum()) / total if total else 0.0
+    if not total:
+        return 0.0
+    share = float((colored & within).sum()) / total
+    return share if share > _MORE_THAN_MARKS else float((flow & within).sum()) / total
 
 
 def has_color_bar(frame: Pixels, inside: Mask) -> bool:
     """Return whether a scale of colors stands beside the sector, as in every flow mode."""
-    colored, within = _colored(frame, inside)
+    colored, _, within = _colored(frame, inside)
     count, _, stats, _ = cv2.connectedComponentsWithStats((colored & ~within).astype(np.uint8))
     for _, _, width, height, area in stats[1:count]:
         tall = height >= 2.5 * width and height >= 0.04 * frame.shape[0] * _factor(frame)
@@ -48,8 +55,8 @@ def _factor(frame: Pixels) -> float:
     return min(1.0, _WORKING_SIDE / float(max(frame.shape[:2])))
 
 
-def _colored(frame: Pixels, inside: Mask) -> tuple[Mask, Mask]:
-    """Return where a frame is colored, and its sector, both at working size."""
+def _colored(frame: Pixels, inside: Mask) -> tuple[Mask, Mask, Mask]:
+    """Return where a frame is colored, where as flow is, and its sector, at working size."""
     factor = _factor(frame)
     size = (max(1, round(frame.shape[1] * factor)), max(1, round(frame.shape[0] * factor)))
     small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
@@ -58,8 +65,14 @@ def _colored(frame: Pixels, inside: Mask) -> tuple[Mask, Mask]:
     chroma = ycrcb[..., 1:].astype(np.float32) - 128
     chroma -= _tint(ycrcb[..., 0], chroma, within)[ycrcb[..., 0]]
     strong = np.hypot(chroma[..., 0], chroma[..., 1]) > _FAR_FROM_GREY
-    opened = cv2.morphologyEx(strong.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    return opened > 0, within
+    toward_red, toward_blue = chroma[..., 0], chroma[..., 1]
+    flow = strong & ((toward_blue > 0) | (toward_red > 0.5 * np.abs(toward_blue)))
+    return _thick(strong), _thick(flow), within
+
+
+def _thick(flags: Mask) -> Mask:
+    kernel = np.ones((3, 3), np.uint8)
+    return np.asarray(cv2.morphologyEx(flags.astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0)
 
 
 def _tint(

@@ -37,6 +37,7 @@ _LINE: Final = 0.45
 _SPREAD: Final = 1.6
 _LETTER_HEIGHT: Final = 48
 _WIDEST: Final = 960
+_TALLEST: Final = 64
 _BATCH: Final = 6
 
 
@@ -119,7 +120,10 @@ def still_reads(image: Image) -> tuple[Line, ...]:
     image
         uint8, (height, width) or (height, width, 3) RGB.
     """
-    return tuple(line for line in read_text(image) if _counts(line))
+    tallest = max(_TALLEST, image.shape[0] // 4)
+    lines = (line for line in read_text(image) if _counts(line))
+    # A whole fan is sometimes taken for one large character.
+    return tuple(line for line in lines if len(line.text) > 1 or line.box[3] <= tallest)
 
 
 def _counts(line: Line) -> bool:

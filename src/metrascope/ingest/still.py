@@ -105,6 +105,8 @@ def make_still(
         if verified.state == "quarantine":
             return Reason("ingest.still_reads", {"lines": len(verified.found)})
         clean, checked = np.where(inside, verified.image, np.uint8(0)), verified.state
+    if clean[inside].std() < settings.usability.least_contrast:
+        return Reason("ingest.nothing_left")
     return Still(
         np.ascontiguousarray(clean, dtype=np.uint8),
         cut.mask,

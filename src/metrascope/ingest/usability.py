@@ -29,6 +29,10 @@ _SPECTRAL: Final = 0x04 | 0x08
 _RENDERING: Final = 0x40
 _FAN_SHARE: Final = 0.35
 _BRIGHT: Final = 12
+_TOP: Final = 0.1
+_DIP: Final = 0.03
+_LIT: Final = 16
+_ROUGH: Final = 0.04
 
 
 class Usability(Section):
@@ -47,17 +51,18 @@ class Usability(Section):
     color_share
         Part of the sector in colors that are no tint of grey, above which flow or stiffness is
         shown; where the screen has a color scale, ``color_share_with_bar`` is enough.
-    text_share
-        Part of the bright pixels that are strokes, above which a screen without a fan is a page.
+    least_speckle
+        Part of the lit sector that must be rough as echoes are: below it the screen is a page or
+        a plain ground. Slices of volumes, the smoothest real images tried, had 0.40 and more.
     """
 
     smallest_frame: Annotated[int, Field(ge=16)] = 160
     smallest_sector: Annotated[int, Field(ge=16)] = 112
     darkest: Level = 24.0
     least_contrast: Level = 4.0
-    color_share: Fraction = 0.002
+    color_share: Fraction = 0.003
     color_share_with_bar: Fraction = 0.0
-    text_share: Fraction = 0.6
+    least_speckle: Fraction = 0.35
 
 
 @dataclass(frozen=True)
@@ -138,10 +143,11 @@ def _other_modality(claims: Claims, sector: Sector, regions: tuple[Region, ...])
 
 def _too_small(grey: Pixels, sector: Sector, thresholds: Usability) -> Reason | None:
     height, width = grey.shape
-    least = (thresholds.smallest_frame, thresholds.smallest_sector)
-    sides = (min(height, width), min(sector.box[2:]))
-    if any(side < smallest for side, smallest in zip(sides, least, strict=True)):
+    if min(height, width) < thresholds.smallest_frame:
         return Reason("usability.too_small", {"width": width, "height": height})
+    across, down = sector.box[2:]
+    if min(across, down) < thresholds.smallest_sector:
+        return Reason("usability.small_sector", {"width": across, "height": down})
     return None
 
 
@@ -172,7 +178,26 @@ def _without_echo(grey: Pixels, sector: Sector, thresholds: Usability) -> Reason
         return Reason("usability.blank")
     if np.percentile(inside, 90) < thresholds.darkest:
         return Reason("usability.too_dark", {"level": int(np.percentile(inside, 90))})
+    if speckled_share(grey, sector) < thresholds.least_speckle:
+        return Reason("usability.page")
     return None
+
+
+def speckled_share(grey: Pixels, sector: Sector) -> float:
+    """Return which part of the lit sector is rough, 0 to 1; pages and plain grounds are not.
+
+    Rough is where grey levels differ from their surroundings by 4 % of them or more (root mean
+    square, 9 x 9 pixels).
+    """
+    left, top, width, height = sector.box
+    part = (slice(top, top + height), slice(left, left + width))
+    level = grey[part].astype(np.float32)
+    fine = level - cv2.GaussianBlur(level, (0, 0), 3)
+    power, mean = cv2.blur(fine * fine, (9, 9)), cv2.blur(level, (9, 9))
+    lit = sector.mask[part] & (mean > _LIT)
+    count = int(lit.sum())
+    rough = power[lit] > np.square(_ROUGH * mean[lit])
+    return float(rough.sum()) / count if count else 0.0
 
 
 def _colored(frame: Pixels, sector: Sector, thresholds: Usability) -> Reason | None:
@@ -187,12 +212,19 @@ def _colored(frame: Pixels, sector: Sector, thresholds: Usability) -> Reason | N
 
 def _beside(grey: Pixels, sector: Sector) -> Reason | None:
     """Tell of a second image: beside the sector another of its size, or two tops in the sector."""
-    if sector.kind in ("curved", "phased"):
-        others = [part for part in apart(grey) if _like_a_fan(part, sector.box)]
-        count = 2 if _two_tops(grey, sector.box) else 1 + len(others)
-    else:
-        count = len(apart(grey))
-    return Reason("usability.split_screen", {"count": count}) if count > 1 else None
+    parts = apart(grey)
+    if any(_is_strip(part, sector.box, grey.shape[0]) for part in parts):
+        return Reason("usability.sweep")
+    beside = [part for part in parts if _like_a_fan(part, sector.box)]
+    touching = sector.kind in ("curved", "phased") and _two_tops(grey, sector.box)
+    count = 1 + max(len(beside), int(touching))
+    return None if count == 1 else Reason("usability.split_screen", {"count": count})
+
+
+def _is_strip(part: Box, box: Box, height: int) -> bool:
+    """Tell whether a part is the sweep of spectral Doppler or M-mode under the sector."""
+    below = part[1] > box[1] + 0.8 * box[3]
+    return below and part[2] > 0.7 * box[2] and part[3] > 0.1 * height
 
 
 def _like_a_fan(part: Box, box: Box) -> bool:
@@ -204,16 +236,21 @@ def _like_a_fan(part: Box, box: Box) -> bool:
 
 
 def _two_tops(grey: Pixels, box: Box) -> bool:
-    """Tell two fans that touch from one: high up they are bright left and right, not between."""
+    """Tell two fans that touch from one.
+
+    Taken for one, they leave its top dark: the first echo from above lies lower than the top
+    everywhere, and lower between them than in the middle of each.
+    """
     left, top, width, height = box
-    high = grey[top + height // 10 : top + height // 3, left : left + width]
-    bright = (high > _BRIGHT).mean(axis=0)
+    lit = (grey[top : top + height, left : left + width] > _BRIGHT).astype(np.uint8)
+    opened = cv2.morphologyEx(lit, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
+    first = np.where(opened.any(axis=0), opened.argmax(axis=0), height) / height
 
-    def share(start: float, stop: float) -> float:
-        return float(bright[int(start * width) : int(stop * width)].mean())
+    def depth(start: float, stop: float) -> float:
+        return float(np.median(first[int(start * width) : int(stop * width) + 1]))
 
-    sides = min(share(0.15, 0.35), share(0.65, 0.85))
-    return sides > 0.3 and share(0.47, 0.53) < 0.8 * sides
+    one, between, other = depth(0.2, 0.3), depth(0.47, 0.53), depth(0.7, 0.8)
+    return min(one, other) > _TOP and between > max(one, other) + _DIP
 
 
 def _luminance(frame: Pixels) -> Pixels:
