@@ -17,6 +17,7 @@ Values = npt.NDArray[np.float64]
 Clip = tuple[int, int, int, int]
 
 _OUTER_SHARE: Final = 0.6
+_AGREED: Final = 0.9
 
 
 def outermost(ends: Values, lines: int, width: float, share: float) -> float | None:
@@ -99,6 +100,9 @@ def _cut(echo: Grey, bright: Grey, shape: Grey) -> int:
     if count < max(5, 0.18 * len(rows), 0.3 * beyond.sum()) or astray > 0.5 * beyond.sum():
         return 0
     meeting = rows[beyond & (np.abs(first - place) < 1.6)]
+    # Echo that fades ends raggedly: where nearly all lines end in one place, even dim ends count.
+    if len(meeting) > _AGREED * beyond.sum():
+        return round(place)
     clear = bright[meeting, round(place) + 1 : round(place) + 4].any(axis=1)
     return round(place) if clear.mean() > 0.5 else 0
 
