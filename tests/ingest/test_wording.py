@@ -1,0 +1,30 @@
+"""Reasons are told in few words for a count, and never with what was read from a file."""
+
+import pytest
+
+from metrascope.ingest.journal import Rejection
+from metrascope.ingest.wording import explain, reason_title
+from metrascope.messages import table
+
+# Areas whose sentences say why a file or frame was left out, and some that do not.
+AREAS = ("dicom", "usability")
+TITLES = {key.removeprefix("reason.") for key in table() if key.startswith("reason.")}
+
+
+def test_every_title_belongs_to_a_sentence() -> None:
+    assert {key.replace(".", "_") for key in table()} >= TITLES
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("key", sorted(k for k in table() if k.split(".")[0] in AREAS))
+def test_titles_have_no_gaps(key: str, lang: str) -> None:
+    title = reason_title(key, lang)
+    assert "…" not in title
+    assert "{" not in title
+
+
+def test_nothing_of_the_file_gets_into_an_explanation() -> None:
+    told = explain(Rejection("usability.other_modality", {"modality": "ZHANG WEI"}), "en")
+    assert "ZHANG" not in told
+    told = explain(Rejection("dicom.bits", {"bits": 32}), "en")
+    assert "32" in told
