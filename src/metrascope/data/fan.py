@@ -23,6 +23,7 @@ _MEET: Final = 1.6
 _STEP: Final = 2.2
 _GATES: Final = (14.0, 10.0, 7.0, 4.0, 3.0, 2.0)
 _WEAK: Final = 0.55
+_ONE: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,15 @@ def fit_fans(echo: Echo, contour: Points, outer: Points) -> Iterator[Fan]:
     rows, columns = np.nonzero(echo.region[::2, ::2])
     pixels = np.column_stack([columns * 2.0, rows * 2.0])
     whole = (0, 0, echo.region.shape[1], echo.region.shape[0])
+    settled: list[Fan] = []
     for center in _centers(edge, free, box):
         fan = _around(pixels, center)
         if fan is None:
             continue
         fan = _settled(fan, edge)
+        if any(_same(fan, other) for other in settled):
+            continue
+        settled.append(fan)
         left, right = _flanks(*_polar(contour, (fan.x, fan.y)), fan.near, fan.far)
         fan = _widen_at_face(replace(fan, left=left, right=right, clip=whole), echo.bright)
         drawn = fan.draw((echo.region.shape[0], echo.region.shape[1]), 0.3)
@@ -144,25 +149,24 @@ def _without_cuts(outer: Points, box: Sequence[int], shape: tuple[int, ...]) -> 
     return np.asarray(outer[~straight & ~border])
 
 
-def _centers(contour: Points, outer: Points, box: Sequence[int]) -> list[tuple[float, float]]:
-    """Return likely centers: of circles through the arcs, and where the flanks meet.
+def _centers(contour: Points, outer: Points, box: Sequence[int]) -> Iterator[tuple[float, float]]:
+    """Yield likely centers: of circles through the arcs, and where the flanks meet.
 
     The face of a convex probe is a dent in the contour, on its upper side and about its middle.
     """
-    centers = _arc_centers(outer, box, 2)
+    yield from _arc_centers(outer, box, 2)
     left, top, width, height = box
     dent = np.abs(contour[:, 0] - left - width / 2) < 0.3 * width
     dent &= contour[:, 1] < top + 0.35 * height
     if np.count_nonzero(dent) > 25:
-        centers += _arc_centers(contour[dent], (left, top, width, 0.12 * height), 1)
+        yield from _arc_centers(contour[dent], (left, top, width, 0.12 * height), 1)
     meeting = _flank_center(outer, box)
     if meeting is not None:
-        centers.append(meeting)
-    return centers
+        yield meeting
 
 
-def _arc_centers(points: Points, box: Sequence[float], most: int) -> list[tuple[float, float]]:
-    """Return the centers of the circles on whose lower side most points are."""
+def _arc_centers(points: Points, box: Sequence[float], most: int) -> Iterator[tuple[float, float]]:
+    """Yield the centers of the circles on whose lower side most points are."""
     x, y, radius = _circles(points)
     left, top, width, height = box
     usable = (radius > 0.35 * height) & (radius < 3 * max(width, height))
@@ -178,7 +182,7 @@ def _arc_centers(points: Points, box: Sequence[float], most: int) -> list[tuple[
         center = _polished(points, float(x[best]), float(y[best]), float(radius[best]))
         if all(np.hypot(center[0] - a, center[1] - b) > 4 for a, b in centers):
             centers.append(center)
-    return centers
+            yield center
 
 
 def _circles(points: Points) -> tuple[Values, Values, Values]:
@@ -343,6 +347,13 @@ def _settled(fan: Fan, contour: Points) -> Fan:
         ]
         fan = _adjusted(fan, [edge for edge in edges if len(edge.points) > 5])
     return fan
+
+
+def _same(fan: Fan, other: Fan) -> bool:
+    """Tell whether two centers have led to one fan, to within half a pixel."""
+    shift = np.hypot(fan.x - other.x, fan.y - other.y) + abs(fan.near - other.near)
+    turn = max(abs(fan.left - other.left), abs(fan.right - other.right)) * fan.far
+    return bool(max(shift, abs(fan.far - other.far), turn) < _ONE)
 
 
 def _widen_at_face(fan: Fan, bright: Grey) -> Fan:

@@ -19,6 +19,7 @@ Kind = Literal["curved", "phased", "linear", "whole"]
 
 _MARGIN: Final = 0.5
 _POINT: Final = 0.07
+_CERTAIN: Final = 1.95
 _GOOD: Final = 1.7
 _POOR: Final = 1.55
 _BORDER: Final = 0.025
@@ -128,9 +129,15 @@ def _find(grey: Grey) -> tuple[Grey, Kind]:
 
 def _best_fit(echo: Echo) -> _Fit:
     contour, outer, _ = outline(echo.region)
-    fits = [_rated(fan, echo, outer) for fan in fit_fans(echo, contour, outer)]
-    fits.append(_rated(fit_slab(echo), echo, outer))
-    return max(fits, key=lambda fit: fit.score)
+    best = _rated(fit_slab(echo), echo, outer)
+    for fan in fit_fans(echo, contour, outer):
+        fit = _rated(fan, echo, outer)
+        if fit.score > best.score:
+            best = fit
+        # Other centers lead to none as good.
+        if fit.score > _CERTAIN:
+            break
+    return best
 
 
 def _rated(shape: Fan | Slab, echo: Echo, outer: npt.NDArray[np.float64]) -> _Fit:
