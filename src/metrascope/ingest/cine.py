@@ -1,15 +1,17 @@
 """The frames of a cine loop that are worth keeping: sharp, and different from each other."""
 
+from collections.abc import Iterator
 from typing import Final, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.data.sector import find_sector
+from metrascope.data.sector import Box, find_sector
 from metrascope.dicom.pixels import Cine
 from metrascope.errors import DataError
 
+Pixels = npt.NDArray[np.uint8]
 Thumbnail = npt.NDArray[np.float32]
 
 _MOST_LOOKED_AT: Final = 64
@@ -43,13 +45,7 @@ def key_frames(cine: Cine, count: int | Literal["all"]) -> list[int]:
     """
     if count == "all":
         return list(range(cine.count))
-    step = max(1, -(-cine.count // _MOST_LOOKED_AT))
-    found = [
-        (sharpness, number, thumbnail)
-        for number in range(0, cine.count, step)
-        for sharpness, thumbnail in _looked_at(cine, number)
-    ]
-    found.sort(key=lambda item: (-item[0], item[1]))
+    found = sorted(_looked_at(cine), key=lambda item: (-item[0], item[1]))
     chosen: list[tuple[int, Thumbnail]] = []
     for _, number, thumbnail in found:
         if len(chosen) < count and all(_alike(thumbnail, other) < _SAME for _, other in chosen):
@@ -57,25 +53,36 @@ def key_frames(cine: Cine, count: int | Literal["all"]) -> list[int]:
     return sorted(number for number, _ in chosen) or [0]
 
 
-def _looked_at(cine: Cine, number: int) -> list[tuple[float, Thumbnail]]:
+def _looked_at(cine: Cine) -> Iterator[tuple[float, int, Thumbnail]]:
+    """Yield sharpness, number and thumbnail of the frames looked at that show something."""
+    box: Box | None = None
+    for number in range(0, cine.count, max(1, -(-cine.count // _MOST_LOOKED_AT))):
+        small = _reduced(cine, number)
+        if small is None:
+            continue
+        left, top, width, height = box or find_sector(small).box
+        part = small[top : top + height, left : left + width]
+        spread = float(part.std())
+        if spread < _LEAST_SPREAD:
+            continue
+        # The probe's sector stays where it is as long as a loop lasts.
+        box = left, top, width, height
+        sharpness = float(cv2.Laplacian(part, cv2.CV_32F).var()) / spread**2
+        tiny = cv2.resize(small, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
+        centered = tiny.astype(np.float32) - tiny.mean()
+        yield sharpness, number, centered / max(1e-6, float(np.linalg.norm(centered)))
+
+
+def _reduced(cine: Cine, number: int) -> Pixels | None:
+    """Return a small grey picture of a frame, None where it cannot be decoded."""
     try:
         frame = cine.frame(number)
     except DataError:
-        return []
+        return None
     grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     factor = min(1.0, _WORKING_SIDE / max(grey.shape))
-    small = np.asarray(
-        cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), dtype=np.uint8
-    )
-    left, top, width, height = find_sector(small).box
-    part = small[top : top + height, left : left + width]
-    spread = float(part.std())
-    if spread < _LEAST_SPREAD:
-        return []
-    sharpness = float(cv2.Laplacian(part, cv2.CV_32F).var()) / spread**2
-    tiny = cv2.resize(small, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
-    centered = tiny.astype(np.float32) - tiny.mean()
-    return [(sharpness, centered / max(1e-6, float(np.linalg.norm(centered))))]
+    small = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
 
 def _alike(a: Thumbnail, b: Thumbnail) -> float:
