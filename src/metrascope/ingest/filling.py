@@ -18,8 +18,12 @@ _STEP: Final = 4
 """Brightness is reckoned on every fourth pixel: it is smooth."""
 _TILE: Final = 32
 """Speckle is copied in tiles of this side, each from the nearest place that has no mask."""
-_REACH: Final = 160
-"""Largest distance in pixels from which speckle is taken."""
+_REACHES: Final = (24, 56, 160)
+"""Distances in pixels within which speckle is sought, the next where there is none."""
+_SHIFTS: Final = np.arange(-_REACHES[-1], _REACHES[-1] + 1)
+# Sideways before up and down: speckle is alike at the same depth.
+_APART: Final = np.hypot(_SHIFTS, 1.5 * _SHIFTS[:, None])
+"""Distance of a place from a tile, by how far it is below and to the right."""
 
 
 def inpaint(image: Image, mask: Flags, within: Flags | None = None) -> Image:
@@ -47,9 +51,8 @@ def inpaint(image: Image, mask: Flags, within: Flags | None = None) -> Image:
     if not mask.any():
         return image.copy()
     source = ~mask if within is None else ~mask & within
-    base = _brightness(image, source)
-    blocked = np.asarray(cv2.integral((~source).astype(np.uint8)), np.int32)
-    filled = base.copy()
+    filled = _brightness(image, source, mask)
+    blocked = np.asarray(cv2.integral((~source).view(np.uint8)), np.int32)
     for tile in _tiles(mask):
         _copy_speckle(filled, image, blocked, tile)
     result = image.copy()
@@ -59,19 +62,28 @@ def inpaint(image: Image, mask: Flags, within: Flags | None = None) -> Image:
 
 def _tiles(mask: Flags) -> list[Box]:
     """Return boxes no larger than a tile that together hold every masked pixel."""
-    height, width = mask.shape
+    flags = mask.view(np.uint8)
     tiles = []
-    for top in range(0, height, _TILE):
-        for left in range(0, width, _TILE):
-            part = mask[top : top + _TILE, left : left + _TILE]
-            if part.any():
-                x, y, wide, high = cv2.boundingRect(part.astype(np.uint8))
-                tiles.append((left + x, top + y, wide, high))
+    for row, column in _blocks(flags):
+        left, top = column * _TILE, row * _TILE
+        x, y, wide, high = cv2.boundingRect(flags[top : top + _TILE, left : left + _TILE])
+        tiles.append((left + x, top + y, wide, high))
     return tiles
 
 
-def _brightness(image: Image, source: Flags) -> Floats:
-    """Return the local mean of the source pixels, from ever farther away where there is none."""
+def _blocks(flags: Image) -> list[tuple[int, int]]:
+    """Return row and column of the tiles that hold any flag, from top to bottom."""
+    height, width = flags.shape
+    by_rows = np.maximum.reduceat(flags, np.arange(0, height, _TILE), axis=0)
+    blocks = np.maximum.reduceat(by_rows, np.arange(0, width, _TILE), axis=1)
+    return [(int(row), int(column)) for row, column in np.argwhere(blocks)]
+
+
+def _brightness(image: Image, source: Flags, wanted: Flags) -> Floats:
+    """Return the local mean of the source pixels, from ever farther away where there is none.
+
+    It is right where it is wanted; elsewhere it need not be.
+    """
     height, width = source.shape
     size = (max(1, width // _STEP), max(1, height // _STEP))
     shown = source.astype(np.uint8) * np.uint8(255)
@@ -79,6 +91,8 @@ def _brightness(image: Image, source: Flags) -> Floats:
     known_only = cv2.bitwise_and(image, image, mask=shown)
     total = cv2.resize(known_only, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     weight = cv2.resize(shown, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    few = cv2.resize(wanted.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
+    looked_at = cv2.dilate(few, np.ones((5, 5), np.uint8)) > 0
     mean, known = np.zeros(total.shape, np.float32), np.zeros(weight.shape, np.float32)
     for sigma in (_COARSE / _STEP, 3 * _COARSE / _STEP, 12 * _COARSE / _STEP):
         near = cv2.GaussianBlur(weight, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
@@ -87,6 +101,8 @@ def _brightness(image: Image, source: Flags) -> Floats:
         each = share / np.maximum(near, 1e-6)
         mean += level * each[(...,) + (None,) * (image.ndim - 2)]
         known += share
+        if (known[looked_at] >= 1).all():
+            break
     mean /= np.maximum(known, 1e-6)[(...,) + (None,) * (image.ndim - 2)]
     return np.asarray(cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
@@ -105,14 +121,25 @@ def _copy_speckle(filled: Floats, image: Image, blocked: Counts, tile: Box) -> N
 
 def _nearest_free(blocked: Counts, tile: Box) -> tuple[int, int] | None:
     """Return the top left corner of the nearest box of this size that is all source."""
+    for reach in _REACHES:
+        found = _free_within(blocked, tile, reach)
+        # Beyond the reach, which is a square, something may be nearer than in its corners.
+        if found is not None and (found[0] <= reach or reach == _REACHES[-1]):
+            return found[1]
+    return None
+
+
+def _free_within(blocked: Counts, tile: Box, reach: int) -> tuple[float, tuple[int, int]] | None:
+    """Return distance and corner of the nearest box in the square of this reach, if any."""
     left, top, wide, high = tile
-    x0, y0 = max(0, left - _REACH), max(0, top - _REACH)
-    part = blocked[y0 : top + high + _REACH + 1, x0 : left + wide + _REACH + 1]
+    x0, y0 = max(0, left - reach), max(0, top - reach)
+    part = blocked[y0 : top + high + reach + 1, x0 : left + wide + reach + 1]
     counts = part[high:, wide:] - part[:-high, wide:] - part[high:, :-wide] + part[:-high, :-wide]
-    rows, columns = np.nonzero(counts == 0)
-    if not len(rows):
+    rows, columns = counts.shape
+    down, across = _REACHES[-1] - (top - y0), _REACHES[-1] - (left - x0)
+    apart = np.where(counts == 0, _APART[down : down + rows, across : across + columns], np.inf)
+    best = int(apart.argmin())
+    distance = float(apart.flat[best])
+    if distance == np.inf:
         return None
-    # Sideways before up and down: speckle is alike at the same depth.
-    distance = np.hypot(columns + (x0 - left), 1.5 * (rows + (y0 - top)))
-    best = int(distance.argmin())
-    return int(columns[best]) + x0, int(rows[best]) + y0
+    return distance, (best % columns + x0, best // columns + y0)
