@@ -11,7 +11,9 @@ Mask = npt.NDArray[np.bool_]
 
 _WORKING_SIDE: Final = 512
 _FAR_FROM_GREY: Final = 24.0
+_NEUTRAL: Final = 128
 _BINS: Final = 16
+_ENOUGH: Final = 32
 _MORE_THAN_MARKS: Final = 0.05
 
 
@@ -60,14 +62,17 @@ def _colored(frame: Pixels, inside: Mask) -> tuple[Mask, Mask, Mask]:
     factor = _factor(frame)
     size = (max(1, round(frame.shape[1] * factor)), max(1, round(frame.shape[0] * factor)))
     small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-    within = cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    shown = cv2.resize(inside.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    within: Pixels = np.asarray(shown, dtype=np.uint8)
     ycrcb: Pixels = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb), dtype=np.uint8)
-    chroma = ycrcb[..., 1:].astype(np.float32) - 128
-    chroma -= _tint(ycrcb[..., 0], chroma, within)[ycrcb[..., 0]]
-    strong = np.hypot(chroma[..., 0], chroma[..., 1]) > _FAR_FROM_GREY
-    toward_red, toward_blue = chroma[..., 0], chroma[..., 1]
+    tints = _tint(ycrcb, within)
+    luminance = np.ascontiguousarray(ycrcb[..., 0])
+    toward_red, toward_blue = (
+        ycrcb[..., 1 + place] - cv2.LUT(luminance, tints[place]) for place in range(2)
+    )
+    strong = np.square(toward_red) + np.square(toward_blue) > _FAR_FROM_GREY**2
     flow = strong & ((toward_blue > 0) | (toward_red > 0.5 * np.abs(toward_blue)))
-    return _thick(strong), _thick(flow), within
+    return _thick(strong), _thick(flow), within > 0
 
 
 def _thick(flags: Mask) -> Mask:
@@ -75,15 +80,20 @@ def _thick(flags: Mask) -> Mask:
     return np.asarray(cv2.morphologyEx(flags.astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0)
 
 
-def _tint(
-    luminance: Pixels, chroma: npt.NDArray[np.float32], within: Mask
-) -> npt.NDArray[np.float32]:
-    """Return the usual chroma of each of the 256 luminances of the sector."""
-    bins = luminance[within] // (256 // _BINS)
-    values = chroma[within]
-    tint = np.zeros((_BINS, 2), np.float32)
-    for number in range(_BINS):
-        chosen = values[bins == number]
-        if len(chosen) >= 32:
-            tint[number] = np.median(chosen, axis=0)
-    return np.repeat(tint, 256 // _BINS, axis=0)
+def _tint(ycrcb: Pixels, within: Pixels) -> npt.NDArray[np.float32]:
+    """Return the usual Cr and Cb of each of the 256 luminances of the sector, (2, 256)."""
+    tint = np.full((2, _BINS), _NEUTRAL, np.float32)
+    ranges = [0.0, 256.0, 0.0, 256.0]
+    for place in range(2):
+        counts = cv2.calcHist([ycrcb], [0, 1 + place], within, [_BINS, 256], ranges)
+        known = counts.sum(axis=1) >= _ENOUGH
+        tint[place, known] = _medians(np.asarray(counts)[known])
+    return np.repeat(tint, 256 // _BINS, axis=1)
+
+
+def _medians(counts: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the median of each row of counts of the values 0, 1, 2 and so on."""
+    reached = counts.cumsum(axis=1)
+    half = reached[:, -1:] / 2
+    lower, upper = (reached >= half).argmax(axis=1), (reached > half).argmax(axis=1)
+    return ((lower + upper) / 2).astype(np.float32)

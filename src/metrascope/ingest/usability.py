@@ -9,12 +9,13 @@ import numpy.typing as npt
 from pydantic import Field
 
 from metrascope.config import Fraction, Section
-from metrascope.data.sector import Box, Sector
+from metrascope.data.sector import Sector
 from metrascope.dicom.header import value
 from metrascope.dicom.regions import Region
+from metrascope.ingest.arrangement import arrangement
 from metrascope.ingest.coloring import has_color_bar, in_color
-from metrascope.ingest.panels import apart
 from metrascope.ingest.reason import Reason
+from metrascope.ingest.texture import count_letters, even_share, fineness, warmth
 
 Pixels = npt.NDArray[np.uint8]
 Level = Annotated[float, Field(ge=0, le=255)]
@@ -27,12 +28,8 @@ _NOT_STATED: Final = ("", "OT")
 _M_MODE: Final = 0x02
 _SPECTRAL: Final = 0x04 | 0x08
 _RENDERING: Final = 0x40
-_FAN_SHARE: Final = 0.35
-_BRIGHT: Final = 12
-_TOP: Final = 0.1
-_DIP: Final = 0.03
-_LIT: Final = 16
-_ROUGH: Final = 0.04
+_SLIVER: Final = 0.12
+_WARM: Final = 0.1
 
 
 class Usability(Section):
@@ -51,9 +48,17 @@ class Usability(Section):
     color_share
         Part of the sector in colors that are no tint of grey, above which flow or stiffness is
         shown; where the screen has a color scale, ``color_share_with_bar`` is enough.
-    least_speckle
-        Part of the lit sector that must be rough as echoes are: below it the screen is a page or
-        a plain ground. Slices of volumes, the smoothest real images tried, had 0.40 and more.
+    most_even
+        Part of the lit sector that may be even, above which the screen is a page or a plain
+        ground. Real images had 0.10 at most, pages 0.57 and more.
+    most_letters
+        How many letters may stand in the middle of a screen without echo before it is called a
+        page of text.
+    least_fineness, least_fineness_warm
+        Strength of the finest detail against the next coarser (`texture.fineness`), below which
+        the image is a surface rendered from a volume: as it is, and where it has the warm color
+        of skin that renderings have. Slices of volumes, the smoothest real images tried, had
+        0.31 and more.
     """
 
     smallest_frame: Annotated[int, Field(ge=16)] = 160
@@ -62,7 +67,10 @@ class Usability(Section):
     least_contrast: Level = 4.0
     color_share: Fraction = 0.003
     color_share_with_bar: Fraction = 0.0
-    least_speckle: Fraction = 0.35
+    most_even: Fraction = 0.3
+    most_letters: Annotated[int, Field(ge=0)] = 60
+    least_fineness: Fraction = 0.22
+    least_fineness_warm: Fraction = 0.4
 
 
 @dataclass(frozen=True)
@@ -121,11 +129,13 @@ def judge(
     grey = _luminance(frame)
     return (
         _other_modality(claims, sector, regions)
-        or _too_small(grey, sector, thresholds)
+        or _too_small(grey, thresholds)
         or _stated(claims, regions)
         or _without_echo(grey, sector, thresholds)
+        or _not_alone(grey, sector)
+        or _small_sector(sector, thresholds)
+        or _rendered(frame, grey, sector, thresholds)
         or _colored(frame, sector, thresholds)
-        or _beside(grey, sector)
     )
 
 
@@ -141,13 +151,10 @@ def _other_modality(claims: Claims, sector: Sector, regions: tuple[Region, ...])
     return None if captured and fan else Reason("usability.no_ultrasound")
 
 
-def _too_small(grey: Pixels, sector: Sector, thresholds: Usability) -> Reason | None:
+def _too_small(grey: Pixels, thresholds: Usability) -> Reason | None:
     height, width = grey.shape
     if min(height, width) < thresholds.smallest_frame:
         return Reason("usability.too_small", {"width": width, "height": height})
-    across, down = sector.box[2:]
-    if min(across, down) < thresholds.smallest_sector:
-        return Reason("usability.small_sector", {"width": across, "height": down})
     return None
 
 
@@ -174,30 +181,43 @@ def _bits(image_type: tuple[str, ...]) -> int:
 
 def _without_echo(grey: Pixels, sector: Sector, thresholds: Usability) -> Reason | None:
     inside = grey[sector.mask]
-    if inside.size == 0 or inside.std() < thresholds.least_contrast:
-        return Reason("usability.blank")
-    if np.percentile(inside, 90) < thresholds.darkest:
-        return Reason("usability.too_dark", {"level": int(np.percentile(inside, 90))})
-    if speckled_share(grey, sector) < thresholds.least_speckle:
+    even = even_share(grey, sector) > thresholds.most_even
+    sliver = min(sector.box[2:]) < _SLIVER * min(grey.shape)
+    plain = inside.size == 0 or inside.std() < thresholds.least_contrast
+    if (even or sliver or plain) and count_letters(grey) > thresholds.most_letters:
         return Reason("usability.page")
+    if plain:
+        return Reason("usability.blank")
+    if even or sliver:
+        return Reason("usability.no_sector")
+    level = int(np.percentile(inside, 90))
+    return Reason("usability.too_dark", {"level": level}) if level < thresholds.darkest else None
+
+
+def _not_alone(grey: Pixels, sector: Sector) -> Reason | None:
+    found = arrangement(grey, sector)
+    if found.sweep:
+        return Reason("usability.sweep")
+    several = found.images > 1
+    return Reason("usability.split_screen", {"count": found.images}) if several else None
+
+
+def _small_sector(sector: Sector, thresholds: Usability) -> Reason | None:
+    across, down = sector.box[2:]
+    if min(across, down) < thresholds.smallest_sector:
+        return Reason("usability.small_sector", {"width": across, "height": down})
     return None
 
 
-def speckled_share(grey: Pixels, sector: Sector) -> float:
-    """Return which part of the lit sector is rough, 0 to 1; pages and plain grounds are not.
-
-    Rough is where grey levels differ from their surroundings by 4 % of them or more (root mean
-    square, 9 x 9 pixels).
-    """
-    left, top, width, height = sector.box
-    part = (slice(top, top + height), slice(left, left + width))
-    level = grey[part].astype(np.float32)
-    fine = level - cv2.GaussianBlur(level, (0, 0), 3)
-    power, mean = cv2.blur(fine * fine, (9, 9)), cv2.blur(level, (9, 9))
-    lit = sector.mask[part] & (mean > _LIT)
-    count = int(lit.sum())
-    rough = power[lit] > np.square(_ROUGH * mean[lit])
-    return float(rough.sum()) / count if count else 0.0
+def _rendered(
+    frame: Pixels, grey: Pixels, sector: Sector, thresholds: Usability
+) -> Reason | None:
+    detail = fineness(grey, sector)
+    if detail >= max(thresholds.least_fineness, thresholds.least_fineness_warm):
+        return None
+    warm = warmth(frame, sector) > _WARM
+    least = thresholds.least_fineness_warm if warm else thresholds.least_fineness
+    return Reason("usability.3d") if detail < least else None
 
 
 def _colored(frame: Pixels, sector: Sector, thresholds: Usability) -> Reason | None:
@@ -205,52 +225,11 @@ def _colored(frame: Pixels, sector: Sector, thresholds: Usability) -> Reason | N
         return None
     share = float(in_color(frame, sector.mask))
     limit = thresholds.color_share
+    if share <= min(limit, thresholds.color_share_with_bar):
+        return None
     if has_color_bar(frame, sector.mask):
         limit = thresholds.color_share_with_bar
     return Reason("usability.color", {"percent": round(100 * share, 2)}) if share > limit else None
-
-
-def _beside(grey: Pixels, sector: Sector) -> Reason | None:
-    """Tell of a second image: beside the sector another of its size, or two tops in the sector."""
-    parts = apart(grey)
-    if any(_is_strip(part, sector.box, grey.shape[0]) for part in parts):
-        return Reason("usability.sweep")
-    beside = [part for part in parts if _like_a_fan(part, sector.box)]
-    touching = sector.kind in ("curved", "phased") and _two_tops(grey, sector.box)
-    count = 1 + max(len(beside), int(touching))
-    return None if count == 1 else Reason("usability.split_screen", {"count": count})
-
-
-def _is_strip(part: Box, box: Box, height: int) -> bool:
-    """Tell whether a part is the sweep of spectral Doppler or M-mode under the sector."""
-    below = part[1] > box[1] + 0.8 * box[3]
-    return below and part[2] > 0.7 * box[2] and part[3] > 0.1 * height
-
-
-def _like_a_fan(part: Box, box: Box) -> bool:
-    left, top, width, height = box
-    x, y = part[0] + part[2] / 2 - left, part[1] + part[3] / 2 - top
-    beside = not (0 <= x <= width and 0 <= y <= height)
-    large = part[2] * part[3] > _FAN_SHARE * width * height
-    return beside and large and 0.4 < part[2] / max(1, part[3]) < 4
-
-
-def _two_tops(grey: Pixels, box: Box) -> bool:
-    """Tell two fans that touch from one.
-
-    Taken for one, they leave its top dark: the first echo from above lies lower than the top
-    everywhere, and lower between them than in the middle of each.
-    """
-    left, top, width, height = box
-    lit = (grey[top : top + height, left : left + width] > _BRIGHT).astype(np.uint8)
-    opened = cv2.morphologyEx(lit, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
-    first = np.where(opened.any(axis=0), opened.argmax(axis=0), height) / height
-
-    def depth(start: float, stop: float) -> float:
-        return float(np.median(first[int(start * width) : int(stop * width) + 1]))
-
-    one, between, other = depth(0.2, 0.3), depth(0.47, 0.53), depth(0.7, 0.8)
-    return min(one, other) > _TOP and between > max(one, other) + _DIP
 
 
 def _luminance(frame: Pixels) -> Pixels:
