@@ -87,6 +87,36 @@ def contact_sheet(
     return tuple(pair for pair in pairs if pair is not None)
 
 
+def held_back(
+    catalog: Catalog, sources: Mapping[str, Source], most: int = 24
+) -> tuple[tuple[str, str], ...]:
+    """Return file and whole screen of what text recognition held back, for the private page.
+
+    Parameters
+    ----------
+    catalog
+        What became of every file.
+    sources
+        By name.
+    most
+        Screens at most; all are in ``links.csv``.
+
+    Returns
+    -------
+    The file's name, with the frame's number where it has several, and a data URI.
+    """
+    shown = []
+    for record, rejection in catalog.rejections:
+        if rejection.reason != "ingest.still_reads" or record.source not in sources:
+            continue
+        frame = rejection.frame or 0
+        screen = _screen(sources[record.source], frame)
+        name = f"{record.source} ({frame + 1})" if record.frames > 1 else record.source
+        if screen is not None and len(shown) < most:
+            shown.append((name, _uri(screen)))
+    return tuple(shown)
+
+
 def _pair(source: Source, image: Mapping[str, Any], out: Path) -> Pair | None:
     after = cv2.imread(str(out / image["image"]), cv2.IMREAD_GRAYSCALE)
     sector = cv2.imread(str(out / image["sector"]), cv2.IMREAD_GRAYSCALE)

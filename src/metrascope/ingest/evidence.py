@@ -9,7 +9,7 @@ from metrascope import __version__
 from metrascope.atomic import sha256, write_text
 from metrascope.dicom.keep import describe
 from metrascope.ingest.catalog import Catalog
-from metrascope.ingest.contact import Pair, contact_sheet
+from metrascope.ingest.contact import Pair, contact_sheet, held_back
 from metrascope.ingest.flow import flow
 from metrascope.ingest.journal import Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
@@ -65,7 +65,8 @@ def write_evidence(
     title = sentence("evidence.title", data=out.resolve().name)
     pages = ((out / "evidence.html", False), (private / "review.html", True))
     for path, originals in pages:
-        shown = {"pairs": _by_scanner(pairs), "originals": originals}
+        held = held_back(catalog, sources) if originals else ()
+        shown = {"pairs": _by_scanner(pairs), "originals": originals, "held": held}
         write_text(path, render_page("evidence.html.j2", title, SECTIONS, values | shown, lang))
     return out / "evidence.html"
 
