@@ -53,9 +53,10 @@ class _Entries:
 def find_candidates(shelf: Shelf, *, jobs: int = 1) -> list[Candidate]:
     """Return the pairs of views that enough points vote for, in order; ``jobs`` threads search."""
     faiss.omp_set_num_threads(max(1, jobs))
-    if len(shelf) < 2:
+    counts = [min(_INDEXED, len(shelf.points(number).at)) for number in range(len(shelf))]
+    if np.count_nonzero(counts) < 2:
         return []
-    entries = _index(shelf)
+    entries = _index(shelf, counts)
     votes: Counter[Candidate] = Counter()
     for flipped in (False, True):
         for start in range(0, len(shelf), _BATCH):
@@ -65,8 +66,7 @@ def find_candidates(shelf: Shelf, *, jobs: int = 1) -> list[Candidate]:
     return sorted(votes)
 
 
-def _index(shelf: Shelf) -> _Entries:
-    counts = [min(_INDEXED, len(shelf.points(number).at)) for number in range(len(shelf))]
+def _index(shelf: Shelf, counts: list[int]) -> _Entries:
     owners = np.repeat(np.arange(len(shelf), dtype=np.int32), counts)
     every = max(1, len(shelf) // 4096)
     sample = np.concatenate(

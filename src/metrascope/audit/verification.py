@@ -118,7 +118,9 @@ def _mutual(first: Points, second: Points) -> npt.NDArray[np.intp]:
     """Match points that are each other's nearest; ``(n, 2)`` indices."""
     if not len(first.at) or not len(second.at):
         return np.zeros((0, 2), np.intp)
-    alike = first.looks.astype(np.float32) @ second.looks.astype(np.float32).T
+    # Not `@`: for so small a product the threads of BLAS wait for each other on a busy machine.
+    to, of = first.looks.astype(np.float32), second.looks.astype(np.float32)
+    alike = np.asarray(cv2.gemm(to, of, 1, np.zeros((0, 0), np.float32), 0, flags=cv2.GEMM_2_T))
     forth, back = alike.argmax(axis=1), alike.argmax(axis=0)
     own = np.arange(len(forth))
     keep = back[forth] == own
@@ -159,10 +161,11 @@ def _track(
     laid = np.asarray(cv2.warpAffine(moving, transform, size, flags=cv2.INTER_LINEAR), np.float32)
     shown = cv2.warpAffine(moving_valid.astype(np.uint8), transform, size, flags=cv2.INTER_NEAREST)
     both = valid & (shown > 0)
+    kept, over = fixed * both, laid * both
     found = [
         (left + _BLOCK / 2, top + _BLOCK / 2, *peak)
         for top, left in _blocks(both)
-        if (peak := _peak(fixed * both, laid * both, top, left, reach)) is not None
+        if (peak := _peak(kept, over, top, left, reach)) is not None
     ]
     return np.array(found, np.float32).reshape(-1, 5), float(both.sum())
 
