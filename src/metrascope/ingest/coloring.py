@@ -96,4 +96,4 @@ def _medians(counts: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     reached = counts.cumsum(axis=1)
     half = reached[:, -1:] / 2
     lower, upper = (reached >= half).argmax(axis=1), (reached > half).argmax(axis=1)
-    return ((lower + upper) / 2).astype(np.float32)
+    return np.asarray((lower + upper) / 2, np.float32)

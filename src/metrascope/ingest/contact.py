@@ -105,7 +105,7 @@ def held_back(
     -------
     The file's name, with the frame's number where it has several, and a data URI.
     """
-    shown = []
+    shown: list[tuple[str, str]] = []
     for record, rejection in catalog.rejections:
         if rejection.reason != "ingest.still_reads" or record.source not in sources:
             continue

@@ -23,7 +23,7 @@ from metrascope.errors import DataError
 from metrascope.ingest.cine import key_frames
 from metrascope.ingest.journal import MARK_BOXES, ORIGIN, Record, Rejection
 from metrascope.ingest.labels import Keys, LabelRow, Labels
-from metrascope.ingest.panels import panels
+from metrascope.ingest.panels import panels, regions_within
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.settings import IngestSettings
@@ -154,7 +154,7 @@ def _stills(intake: Intake, opened: _Opened) -> Iterator[tuple[int, int, Still |
         except DataError as error:
             yield index, 0, Reason(error.key, _plain(error))
             continue
-        parts = panels(frame, regions) or ((0, 0, cine.width, cine.height),)
+        parts = panels(regions) or ((0, 0, cine.width, cine.height),)
         for place, box in enumerate(parts):
             view, seen = (frame, regions) if len(parts) == 1 else _part(frame, regions, box)
             still = make_still(view, seen, opened.claims, settings, intake.verify)
@@ -169,13 +169,7 @@ def _part(
 ) -> tuple[Pixels, tuple[Region, ...]]:
     """Cut a panel out of a split screen, with the region that describes it."""
     left, top, width, height = box
-    inside = tuple(
-        replace(region, box=(x - left, y - top, w, h))
-        for region in regions
-        for x, y, w, h in [region.box]
-        if left <= x and top <= y and x + w <= left + width and y + h <= top + height
-    )
-    return frame[top : top + height, left : left + width], inside
+    return frame[top : top + height, left : left + width], regions_within(box, regions)
 
 
 def _write(intake: Intake, name: str, still: Still, ds: Dataset | None, person: _Person) -> str:

@@ -1,58 +1,49 @@
-"""Screens with more than one image: take them apart, or tell that they are."""
+"""Split screens whose header tells where their images are: take them apart."""
 
-from typing import Final
-
-import cv2
-import numpy as np
-import numpy.typing as npt
+from dataclasses import replace
 
 from metrascope.dicom.regions import Region
 
-Pixels = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
-_WORKING_SIDE: Final = 256
 
-
-def panels(frame: Pixels, regions: tuple[Region, ...]) -> tuple[Box, ...]:
+def panels(regions: tuple[Region, ...]) -> tuple[Box, ...]:
     """Return the boxes of the images on a split screen, as its header tells them.
 
     Parameters
     ----------
-    frame
-        uint8, (height, width) or (height, width, 3).
     regions
         From the header.
 
     Returns
     -------
     Boxes of two or more 2-D regions that do not overlap, from the top left on; empty where the
-    header knows of no more than one image.
+    header knows of no more than one image. Regions of other kinds (a scale, flow in one of the
+    images, a trace) are no image of their own.
     """
     boxes = sorted({region.box for region in regions if region.kind == "2d"}, key=_reading)
-    if len(boxes) < 2 or len(boxes) < len(regions):
+    if len(boxes) < 2:
         return ()
-    if any(_overlap(a, b) for n, a in enumerate(boxes) for b in boxes[n + 1 :]):
+    if any(_shared(a, b) > 0.02 for n, a in enumerate(boxes) for b in boxes[n + 1 :]):
         return ()
     return tuple(boxes)
 
 
-def apart(grey: Pixels) -> tuple[Box, ...]:
-    """Return the boxes of the images that stand apart on a screen, as the pixels show them."""
-    height, width = grey.shape
-    factor = min(1.0, _WORKING_SIDE / max(grey.shape))
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    bright = (small > 6).astype(np.uint8)
-    opened = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
-    count, _, stats, _ = cv2.connectedComponentsWithStats(opened)
-    areas = stats[1:count, 4]
-    if not len(areas):
-        return ()
-    large = stats[1:count][areas >= 0.25 * areas.max()]
+def regions_within(box: Box, regions: tuple[Region, ...]) -> tuple[Region, ...]:
+    """Return the regions of a panel, cut to it and counted from its corner.
+
+    Parameters
+    ----------
+    box
+        Of the panel, left, top, width and height in pixels of the screen.
+    regions
+        Of the screen. One that lies in the panel with more than half of its size is the
+        panel's: boxes of flow are written a little beyond the image that they lie on.
+    """
     return tuple(
-        (int(left / factor), int(top / factor), int(wide / factor), int(high / factor))
-        for left, top, wide, high, _ in large
+        replace(region, box=_cut(region.box, box))
+        for region in regions
+        if _area(_common(region.box, box)) > 0.5 * _area(region.box)
     )
 
 
@@ -60,7 +51,21 @@ def _reading(box: Box) -> tuple[int, int]:
     return box[1] // max(1, box[3] // 2), box[0]
 
 
-def _overlap(a: Box, b: Box) -> bool:
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    return width > 0 and height > 0 and width * height > 0.02 * min(a[2] * a[3], b[2] * b[3])
+def _common(a: Box, b: Box) -> Box:
+    left, top = max(a[0], b[0]), max(a[1], b[1])
+    right, bottom = min(a[0] + a[2], b[0] + b[2]), min(a[1] + a[3], b[1] + b[3])
+    return left, top, max(0, right - left), max(0, bottom - top)
+
+
+def _cut(box: Box, panel: Box) -> Box:
+    left, top, width, height = _common(box, panel)
+    return left - panel[0], top - panel[1], width, height
+
+
+def _area(box: Box) -> int:
+    return box[2] * box[3]
+
+
+def _shared(a: Box, b: Box) -> float:
+    """Return how much of the smaller box lies in the other."""
+    return _area(_common(a, b)) / max(1, min(_area(a), _area(b)))

@@ -209,9 +209,7 @@ def _small_sector(sector: Sector, thresholds: Usability) -> Reason | None:
     return None
 
 
-def _rendered(
-    frame: Pixels, grey: Pixels, sector: Sector, thresholds: Usability
-) -> Reason | None:
+def _rendered(frame: Pixels, grey: Pixels, sector: Sector, thresholds: Usability) -> Reason | None:
     detail = fineness(grey, sector)
     if detail >= max(thresholds.least_fineness, thresholds.least_fineness_warm):
         return None

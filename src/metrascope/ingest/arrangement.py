@@ -1,0 +1,148 @@
+"""What stands where on a screen: one image, several, or an image above a trace over time."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.data.echo import find_echo
+from metrascope.data.sector import Sector
+from metrascope.ingest.seam import seam
+
+Pixels = npt.NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+
+_OPENED: Final = 9
+_LEAST_AREA: Final = 0.012
+_AS_LARGE: Final = 0.3
+_ONE_IMAGE: Final = 0.8
+_WIDE: Final = 1.3
+_STRIP_HEIGHT: Final = 0.1
+_ALIKE: Final = 0.15
+_NOTCH: Final = 0.04
+_REPEATS: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """What the pixels of a screen show.
+
+    Attributes
+    ----------
+    images
+        How many images stand on it, 1 or more.
+    sweep
+        Whether a trace over time (spectral Doppler or M-mode) runs under an image.
+    """
+
+    images: int = 1
+    sweep: bool = False
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A connected part of the screen that looks like echo, in the reduced image."""
+
+    box: Box
+    area: int
+    inside: float
+
+
+def arrangement(grey: Pixels, sector: Sector) -> Arrangement:
+    """Tell how the images stand on a screen, without help of a header.
+
+    Parts of the screen that are textured as echo is (`metrascope.data.echo`) and do not touch
+    are images; a wide one under another is a trace over time. Images that touch are told by the
+    straight seam between them, or by a silhouette that repeats itself where that of one fan is
+    mirrored.
+
+    Parameters
+    ----------
+    grey
+        uint8, (height, width).
+    sector
+        Of this frame.
+    """
+    found = find_echo(grey)
+    if found is None:
+        return Arrangement()
+    parts = _parts(found.evidence, sector)
+    least = _STRIP_HEIGHT * found.evidence.shape[0]
+    strips = [part for part in parts if part.box[3] > least]
+    if any(_is_sweep(one, other) for one in parts for other in strips):
+        return Arrangement(sweep=True)
+    largest = max((part.area for part in parts), default=0)
+    whole = [part for part in parts if part.area >= _AS_LARGE * largest and _is_image(part)]
+    if len(whole) > 1 and not _is_one(whole, sector):
+        return Arrangement(images=len(whole))
+    region = found.region > 0
+    touching = seam(grey, sector.box) or _repeats(region)
+    return Arrangement(images=2 if touching else 1)
+
+
+def _parts(evidence: Pixels, sector: Sector) -> list[_Part]:
+    """Return the parts of the screen that are too large and too thick for letters."""
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_OPENED, _OPENED))
+    opened = cv2.morphologyEx(evidence, cv2.MORPH_OPEN, disk)
+    size = (evidence.shape[1], evidence.shape[0])
+    within = cv2.resize(sector.mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    parts = []
+    for number in range(1, count):
+        left, top, width, height, area = (int(value) for value in stats[number])
+        if area < _LEAST_AREA * evidence.size:
+            continue
+        held = np.count_nonzero(within & (labels == number)) / area
+        parts.append(_Part((left, top, width, height), area, held))
+    return parts
+
+
+def _is_image(part: _Part) -> bool:
+    return 0.3 < part.box[2] / part.box[3] < 4
+
+
+def _is_one(parts: list[_Part], sector: Sector) -> bool:
+    """Tell whether a fan holds all parts: fluid or shadow parts it."""
+    fan = sector.kind in ("curved", "phased")
+    return fan and all(part.inside > _ONE_IMAGE for part in parts)
+
+
+def _is_sweep(upper: _Part, lower: _Part) -> bool:
+    """Tell whether one part is a trace over time that runs under another."""
+    (left, top, width, height), (x, y, across, down) = upper.box, lower.box
+    below = y > top + 0.75 * height
+    shared = min(left + width, x + across) - max(left, x)
+    under = shared > 0.6 * min(width, across)
+    if not (below and under and across > _WIDE * down) or min(upper.inside, lower.inside) > 0.5:
+        return False
+    alike = abs(across - width) < _ALIKE * width and abs(down - height) < _ALIKE * height
+    return not alike
+
+
+def _repeats(region: npt.NDArray[np.bool_]) -> bool:
+    """Tell two fans that touch from one, by their common silhouette.
+
+    Two fans side by side repeat each other and leave a notch between them above and below; the
+    halves of one fan mirror each other, and it is deepest in its middle.
+    """
+    x, y, width, height = cv2.boundingRect(region.view(np.uint8))
+    shape = region[y : y + height, x : x + width]
+    if min(width, height) < 32:
+        return False
+    top = shape.argmax(axis=0) / height
+    bottom = 1 - shape[::-1].argmax(axis=0) / height
+
+    def level(edge: npt.NDArray[np.float64], start: float, stop: float) -> float:
+        return float(np.median(edge[int(start * width) : int(stop * width) + 1]))
+
+    highest = max(level(top, 0.2, 0.3), level(top, 0.7, 0.8))
+    deepest = min(level(bottom, 0.2, 0.3), level(bottom, 0.7, 0.8))
+    above = level(top, 0.48, 0.52) > highest + _NOTCH
+    below = level(bottom, 0.48, 0.52) < deepest - _NOTCH
+    if not (above and below):
+        return False
+    half = width // 2
+    one, other = shape[:, :half], shape[:, width - half :]
+    return bool(np.count_nonzero(one & other) > _REPEATS * np.count_nonzero(one | other))
