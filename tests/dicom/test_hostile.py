@@ -136,7 +136,7 @@ def test_frames_of_another_size_are_refused_alone() -> None:
     other = make.jpeg(make.screen(64, 64))
     cine = opened(make.color_file([STREAM, other, STREAM], SHAPE, syntax=make.BASELINE))
     assert cine.frame(2).shape == SHAPE
-    with pytest.raises(DataError, match="frame 2 "):
+    with pytest.raises(DataError, match="Frame 2 "):
         cine.frame(1)
 
 
