@@ -20,6 +20,7 @@ _AS_LARGE: Final = 0.3
 _ONE_IMAGE: Final = 0.8
 _WIDE: Final = 1.3
 _STRIP_HEIGHT: Final = 0.1
+_STRIP_WIDTH: Final = 0.35
 _ALIKE: Final = 0.15
 _NOTCH: Final = 0.04
 _REPEATS: Final = 0.5
@@ -70,11 +71,12 @@ def arrangement(grey: Pixels, sector: Sector) -> Arrangement:
         return Arrangement()
     parts = _parts(found.evidence, sector)
     least = _STRIP_HEIGHT * found.evidence.shape[0]
-    strips = [part for part in parts if part.box[3] > least]
-    if any(_is_sweep(one, other) for one in parts for other in strips):
-        return Arrangement(sweep=True)
+    broad = _STRIP_WIDTH * found.evidence.shape[1]
+    strips = [part for part in parts if part.box[3] > least and part.box[2] > broad]
     largest = max((part.area for part in parts), default=0)
     whole = [part for part in parts if part.area >= _AS_LARGE * largest and _is_image(part)]
+    if any(_is_sweep(one, other) for one in whole for other in strips):
+        return Arrangement(sweep=True)
     if len(whole) > 1 and not _is_one(whole, sector):
         return Arrangement(images=len(whole))
     region = found.region > 0
