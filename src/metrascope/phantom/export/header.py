@@ -147,7 +147,7 @@ def _write_patient(ds: Dataset, visit: Visit, ledger: Ledger, chinese: bool) -> 
     ds.IssuerOfPatientID = note("place", visit.hospital_latin, "IssuerOfPatientID")
     ds.PatientBirthDate = note("date", f"{visit.birth_date:%Y%m%d}", "PatientBirthDate")
     age = f"{visit.age:03d}Y"
-    ds.PatientAge = note("age", age, "PatientAge") if visit.age >= 90 else age
+    ds.PatientAge = note("age", age, "PatientAge") if visit.age > 90 else age
     ds.PatientAddress = note("place", patient.address, "PatientAddress")
     ds.PatientTelephoneNumbers = note("id", patient.phone, "PatientTelephoneNumbers")
     ds.OtherPatientIDs = [

@@ -156,7 +156,8 @@ _MAKERS: Final[dict[str, tuple[PlantKind, Callable[[np.random.Generator], str]]]
     "DA": ("date", _day),
     "DT": ("date", lambda rng: _day(rng) + _clock(rng)),
     "TM": ("time", _clock),
-    "AS": ("age", lambda rng: f"{rng.integers(90, 104):03d}Y"),
+    # 90 is what de-identification writes for every older age, so it identifies nobody.
+    "AS": ("age", lambda rng: f"{rng.integers(91, 104):03d}Y"),
     "UI": ("uid", lambda rng: UID_ROOT + ".".join(str(rng.integers(1, 10**8)) for _ in range(3))),
 }
 TEXT_VRS: Final = tuple(_MAKERS)
