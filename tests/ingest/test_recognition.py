@@ -66,6 +66,29 @@ def test_what_reads_is_masked_and_reads_no_more(still: tuple[Image, Sector]) -> 
     assert recognition.still_reads(found.image) == ()
 
 
+def test_half_a_name_is_read_with_the_other_half(still: tuple[Image, Sector]) -> None:
+    image, sector = still
+    written = _written(image, "OUYANG XIUYING", level=200)
+    strokes = written != image
+    columns = np.flatnonzero(strokes.any(axis=0))
+    half = np.zeros_like(strokes)
+    half[:, : int(columns.mean())] = strokes[:, : int(columns.mean())]
+    found = recognition.verify(
+        written, sector, cv2.dilate(half.view(np.uint8), np.ones((5, 5))) > 0
+    )
+    assert found.state == "masked"
+    assert (found.image != written)[strokes & sector.mask].mean() > 0.95
+
+
+def test_what_was_masked_before_is_filled_and_not_told_of(still: tuple[Image, Sector]) -> None:
+    image, sector = still
+    written = _written(image, "LIU YAN 1980")
+    where = cv2.dilate((written != image).astype(np.uint8), np.ones((9, 9))) > 0
+    found = recognition.verify(written, sector, where)
+    assert found.state == "clean"
+    assert recognition.still_reads(found.image) == ()
+
+
 def test_what_cannot_be_masked_is_put_in_quarantine(
     still: tuple[Image, Sector], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,11 +20,14 @@ from metrascope.errors import MissingExtraError
 from metrascope.ingest.filling import inpaint
 
 Image = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
 
 _THREADS: Final = "METRASCOPE_OCR_THREADS"
 _ROUNDS: Final = 2
 """How often what reads is filled in before a person has to look."""
+_COVERED: Final = 0.5
+"""Share of a line's box that is masked where the line was found without reading it."""
 _SURE: Final = 0.6
 _SURE_OF_ONE: Final = 0.9
 _PIXELS: Final = 900_000
@@ -67,9 +70,9 @@ class Verified:
     Attributes
     ----------
     image
-        The image, with what read as text filled in.
+        The image, with what was masked and what read as text filled in.
     found
-        Lines that read as text at first.
+        Lines that read as text and were not masked already.
     state
         ``clean``: nothing read; ``masked``: what read was filled in, and nothing reads any more;
         ``quarantine``: something still reads, a person has to look.
@@ -80,23 +83,35 @@ class Verified:
     state: Literal["clean", "masked", "quarantine"]
 
 
-def verify(image: Image, sector: Sector) -> Verified:
-    """Read an image; fill in what reads as text, read again, and give up where it still reads.
+def verify(image: Image, sector: Sector, masked: Flags | None = None) -> Verified:
+    """Read an image, fill in what reads as text, read again, and give up where it still reads.
+
+    It is read first as it was, with the text in it that was found without reading: half a name,
+    the other half filled in, is harder to read than the whole.
 
     Parameters
     ----------
     image
-        uint8, (height, width) or (height, width, 3) RGB: an image about to be written.
+        uint8, (height, width) or (height, width, 3) RGB, nothing filled in yet.
     sector
         Where the speckle that fills the gaps may come from.
+    masked
+        bool, (height, width): what is filled in whatever it reads; nothing by default.
 
     Raises
     ------
     MissingExtraError
         The extra ``ocr`` is not installed, or its package carries no models.
     """
-    found = still_reads(image)
-    left = found
+    mask = np.zeros(image.shape[:2], dtype=bool) if masked is None else masked
+    lines = still_reads(image)
+    missed = tuple(line for line in lines if not _is_covered(line, mask))
+    mask = (mask | _boxes_as_mask(lines, image.shape)) & sector.mask
+    if not mask.any():
+        return Verified(image, (), "clean")
+    image = inpaint(image, mask, sector.mask)
+    left = still_reads(image)
+    found = missed + left
     for _ in range(_ROUNDS):
         if not left:
             break
@@ -131,7 +146,12 @@ def _counts(line: Line) -> bool:
     return line.score >= (_SURE if letters > 1 else _SURE_OF_ONE) if letters else False
 
 
-def _boxes_as_mask(lines: tuple[Line, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _is_covered(line: Line, mask: Flags) -> bool:
+    left, top, wide, high = line.box
+    return bool(mask[top : top + high, left : left + wide].mean() > _COVERED)
+
+
+def _boxes_as_mask(lines: tuple[Line, ...], shape: tuple[int, ...]) -> Flags:
     mask = np.zeros(shape[:2], dtype=bool)
     for left, top, wide, high in (line.box for line in lines):
         edge = max(3, high // 4)

@@ -17,7 +17,7 @@ from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.usability import Claims, judge
 
 Pixels = npt.NDArray[np.uint8]
-Verify = Callable[[Pixels, Sector], Verified]
+Verify = Callable[[Pixels, Sector, npt.NDArray[np.bool_]], Verified]
 Box = tuple[int, int, int, int]
 
 _TEXT: Final = ("text",)
@@ -95,16 +95,13 @@ def make_still(
     window = (slice(top, top + height), slice(left, left + width))
     mask = found.mask if settings.marks == "inpaint" else found.mask_of(*_TEXT)
     inside = sector.mask[window]
-    clean = inpaint(grey[window], mask[window] & inside, inside)
-    clean = np.where(inside, clean, np.uint8(0))
+    shown = np.where(inside, grey[window], np.uint8(0))
     outline = tuple((x - left, y - top) for x, y in sector.outline)
     cut = Sector((0, 0, width, height), np.ascontiguousarray(inside), sector.kind, outline)
-    checked = ""
-    if verify is not None:
-        verified = verify(np.ascontiguousarray(clean), cut)
-        if verified.state == "quarantine":
-            return Reason("ingest.still_reads", {"lines": len(verified.found)})
-        clean, checked = np.where(inside, verified.image, np.uint8(0)), verified.state
+    cleaned = _cleaned(np.ascontiguousarray(shown), cut, mask[window] & inside, verify)
+    if isinstance(cleaned, Reason):
+        return cleaned
+    clean, checked = cleaned
     if clean[inside].std() < settings.usability.least_contrast:
         return Reason("ingest.nothing_left")
     return Still(
@@ -117,6 +114,20 @@ def make_still(
         None if region is None else region.mm_per_pixel,
         checked,
     )
+
+
+def _cleaned(
+    shown: Pixels, sector: Sector, covered: npt.NDArray[np.bool_], verify: Verify | None
+) -> tuple[Pixels, str] | Reason:
+    """Fill in what is covered and what reads as text; return the image and how it was checked."""
+    if verify is None:
+        image, checked = inpaint(shown, covered, sector.mask), ""
+    else:
+        verified = verify(shown, sector, covered)
+        if verified.state == "quarantine":
+            return Reason("ingest.still_reads", {"lines": len(verified.found)})
+        image, checked = verified.image, verified.state
+    return np.where(sector.mask, image, np.uint8(0)), checked
 
 
 def _luminance(frame: Pixels) -> Pixels:
