@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from metrascope.dicom.color import is_planar
+from metrascope.dicom.color import is_planar, vividness, ycc_to_rgb
 
 
 def screen(kind: str) -> NDArray[np.uint8]:
@@ -38,3 +38,20 @@ def test_order_of_samples(kind: str, truly: bool, stated: bool) -> None:
 def test_a_picture_that_says_nothing_is_read_as_stated(stated: bool) -> None:
     assert is_planar(np.zeros(3 * 64 * 64, np.uint8), 64, 64, stated=stated) == stated
     assert is_planar(np.zeros(3 * 64, np.uint8), 1, 64, stated=stated) == stated
+
+
+def test_the_wrong_reading_is_the_vivid_one() -> None:
+    for kind in ("grey", "tinted"):
+        right = screen(kind)
+        assert vividness(right) < 60 < vividness(ycc_to_rgb(right))
+    samples = cv2.cvtColor(screen("grey"), cv2.COLOR_RGB2YCrCb)[..., [0, 2, 1]]
+    right = ycc_to_rgb(np.ascontiguousarray(samples))
+    assert vividness(right) < 10 < 60 < vividness(samples)
+
+
+def test_vividness_is_the_mean_range_of_lit_pixels() -> None:
+    rgb = np.zeros((2, 2, 3), np.uint8)
+    assert vividness(rgb) == 0
+    rgb[0, 0], rgb[0, 1] = (100, 40, 60), (30, 30, 30)
+    rgb[1, 0] = (20, 0, 0)  # too dark to count
+    assert vividness(rgb) == (60 + 0) / 2

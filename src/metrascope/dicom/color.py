@@ -26,29 +26,25 @@ def spread_chroma(packed: NDArray[np.uint8], height: int, width: int) -> NDArray
     return ycc
 
 
-def neutral_share(rgb: NDArray[np.uint8], tolerance: int) -> float:
-    """Return how much of the lit picture is grey, 0 to 1.
+def vividness(rgb: NDArray[np.uint8]) -> float:
+    """Return how far the lit picture is from grey, 0 to 255: the mean of a pixel's range.
 
-    An ultrasound screen is black with mostly neutral grey on it, so the right reading of the
-    samples has a share near 1 unless the picture is tinted; RGB read as YCbCr turns the black
-    green, and YCbCr read as RGB turns all of it violet. 1 where nothing is lit.
+    An ultrasound screen is black with mostly grey on it, tinted or with some color: on phantom
+    and public screens the right reading came to 79 at most, that of a rendered volume, and most
+    to under 20. RGB read as YCbCr turns the black green, and YCbCr read as RGB turns all of it
+    violet: 102 and more. 0 where nothing is lit.
 
     Parameters
     ----------
     rgb
         uint8 (h, w, 3).
-    tolerance
-        The most that channels of a grey pixel may differ: 2 for lossless data, 12 for lossy.
     """
     few = rgb[:: 1 + rgb.shape[0] // _SIDE, :: 1 + rgb.shape[1] // _SIDE]
     red, green, blue = (few[..., channel] for channel in range(3))
     top = np.maximum(np.maximum(red, green), blue)
     bottom = np.minimum(np.minimum(red, green), blue)
     lit = top > _LIT
-    count = int(np.count_nonzero(lit))
-    if not count:
-        return 1.0
-    return int(np.count_nonzero(lit & (top - bottom <= tolerance))) / count
+    return float((top - bottom)[lit].mean()) if lit.any() else 0.0
 
 
 def is_planar(flat: NDArray[np.uint8], height: int, width: int, *, stated: bool) -> bool:

@@ -25,7 +25,6 @@ from metrascope.dicom.stored import (
 from metrascope.dicom.streams import Stream, read_stream
 from metrascope.errors import DataError
 
-_LOSSLESS, _LOSSY = 2, 12
 # Pixels that a byte of a compressed frame may stand for: an all but black screen has 400.
 _FEW, _MOST_PER_BYTE = 1_000_000, 2_000
 # JPEG, JPEG-LS, JPEG 2000, HTJ2K and RLE; the others of the registry are videos and JPIP.
@@ -54,7 +53,7 @@ def open_pixels(ds: Dataset, *, largest: int = 16_000_000) -> Cine:
 
     What the samples are (RGB or YCbCr, interleaved or by plane) is told by the stream's own
     markers and by the length of the data before the header, and by a look at the first frame
-    where it would not be grey: see :func:`metrascope.dicom.color.neutral_share`.
+    where it would be all in color: see :func:`metrascope.dicom.color.vividness`.
 
     Parameters
     ----------
@@ -119,7 +118,7 @@ def _native_color(frames: Native, samples: Callable[[int], Samples]) -> Reading:
     if frames.subsampled:
         return halved
     ycc = layout.photometric.startswith("YBR_FULL")
-    return convincing([as_ycc, as_rgb] if ycc else [as_rgb, as_ycc], _LOSSLESS)
+    return convincing([as_ycc, as_rgb] if ycc else [as_rgb, as_ycc])
 
 
 def _interleaved(
@@ -173,7 +172,7 @@ def _stream_color(
     if first.kind == "jpeg" and first.subsampled:
         return as_ycc
     readings = [as_ycc, as_rgb] if _says_ycc(layout, first) else [as_rgb, as_ycc]
-    return convincing(readings, _LOSSLESS if first.kind == "rle" else _LOSSY)
+    return convincing(readings)
 
 
 def _says_ycc(layout: Layout, stream: Stream) -> bool:
