@@ -51,7 +51,7 @@ class Echo:
     region: Grey
 
 
-def find_echo(grey: Grey) -> Echo | None:
+def find_echo(grey: Grey, *, textured: bool = False) -> Echo | None:
     """Find the largest part of an image that looks like echo, None if there is none.
 
     Echo is speckled, furniture and ground are even, so texture tells them apart on any ground.
@@ -62,6 +62,8 @@ def find_echo(grey: Grey) -> Echo | None:
     ----------
     grey
         uint8, (height, width).
+    textured
+        Take texture alone, whatever is bright: for screens whose ground is of several greys.
     """
     factor = min(1.0, WORKING_SIDE / max(grey.shape))
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
@@ -72,7 +74,7 @@ def find_echo(grey: Grey) -> Echo | None:
     flat = (_spread(small) <= 2) & (fine <= 3)
     ground, lit = _lit(small, flat)
     echo_like, banners = _without_furniture(lit, small, flat)
-    even = _is_even(small, flat, ground, (lit == 0) | (echo_like > 0))
+    even = not textured and _is_even(small, flat, ground, (lit == 0) | (echo_like > 0))
     evidence = np.asarray(cv2.bitwise_or(texture, echo_like) if even else texture, np.uint8)
     if even:
         evidence |= _dim(small, ground)

@@ -22,6 +22,7 @@ _POINT: Final = 0.07
 _CERTAIN: Final = 1.95
 _GOOD: Final = 1.7
 _POOR: Final = 1.55
+_CLEARLY: Final = 0.1
 _BORDER: Final = 0.025
 
 
@@ -118,9 +119,14 @@ def _find(grey: Grey) -> tuple[Grey, Kind]:
         return np.ones(grey.shape, np.uint8), "whole"
     fit = _best_fit(echo)
     if fit.score < _GOOD:
+        textured = find_echo(grey, textured=True)
+        again = fit if textured is None else _best_fit(textured)
+        if textured and again.score > fit.score + _CLEARLY:
+            echo, fit = textured, again
+    if fit.score < _GOOD:
         turned = find_echo(np.ascontiguousarray(grey[::-1]))
         other = fit if turned is None else _best_fit(turned)
-        if turned and isinstance(other.shape, Fan) and other.score > fit.score + 0.1:
+        if turned and isinstance(other.shape, Fan) and other.score > fit.score + _CLEARLY:
             # The probe is at the bottom of the screen.
             mask, kind = _finish(other, turned, np.ascontiguousarray(grey[::-1]))
             return np.ascontiguousarray(mask[::-1]), kind
