@@ -1,6 +1,7 @@
 """Ingest a folder: find its files, take them in on several processes, assemble the data set."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,7 +30,8 @@ from metrascope.ingest.labels import Labels, read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.settings import IngestSettings
-from metrascope.ingest.sources import Skipped, Source, find_sources
+from metrascope.ingest.sources import QUIET, Skipped, Source, find_sources
+from metrascope.ingest.wording import reason_title
 from metrascope.workers import Failed, share_out
 
 MARKER: Final = "ingest.json"
@@ -95,27 +97,28 @@ def ingest(
     Raises
     ------
     DataError
-        If source or labels cannot be read, or ``out`` holds something else.
+        If source or labels cannot be read, ``out`` lies in the source or holds something else,
+        or all was left out; then the lists that tell why have been written.
     SettingsError
         If the secret lies inside the data set or cannot be used.
     StudyError
         If ``out`` cannot be written, or another ingest is writing it.
     """
     _check_extra(settings)
-    _check_folder(out)
+    _check_folder(source, out)
     table = read_labels(labels, settings.columns, settings.labels)
     secret = secret or private_folder(out) / "secret.txt"
+    found = list(find_sources(source, (out, labels, secret.parent)))
+    if not found:
+        raise DataError("ingest.nothing", path=source)
     pseudonyms = Pseudonyms(open_secret(secret, out))
     private = secret.parent / f"{out.resolve().name}-links"
     with _alone(out):
         _claim(out, pseudonyms)
-        found = list(find_sources(source, (out, labels, secret.parent)))
         with Journal(private / "journal.jsonl", _fixed(settings)) as journal:
             pending = _pending(journal, found, table)
             _take_in_all(Intake(out, settings, table, pseudonyms), pending, journal, jobs, progress)
             catalog = assemble(journal.records.values(), table, settings.centre)
-        if not catalog.records:
-            raise DataError("ingest.nothing", path=source)
         manifest = write_catalog(catalog, out, pseudonyms)
         write_private(catalog, private, pseudonyms, table)
         _remove_orphans(out, catalog)
@@ -124,6 +127,7 @@ def ingest(
         evidence = write_evidence(
             catalog, out, private, sources, unmatched, settings, pseudonyms, lang
         )
+    _check_kept(catalog, source, out)
     return Ingested(manifest, evidence, private, catalog, unmatched)
 
 
@@ -137,11 +141,24 @@ def _check_extra(settings: IngestSettings) -> None:
         raise MissingExtraError("ingest.no_recognition")
 
 
-def _check_folder(out: Path) -> None:
-    """Refuse a folder that holds something else, before anything is written anywhere."""
+def _check_folder(source: Path, out: Path) -> None:
+    """Refuse a folder of originals or of something else, before anything is written anywhere."""
+    if source.resolve() in (out.resolve(), *out.resolve().parents):
+        raise DataError("ingest.out_in_source", path=out, source=source)
     marker = out / MARKER
     if out.exists() and not marker.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError("ingest.foreign_folder", path=out, marker=MARKER)
+
+
+def _check_kept(catalog: Catalog, source: Path, out: Path) -> None:
+    """Say so where all was left out, after the lists that tell why have been written."""
+    if catalog.images:
+        return
+    # A hidden file beside a hundred screens explains nothing.
+    telling = Counter({k: n for k, n in catalog.reasons.items() if k not in QUIET})
+    (key, _), *_ = (telling or catalog.reasons).most_common(1)
+    title = reason_title(key).rstrip(".。")
+    raise DataError("ingest.none_kept", path=source, reason=title, rejects=out / "rejects.csv")
 
 
 @contextmanager

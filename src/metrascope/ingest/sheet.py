@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from metrascope.errors import DataError, MissingExtraError
 from metrascope.ingest.columns import looks_like_header
+from metrascope.ingest.content import HEAD, IMAGES, kind_of
 from metrascope.messages import listing, text
 
 _ENCODINGS: Final = ("utf-8-sig", "gb18030")
@@ -25,6 +26,7 @@ _LARGEST_WORKBOOK: Final = 96 << 20
 _BLANK: Final = "".join(map(chr, (*range(33), 0x85, 0xA0, 0x200B, 0x3000, 0xFEFF)))
 _MOST_COLUMNS: Final = 512
 _EXCEL: Final = b"PK\x03\x04"
+_PDF: Final = b"%PDF"
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
 
 
@@ -76,6 +78,9 @@ def read_sheet(path: Path, named: Mapping[str, str]) -> Sheet:
         return _fullest(path, list(_workbook(path, content, named)), named)
     if content.startswith(_OLD_EXCEL):
         raise DataError("labels.old_excel", path=path)
+    kind = "pdf" if content.startswith(_PDF) else kind_of(content[:HEAD])
+    if kind == "pdf" or kind in IMAGES:
+        raise DataError("labels.no_table", path=path, kind=kind.upper())
     lines = _lines(path, content)
     sheet = _sheet("", lines, named)
     wide = [
@@ -96,7 +101,9 @@ def _content(path: Path) -> bytes:
             content = file.read(_LARGEST + 1)
     except OSError as error:
         reason = error.strerror or error
-        raise DataError("table.unreadable", path=path, reason=reason) from error
+        raise DataError("labels.unreadable", path=path, reason=reason) from error
+    if not content.strip():
+        raise DataError("labels.empty_table", path=path)
     if len(content) > _LARGEST:
         raise DataError("table.unreadable", path=path, reason=f"> {_LARGEST >> 20} MiB")
     return content

@@ -39,6 +39,9 @@ _SYSTEM: Final = {
 }
 _LIMITS: Final = ArchiveLimits()
 
+QUIET: Final = ("sources.system_file", "sources.hidden", "sources.dicomdir")
+"""Reasons that leave nothing for a person to look at."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -107,7 +110,7 @@ class Skipped:
     @property
     def quiet(self) -> bool:
         """Return whether there is nothing for a person to look at: it is counted only."""
-        return self.reason.key in ("sources.system_file", "sources.hidden", "sources.dicomdir")
+        return self.reason.key in QUIET
 
 
 def find_sources(
