@@ -1,0 +1,255 @@
+"""An image finds its row of the labels by any key, and nothing is guessed."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from metrascope.errors import DataError, SettingsError
+from metrascope.ingest.labels import Keys, LabelRow, Labels, read_labels
+from metrascope.ingest.reason import Reason
+
+HEADER = "file_name,SOPInstanceUID,StudyInstanceUID,accession,patient_id,name,label"
+
+
+def written(path: Path, lines: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(lines.encode(encoding))
+    return path
+
+
+def labels(tmp_path: Path, *lines: str, **options: object) -> Labels:
+    return read_labels(written(tmp_path / "labels.csv", "\n".join(lines) + "\n"), **options)  # type: ignore[arg-type]
+
+
+def row_of(found: LabelRow | Reason) -> str:
+    """Return the number of the row in the table, or the key of the reason."""
+    return found.key if isinstance(found, Reason) else found.values["row"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        Keys(file_name="ward/a/1.png"),
+        Keys(file_name="exam.zip!/a/1.PNG"),
+        Keys(sop_uid="1.2.3"),
+        Keys(study_uid="1.2"),
+        Keys(accession="us 001"),
+        Keys(accession="US001"),
+        Keys(patient_id="P7"),
+        Keys(name="王^丽"),
+        Keys(name="Wang^Li=王丽"),
+        Keys(file_name="20240312_US001_x/9.png"),
+        Keys(file_name="王丽/9.png"),
+    ],
+)
+def test_every_key_leads_to_the_row(tmp_path: Path, keys: Keys) -> None:
+    table = labels(
+        tmp_path,
+        HEADER,
+        "a/2.png,1.2.4,1.3,US002,P8,Zhao Yi,normal",
+        "a/1.png,1.2.3,1.2,US001,P7,王丽,polyp",
+        "b/1.png,1.2.5,1.4,US003,P9,Wang Lihua,polyp",
+    )
+    assert row_of(table.match(keys)) == "3"
+
+
+def test_latin_names_match_in_any_order_and_not_in_part(tmp_path: Path) -> None:
+    table = labels(tmp_path, "name,label", "LI WANG,polyp", "Lian,normal")
+    assert row_of(table.match(Keys(name="Wang^Li"))) == "2"
+    assert row_of(table.match(Keys(name="Li^An"))) == "labels.no_row"
+
+
+def test_a_file_without_a_row_is_told(tmp_path: Path) -> None:
+    table = labels(tmp_path, "file_name,label", "a.png,normal", "b.png,polyp")
+    assert row_of(table.match(Keys(file_name="c.png", patient_id="P1"))) == "labels.no_row"
+
+
+def test_keys_that_point_to_different_rows_are_a_conflict(tmp_path: Path) -> None:
+    table = labels(tmp_path, "accession,patient_id,label", "US1001,P1,normal", "US1002,P2,polyp")
+    found = table.match(Keys(accession="US1001", patient_id="P2"))
+    assert isinstance(found, Reason)
+    assert found.key == "labels.conflict"
+    assert found.values == {"first": "accession", "second": "patient_id"}
+    # No identifier may stand in a reason: reasons are written into the data set.
+    assert "US1001" not in found.text()
+
+
+def test_rows_of_one_patient_must_agree(tmp_path: Path) -> None:
+    table = labels(
+        tmp_path,
+        "patient_id,accession,label",
+        "P1,US1001,normal",
+        "P1,US1002,normal",
+        "P2,US2001,normal",
+        "P2,US2002,polyp",
+    )
+    assert row_of(table.match(Keys(patient_id="P1"))) == "2"
+    assert row_of(table.match(Keys(patient_id="P2"))) == "labels.rows_differ"
+    assert row_of(table.match(Keys(patient_id="P2", accession="US2002"))) == "5"
+
+
+def test_a_name_alone_is_enough_for_one_patient_only(tmp_path: Path) -> None:
+    table = labels(
+        tmp_path, "姓名,登记号,诊断", "张三,0101,正常", "李四,0102,内膜息肉", "李四,0103,正常"
+    )
+    assert row_of(table.match(Keys(name="张^三"))) == "2"
+    assert row_of(table.match(Keys(name="李四"))) == "labels.several_patients"
+    assert row_of(table.match(Keys(name="张三", patient_id="0999"))) == "labels.name_only"
+    known = table.knowing([Keys(name="张三", patient_id="1"), Keys(name="张三", patient_id="2")])
+    assert row_of(known.match(Keys(name="张三"))) == "labels.name_only"
+
+
+def test_masked_names_and_placeholders_match_nobody(tmp_path: Path) -> None:
+    table = labels(tmp_path, "name,patient_id,label", "张*,unknown,normal", "anonymous,P2,polyp")
+    for keys in (Keys(name="张*"), Keys(name="Anonymous"), Keys(patient_id="UNKNOWN")):
+        assert row_of(table.match(keys)) == "labels.no_row"
+
+
+def test_zeros_that_a_spreadsheet_lost_do_not_matter_unless_they_tell(tmp_path: Path) -> None:
+    table = labels(tmp_path, "patient_id,label", "123,normal", "0456,polyp", "00456,normal")
+    assert row_of(table.match(Keys(patient_id="000123"))) == "2"
+    assert row_of(table.match(Keys(patient_id="0456"))) == "3"
+    assert row_of(table.match(Keys(patient_id="456"))) == "labels.no_row"
+    known = table.knowing([Keys(patient_id="0123"), Keys(patient_id="00123")])
+    assert row_of(known.match(Keys(patient_id="0123"))) == "labels.no_row"
+
+
+def test_a_file_name_in_two_folders_is_no_key(tmp_path: Path) -> None:
+    table = labels(tmp_path, "file_name,label", "1.png,normal", "2.png,polyp")
+    both = [Keys(file_name="a/1.png"), Keys(file_name="b/1.png"), Keys(file_name="a/2.png")]
+    known = table.knowing(both)
+    assert [row_of(known.match(keys)) for keys in both] == ["labels.no_row", "labels.no_row", "3"]
+
+
+CHINESE = (
+    "姓名,检查号,病历号,年龄,病理\n王丽,US20030401,0001234,45岁,子宫内膜息肉\n赵敏,US2,88,91,正常\n"
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_chinese_tables_are_read_in_every_encoding_of_excel(tmp_path: Path, encoding: str) -> None:
+    table = read_labels(written(tmp_path / "labels.csv", CHINESE, encoding))
+    assert table.columns["name"] == ("姓名",)
+    assert table.columns["accession"] == ("检查号",)
+    assert table.columns["patient_id"] == ("病历号",)
+    first, second = table.rows
+    assert (first.values["label"], first.values["age"]) == ("polyp", "45")
+    assert (second.values["label"], second.values["age"]) == ("normal", "90")
+    assert row_of(table.match(Keys(accession="US20030401", name="王丽"))) == "2"
+
+
+def workbook(path: Path, sheets: dict[str, Sequence[Sequence[object]]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(list(row))
+    book.save(path)
+    return path
+
+
+def test_workbooks_are_read_where_their_table_is(tmp_path: Path) -> None:
+    rows = [
+        ["某医院病理登记表", None, None],
+        [None, None, None],
+        ["登记号", "姓名", "病理诊断"],
+        [123.0, " 张三 ", "粘膜下肌瘤"],
+        [None, None, None],
+        ["=\"0042\"", "李四", "正常"],
+    ]  # fmt: skip
+    path = workbook(tmp_path / "labels.xlsx", {"说明": [["见第二页"]], "结果": rows})
+    table = read_labels(path)
+    assert [row.values["row"] for row in table.rows][:1] == ["4"]
+    assert [row.values["label"] for row in table.rows] == ["fibroid", "normal"]
+    assert row_of(table.match(Keys(patient_id="123"))) == "4"
+    assert row_of(table.match(Keys(name="李四"))) == "6"
+
+
+def test_merged_cells_and_number_formats_of_excel_count(tmp_path: Path) -> None:
+    path = tmp_path / "labels.xlsx"
+    workbook(
+        path,
+        {"a": [["patient_id", "accession", "label"], [7, "A1", "polyp"], [None, "A2", "polyp"]]},
+    )
+    book = openpyxl.load_workbook(path)
+    book["a"].merge_cells("A2:A3")
+    book["a"]["A2"].number_format = "000000"
+    book.save(path)
+    table = read_labels(path)
+    assert [row.values["patient_id"] for row in table.rows] == ["000007", "000007"]
+
+
+def test_what_has_no_class_says_why(tmp_path: Path) -> None:
+    diagnoses = {
+        "子宫内膜息肉": "polyp",
+        "黏膜下肌瘤": "fibroid",
+        "未见异常": "normal",
+        "": "labels.empty",
+        "息肉可能": "labels.doubtful",
+        "宫颈息肉": "labels.elsewhere",
+        "内膜癌伴息肉": "labels.several_classes",
+        "多发子宫肌瘤可能性大，肌壁间": "labels.doubtful",
+        "子宫内膜增生": "labels.no_class",
+    }
+    lines = [f"P{number},{diagnosis}" for number, diagnosis in enumerate(diagnoses)]
+    table = labels(tmp_path, "patient_id,病理", *lines)
+    found = [row.reason.key if row.reason else row.values["label"] for row in table.rows]
+    assert dict(zip(diagnoses, found, strict=True)) == diagnoses
+
+
+def test_values_that_the_user_gives_classes_are_the_only_ones(tmp_path: Path) -> None:
+    lines = ("patient_id,label", "P1,A", "P2,b", "P3,C", "P4,polyp")
+    table = labels(tmp_path, *lines, classes={"a": "normal", "B": "polyp", "C": ""})
+    found = [row.reason.key if row.reason else row.values["label"] for row in table.rows]
+    assert found == ["normal", "polyp", "labels.left_out", "labels.unmapped"]
+
+
+def test_columns_that_are_named_go_before_those_that_are_recognized(tmp_path: Path) -> None:
+    lines = ("code,patient_id,结论,label", "A77,P1,息肉,x")
+    table = labels(tmp_path, *lines, columns={"patient_id": "code", "label": "结论"})
+    assert row_of(table.match(Keys(patient_id="A77"))) == "2"
+    assert table.rows[0].values["label"] == "polyp"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b" \n\n", "is empty"),
+        (b"file_name,label\n", "no rows"),
+        (b"foo,bar\n1,2\n", "--column label=NAME"),
+        (b"foo,label\n1,polyp\n", "patient_id, accession"),
+        (b"file_name,label,diagnosis\na,b,c,d\n", "4 cells"),
+        (b"%PDF-1.7\n1 0 obj\n<<>>\n", "is a PDF file"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "is a PNG file"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ".xls"),
+        (b"PK\x03\x04 damaged", "save it again"),
+        (b"\xff\xff\xff\xff\x81", "UTF-8"),
+    ],
+)
+def test_bad_tables_are_refused_in_one_sentence(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "labels.xlsx"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as error:
+        read_labels(path)
+    assert words in str(error.value)
+    assert path.name in str(error.value)
+
+
+def test_a_table_that_is_not_there_and_an_unknown_role_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="give a CSV"):
+        read_labels(tmp_path / "nowhere.csv")
+    with pytest.raises(SettingsError, match="doctor is no role"):
+        labels(tmp_path, "patient_id,label", "1,polyp", columns={"doctor": "label"})
+
+
+def test_separators_quotes_and_lines_within_cells_are_read(tmp_path: Path) -> None:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
+    writer.writerows([["patient_id", "病理"], ["P1", "子宫内膜息肉; \n送检组织"], ["P2", "正常"]])
+    table = read_labels(written(tmp_path / "labels.csv", buffer.getvalue()))
+    assert [row.values["label"] for row in table.rows] == ["polyp", "normal"]
