@@ -1,0 +1,113 @@
+"""Split screens are taken apart where the header tells their images, and only there."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from pydicom.dataset import Dataset
+from tests.dicom.make import dicom_file
+
+from metrascope.dicom.regions import Region, read_regions
+from metrascope.ingest.intake import Intake, take_in
+from metrascope.ingest.labels import read_labels
+from metrascope.ingest.panels import panels, regions_within
+from metrascope.ingest.pseudonyms import Pseudonyms
+from metrascope.ingest.settings import IngestSettings
+from metrascope.ingest.sources import Source, find_sources
+
+LEFT, RIGHT = (10, 40, 300, 300), (330, 40, 300, 300)
+
+
+def region(box: tuple[int, int, int, int], kind: str = "2d", mm: float = 0.2) -> Region:
+    return Region(box, kind, (mm, mm))  # type: ignore[arg-type]
+
+
+def item(box: tuple[int, int, int, int], centimeters: float, kind: int = 1) -> Dataset:
+    """Return a region as PS3.3, C.8.5.5 writes it."""
+    ds = Dataset()
+    ds.RegionSpatialFormat = 1
+    ds.RegionDataType = kind
+    ds.RegionLocationMinX0, ds.RegionLocationMinY0 = box[:2]
+    ds.RegionLocationMaxX1, ds.RegionLocationMaxY1 = box[0] + box[2] - 1, box[1] + box[3] - 1
+    ds.PhysicalUnitsXDirection = ds.PhysicalUnitsYDirection = 3
+    ds.PhysicalDeltaX = ds.PhysicalDeltaY = centimeters
+    return ds
+
+
+def fan(seed: int, bright: float) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:300, :300]
+    far = np.hypot(rows + 45.0, columns - 150.0)
+    inside = (far > 80) & (far < 320) & (np.abs(columns - 150) < 0.7 * (rows + 45))
+    speckle = cv2.GaussianBlur(rng.rayleigh(bright, far.shape), (0, 0), 1.2)
+    return np.where(inside, speckle, 0).clip(0, 255).astype(np.uint8)
+
+
+def test_two_images_are_panels_from_the_left() -> None:
+    assert panels((region(RIGHT), region(LEFT))) == (LEFT, RIGHT)
+    four = [(x, y, 100, 100) for y in (0, 110) for x in (0, 110)]
+    assert panels(tuple(region(box) for box in reversed(four))) == tuple(four)
+
+
+def test_one_image_with_what_lies_on_it_is_no_split_screen() -> None:
+    assert panels(()) == ()
+    assert panels((region(LEFT),)) == ()
+    assert panels((region(LEFT), region(LEFT))) == ()
+    assert panels((region(LEFT), region((60, 90, 80, 80), "color"))) == ()
+    assert panels((region(LEFT), region((10, 350, 620, 80), "spectral"))) == ()
+    assert panels((region(LEFT), region((60, 90, 80, 80)))) == ()  # a box within the image
+
+
+def test_boxes_that_overlap_a_little_are_still_two() -> None:
+    assert len(panels((region((0, 0, 101, 100)), region((100, 0, 100, 100))))) == 2
+
+
+def test_a_panel_has_its_own_regions_counted_from_its_corner() -> None:
+    flow = region((40, 60, 100, 100), "color")
+    beyond = region((590, 290, 40, 60), "other")  # more of it within than without
+    screen = (region(LEFT), region(RIGHT, mm=0.3), flow, beyond)
+    assert regions_within(LEFT, screen) == (
+        region((0, 0, 300, 300)),
+        region((30, 20, 100, 100), "color"),
+    )
+    assert regions_within(RIGHT, screen) == (
+        region((0, 0, 300, 300), mm=0.3),
+        region((260, 250, 40, 50), "other"),
+    )
+
+
+def test_a_split_screen_becomes_two_stills_with_their_own_scale(tmp_path: Path) -> None:
+    screen = np.zeros((360, 640), np.uint8)
+    for (left, top, width, height), picture in zip(
+        (LEFT, RIGHT), (fan(1, 60), fan(2, 40)), strict=True
+    ):
+        screen[top : top + height, left : left + width] = picture
+    content = dicom_file(
+        screen.tobytes(),
+        Rows=360,
+        Columns=640,
+        PhotometricInterpretation="MONOCHROME2",
+        SequenceOfUltrasoundRegions=[item(LEFT, 0.02), item(RIGHT, 0.03)],
+    )
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1.dcm").write_bytes(content)
+    (tmp_path / "labels.csv").write_text("file_name,label\n1.dcm,normal\n", encoding="utf-8")
+    table = read_labels(tmp_path / "labels.csv")
+    intake = Intake(tmp_path, IngestSettings(verify=False), table, Pseudonyms(b"k" * 32))
+    source = next(iter(find_sources(tmp_path / "in")))
+    assert isinstance(source, Source)
+    record = take_in(intake, source)
+    assert record.rejections == ()
+    assert [image["mm_per_pixel"] for image in record.images] == ["0.2 0.2", "0.3 0.3"]
+    for image, box in zip(record.images, (LEFT, RIGHT), strict=True):
+        still = cv2.imread(str(tmp_path / image["image"]), cv2.IMREAD_GRAYSCALE)
+        assert still is not None
+        original = screen[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
+        found = cv2.matchTemplate(original, still, cv2.TM_CCORR_NORMED).max()
+        assert found > 0.98, "each still is of its own panel"
+
+
+def test_regions_of_a_header_are_read_as_they_were_written() -> None:
+    ds = Dataset()
+    ds.SequenceOfUltrasoundRegions = [item(LEFT, 0.02), item((60, 90, 80, 80), 0.02, kind=2)]
+    assert read_regions(ds, (360, 640)) == (region(LEFT), region((60, 90, 80, 80), "color"))
