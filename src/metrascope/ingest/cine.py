@@ -12,6 +12,7 @@ from metrascope.dicom.pixels import Cine
 from metrascope.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
 Thumbnail = npt.NDArray[np.float32]
 
 _MOST_LOOKED_AT: Final = 64
@@ -55,22 +56,32 @@ def key_frames(cine: Cine, count: int | Literal["all"]) -> list[int]:
 
 def _looked_at(cine: Cine) -> Iterator[tuple[float, int, Thumbnail]]:
     """Yield sharpness, number and thumbnail of the frames looked at that show something."""
-    box: Box | None = None
+    sector: tuple[Box, Flags] | None = None
     for number in range(0, cine.count, max(1, -(-cine.count // _MOST_LOOKED_AT))):
         small = _reduced(cine, number)
         if small is None:
             continue
-        left, top, width, height = box or find_sector(small).box
-        part = small[top : top + height, left : left + width]
-        spread = float(part.std())
+        (left, top, width, height), inside = sector or _sector(small)
+        part = np.ascontiguousarray(small[top : top + height, left : left + width])
+        spread = float(part[inside].std()) if inside.any() else 0.0
         if spread < _LEAST_SPREAD:
             continue
         # The probe's sector stays where it is as long as a loop lasts.
-        box = left, top, width, height
-        sharpness = float(cv2.Laplacian(part, cv2.CV_32F).var()) / spread**2
+        sector = (left, top, width, height), inside
+        sharpness = float(cv2.Laplacian(part, cv2.CV_32F)[inside].var()) / spread**2
         tiny = cv2.resize(small, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
         centered = tiny.astype(np.float32) - tiny.mean()
         yield sharpness, number, centered / max(1e-6, float(np.linalg.norm(centered)))
+
+
+def _sector(small: Pixels) -> tuple[Box, Flags]:
+    """Return the box of the sector and what lies in it, without its own edge."""
+    found = find_sector(small)
+    left, top, width, height = found.box
+    mask = found.mask[top : top + height, left : left + width].astype(np.uint8)
+    framed = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    inside = cv2.erode(framed, np.ones((3, 3), np.uint8))[1:-1, 1:-1]
+    return found.box, np.asarray(inside > 0)
 
 
 def _reduced(cine: Cine, number: int) -> Pixels | None:

@@ -14,6 +14,7 @@ _FAR_FROM_GREY: Final = 24.0
 _NEUTRAL: Final = 128
 _BINS: Final = 16
 _ENOUGH: Final = 32
+_SMOOTH: Final = 12
 _MORE_THAN_MARKS: Final = 0.05
 
 
@@ -81,13 +82,29 @@ def _thick(flags: Mask) -> Mask:
 
 
 def _tint(ycrcb: Pixels, within: Pixels) -> npt.NDArray[np.float32]:
-    """Return the usual Cr and Cb of each of the 256 luminances of the sector, (2, 256)."""
-    tint = np.full((2, _BINS), _NEUTRAL, np.float32)
+    """Return the usual Cr and Cb of each of the 256 luminances of the sector, (2, 256).
+
+    A tint goes on smoothly from one luminance to the next. Where it jumps, a color has the
+    luminance to itself, as bright flow in a dim image does, and the tint is that of the nearest
+    luminance toward the commonest one.
+    """
     ranges = [0.0, 256.0, 0.0, 256.0]
-    for place in range(2):
-        counts = cv2.calcHist([ycrcb], [0, 1 + place], within, [_BINS, 256], ranges)
-        known = counts.sum(axis=1) >= _ENOUGH
-        tint[place, known] = _medians(np.asarray(counts)[known])
+    counts = [
+        np.asarray(cv2.calcHist([ycrcb], [0, 1 + place], within, [_BINS, 256], ranges), np.float32)
+        for place in range(2)
+    ]
+    known = counts[0].sum(axis=1)
+    tint = np.stack([_medians(each) for each in counts])
+    first = int(known.argmax())
+    if known[first] < _ENOUGH:
+        tint[:, first] = _NEUTRAL
+    for bins in (range(first + 1, _BINS), range(first - 1, -1, -1)):
+        last = first
+        for place in bins:
+            jump = np.abs(tint[:, place] - tint[:, last]).max()
+            if known[place] < _ENOUGH or jump > _SMOOTH:
+                tint[:, place] = tint[:, last]
+            last = place
     return np.repeat(tint, 256 // _BINS, axis=1)
 
 
