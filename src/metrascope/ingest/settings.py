@@ -73,7 +73,7 @@ def load_ingest_settings(file: Path | None, changes: Sequence[str]) -> IngestSet
     file
         TOML that states what differs from the defaults, if any.
     changes
-        ``key=value`` each, as in ``usability.smallest_side=128``.
+        ``key=value`` each, as in ``usability.smallest_sector=128``.
 
     Raises
     ------
