@@ -1,5 +1,6 @@
 """Which pixels of a screen look like echo: textured, or brighter than an even ground."""
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,6 +52,10 @@ class Echo:
     region: Grey
 
 
+_lately: Final[deque[tuple[Grey, bool, Echo | None]]] = deque(maxlen=3)
+"""The last answers: the images they were of, whether by texture alone, and what was found."""
+
+
 def find_echo(grey: Grey, *, textured: bool = False) -> Echo | None:
     """Find the largest part of an image that looks like echo, None if there is none.
 
@@ -65,6 +70,16 @@ def find_echo(grey: Grey, *, textured: bool = False) -> Echo | None:
     textured
         Take texture alone, whatever is bright: for screens whose ground is of several greys.
     """
+    # A screen is judged after its sector was found: both look for the same echo.
+    for image, asked, found in tuple(_lately):
+        if asked == textured and image.shape == grey.shape and np.array_equal(image, grey):
+            return found
+    found = _found(grey, textured=textured)
+    _lately.append((grey.copy(), textured, found))
+    return found
+
+
+def _found(grey: Grey, *, textured: bool) -> Echo | None:
     factor = min(1.0, WORKING_SIDE / max(grey.shape))
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
     small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)

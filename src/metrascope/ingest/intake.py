@@ -36,13 +36,17 @@ Pixels = npt.NDArray[np.uint8]
 IDENTITY: Final = ("patient_id", "accession", "study_uid", "name", "sop_uid", "file_name")
 """What says who the patient is, in the order of trust; see `_person`."""
 
-# Run lengths suit speckle on black: smaller and faster than the default.
-_PNG: Final = (
+_RUNS: Final = (
     cv2.IMWRITE_PNG_COMPRESSION,
     1,
     cv2.IMWRITE_PNG_STRATEGY,
     cv2.IMWRITE_PNG_STRATEGY_RLE,
 )
+# Run lengths suit speckle on black: smaller and faster than the default. So does one filter for
+# all rows, where OpenCV lets choose: trying all took twice as long for 11 % fewer bytes.
+_FILTER: Final = getattr(cv2, "IMWRITE_PNG_FILTER", None)
+_OF_IMAGES: Final = _RUNS if _FILTER is None else (*_RUNS, _FILTER, cv2.IMWRITE_PNG_FILTER_AVG)
+_OF_MASKS: Final = _RUNS if _FILTER is None else (*_RUNS, _FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
 
 
 @dataclass(frozen=True)
@@ -174,8 +178,9 @@ def _part(
 
 def _write(intake: Intake, name: str, still: Still, ds: Dataset | None, person: _Person) -> str:
     """Write the files of a still and return the SHA-256 of the image's."""
-    image = _png(still.grey)
-    write_bytes(intake.out / "sectors" / f"{name}.png", _png(still.sector.astype(np.uint8) * 255))
+    image = _png(still.grey, _OF_IMAGES)
+    mask = _png(still.sector.astype(np.uint8) * 255, _OF_MASKS)
+    write_bytes(intake.out / "sectors" / f"{name}.png", mask)
     write_bytes(intake.out / "images" / f"{name}.png", image)
     if intake.settings.keep_dicom and ds is not None:
         clean = clean_dataset(
@@ -260,8 +265,8 @@ def _rejection(reason: Reason, frame: int | None = None) -> Rejection:
     return Rejection(reason.key, reason.values, frame)
 
 
-def _png(image: Pixels) -> bytes:
-    done, buffer = cv2.imencode(".png", image, _PNG)
+def _png(image: Pixels, how: tuple[int, ...]) -> bytes:
+    done, buffer = cv2.imencode(".png", image, how)
     if not done:
         raise ValueError("OpenCV could not encode a PNG")
     return buffer.tobytes()
