@@ -6,15 +6,18 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from metrascope.data.manifest import Manifest
 from metrascope.data.sector import find_sector
 from metrascope.errors import DataError
+
+if TYPE_CHECKING:
+    # Tables take pandas, which takes half a second to load; a picture needs none.
+    from metrascope.data.manifest import Manifest
 
 Grey = npt.NDArray[np.uint8]
 _GREY_MODES: Final = ("1", "L", "LA", "F")
@@ -62,7 +65,7 @@ class Picture:
     lesion: Mask | None
 
 
-def read_picture(manifest: Manifest, row: int, *, sector_crop: bool) -> Picture:
+def read_picture(manifest: "Manifest", row: int, *, sector_crop: bool) -> Picture:
     """Decode the image of a manifest's row and crop it to the scan sector.
 
     The sector comes from the manifest (``sector`` mask, ``roi`` box), else from the pixels.
@@ -163,7 +166,7 @@ def _to_grey(image: Image.Image) -> Image.Image:
     return image.convert("L")
 
 
-def _read_mask(manifest: Manifest, row: int, column: str, shape: tuple[int, ...]) -> Mask | None:
+def _read_mask(manifest: "Manifest", row: int, column: str, shape: tuple[int, ...]) -> Mask | None:
     path = manifest.path(row, column)
     if path is None:
         return None
@@ -190,7 +193,7 @@ def _bounds(sector: Mask) -> tuple[int, int, int, int]:
 
 
 def _window(
-    manifest: Manifest, row: int, box: tuple[int, int, int, int], shape: tuple[int, ...]
+    manifest: "Manifest", row: int, box: tuple[int, int, int, int], shape: tuple[int, ...]
 ) -> tuple[slice, slice]:
     left, top, width, height = box
     if left + width > shape[1] or top + height > shape[0]:

@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 from filelock import FileLock, Timeout
 
 from metrascope import __version__
@@ -24,7 +23,7 @@ from metrascope.ingest.catalog import (
     write_private,
 )
 from metrascope.ingest.evidence import write_evidence
-from metrascope.ingest.intake import IDENTITY, Intake, match, take_in
+from metrascope.ingest.intake import IDENTITY, Intake, match, ready
 from metrascope.ingest.journal import Journal, Record, Rejection
 from metrascope.ingest.labels import Labels, read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
@@ -233,7 +232,7 @@ def _take_in_all(
 ) -> None:
     settings = intake.settings
     outcomes = share_out(
-        partial(_start, intake),
+        partial(ready, intake),
         pending,
         jobs=jobs,
         seconds=settings.seconds,
@@ -246,16 +245,6 @@ def _take_in_all(
         journal.add(outcome)
         if progress is not None:
             progress(done, len(pending))
-
-
-def _start(intake: Intake) -> Callable[[Source], Record]:
-    """Get a working process ready: what is slow to load is loaded once."""
-    cv2.setNumThreads(1)
-    if not intake.settings.verify:
-        return partial(take_in, intake)
-    from metrascope.ingest.recognition import verify
-
-    return partial(take_in, replace(intake, verify=verify))
 
 
 def _remove_orphans(out: Path, catalog: Catalog) -> None:

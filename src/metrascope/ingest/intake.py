@@ -1,9 +1,10 @@
 """Take in one file: decode it, make clean stills of its frames, write them, keep a record."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,6 +77,19 @@ class _Person:
     row: LabelRow
     patient_id: str
     study: str
+
+
+def ready(intake: Intake) -> Callable[[Source], Record]:
+    """Get a working process ready: what is slow to load is loaded once.
+
+    It stands here so that such a process loads nothing but what it takes files in with.
+    """
+    cv2.setNumThreads(1)
+    if not intake.settings.verify:
+        return partial(take_in, intake)
+    from metrascope.ingest.recognition import verify
+
+    return partial(take_in, replace(intake, verify=verify))
 
 
 def take_in(intake: Intake, source: Source) -> Record:

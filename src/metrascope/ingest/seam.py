@@ -47,9 +47,8 @@ def seam(grey: Pixels, box: Box) -> bool:
     part = grey[top : top + height, left : left + width]
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     cut = int(_MOST_CUT * size[1])
-    jumps = _jumps(small[cut : size[1] - cut])
     first, last = (int(share * size[0]) for share in _MIDDLE)
-    middle = jumps[:, first:last]
+    middle = _jumps(small[cut : size[1] - cut], first, last)
     shown = np.isfinite(middle).sum(axis=0) >= _LEAST_SHOWN
     if not shown.any():
         return False
@@ -58,8 +57,8 @@ def seam(grey: Pixels, box: Box) -> bool:
     return bool(least.max() > _SHARP or second.max() > _SHARPER)
 
 
-def _jumps(small: Rows) -> Rows:
-    """Return how sharply each column parts its neighbours at each depth, NaN in the dark."""
+def _jumps(small: Rows, first: int, last: int) -> Rows:
+    """Return how sharply some columns part their neighbours at each depth, NaN in the dark."""
     step = np.zeros_like(small)
     step[:, 1:-1] = np.abs(small[:, 2:] - small[:, :-2])
     found = []
@@ -68,8 +67,8 @@ def _jumps(small: Rows) -> Rows:
         peak = np.maximum(jump, np.maximum(np.roll(jump, 1), np.roll(jump, -1)))
         around = np.lib.stride_tricks.sliding_window_view(
             np.pad(jump, _AROUND // 2, mode="edge"), _AROUND
-        )
+        )[first:last]
         lit = cv2.blur(small[rows].mean(axis=0)[None], (_AROUND, 1))[0] > _LIT
         usual = np.median(around, axis=1) + 0.5
-        found.append(np.where(lit, peak / usual, np.nan))
+        found.append(np.where(lit[first:last], peak[first:last] / usual, np.nan))
     return np.array(found, dtype=np.float32)
