@@ -14,7 +14,6 @@ _FAR_FROM_GREY: Final = 24.0
 _NEUTRAL: Final = 128
 _BINS: Final = 16
 _ENOUGH: Final = 32
-_SMOOTH: Final = 12
 _MORE_THAN_MARKS: Final = 0.05
 
 
@@ -86,7 +85,7 @@ def _tint(ycrcb: Pixels, within: Pixels) -> npt.NDArray[np.float32]:
 
     A tint goes on smoothly from one luminance to the next. Where it jumps, a color has the
     luminance to itself, as bright flow in a dim image does, and the tint is that of the nearest
-    luminance toward the commonest one.
+    luminance toward the commonest one. White is no such color: what is brightest ends in it.
     """
     ranges = [0.0, 256.0, 0.0, 256.0]
     counts = [
@@ -101,8 +100,9 @@ def _tint(ycrcb: Pixels, within: Pixels) -> npt.NDArray[np.float32]:
     for bins in (range(first + 1, _BINS), range(first - 1, -1, -1)):
         last = first
         for place in bins:
-            jump = np.abs(tint[:, place] - tint[:, last]).max()
-            if known[place] < _ENOUGH or jump > _SMOOTH:
+            own = tint[:, place]
+            away = min(np.abs(own - other).max() for other in (tint[:, last], _NEUTRAL))
+            if known[place] < _ENOUGH or away > _FAR_FROM_GREY:
                 tint[:, place] = tint[:, last]
             last = place
     return np.repeat(tint, 256 // _BINS, axis=1)
