@@ -188,8 +188,8 @@ def _add_ingest(group: "argparse._SubParsersAction[_Parser]") -> None:
 
 def _add_audit(group: "argparse._SubParsersAction[_Parser]") -> None:
     parser = _add_command(group, "audit", commands.audit)
-    parser.add_argument("data", type=Path, metavar="DATA", help=text("cli.data"))
-    parser.add_argument("--splits", type=Path, metavar="FILE", help=text("cli.splits"))
+    parser.add_argument("data", type=Path, metavar="DATA", help=text("cli.audit_data"))
+    parser.add_argument("--splits", type=Path, metavar="FILE", help=text("cli.audit_splits"))
     parser.add_argument("--out", type=Path, metavar="DIR", help=text("cli.audit_out"))
     parser.add_argument("--write", action="store_true", help=text("cli.audit_write"))
     _add_jobs(parser)

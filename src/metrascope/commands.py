@@ -100,12 +100,14 @@ def audit(options: argparse.Namespace) -> int:
     print(
         text(
             "cli.audit_done",
-            images=len(found.manifest.table),
+            images=len(found.manifest.table) - len(found.unusable),
             pairs=len(found.pairs),
             groups=groups,
             conflicts=len(found.conflicts),
         )
     )
+    if found.unusable:
+        print(text("audit.warn_unusable", count=len(found.unusable)))
     if found.leaks:
         print(text("cli.audit_leaks", count=len(found.leaks)))
     elif found.partitions is not None:
