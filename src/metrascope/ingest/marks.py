@@ -11,6 +11,7 @@ from metrascope.data.sector import Sector
 from metrascope.ingest.filling import inpaint
 from metrascope.ingest.ink import Ink, find_ink
 from metrascope.ingest.kinds import MarkKind, name_patch
+from metrascope.ingest.ruler import is_dash, on_scale
 
 __all__ = ["Mark", "MarkKind", "Marks", "find_marks", "inpaint"]
 
@@ -110,12 +111,18 @@ def _named(ink: Ink, patches: Image, inside: Flags) -> list[tuple[MarkKind, Box]
     depth = _depth(inside)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(patches)
     named: list[tuple[MarkKind, Box]] = []
+    dashes: list[int] = []
     for index in range(1, count):
         left, top, wide, high = (int(value) for value in stats[index][:4])
         where = (slice(top, top + high), slice(left, left + wide))
         own = ink.strokes[where] & (labels[where] == index)
-        for kind, (x, y, w, h) in name_patch(own, depth[where]):
+        found = name_patch(own, depth[where])
+        if len(found) == 1 and found[0][0] in ("text", "tick") and is_dash(own):
+            dashes.append(len(named))
+        for kind, (x, y, w, h) in found:
             named.append((kind, (left + x, top + y, w, h)))
+    for place in np.array(dashes, dtype=int)[on_scale([named[dash][1] for dash in dashes])]:
+        named[place] = ("tick", named[place][1])
     return named
 
 
