@@ -77,9 +77,9 @@ def _values(audit: Audit) -> dict[str, Any]:
         key=lambda pair: (RELATIONS.index(relation(audit, pair, where)), pair.first, pair.second),
     )
     shown = ranked[: audit.settings.pictures]
-    beneath = [pair for pair in audit.beneath if pair.agreement and pair.agreement.blocks][
-        :_BENEATH
-    ]
+    # What agrees less than chance does tells nothing about the thresholds.
+    close = [pair for pair in audit.beneath if pair.agreement and deviations(pair.agreement) > 1]
+    beneath = close[:_BENEATH]
     merged = _merged(audit)
     return {
         "audit": audit,
