@@ -53,7 +53,10 @@ def wrong_rows(study: Path) -> pd.DataFrame:
 
 
 def percent(number: dict[str, float]) -> str:
-    return f"{100 * number['value']:.2f}"
+    value = f"{100 * number['value']:.2f}"
+    if number.get("low") is None:
+        return value
+    return f"{value} ({100 * number['low']:.2f}–{100 * number['high']:.2f})"
 
 
 def test_sections_in_order_and_in_the_contents(page: Node) -> None:
@@ -70,7 +73,7 @@ def test_first_screen_says_what_a_clinician_must_know(study: Path, page: Node) -
     for said in (
         "“ward-7”",
         "30 images of 30 other patients",
-        percent(best["macro_f1"]) + "%",
+        f"{100 * best['macro_f1']['value']:.2f}",
         percent(metrics["majority"]["macro_f1"]) + "%",
         "With 30 images the networks cannot be ranked",
         "about 75 to 89%",

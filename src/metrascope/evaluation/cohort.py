@@ -33,6 +33,8 @@ class Readings:
     ----------
     network
         Its name.
+    classes
+        How many classes there are.
     seeds
         Seed of each replication.
     units
@@ -48,6 +50,7 @@ class Readings:
     """
 
     network: str
+    classes: int
     seeds: tuple[int, ...]
     units: Integers
     truth: Integers
@@ -174,6 +177,7 @@ def _readings(
     labels = units["label"].map({label: i for i, label in enumerate(classes)}).to_numpy(np.int64)
     return Readings(
         network=network,
+        classes=len(classes),
         seeds=tuple(int(seed) for seed in replications[0]),
         units=rows,
         truth=np.asarray(labels[rows], dtype=np.int64),

@@ -42,18 +42,17 @@ OVERALL: Final = (
 """Measures of all classes together, from counts alone."""
 
 
-def count(readings: Readings, classes: int, weights: Weights) -> Floats:
+def count(readings: Readings, weights: Weights) -> Floats:
     """Return the confusion matrices (b, replications, classes, classes), rows true.
 
     Parameters
     ----------
     readings
         Of one network.
-    classes
-        How many.
     weights
         (b, n).
     """
+    classes = readings.classes
     cells = readings.truth * classes + readings.predicted
     replications, n = cells.shape
     which = np.zeros((n, replications, classes * classes), dtype=np.float32)
@@ -75,7 +74,7 @@ def of_classes(counts: Floats) -> dict[str, Floats]:
     rejected = total - true - alarms
     recall, specificity = _ratio(hits, true), _ratio(rejected, total - true)
     return {
-        "precision": _zero_without(_ratio(hits, said), true),
+        "precision": np.nan_to_num(_ratio(hits, said)),
         "recall": recall,
         "f1": _ratio(2 * hits, true + said),
         "specificity": specificity,
@@ -102,7 +101,7 @@ def overall(counts: Floats) -> dict[str, Floats]:
     for name in ("precision", "recall", "f1"):
         found[f"macro_{name}"] = _mean_of(one[name], true)
     for name in ("precision", "recall", "f1"):
-        found[f"weighted_{name}"] = (share * np.nan_to_num(one[name])).sum(-1)
+        found[f"weighted_{name}"] = np.nansum(share * one[name], -1)
     found["balanced_accuracy"] = found["macro_recall"]
     found["mcc"] = np.where(
         spread > 0, (hits * total - chance) / np.sqrt(np.where(spread > 0, spread, 1)), 0.0
@@ -118,7 +117,8 @@ def brier(readings: Readings) -> Floats:
     """
     probabilities = _probabilities(readings)
     outcome = np.eye(probabilities.shape[2])[readings.truth]
-    return ((probabilities - outcome) ** 2).sum(2).mean(0)
+    distance = (probabilities - outcome) ** 2
+    return np.asarray(distance.sum(2).mean(0), dtype=np.float64)
 
 
 def log_loss(readings: Readings) -> Floats:
@@ -127,7 +127,8 @@ def log_loss(readings: Readings) -> Floats:
     truth = np.arange(len(readings.truth)), readings.truth
     chosen = probabilities[:, truth[0], truth[1]]
     # Probabilities are written with eight decimals.
-    return -np.log(np.maximum(chosen, 5e-9)).mean(0)
+    losses = -np.log(np.maximum(chosen, 5e-9))
+    return np.asarray(losses.mean(0), dtype=np.float64)
 
 
 def mean(values: Floats) -> Callable[[Weights], Floats]:
@@ -137,12 +138,12 @@ def mean(values: Floats) -> Callable[[Weights], Floats]:
     def statistic(weights: Weights) -> Floats:
         sums = (weights @ flat).astype(np.float64)
         means = sums / weights.sum(1, dtype=np.float64)[:, None]
-        return means.reshape(len(weights), *values.shape[1:])
+        return np.asarray(means.reshape(len(weights), *values.shape[1:]))
 
     return statistic
 
 
-def average_precision(scores: Floats, positive: npt.NDArray[np.bool_], weights: Weights) -> Floats:
+def average_precision(scores: Floats, positive: npt.NDArray[np.bool_], columns: Weights) -> Floats:
     """Return the average precision (b,) of one class, as scikit-learn defines it.
 
     The sum over the thresholds of precision times the step in recall; patients with equal scores
@@ -154,22 +155,33 @@ def average_precision(scores: Floats, positive: npt.NDArray[np.bool_], weights: 
         (n,) probability of the class.
     positive
         (n,) whether a patient has it.
-    weights
-        (b, n).
+    columns
+        (n, b), contiguous: weights with a row per patient.
     """
+    resamples = columns.shape[1]
+    if not positive.any():
+        return np.full(resamples, np.nan)
     order = np.argsort(-scores, kind="stable")
-    columns = np.ascontiguousarray(weights[:, order].T)
-    hits = np.zeros(len(weights), dtype=np.float32)
-    said, area = hits.copy(), hits.copy()
-    ends = np.flatnonzero(np.diff(scores[order], append=-np.inf)) + 1
+    ends = (np.flatnonzero(np.diff(scores[order], append=-np.inf)) + 1).tolist()
+    said, hits, area, step = (np.zeros(resamples, dtype=np.float32) for _ in range(4))
+    rows, has = order.tolist(), positive[order].tolist()
     start = 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        for end in ends:
-            gained = columns[start:end][positive[order[start:end]]].sum(0)
-            said += columns[start:end].sum(0)
-            hits += gained
-            area += np.where(gained > 0, gained * hits / said, 0)
-            start = end
+    # Row by row in place: three numbers per resample stay in the cache, cumulative sums do not.
+    for end in ends:
+        gained = None
+        for place in range(start, end):
+            column = columns[rows[place]]
+            said += column
+            if has[place]:
+                hits += column
+                gained = column if gained is None else gained + column
+        start = end
+        if gained is not None:
+            np.multiply(gained, hits, out=step)
+            # Where nothing is said yet nothing is gained either: 0 of 0 adds nothing.
+            np.divide(step, said, out=step, where=gained > 0)
+            area += step
+    with np.errstate(invalid="ignore"):
         return np.asarray(area / hits, dtype=np.float64)
 
 
@@ -184,12 +196,7 @@ def _ratio(above: Floats, below: Floats) -> Floats:
         return np.where(below > 0, above / below, np.nan)
 
 
-def _zero_without(values: Floats, true: Floats) -> Floats:
-    """Replace what is not defined by 0, as the study's software (scikit-learn) reports it."""
-    return np.where(np.isnan(values), 0.0, values)
-
-
 def _mean_of(values: Floats, true: Floats) -> Floats:
     there = true > 0
     sums = np.where(there, np.nan_to_num(values), 0).sum(-1)
-    return sums / np.maximum(there.sum(-1), 1)
+    return np.asarray(sums / np.maximum(there.sum(-1), 1), dtype=np.float64)

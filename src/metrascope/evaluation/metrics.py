@@ -1,117 +1,165 @@
-"""Point estimates: what a study reports of each network, by scikit-learn."""
+"""Everything that is said of predictions: the content of ``metrics.json``."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
-import pandas as pd
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from metrascope.errors import DataError
+from metrascope.evaluation.agreement import (
+    agreement_table,
+    ensemble,
+    fleiss_kappa,
+    missed_by_all,
+)
+from metrascope.evaluation.cohort import Cohort, Readings, cohort
+from metrascope.evaluation.collapse import collapses, told_apart
+from metrascope.evaluation.comparison import compare
+from metrascope.evaluation.interval import Interval
+from metrascope.evaluation.measures import count, overall
+from metrascope.evaluation.performance import performance
+from metrascope.evaluation.power import for_width
 from metrascope.evaluation.predictions import Predictions
-from metrascope.evaluation.published import order_networks
+from metrascope.evaluation.resampling import (
+    REPLICATES,
+    Replicates,
+    Resamples,
+    bca,
+    draw,
+    replicate,
+)
 
-Numbers = dict[str, float]
+SEED: Final = 0
 
 
-def evaluate(predictions: Predictions) -> dict[str, Any]:
+def evaluate(
+    predictions: Predictions,
+    *,
+    prevalence: Mapping[str, float] | None = None,
+    replicates: int = REPLICATES,
+) -> dict[str, Any]:
     """Return the content of ``metrics.json``.
 
-    The test partition is evaluated where there is one, else the validation partition. The rows
-    of all folds are pooled. With several seeds every number is the mean of the seeds' values
-    (each under ``per_seed``), and the confusion matrix is their sum.
+    The test partition is evaluated where there is one, else the validation partition. The unit is
+    the patient; see `metrascope.evaluation.cohort`. The readings of all folds are pooled. With
+    several seeds or repeats every number is the mean of theirs, and the confusion matrix their sum.
 
-    Macro averages are unweighted means over all classes, so the macro F1 is the mean of the
-    class F1s. Precision and recall of a class without images, or that is never predicted, count
-    as 0; the support of 0 says which.
+    Macro averages are unweighted means over the classes that have patients, so the macro F1 is the
+    mean of the class F1s. A class that is never predicted has a precision of 0.
+
+    Parameters
+    ----------
+    predictions
+        A valid table.
+    prevalence
+        Share of each class, to state predictive values at.
+    replicates
+        Bootstrap resamples.
 
     Raises
     ------
     DataError
-        If there is no row to evaluate, or a network lacks the partition of the others.
+        If there is no row to evaluate, a network lacks the partition of the others, or the
+        prevalence does not name every class or does not add up to 1.
     """
-    table = predictions.table
-    partition = _partition(table)
-    table = table[table["partition"] == partition]
-    classes = list(predictions.classes)
-    networks = order_networks(table["network"])
-    return {
-        "classes": classes,
-        "unit": "image",
-        "partition": partition,
-        "n": int(table["image"].nunique()),
-        "majority": _majority(table.drop_duplicates("image"), classes),
-        "networks": {name: _network(table[table["network"] == name], classes) for name in networks},
+    people = cohort(predictions)
+    classes = people.classes
+    if prevalence is not None:
+        _check_prevalence(prevalence, classes)
+    drawn = draw(people.table["patient_id"], replicates=replicates, seed=SEED)
+    networks, macro_f1 = {}, {}
+    for name, readings in people.readings.items():
+        networks[name], macro_f1[name] = performance(readings, classes, drawn, prevalence)
+        networks[name]["collapses"] = _collapses(readings, classes)
+        networks[name]["patients_needed"] = _needed(macro_f1[name], people.patients)
+    content: dict[str, Any] = {
+        "classes": list(classes),
+        "unit": "patient",
+        "partition": people.partition,
+        "n": len(people.table),
+        "patients": people.patients,
+        "images": int(people.table["images"].str.count(r" \| ").sum()) + len(people.table),
+        "replicates": replicates,
+        "majority": _majority(people),
+        "networks": networks,
     }
+    if prevalence is not None:
+        content["prevalence"] = dict(prevalence)
+    if len(networks) > 1:
+        content |= _together(people, drawn, macro_f1, prevalence)
+    return content
 
 
-def _partition(table: pd.DataFrame) -> str:
-    chosen = "test" if (table["partition"] == "test").any() else "validation"
-    held = set(table["network"][table["partition"] == chosen])
-    if not held:
-        raise DataError("evaluation.only_train")
-    for network in order_networks(table["network"]):
-        if network not in held:
-            raise DataError("evaluation.no_partition", network=network, partition=chosen)
-    return chosen
+def _check_prevalence(prevalence: Mapping[str, float], classes: Sequence[str]) -> None:
+    shares = list(prevalence.values())
+    whole = abs(sum(shares) - 1) < 1e-6 and min(shares) >= 0
+    if set(prevalence) != set(classes) or not whole:
+        given = ", ".join(f"{label}={share:g}" for label, share in prevalence.items())
+        raise DataError("evaluation.prevalence", given=given, classes=", ".join(classes))
 
 
-def _majority(images: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
-    counts = [int((images["label"] == name).sum()) for name in classes]
-    label = classes[int(np.argmax(counts))]
-    scores = _scores(images.assign(predicted=label), classes)
-    numbers = {name: {"value": scores[name]} for name in ("accuracy", "macro_f1")}
-    return {"label": label, **numbers}
+def _collapses(readings: Readings, classes: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "positive": [classes[label] for label in question.positive],
+            "negative": [classes[label] for label in question.negative],
+            **told_apart(readings, question),
+        }
+        for question in collapses(classes)
+    ]
 
 
-def _network(rows: pd.DataFrame, classes: list[str]) -> dict[str, Any]:
-    seeds = sorted(rows["seed"].unique())
-    scores = [_scores(rows[rows["seed"] == seed], classes) for seed in seeds]
-    images = rows.drop_duplicates(["image", "fold"])
-    macro = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
+def _needed(macro_f1: Replicates, patients: int) -> int | None:
+    """Return how many patients bring the macro F1 to 5 points either way."""
+    return for_width(float(np.nanstd(macro_f1.drawn)), patients)
+
+
+def _together(
+    people: Cohort,
+    drawn: Resamples,
+    macro_f1: Mapping[str, Replicates],
+    prevalence: Mapping[str, float] | None,
+) -> dict[str, Any]:
+    """Return what compares the networks, on the patients that all of them read."""
+    shared = people.common()
+    same = all(len(one.units) == len(people.table) for one in people.readings.values())
+    if not same:
+        pairs = shared.readings.items()
+        macro_f1 = {name: performance(one, people.classes, drawn)[1] for name, one in pairs}
+    voting = ensemble(shared)
+    numbers, _ = performance(voting, people.classes, drawn, prevalence)
+    numbers["collapses"] = _collapses(voting, people.classes)
+    kappa = replicate(fleiss_kappa(shared), drawn)
+    low, high = bca(kappa, -1, 1)
+    images = people.table["images"]
     return {
-        "n": len(images),
-        "seeds": [int(seed) for seed in seeds],
-        **{name: _number([score[name] for score in scores]) for name in macro},
-        "confusion": _confusion(rows, classes),
-        "classes": {
-            label: {
-                name: _number([score[f"{label}/{name}"] for score in scores])
-                for name in ("precision", "recall", "f1")
-            }
-            | {"support": int((images["label"] == label).sum())}
-            for label in classes
+        "ensemble": numbers,
+        "comparisons": compare(shared, macro_f1),
+        "agreement": {
+            "fleiss_kappa": Interval(float(kappa.value), float(low), float(high)).json(),
+            "alike": agreement_table(shared),
+            "missed_by_all": [str(images.iat[row]) for row in missed_by_all(shared)],
         },
     }
 
 
-def _confusion(rows: pd.DataFrame, classes: list[str]) -> list[list[int]]:
-    """Count rows by true and predicted class; scikit-learn warns where there is one class."""
-    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    places = [[classes.index(label) for label in rows[name]] for name in ("label", "predicted")]
-    np.add.at(counts, tuple(places), 1)
-    matrix: list[list[int]] = counts.tolist()
-    return matrix
-
-
-def _scores(rows: pd.DataFrame, classes: list[str]) -> Numbers:
-    true, predicted = rows["label"], rows["predicted"]
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        true, predicted, labels=classes, zero_division=0
+def _majority(people: Cohort) -> dict[str, Any]:
+    """Return what always naming the most frequent class would score."""
+    classes = people.classes
+    places = {name: i for i, name in enumerate(classes)}
+    truth = people.table["label"].map(places).to_numpy(np.int64)
+    most = int(np.bincount(truth, minlength=len(classes)).argmax())
+    first = next(iter(people.readings.values()))
+    guess = replace(
+        first,
+        seeds=(0,),
+        units=np.arange(len(truth)),
+        truth=np.asarray(truth, dtype=np.int64),
+        clusters=np.arange(len(truth)),
+        predicted=np.full((1, len(truth)), most),
+        probabilities=None,
     )
-    scores = {
-        "accuracy": float(accuracy_score(true, predicted)),
-        "macro_precision": float(precision.mean()),
-        "macro_recall": float(recall.mean()),
-        "macro_f1": float(f1.mean()),
-    }
-    for index, label in enumerate(classes):
-        scores[f"{label}/precision"] = float(precision[index])
-        scores[f"{label}/recall"] = float(recall[index])
-        scores[f"{label}/f1"] = float(f1[index])
-    return scores
-
-
-def _number(values: list[float]) -> dict[str, Any]:
-    if len(values) == 1:
-        return {"value": values[0]}
-    return {"value": float(np.mean(values)), "per_seed": values}
+    scores = overall(count(guess, np.ones((1, len(truth)), dtype=np.float32)))
+    numbers = {name: {"value": float(scores[name][0, 0])} for name in ("accuracy", "macro_f1")}
+    return {"label": classes[most], **numbers}

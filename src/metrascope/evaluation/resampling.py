@@ -47,8 +47,11 @@ class Resamples:
     def drawn(self) -> Iterator[Weights]:
         """Yield the weights of the bootstrap, (b, n) each."""
         step = self._step()
+        # Taking columns is slow, and needless where every patient is one unit.
+        single = np.array_equal(self.clusters, np.arange(self.patients))
         for start in range(0, len(self.counts), step):
-            yield self.counts[start : start + step, self.clusters].astype(np.float32)
+            rows = self.counts[start : start + step]
+            yield (rows if single else rows[:, self.clusters]).astype(np.float32)
 
     def left_out(self) -> Iterator[Weights]:
         """Yield the weights of the jackknife, one row for each patient left out."""
@@ -100,11 +103,15 @@ def draw(clusters: npt.ArrayLike, *, replicates: int = REPLICATES, seed: int = 0
     names, numbers = np.unique(np.asarray(clusters), return_inverse=True)
     patients = len(names)
     rng = np.random.default_rng(seed)
-    chosen = rng.integers(0, patients, size=(replicates, patients), dtype=np.uint32)
-    chosen += (np.arange(replicates, dtype=np.uint32) * patients)[:, None]
-    counts = np.bincount(chosen.ravel(), minlength=replicates * patients)
-    table = counts.reshape(replicates, patients).astype(np.uint16)
+    table = np.empty((replicates, patients), dtype=np.uint16)
+    for row in table:
+        row[:] = np.bincount(rng.integers(0, patients, patients), minlength=patients)
     return Resamples(numbers.reshape(-1).astype(np.int64), table)
+
+
+def of_units(weights: Weights, units: npt.NDArray[np.int64]) -> Weights:
+    """Return the columns of these units (ascending), without a copy where they are all."""
+    return weights if len(units) == weights.shape[1] else weights[:, units]
 
 
 def replicate(statistic: Statistic, resamples: Resamples) -> Replicates:

@@ -1,0 +1,48 @@
+"""How many patients a claim needs, from how much its figure varied with those at hand.
+
+Standard errors shrink with the root of the number of patients, so the number that brings one to
+the size that a claim needs follows from the one observed.
+"""
+
+import math
+from typing import Final
+
+from scipy.stats import norm
+
+from metrascope.evaluation.interval import LEVEL, Z
+
+POWER: Final = 0.8
+HALF_WIDTH: Final = 0.05
+
+
+def for_difference(difference: float, error: float, patients: int) -> int | None:
+    """Return how many patients show a difference of this size with a power of 80 %.
+
+    Parameters
+    ----------
+    difference
+        True difference assumed: the one observed.
+    error
+        Its standard error with ``patients`` patients.
+    patients
+        At hand.
+
+    Returns
+    -------
+    None where the difference is 0, which no number of patients shows.
+    """
+    if difference == 0 or not math.isfinite(difference) or not math.isfinite(error):
+        return None
+    wanted = abs(difference) / (Z + float(norm.ppf(POWER)))
+    return _scaled(error, wanted, patients)
+
+
+def for_width(error: float, patients: int, half_width: float = HALF_WIDTH) -> int | None:
+    """Return how many patients bring a figure's 95 % interval to so much either way."""
+    if not math.isfinite(error):
+        return None
+    return _scaled(error, half_width / float(norm.ppf(0.5 + LEVEL / 2)), patients)
+
+
+def _scaled(error: float, wanted: float, patients: int) -> int:
+    return max(2, math.ceil(patients * (error / wanted) ** 2))
