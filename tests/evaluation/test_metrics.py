@@ -29,7 +29,7 @@ def test_published_result_of_inception_v3(tmp_path: Path) -> None:
     assert network["confusion"] == [list(row) for row in INCEPTION]
     supports = [network["classes"][name]["support"] for name in metrics["classes"]]
     assert (metrics["classes"], supports) == (["normal", "fibroid", "polyp"], [43, 23, 59])
-    assert (metrics["n"], metrics["partition"], metrics["unit"]) == (125, "validation", "image")
+    assert (metrics["n"], metrics["partition"], metrics["unit"]) == (125, "validation", "patient")
 
 
 def test_only_one_matrix_gives_the_published_figures_of_inception_v3() -> None:
