@@ -97,14 +97,14 @@ class Cohort:
         """How many patients."""
         return int(self.table["patient_id"].nunique())
 
-    def common(self) -> "Cohort":
-        """Return the cohort of the units that all networks read: what paired tests compare."""
+    def common(self) -> "Cohort | None":
+        """Return the cohort of the units that all networks read, None where there are none."""
         units = [readings.units for readings in self.readings.values()]
         shared = units[0]
         for other in units[1:]:
             shared = np.intersect1d(shared, other)
         if not len(shared):
-            raise DataError("evaluation.nothing_in_common")
+            return None
         read = {name: readings.of(shared) for name, readings in self.readings.items()}
         return replace(self, readings=read)
 

@@ -86,8 +86,13 @@ def evaluate(
     }
     if prevalence is not None:
         content["prevalence"] = dict(prevalence)
-    if len(networks) > 1:
-        content |= _together(people, drawn, macro_f1, prevalence)
+    shared = people.common()
+    if len(networks) > 1 and shared is not None:
+        if any(len(one.units) < len(people.table) for one in people.readings.values()):
+            read = shared.readings.items()
+            macro_f1 = {name: performance(one, classes, drawn)[1] for name, one in read}
+        content["comparisons"] = compare(shared, macro_f1)
+        content |= _together(people, shared, drawn, prevalence)
     return content
 
 
@@ -117,16 +122,11 @@ def _needed(macro_f1: Replicates, patients: int) -> int | None:
 
 def _together(
     people: Cohort,
+    shared: Cohort,
     drawn: Resamples,
-    macro_f1: Mapping[str, Replicates],
     prevalence: Mapping[str, float] | None,
 ) -> dict[str, Any]:
-    """Return what compares the networks, on the patients that all of them read."""
-    shared = people.common()
-    same = all(len(one.units) == len(people.table) for one in people.readings.values())
-    if not same:
-        pairs = shared.readings.items()
-        macro_f1 = {name: performance(one, people.classes, drawn)[1] for name, one in pairs}
+    """Return where the networks agree, on the patients that all of them read."""
     voting = ensemble(shared)
     numbers, _ = performance(voting, people.classes, drawn, prevalence)
     numbers["collapses"] = _collapses(voting, people.classes)
@@ -135,7 +135,6 @@ def _together(
     images = people.table["images"]
     return {
         "ensemble": numbers,
-        "comparisons": compare(shared, macro_f1),
         "agreement": {
             "fleiss_kappa": Interval(float(kappa.value), float(low), float(high)).json(),
             "alike": agreement_table(shared),
