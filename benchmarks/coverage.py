@@ -104,8 +104,7 @@ def population(readings: Readings) -> dict[str, tuple[float, float, float]]:
     from sklearn import metrics
 
     true, said = readings.truth, readings.predicted[0]
-    assert readings.probabilities is not None
-    chances = readings.probabilities[0]
+    chances = np.asarray(readings.probabilities)[0]
     matrix = metrics.confusion_matrix(true, said)
     hits, rows, columns = np.diag(matrix), matrix.sum(1), matrix.sum(0)
     rejected = matrix.sum() - rows - columns + hits
