@@ -4,36 +4,19 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-ABSENT = "—"
+from metrascope.evaluation.notation import ABSENT, decimal, p_value, percent, value_of
 
-
-def percent(number: object) -> str:
-    """Write a fraction in percent with two decimals, or a number object with its interval.
-
-    ``{"value": 0.8246}`` becomes ``82.46``; with ``low`` and ``high`` it becomes
-    ``82.46 (75.00-89.00)`` with an en dash.
-    """
-    if isinstance(number, Mapping):
-        value = percent(number.get("value"))
-        low, high = number.get("low"), number.get("high")
-        if low is None or high is None:
-            return value
-        return f"{value} ({percent(low)}\N{EN DASH}{percent(high)})"
-    return ABSENT if not _finite(number) else f"{100 * float(str(number)):.2f}"
-
-
-def decimal(number: object) -> str:
-    """Write a number or number object with three decimals and a true minus sign."""
-    value = number.get("value") if isinstance(number, Mapping) else number
-    if not _finite(value):
-        return ABSENT
-    return f"{float(str(value)):.3f}".replace("-", "\N{MINUS SIGN}")
-
-
-def value_of(number: object) -> float:
-    """Return the value of a number object, minus infinity where there is none."""
-    value = number.get("value") if isinstance(number, Mapping) else number
-    return float(str(value)) if _finite(value) else -math.inf
+__all__ = [
+    "ABSENT",
+    "count",
+    "decimal",
+    "duration",
+    "flat",
+    "memory",
+    "p_value",
+    "percent",
+    "value_of",
+]
 
 
 def duration(seconds: object) -> str:

@@ -1,0 +1,57 @@
+"""How numbers are written in tables and on pages; nothing here depends on the language."""
+
+import math
+from collections.abc import Callable, Mapping
+
+ABSENT = "—"
+_DASH = "\N{EN DASH}"
+_MINUS = "\N{MINUS SIGN}"
+
+
+def percent(number: object, digits: int = 2) -> str:
+    """Write a fraction in percent, or a number object with its interval.
+
+    ``{"value": 0.8246}`` becomes ``82.46``; with ``low`` and ``high`` it becomes
+    ``82.46 (75.00-89.00)`` with an en dash.
+    """
+    return _written(number, lambda value: _signed(100 * value, digits))
+
+
+def decimal(number: object, digits: int = 3) -> str:
+    """Write a number or number object, with its interval where it has one."""
+    return _written(number, lambda value: _signed(value, digits))
+
+
+def p_value(p: object) -> str:
+    """Write a p-value with three decimals, ``< 0.001`` below that."""
+    if not _finite(p):
+        return ABSENT
+    value = float(str(p))
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def value_of(number: object) -> float:
+    """Return the value of a number object, minus infinity where there is none."""
+    value = number.get("value") if isinstance(number, Mapping) else number
+    return float(str(value)) if _finite(value) else -math.inf
+
+
+def _written(number: object, write: Callable[[float], str]) -> str:
+    if not isinstance(number, Mapping):
+        return write(float(str(number))) if _finite(number) else ABSENT
+    value = _written(number.get("value"), write)
+    low, high = number.get("low"), number.get("high")
+    if low is None or high is None:
+        return value
+    return f"{value} ({_written(low, write)}{_DASH}{_written(high, write)})"
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", _MINUS)
+
+
+def _finite(value: object) -> bool:
+    try:
+        return value is not None and math.isfinite(float(str(value)))
+    except ValueError:
+        return False

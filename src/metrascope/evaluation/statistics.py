@@ -1,0 +1,173 @@
+"""The tables that a reviewer asks for, from the content of ``metrics.json``: one list for all.
+
+Report, Word document, CSV and LaTeX show the same frames; cells are text with their intervals.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from metrascope.classes import class_short
+from metrascope.evaluation.notation import ABSENT, decimal, p_value, percent
+from metrascope.evaluation.published import network_title
+from metrascope.messages import text
+
+Metrics = Mapping[str, Any]
+
+_DIAGNOSTIC: Final = ("recall", "specificity", "precision", "npv")
+_RATIOS: Final = ("lr_positive", "lr_negative")
+_AREAS: Final = ("auc", "average_precision")
+_OVERALL: Final = ("macro_auc", "macro_average_precision", "balanced_accuracy")
+_DECIMALS: Final = ("mcc", "kappa", "brier", "log_loss")
+_DIGITS: Final = 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its name for files, its caption and its cells."""
+
+    name: str
+    caption: str
+    frame: pd.DataFrame
+
+
+def statistic_tables(metrics: Metrics, lang: str | None = None) -> list[Table]:
+    """Return the tables for which there are numbers, in the order in which they are read.
+
+    Parameters
+    ----------
+    metrics
+        Content of ``metrics.json``.
+    lang
+        ``en`` or ``zh``; the language in use when not given.
+    """
+    made = {
+        "overall": _overall(metrics, lang),
+        "diagnostic": _diagnostic(metrics, lang),
+        "questions": _questions(metrics, lang),
+        "prevalence": _at_prevalence(metrics, lang),
+        "pairs": _pairs(metrics, lang),
+        "spread": _spread(metrics, lang),
+    }
+    shares = metrics.get("prevalence", {})
+    listed = ", ".join(f"{class_short(k, lang)} {100 * v:g}%" for k, v in shares.items())
+    values = {"n": metrics["n"], "replicates": metrics.get("replicates", 0), "shares": listed}
+    return [
+        Table(name, text(f"statistics.caption_{name}", lang, **values), frame)
+        for name, frame in made.items()
+        if frame is not None and len(frame)
+    ]
+
+
+def readers(metrics: Metrics) -> dict[str, Mapping[str, Any]]:
+    """Return the numbers of every network, and of the ensemble where there is one."""
+    members = dict(metrics["networks"])
+    return members | ({"ensemble": metrics["ensemble"]} if "ensemble" in metrics else {})
+
+
+def title(name: str, lang: str | None = None) -> str:
+    """Return how a network, or the ensemble, is called."""
+    return text("statistics.ensemble", lang) if name == "ensemble" else network_title(name)
+
+
+def _overall(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
+    keys = [*_OVERALL, *_DECIMALS]
+    rows = {
+        title(name, lang): [
+            *(percent(numbers.get(key), _DIGITS) for key in _OVERALL),
+            *(decimal(numbers.get(key)) for key in _DECIMALS),
+        ]
+        for name, numbers in readers(metrics).items()
+    }
+    return _frame(rows, keys, lang)
+
+
+def _diagnostic(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
+    keys = [*_DIAGNOSTIC, *_RATIOS, *_AREAS]
+    rows: dict[tuple[str, str], list[str]] = {}
+    for name, numbers in readers(metrics).items():
+        for label, scores in numbers["classes"].items():
+            shares = [percent(scores.get(key), _DIGITS) for key in _DIAGNOSTIC]
+            ratios = [decimal(scores.get(key), 2) for key in _RATIOS]
+            areas = [percent(scores.get(key), _DIGITS) for key in _AREAS]
+            rows[title(name, lang), class_short(label, lang)] = shares + ratios + areas
+    return _frame(rows, keys, lang, ("network", "class"))
+
+
+def _questions(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
+    keys = ["sensitivity", "specificity", "auc"]
+    rows: dict[tuple[str, str], list[str]] = {}
+    for name, numbers in readers(metrics).items():
+        for question in numbers.get("collapses", ()):
+            asked = text(
+                "statistics.against",
+                lang,
+                positive=_either(question["positive"], lang),
+                negative=_either(question["negative"], lang),
+            )
+            rows[title(name, lang), asked] = [percent(question.get(key), _DIGITS) for key in keys]
+    return _frame(rows, keys, lang, ("network", "question"))
+
+
+def _at_prevalence(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
+    if "prevalence" not in metrics:
+        return None
+    keys = ["precision_at_prevalence", "npv_at_prevalence"]
+    rows: dict[tuple[str, str], list[str]] = {
+        (title(name, lang), class_short(label, lang)): [
+            percent(scores.get(key), _DIGITS) for key in keys
+        ]
+        for name, numbers in readers(metrics).items()
+        for label, scores in numbers["classes"].items()
+    }
+    return _frame(rows, keys, lang, ("network", "class"))
+
+
+def _pairs(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
+    tests = ("macro_f1", "macro_auc", "accuracy")
+    rows: dict[tuple[str, str], list[str]] = {}
+    for pair in metrics.get("comparisons", {}).get("pairs", ()):
+        cells = []
+        for test in tests:
+            found = pair.get(test, {})
+            cells += [percent(found, _DIGITS) if found else ABSENT, p_value(found.get("p_holm"))]
+        needed = pair.get("patients_needed")
+        cells.append(ABSENT if needed is None else f"{needed:,}")
+        rows[network_title(pair["first"]), network_title(pair["second"])] = cells
+    keys = [key for test in tests for key in (f"difference_{test}", f"p_{test}")]
+    return _frame(rows, [*keys, "patients_needed"], lang, ("first", "second"))
+
+
+def _spread(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
+    """Return how much the seeds differ, where there are several."""
+    rows = {}
+    for name, numbers in metrics["networks"].items():
+        f1 = numbers["macro_f1"]
+        if "per_seed" not in f1:
+            continue
+        values = ", ".join(f"{100 * value:.1f}" for value in f1["per_seed"])
+        rows[network_title(name)] = [percent(f1, _DIGITS), f"{100 * f1['seed_sd']:.1f}", values]
+    return _frame(rows, ["macro_f1", "seed_sd", "per_seed"], lang)
+
+
+def _either(labels: Sequence[str], lang: str | None) -> str:
+    return text("statistics.or", lang).join(class_short(label, lang) for label in labels)
+
+
+def _frame(
+    rows: Mapping[Any, Sequence[str]],
+    keys: Sequence[str],
+    lang: str | None,
+    heads: Sequence[str] = ("network",),
+) -> pd.DataFrame | None:
+    """Return a frame without the columns in which nothing is known."""
+    if not rows:
+        return None
+    names = [row if isinstance(row, tuple) else (row,) for row in rows]
+    cells = [[*name, *row] for name, row in zip(names, rows.values(), strict=True)]
+    columns = [text(f"statistics.{key}", lang) for key in (*heads, *keys)]
+    frame = pd.DataFrame(cells, columns=columns)
+    known = [bool((frame.iloc[:, place] != ABSENT).any()) for place in range(frame.shape[1])]
+    return frame.loc[:, known]

@@ -1,0 +1,120 @@
+"""Tables and findings: what they must and must not say of given numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from metrascope.evaluation.findings import agreement, ranking, weakest
+from metrascope.evaluation.metrics import evaluate
+from metrascope.evaluation.notation import percent
+from metrascope.evaluation.predictions import Predictions, read_predictions
+from metrascope.evaluation.statistics import statistic_tables
+
+from .make import PAPER, hard_labels, random_table, saved
+
+NETWORKS = ("vgg16", "mobilenet_v2", "resnet18")
+
+
+def metrics_of(folder: Path, skill: dict[str, float], **options: Any) -> dict[str, Any]:
+    """Return the numbers of networks whose probabilities lean to the truth by so much."""
+    table = random_table(np.random.default_rng(0), n=90, networks=NETWORKS)
+    for name in PAPER:
+        lean = table["network"].map(skill)
+        right = (table["label"] == name).astype(float)
+        table[f"p_{name}"] = ((1 - lean) * table[f"p_{name}"] + lean * right).round(8)
+    return evaluate(loaded(table, folder), replicates=400, **options)
+
+
+def loaded(table: Any, folder: Path) -> Predictions:
+    return read_predictions([saved(table, folder)], PAPER)
+
+
+@pytest.fixture(name="equal")
+def of_equals(tmp_path: Path) -> dict[str, Any]:
+    return metrics_of(tmp_path, dict.fromkeys(NETWORKS, 0.3))
+
+
+def test_tables_hold_the_numbers_of_metrics(equal: dict[str, Any]) -> None:
+    tables = {table.name: table.frame for table in statistic_tables(equal, "en")}
+    assert list(tables) == ["overall", "diagnostic", "questions", "pairs"]
+    assert len(tables["diagnostic"]) == 4 * 3
+    row = tables["diagnostic"].iloc[1].tolist()
+    scores = equal["networks"]["vgg16"]["classes"]["fibroid"]
+    assert row[:4] == [
+        "VGG-16",
+        "Fibroid",
+        percent(scores["recall"], 1),
+        percent(scores["specificity"], 1),
+    ]
+    assert tables["overall"]["Network"].tolist()[-1] == "All networks voting"
+    assert len(tables["pairs"]) == 3
+
+
+def test_both_languages_have_the_same_cells(equal: dict[str, Any]) -> None:
+    for english, chinese in zip(
+        statistic_tables(equal, "en"), statistic_tables(equal, "zh"), strict=True
+    ):
+        assert english.name == chinese.name
+        assert english.frame.shape == chinese.frame.shape
+        assert english.caption != chinese.caption
+        assert list(english.frame.columns) != list(chinese.frame.columns)
+        assert (english.frame.iloc[:, -1].to_numpy() == chinese.frame.iloc[:, -1].to_numpy()).all()
+
+
+def test_hard_labels_have_no_areas(tmp_path: Path) -> None:
+    metrics = evaluate(loaded(hard_labels([(8, 1, 1), (2, 6, 1), (0, 1, 9)]), tmp_path))
+    tables = {table.name: table.frame for table in statistic_tables(metrics, "en")}
+    assert "AUC, %" not in tables["diagnostic"].columns
+    assert "Macro AUC, %" not in tables["overall"].columns
+    assert "pairs" not in tables
+
+
+def test_stated_prevalence_has_a_table_of_its_own(tmp_path: Path) -> None:
+    shares = {"normal": 0.9, "fibroid": 0.04, "polyp": 0.06}
+    metrics = metrics_of(tmp_path, dict.fromkeys(NETWORKS, 0.5), prevalence=shares)
+    tables = {table.name: table for table in statistic_tables(metrics, "en")}
+    assert "Normal 90%" in tables["prevalence"].caption
+    scores = metrics["networks"]["vgg16"]["classes"]["polyp"]
+    matrix = np.array(metrics["networks"]["vgg16"]["confusion"], dtype=float)
+    stated = matrix / matrix.sum(1, keepdims=True) * np.array(list(shares.values()))[:, None]
+    expected = stated[2, 2] / stated[:, 2].sum()
+    assert scores["precision_at_prevalence"]["value"] == pytest.approx(expected)
+
+
+def test_equal_networks_are_not_ranked(equal: dict[str, Any]) -> None:
+    said = ranking(equal, "en")
+    assert "none of the 3 pairs of networks can be told apart" in said[0]
+    assert "cannot be told from" in said[1]
+    assert "by luck alone" in said[2]
+    assert not any("is better than" in one for one in said if not one.startswith("To show"))
+
+
+def test_a_better_network_is_said_to_be_better(tmp_path: Path) -> None:
+    metrics = metrics_of(tmp_path, {"vgg16": 0.0, "mobilenet_v2": 0.0, "resnet18": 0.9})
+    said = ranking(metrics, "en")
+    assert "2 of the 3 pairs" in said[0]
+    assert (
+        said[1] == "ResNet-18 is better than VGG-16, MobileNetV2."
+        or "MobileNetV2, VGG-16" in said[1]
+    )
+    assert not any("cannot be told from" in one for one in said)
+
+
+def test_one_network_has_no_ranking(tmp_path: Path) -> None:
+    metrics = evaluate(loaded(hard_labels([(8, 1, 1), (2, 6, 1), (0, 1, 9)]), tmp_path))
+    said = ranking(metrics, "en")
+    assert said[0].startswith("ResNet-18 has a macro F1 of ")
+    assert "5 points" in said[1]
+    assert agreement(metrics, "en") == []
+
+
+def test_agreement_and_the_weakest_class(equal: dict[str, Any]) -> None:
+    said = agreement(equal, "en")
+    missed = len(equal["agreement"]["missed_by_all"])
+    assert said[1] == f"{missed} of 90 patients are misread by every network."
+    classes = equal["networks"]["vgg16"]["classes"]
+    lowest = min(classes, key=lambda name: classes[name]["recall"]["value"])
+    assert lowest.capitalize() in weakest(equal, "vgg16", "en")
+    assert all(ranking(equal, "zh"))
