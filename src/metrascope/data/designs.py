@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from metrascope.config import SplitSettings
@@ -18,7 +17,7 @@ from metrascope.data.split import (
     apportion,
     class_counts,
     draw_units,
-    patient_labels,
+    drawn_patients,
     place_patients,
     split_patients,
     unit_labels,
@@ -69,31 +68,22 @@ def draw_split(images: pd.DataFrame, classes: Sequence[str], settings: SplitSett
             test=settings.test,
             seed=settings.seed,
         )
-    units = unit_labels(images, classes)
+    units, patients = unit_labels(images, classes), drawn_patients(images, classes)
     if settings.design == "kfold":
         _check_enough(class_counts(units, classes), settings.folds)
         repeats = range(settings.repeats)
-        folds = [held for repeat in repeats for held in _dealt(images, classes, settings, repeat)]
+        folds = [held for repeat in repeats for held in _dealt(patients, classes, settings, repeat)]
     else:
         folds = _by_site(images, units, classes, settings.by)
-    return Split(
-        pd.concat(
-            [_fold(images, classes, held, fold, settings) for fold, held in enumerate(folds)],
-            ignore_index=True,
-        )
-    )
-
-
-def _fold(
-    images: pd.DataFrame, classes: Sequence[str], held: _Held, fold: int, settings: SplitSettings
-) -> pd.DataFrame:
-    units = unit_labels(images, classes)
-    rest = units[~units.index.isin(held.test | held.excluded)]
-    counts = apportion(class_counts(rest, classes), settings.validation)
-    rng = np.random.default_rng([settings.seed, 1, fold])
-    validating = draw_units(rest, counts, rng)
-    places = {"validation": validating, "test": held.test, "excluded": held.excluded}
-    return place_patients(images, classes, places, fold)
+    tables = []
+    for fold, held in enumerate(folds):
+        rest = units[~units.index.isin(held.test | held.excluded)]
+        counts = apportion(class_counts(rest, classes), settings.validation)
+        rng = np.random.default_rng([settings.seed, 1, fold])
+        validating = draw_units(rest, counts, rng)
+        places = {"validation": validating, "test": held.test, "excluded": held.excluded}
+        tables.append(place_patients(patients, places, fold))
+    return Split(pd.concat(tables, ignore_index=True))
 
 
 def _check_enough(counts: dict[str, int], folds: int) -> None:
@@ -106,40 +96,28 @@ def _check_enough(counts: dict[str, int], folds: int) -> None:
 
 
 def _dealt(
-    images: pd.DataFrame, classes: Sequence[str], settings: SplitSettings, repeat: int
+    patients: pd.DataFrame, classes: Sequence[str], settings: SplitSettings, repeat: int
 ) -> list[_Held]:
     """Deal the units out, large groups first, each to the fold that has least of its classes.
 
     Patients who are units of their own come out within one of equal shares, by class and in all.
     """
-    names, patients = _patients_by_class(images, classes)
+    table = pd.crosstab(patients["unit"], patients["label"]).reindex(columns=list(classes))
+    table = table.fillna(0).sort_index()
+    names, counts = [str(name) for name in table.index], table.to_numpy(np.int64)
     rng = np.random.default_rng([settings.seed, 0, repeat])
     shuffled = rng.permutation(len(names))
-    sizes, labels = patients.sum(axis=1), patients.argmax(axis=1)
+    sizes, labels = counts.sum(axis=1), counts.argmax(axis=1)
     order = shuffled[np.lexsort((labels[shuffled], -sizes[shuffled]))]
-    shares = patients / patients.sum(axis=0)
-    dealt, folds = (
-        np.zeros((settings.folds, len(classes))),
-        [set[str]() for _ in range(settings.folds)],
-    )
+    shares = counts / np.maximum(counts.sum(axis=0), 1)
+    dealt = np.zeros((settings.folds, len(classes)))
+    folds = [set[str]() for _ in range(settings.folds)]
     for unit in order:
-        crowd = dealt @ shares[unit]
-        fold = np.lexsort((dealt.sum(axis=1), np.round(crowd, 12)))[0]
-        dealt[fold] += patients[unit]
+        crowd = np.round(dealt @ shares[unit], 12)
+        fold = np.lexsort((dealt.sum(axis=1), crowd))[0]
+        dealt[fold] += counts[unit]
         folds[fold].add(names[unit])
     return [_Held(test, set()) for test in folds]
-
-
-def _patients_by_class(
-    images: pd.DataFrame, classes: Sequence[str]
-) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """Return the units, by name, and how many patients of each class each one has."""
-    labels = patient_labels(images, classes)
-    patients = images.assign(unit=unit_of(images)).drop_duplicates("patient_id")
-    own = labels[patients["patient_id"]].to_numpy()
-    table = pd.crosstab(patients["unit"].to_numpy(), own).reindex(columns=list(classes))
-    table = table.fillna(0).sort_index()
-    return [str(name) for name in table.index], table.to_numpy(np.int64)
 
 
 def _by_site(

@@ -104,7 +104,7 @@ def split_patients(
         wanted = apportion(counts, test)
         wanted = {label: min(count, most[label]) for label, count in wanted.items()}
         places["test"] = draw_units(left, wanted, rng)
-    return Split(place_patients(images, classes, places))
+    return Split(place_patients(drawn_patients(images, classes), places))
 
 
 def unit_of(images: pd.DataFrame) -> "pd.Series[str]":
@@ -137,22 +137,22 @@ def draw_units(
     return drawn
 
 
+def drawn_patients(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """Return ``patient_id, label, unit``, a row per patient, in order of first appearance."""
+    labels = patient_labels(images, classes)
+    unit = unit_of(images)[~images["patient_id"].duplicated()]
+    return pd.DataFrame(
+        {"patient_id": labels.index, "label": labels.to_numpy(), "unit": unit.to_numpy()}
+    )
+
+
 def place_patients(
-    images: pd.DataFrame, classes: Sequence[str], places: Mapping[str, set[str]], fold: int = 0
+    patients: pd.DataFrame, places: Mapping[str, set[str]], fold: int = 0
 ) -> pd.DataFrame:
     """Return the rows of a fold: the patients of each partition's units, the rest training."""
-    patients, units = patient_labels(images, classes), unit_of(images)
-    table = pd.DataFrame(
-        {
-            "patient_id": patients.index,
-            "label": patients.to_numpy(),
-            "fold": fold,
-            "partition": "train",
-        }
-    )
+    table = patients[["patient_id", "label"]].assign(fold=fold, partition="train")
     for partition, members in places.items():
-        held = set(images["patient_id"][units.isin(members)])
-        table.loc[table["patient_id"].isin(held), "partition"] = partition
+        table.loc[patients["unit"].isin(members), "partition"] = partition
     return table
 
 
