@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -124,7 +125,7 @@ def _execute(fabric: Fabric, inputs: StudyInputs, run: Run) -> None:
     if fabric.world_size > 1:
         end_with_parent()
     folder = inputs.folder / "runs" / run.name
-    _make_deterministic()
+    make_deterministic()
     data = training_data(inputs, run)
     network = _create(inputs, run)
     title = network.architecture.title
@@ -213,7 +214,8 @@ class _Reporter:
         self.advance(done, self.epochs * step.steps, note)
 
 
-def _make_deterministic() -> None:
+def make_deterministic() -> None:
+    """Let torch use only kernels that give the same bytes each time."""
     # cuBLAS reads this once, before its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
@@ -235,6 +237,37 @@ def _create(inputs: StudyInputs, run: Run) -> Network:
     return network
 
 
+def said_of(
+    images: pd.DataFrame,
+    partitions: Sequence[str],
+    logits: torch.Tensor,
+    classes: Sequence[str],
+    run: Run,
+) -> pd.DataFrame:
+    """Return the predictions table of one run.
+
+    Parameters
+    ----------
+    images
+        Rows of a manifest's table, as they were read.
+    partitions
+        Of each row.
+    logits
+        float64, (rows, classes), on the CPU.
+    classes
+        In the order of the logits.
+    run
+        Network, fold and seed.
+    """
+    table = images[["image", "patient_id", "label"]].reset_index(drop=True)
+    table = table.assign(
+        network=run.network, partition=list(partitions), fold=run.fold, seed=run.seed
+    )
+    columns = [f"p_{label}" for label in classes]
+    values = pd.DataFrame(logits.softmax(dim=1).numpy(), columns=columns)
+    return pd.concat([table, values], axis=1)
+
+
 def _write_outputs(
     fabric: Fabric,
     network: Network,
@@ -252,17 +285,10 @@ def _write_outputs(
         logits.append(output.logits.cpu().double())
         features.append(output.features.float().cpu())
         maps.append(class_maps(network, output).float().cpu())
-    table = inputs.manifest.table.iloc[rows][["image", "patient_id", "label"]]
-    table = table.assign(
-        network=run.network,
-        partition=["validation"] * len(data.validation) + ["test"] * len(test),
-        fold=run.fold,
-        seed=run.seed,
-    ).reset_index(drop=True)
-    columns = [f"p_{label}" for label in inputs.classes]
-    said = torch.cat(logits)
-    values = pd.DataFrame(said.softmax(dim=1).numpy(), columns=columns)
-    write_predictions(pd.concat([table, values], axis=1), folder / "predictions.csv")
+    said, images = torch.cat(logits), inputs.manifest.table.iloc[rows]
+    partitions = ["validation"] * len(data.validation) + ["test"] * len(test)
+    table = said_of(images, partitions, said, inputs.classes, run)
+    write_predictions(table, folder / "predictions.csv")
     _write_array(folder / "features.npy", torch.cat(features).numpy())
     _write_array(folder / "heatmaps.npy", torch.cat(maps).numpy())
     validating = len(data.validation)

@@ -48,6 +48,7 @@ def test_confounded_sites_are_told() -> None:
     assert "Fold 0 tests a, which has more than half" in told[0]
     assert "Fold 2 tests c" in told[1]
     assert "polyp (3)" in told[1]
+    assert "normal" not in told[1]
     even = images((12, 12, 12))
     split = draw_split(even, CLASSES, SplitSettings(design="leave-one-out"))
     assert cautions(tally(split, even, CLASSES), sites(split, even)) == []

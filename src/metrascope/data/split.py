@@ -222,6 +222,14 @@ def read_split(path: Path, images: pd.DataFrame, classes: Sequence[str]) -> Spli
     return Split(table)
 
 
+def read_training_patients(path: Path) -> set[str]:
+    """Return who trains or validates in any fold of a split; none where there is no such file."""
+    if not path.is_file():
+        return set()
+    table = read_table(path, COLUMNS)
+    return set(table["patient_id"][table["partition"].isin(["train", "validation"])])
+
+
 def _check_fold(
     path: Path, fold: int, rows: pd.DataFrame, images: pd.DataFrame, classes: Sequence[str]
 ) -> None:

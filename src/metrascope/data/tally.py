@@ -5,6 +5,7 @@ from typing import Final
 
 import pandas as pd
 
+from metrascope.classes import class_title
 from metrascope.data.split import PARTITIONS, Split
 from metrascope.messages import text
 
@@ -60,7 +61,7 @@ def sites(split: Split, images: pd.DataFrame) -> dict[int, str]:
 
 
 def cautions(counts: pd.DataFrame, tested: dict[int, str]) -> list[str]:
-    """Return one sentence for each site whose fold is confounded with the diagnosis.
+    """Return a sentence for each site that says little of a class, or takes most of it away.
 
     Parameters
     ----------
@@ -74,8 +75,9 @@ def cautions(counts: pd.DataFrame, tested: dict[int, str]) -> list[str]:
         own = counts[counts["fold"] == fold]
         patients = own.pivot(index="label", columns="partition", values="patients")
         rest = patients.drop(columns="test").sum(axis=1)
-        few = [f"{label} ({count})" for label, count in patients["test"].items() if count < FEW]
-        most = [str(label) for label in patients.index if patients["test"][label] > rest[label]]
+        tested_of = {str(label): int(count) for label, count in patients["test"].items()}
+        few = [f"{class_title(name)} ({n})" for name, n in tested_of.items() if n < FEW]
+        most = [class_title(name) for name, n in tested_of.items() if n > rest[name]]
         if few:
             found.append(text("design.few_tested", site=site, fold=fold, labels=", ".join(few)))
         if most:
