@@ -135,6 +135,7 @@ def test_the_report_is_about_the_tested(finished: Path, data: Path) -> None:
     assert "test patients" in page
     assert "validation patients" not in page
     assert "The split has 2 folds" in page
+    assert "the maps are of the first fold alone" in page
 
 
 def test_it_goes_on_where_it_stopped(

@@ -74,6 +74,7 @@ def cautions(counts: pd.DataFrame, tested: dict[int, str]) -> list[str]:
     for fold, site in tested.items():
         own = counts[counts["fold"] == fold]
         patients = own.pivot(index="label", columns="partition", values="patients")
+        patients = patients.loc[own["label"].unique()]  # in class order, as they came
         rest = patients[["train", "validation"]].sum(axis=1)
         tested_of = {str(label): int(count) for label, count in patients["test"].items()}
         few = [f"{class_title(name)} ({n})" for name, n in tested_of.items() if n < FEW]
