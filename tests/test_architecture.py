@@ -20,6 +20,7 @@ TORCH = (
     "training.py",
     "run.py",
     "study.py",
+    "external.py",
     "explain/heatmap.py",
 )
 # What a package is used for has one place: files, or folders that end with a stroke.

@@ -96,6 +96,13 @@ def copy(folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(folder, tmp_path / "copy"))
 
 
+def test_a_description_from_before_calibration_has_temperature_one(copy: Path) -> None:
+    content = json.loads((copy / MODEL).read_text(encoding="utf-8"))
+    del content["temperature"]
+    (copy / MODEL).write_text(json.dumps(content), encoding="utf-8")
+    assert load(copy)[1].temperature == 1.0
+
+
 def test_same_network_same_bytes(folder: Path, tmp_path: Path) -> None:
     network, description = load(folder)
     save(tmp_path, network, description)

@@ -137,6 +137,20 @@ def test_options_change_the_loss(tmp_path: Path, option: dict[str, object]) -> N
     assert losses[0] != losses[1]
 
 
+def test_class_weights_are_of_the_training_rows_alone(tmp_path: Path) -> None:
+    losses = []
+    for held in (0, 1):
+        uneven = data()
+        uneven.labels[:20] = 0
+        uneven.labels[30:] = held
+        chosen, resume = settings(epochs=1, class_weights=True), tmp_path / str(held) / "r"
+        fitted = fit(
+            fabric(), network(), uneven, chosen, seed=1, resume=resume, report=lambda _: None
+        )
+        losses.append([row[3] for row in fitted.history])
+    assert losses[0] == losses[1]
+
+
 def test_inception_trains_on_both_heads(tmp_path: Path) -> None:
     torch.manual_seed(0)
     inception = create_network("inception_v3", 2, weights="none")

@@ -42,7 +42,9 @@ class ModelDescription(BaseModel):
     preprocessing
         From decoded grey pixels to the network, with input size and grey-level table.
     temperature
-        Divisor of the logits before softmax; 1 until calibrated.
+        Divisor of the logits before softmax that fits the run's validation partition best, see
+        :mod:`metrascope.evaluation.temperature`; 1 where it was not fitted. ``predictions.csv``
+        is without it.
     fold, seed
         Of the run.
     origin

@@ -119,6 +119,7 @@ def _parser() -> _Parser:
     group = parser.add_subparsers(title=text("cli.commands"), metavar="COMMAND", required=True)
     _add_ingest(group)
     _add_audit(group)
+    _add_split(group)
     _add_study(group)
     _add_phantom(group)
     _add_evaluate(group)
@@ -140,6 +141,23 @@ def _add_command(
 
 def _add_language(parser: _Parser) -> None:
     parser.add_argument("--lang", choices=LANGUAGES, help=text("cli.lang"))
+
+
+def _add_split(group: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(group, "split", commands.split)
+    parser.add_argument("data", type=Path, metavar="DATA", help=text("cli.audit_data"))
+    parser.add_argument(
+        "--out", type=Path, metavar="splits.csv", required=True, help=text("cli.split_out")
+    )
+    designs = ("holdout", "kfold", "leave-one-out")
+    parser.add_argument("--design", choices=designs, help=text("cli.design"))
+    parser.add_argument("--folds", type=int, metavar="K", help=text("cli.folds"))
+    parser.add_argument("--repeats", type=int, metavar="R", help=text("cli.repeats"))
+    parser.add_argument("--by", choices=("scanner", "centre"), help=text("cli.by"))
+    parser.add_argument("--validation", type=float, metavar="SHARE", help=text("cli.validation"))
+    parser.add_argument("--test", type=float, metavar="SHARE", help=text("cli.test"))
+    parser.add_argument("--seed", type=int, metavar="S", help=text("cli.seed"))
+    parser.add_argument("--classes", metavar="A,B", help=text("cli.classes"))
 
 
 def _add_study(group: "argparse._SubParsersAction[_Parser]") -> None:
@@ -218,8 +236,10 @@ def _add_phantom(group: "argparse._SubParsersAction[_Parser]") -> None:
 def _add_evaluate(group: "argparse._SubParsersAction[_Parser]") -> None:
     parser = _add_command(group, "evaluate", commands.evaluate)
     parser.add_argument(
-        "predictions", type=Path, nargs="+", metavar="predictions.csv", help=text("cli.predictions")
+        "predictions", type=Path, nargs="*", metavar="predictions.csv", help=text("cli.predictions")
     )
+    parser.add_argument("--run", type=Path, metavar="DIR", dest="trained", help=text("cli.trained"))
+    parser.add_argument("--data", type=Path, metavar="DIR", help=text("cli.other_data"))
     parser.add_argument("--out", type=Path, metavar="DIR", required=True, help=text("cli.out"))
     parser.add_argument("--classes", metavar="A,B", help=text("cli.classes"))
 

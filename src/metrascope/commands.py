@@ -12,6 +12,8 @@ from metrascope.messages import language, text
 if TYPE_CHECKING:
     import pandas as pd
 
+    from metrascope.config import SplitSettings
+
 # Everything else is imported by the command that needs it: --help must not load torch.
 
 
@@ -34,6 +36,66 @@ def study(options: argparse.Namespace) -> None:
         allow_leaks=options.allow_leaks,
     )
     _print_study(options.out)
+
+
+def split(options: argparse.Namespace) -> None:
+    """Draw the partitions of a study; write them, print who is where and what to mind."""
+    from metrascope.data.manifest import read_manifest
+    from metrascope.data.split import write_split
+    from metrascope.data.tally import cautions, sites, tally
+    from metrascope.partitioning import choose_classes, choose_split
+    from metrascope.progress import say
+
+    if options.out.suffix != ".csv":
+        raise SettingsError("design.no_csv", path=options.out)
+    settings = _split_settings(options)
+    manifest = read_manifest(options.data)
+    classes = choose_classes(manifest, _names(options.classes) if options.classes else ())
+    drawn, _ = choose_split(manifest, classes, settings, None)
+    drawn_by = settings.model_dump()
+    write_split(drawn, options.out, manifest_sha256=manifest.digest, settings=drawn_by)
+    counts, tested = tally(drawn, manifest.table, classes), sites(drawn, manifest.table)
+    name = manifest.root.resolve().name
+    _print_frame(_split_frame(counts, tested), text("design.table", name=name))
+    for caution in cautions(counts, tested):
+        say(caution)
+    print(text("common.research_only"))
+    print(options.out.resolve())
+
+
+def _split_settings(options: argparse.Namespace) -> "SplitSettings":
+    """Return the settings that the options state; what they imply need not be said."""
+    from metrascope.config import SplitSettings, parse_section
+
+    names = ("by", "folds", "repeats", "validation", "test", "seed")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    implied = {"folds": "kfold", "repeats": "kfold", "by": "leave-one-out"}
+    design = options.design or next(
+        (design for name, design in implied.items() if name in given), "holdout"
+    )
+    for name, needed in implied.items():
+        if name in given and design != needed:
+            raise SettingsError("design.option_of", option=name, needed=needed, design=design)
+    return parse_section(SplitSettings, given | {"design": design}, "metrascope split")
+
+
+def _split_frame(counts: "pd.DataFrame", tested: dict[int, str]) -> "pd.DataFrame":
+    """Return a row for each fold and partition, a column for each class: patients / images."""
+    from metrascope.classes import class_short
+
+    rows = []
+    for (fold, partition), own in counts.groupby(["fold", "partition"], sort=False):
+        row = {text("design.fold"): str(fold)}
+        if tested:
+            row[text("design.site")] = tested[int(str(fold))]
+        row[text("design.partition")] = text(f"design.{partition}")
+        for label, patients, images in own[["label", "patients", "images"]].itertuples(index=False):
+            row[class_short(label)] = f"{patients} / {images}"
+        row[text("design.all")] = f"{own['patients'].sum()} / {own['images'].sum()}"
+        rows.append(row)
+    import pandas as pd
+
+    return pd.DataFrame(rows)
 
 
 def ingest(options: argparse.Namespace) -> None:
@@ -166,16 +228,32 @@ def _phantom_export(options: argparse.Namespace, scanners: Sequence[str]) -> Non
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """Compute the tables of predictions and print them."""
+    """Compute the tables of predictions, given or of an external test, and print them."""
     from metrascope.evaluation.predictions import read_predictions
     from metrascope.results import write_evaluation
 
+    paths, name = _predictions(options)
     classes = _names(options.classes) if options.classes else None
-    predictions = read_predictions(options.predictions, classes)
-    name = ", ".join(path.name for path in options.predictions)
+    predictions = read_predictions(paths, classes)
     metrics = write_evaluation(predictions, options.out, language(), name)
     _print_table(metrics, name)
     print(options.out / "metrics.json")
+
+
+def _predictions(options: argparse.Namespace) -> tuple[list[Path], str]:
+    """Return the tables to evaluate and the name of the data; make them where a run is given."""
+    external = options.trained is not None and options.data is not None
+    if external == bool(options.predictions) or (options.trained is None) != (options.data is None):
+        raise SettingsError("external.either")
+    if not external:
+        return options.predictions, ", ".join(path.name for path in options.predictions)
+    if options.classes:
+        raise SettingsError("external.classes")
+    from metrascope.external import predict_external
+
+    folder = options.data if options.data.is_dir() else options.data.parent
+    path = predict_external(options.trained, options.data, options.out)
+    return [path], folder.resolve().name
 
 
 def report(options: argparse.Namespace) -> None:

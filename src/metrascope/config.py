@@ -5,9 +5,9 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metrascope.errors import SettingsError
 
@@ -38,10 +38,43 @@ SectionType = TypeVar("SectionType", bound=Section)
 
 
 class SplitSettings(Section):
-    """Which patients train and which validate (paper: random 9:1)."""
+    """Which patients train, validate and test (paper: random 9:1, no test).
 
+    Attributes
+    ----------
+    design
+        ``holdout``: one fold; ``kfold``: every patient is tested once in each of ``repeats``;
+        ``leave-one-out``: every scanner, or centre, is tested once.
+    by
+        The manifest's column for ``leave-one-out``.
+    validation
+        Share of the patients that validate: of all in a hold-out, elsewhere of those that a fold
+        does not test.
+    test
+        Share of all patients that a hold-out keeps for the test.
+    folds, repeats
+        Of ``kfold``.
+    seed
+        Of the draw.
+    """
+
+    design: Literal["holdout", "kfold", "leave-one-out"] = "holdout"
+    by: Literal["scanner", "centre"] = "scanner"
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    folds: Annotated[int, Field(ge=2, le=100)] = 5
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.test and self.design != "holdout":
+            raise SettingsError("design.test_is_a_fold", design=self.design)
+        if self.repeats > 1 and self.design != "kfold":
+            raise SettingsError("design.repeats_of_kfold", design=self.design)
+        if self.validation + self.test >= 1:
+            raise SettingsError("design.nothing_left", validation=self.validation, test=self.test)
+        return self
 
 
 class PreprocessingSettings(Section):

@@ -9,9 +9,11 @@ from metrascope.audit.groups import patient_groups
 from metrascope.audit.leaks import Leak, find_leaks
 from metrascope.audit.pairs import exact_pairs, in_threads
 from metrascope.audit.partitions import partitions_of
+from metrascope.classes import order_classes
 from metrascope.config import SplitSettings
+from metrascope.data.designs import draw_split
 from metrascope.data.manifest import Manifest
-from metrascope.data.split import Split, read_split, split_patients
+from metrascope.data.split import Split, read_split
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
 
@@ -52,14 +54,35 @@ def choose_split(
     pairs = exact_pairs([taken for _, taken in hashed])
     if given is None:
         images = manifest.table.assign(patient_group=patient_groups(manifest.table, pairs))
-        drawn = split_patients(images, classes, validation=settings.validation, seed=settings.seed)
-        return drawn, 0
+        return draw_split(images, classes, settings), 0
     split = read_split(given, manifest.table, classes)
-    leaks = find_leaks(manifest, partitions_of(split, manifest.table), pairs)
+    found = find_leaks(manifest, partitions_of(split, manifest.table), pairs)
+    # What stands apart in one fold most often does in the others: it is told once.
+    leaks = list({(leak.reason, leak.unit): leak for leak in reversed(found)}.values())[::-1]
     if leaks and not allow_leaks:
         told = listing([_told(leak) for leak in leaks], shown=5)
         raise DataError("study.leaks", path=given, count=len(leaks), leaks=told)
     return split, len(leaks)
+
+
+def choose_classes(manifest: Manifest, given: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the classes of a study, in order: those given, else those of the manifest.
+
+    Raises
+    ------
+    DataError
+        If a given class has no image, or there is one class only.
+    """
+    found = order_classes(manifest.table["label"])
+    classes = tuple(given) or found
+    for label in classes:
+        if label not in found:
+            path = manifest.root / "manifest.csv"
+            names = ", ".join(found)
+            raise DataError("study.class_without_images", label=label, path=path, found=names)
+    if len(classes) < 2:
+        raise DataError("study.few_classes", label=classes[0])
+    return classes
 
 
 def _told(leak: Leak) -> str:

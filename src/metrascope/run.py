@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,7 @@ from metrascope.data.split import Split
 from metrascope.data.store import StoreKey, files_digest, open_store
 from metrascope.errors import StudyError
 from metrascope.evaluation.predictions import write_predictions
+from metrascope.evaluation.temperature import fit_temperature
 from metrascope.explain.heatmap import class_maps
 from metrascope.isolation import end_with_parent
 from metrascope.messages import text
@@ -123,7 +125,7 @@ def _execute(fabric: Fabric, inputs: StudyInputs, run: Run) -> None:
     if fabric.world_size > 1:
         end_with_parent()
     folder = inputs.folder / "runs" / run.name
-    _make_deterministic()
+    make_deterministic()
     data = training_data(inputs, run)
     network = _create(inputs, run)
     title = network.architecture.title
@@ -141,8 +143,8 @@ def _execute(fabric: Fabric, inputs: StudyInputs, run: Run) -> None:
         return
     trained = time.monotonic()
     write_text(folder / "history.csv", "\n".join(map(",".join, [HISTORY, *fitted.history])) + "\n")
-    _write_outputs(fabric, network, data, inputs, run, folder)
-    _save(network, data, inputs, run, folder)
+    temperature = _write_outputs(fabric, network, data, inputs, run, folder)
+    _save(network, data, inputs, run, folder, temperature)
     (folder / "failure.json").unlink(missing_ok=True)
     _write_resources(fabric, network, data, folder, fitted.seconds, time.monotonic() - trained)
     remove_training_state(folder)
@@ -212,7 +214,8 @@ class _Reporter:
         self.advance(done, self.epochs * step.steps, note)
 
 
-def _make_deterministic() -> None:
+def make_deterministic() -> None:
+    """Let torch use only kernels that give the same bytes each time."""
     # cuBLAS reads this once, before its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
@@ -234,6 +237,37 @@ def _create(inputs: StudyInputs, run: Run) -> Network:
     return network
 
 
+def said_of(
+    images: pd.DataFrame,
+    partitions: Sequence[str],
+    logits: torch.Tensor,
+    classes: Sequence[str],
+    run: Run,
+) -> pd.DataFrame:
+    """Return the predictions table of one run.
+
+    Parameters
+    ----------
+    images
+        Rows of a manifest's table, as they were read.
+    partitions
+        Of each row.
+    logits
+        float64, (rows, classes), on the CPU.
+    classes
+        In the order of the logits.
+    run
+        Network, fold and seed.
+    """
+    table = images[["image", "patient_id", "label"]].reset_index(drop=True)
+    table = table.assign(
+        network=run.network, partition=list(partitions), fold=run.fold, seed=run.seed
+    )
+    columns = [f"p_{label}" for label in classes]
+    values = pd.DataFrame(logits.softmax(dim=1).numpy(), columns=columns)
+    return pd.concat([table, values], axis=1)
+
+
 def _write_outputs(
     fabric: Fabric,
     network: Network,
@@ -241,26 +275,33 @@ def _write_outputs(
     inputs: StudyInputs,
     run: Run,
     folder: Path,
-) -> None:
-    probabilities, features, maps = [], [], []
+) -> float:
+    """Write what the network says of validation and test; return the validation's temperature."""
+    test = inputs.split.rows(inputs.manifest.table, "test", run.fold)
+    rows = np.concatenate([data.validation, test])
+    logits, features, maps = [], [], []
     batch_size = inputs.settings.training.batch_size
-    for output in predict(fabric, network, data, data.validation, batch_size):
-        probabilities.append(output.logits.cpu().double().softmax(dim=1))
+    for output in predict(fabric, network, data, rows, batch_size):
+        logits.append(output.logits.cpu().double())
         features.append(output.features.float().cpu())
         maps.append(class_maps(network, output).float().cpu())
-    table = inputs.manifest.table.iloc[data.validation][["image", "patient_id", "label"]]
-    table = table.assign(
-        network=run.network, partition="validation", fold=run.fold, seed=run.seed
-    ).reset_index(drop=True)
-    columns = [f"p_{label}" for label in inputs.classes]
-    values = pd.DataFrame(torch.cat(probabilities).numpy(), columns=columns)
-    write_predictions(pd.concat([table, values], axis=1), folder / "predictions.csv")
+    said, images = torch.cat(logits), inputs.manifest.table.iloc[rows]
+    partitions = ["validation"] * len(data.validation) + ["test"] * len(test)
+    table = said_of(images, partitions, said, inputs.classes, run)
+    write_predictions(table, folder / "predictions.csv")
     _write_array(folder / "features.npy", torch.cat(features).numpy())
     _write_array(folder / "heatmaps.npy", torch.cat(maps).numpy())
+    validating = len(data.validation)
+    return fit_temperature(said[:validating].numpy(), data.labels[data.validation])
 
 
 def _save(
-    network: Network, data: TrainingData, inputs: StudyInputs, run: Run, folder: Path
+    network: Network,
+    data: TrainingData,
+    inputs: StudyInputs,
+    run: Run,
+    folder: Path,
+    temperature: float,
 ) -> None:
     versions = json.loads((inputs.folder / "versions.json").read_text(encoding="utf-8"))
     description = ModelDescription(
@@ -269,6 +310,7 @@ def _save(
         pooling=network.pooling,
         classes=inputs.classes,
         preprocessing=data.preprocessing,
+        temperature=temperature,
         fold=run.fold,
         seed=run.seed,
         origin=network.origin,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -17,17 +17,18 @@ from filelock import FileLock, Timeout
 from metrascope import __version__
 from metrascope.architectures import find_architecture
 from metrascope.atomic import write_json, write_text
-from metrascope.classes import PAPER_CLASSES, order_classes
+from metrascope.classes import PAPER_CLASSES
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
 from metrascope.data.cases import write_cases
 from metrascope.data.manifest import Manifest, read_manifest
-from metrascope.data.split import PARTITIONS, Split, write_split
+from metrascope.data.split import Split, write_split
 from metrascope.data.store import open_store
-from metrascope.errors import DataError, StudyError, WeightsError
+from metrascope.data.tally import cautions, sites, tally
+from metrascope.errors import StudyError, WeightsError
 from metrascope.isolation import run_isolated
 from metrascope.messages import language, listing, text
 from metrascope.networks import create_network
-from metrascope.partitioning import choose_split
+from metrascope.partitioning import choose_classes, choose_split
 from metrascope.phantom.dataset import write_phantom
 from metrascope.progress import progress, say
 from metrascope.run import (
@@ -89,11 +90,13 @@ def run_study(
         _check_weights(settings, settings.networks, len(PAPER_CLASSES))
         data = _embedded_data(out, settings.phantom)
     manifest = read_manifest(data)
-    classes = _classes(manifest, settings)
+    classes = choose_classes(manifest, settings.classes)
     given = splits or (out / "splits.csv" if _is_study(out) else None)
     split, leaks = choose_split(manifest, classes, settings.split, given, allow_leaks=allow_leaks)
     _check_folder(out)
     _check_earlier(out, settings, manifest, split)
+    for caution in cautions(tally(split, manifest.table, classes), sites(split, manifest.table)):
+        say(caution)
     runs = _runs(settings, split)
     pending = [run.network for run in runs if not is_finished(out, run)]
     _check_weights(settings, pending, len(classes))
@@ -148,19 +151,6 @@ def _device(asked: str) -> str:
     if asked == "cuda" and not found:
         raise StudyError("study.no_cuda")
     return asked if asked != "auto" else "cuda" if found else "cpu"
-
-
-def _classes(manifest: Manifest, settings: Settings) -> tuple[str, ...]:
-    found = order_classes(manifest.table["label"])
-    classes = settings.classes or found
-    for label in classes:
-        if label not in found:
-            path = manifest.root / "manifest.csv"
-            names = ", ".join(found)
-            raise DataError("study.class_without_images", label=label, path=path, found=names)
-    if len(classes) < 2:
-        raise DataError("study.few_classes", label=classes[0])
-    return classes
 
 
 def _is_study(out: Path) -> bool:
@@ -228,11 +218,10 @@ def _command(inputs: StudyInputs) -> list[str]:
 
 
 def _runs(settings: Settings, split: Split) -> list[Run]:
-    folds = sorted({int(fold) for fold in split.table["fold"]})
     return [
         Run(network, fold, seed)
         for network in settings.networks
-        for fold in folds
+        for fold in split.folds
         for seed in settings.seeds
     ]
 
@@ -272,7 +261,7 @@ def _write_inputs(inputs: StudyInputs, leaks: int) -> None:
         "images": len(manifest.table),
         "patients": int(manifest.table["patient_id"].nunique()),
         "classes": list(inputs.classes),
-        "partitions": {name: _counts(inputs, name) for name in PARTITIONS[:2]},
+        **_partitions(inputs),
         "leaks": leaks,
     }
     write_json(out / "data.json", content)
@@ -291,17 +280,31 @@ def _grown(out: Path, settings: Settings) -> Settings:
     return settings if settings == earlier else settings.model_copy(update=changes)
 
 
-def _counts(inputs: StudyInputs, partition: str) -> dict[str, dict[str, int]]:
-    fold = int(inputs.split.table["fold"].min())
-    rows = inputs.split.rows(inputs.manifest.table, partition, fold)
-    table = inputs.manifest.table.iloc[rows]
-    return {
-        label: {
-            "patients": int(table["patient_id"][table["label"] == label].nunique()),
-            "images": int((table["label"] == label).sum()),
-        }
-        for label in inputs.classes
-    }
+def _partitions(inputs: StudyInputs) -> dict[str, Any]:
+    """Count patients and images by partition and class.
+
+    Of several folds each has its own counts under ``folds``, and ``partitions`` has the evaluated
+    partition alone: everyone who is in it in any fold, once.
+    """
+    images, split = inputs.manifest.table, inputs.split
+    counts, tested = tally(split, images, inputs.classes), sites(split, images)
+    folds = [
+        {"fold": fold, "site": tested.get(fold, ""), "partitions": _nested(rows)}
+        for fold, rows in ((fold, counts[counts["fold"] == fold]) for fold in split.folds)
+    ]
+    if len(folds) == 1:
+        return {"partitions": folds[0]["partitions"]}
+    held = split.table[split.table["partition"] == split.evaluated]
+    once = Split(held.drop_duplicates("patient_id").assign(fold=0))
+    return {"partitions": _nested(tally(once, images, inputs.classes)), "folds": folds}
+
+
+def _nested(counts: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
+    nested: dict[str, dict[str, dict[str, int]]] = {}
+    for row in counts.to_dict("records"):
+        numbers = {"patients": int(row["patients"]), "images": int(row["images"])}
+        nested.setdefault(str(row["partition"]), {})[str(row["label"])] = numbers
+    return nested
 
 
 def _version(package: str) -> str:
@@ -319,7 +322,7 @@ def _prepare(inputs: StudyInputs) -> None:
         with progress(text("progress.decoding", size=key.size)) as advance:
             open_store(manifest, key, inputs.folder / "prepared", advance)
     table = inputs.split.table
-    held = set(table["patient_id"][table["partition"] == "validation"])
+    held = set(table["patient_id"][table["partition"] == inputs.split.evaluated])
     rows = np.flatnonzero(manifest.table["patient_id"].isin(held))
     write_cases(manifest, rows.tolist(), settings.preprocessing, inputs.folder)
 

@@ -42,8 +42,8 @@ def summarize(study: Path, lang: str) -> Path:
     runs = _finished(study)
     tables = {run: read_run_predictions(run / "predictions.csv", classes).table for run in runs}
     predictions = read_predictions([run / "predictions.csv" for run in runs], classes)
-    embeddings, numbers = _embeddings(tables)
     metrics = evaluate(predictions)
+    embeddings, numbers = _embeddings(tables, metrics["partition"])
     for network, values in numbers.items():
         metrics["networks"][network]["embedding"] = values
     write_predictions(predictions.table, study / "predictions.csv")
@@ -64,15 +64,20 @@ def _finished(study: Path) -> list[Path]:
     raise StudyError("study.nothing_finished", folder=study)
 
 
-def _embeddings(tables: Mapping[Path, pd.DataFrame]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Lay out the features of each network's first run, and measure the separation."""
+def _embeddings(
+    tables: Mapping[Path, pd.DataFrame], partition: str
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Lay out what each network's first run made of a partition, and measure the separation."""
     maps: list[pd.DataFrame] = []
     numbers: dict[str, Any] = {}
     for run, table in tables.items():
         network = str(table["network"].iat[0])
         if network in numbers:
             continue
-        points = embed(read_array(run / "features.npy", len(table), (None,)), seed=0)
+        features = read_array(run / "features.npy", len(table), (None,))
+        held = (table["partition"] == partition).to_numpy()
+        table = table[held]
+        points = embed(features[held], seed=0)
         apart = separation(points, table["label"])
         numbers[network] = {
             name: {"value": value} for name, value in apart._asdict().items() if value is not None

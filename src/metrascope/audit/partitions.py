@@ -69,5 +69,8 @@ def _folds(path: Path, table: pd.DataFrame) -> "pd.Series[int]":
 def _placed(table: pd.DataFrame, key: str, images: pd.DataFrame) -> pd.DataFrame:
     rows = pd.DataFrame({key: images[key].to_numpy(), "row": range(len(images))})
     placed = rows.merge(table[[key, "fold", "partition"]].drop_duplicates(), on=key)
-    placed = placed[placed["partition"] != ""].sort_values(["fold", "row", "partition"])
+    # Whoever is excluded from a fold is on neither side of it.
+    placed = placed[~placed["partition"].isin(["", "excluded"])].sort_values(
+        ["fold", "row", "partition"]
+    )
     return placed[list(COLUMNS)].reset_index(drop=True)

@@ -1,4 +1,7 @@
-"""Which patients train and which validate: patient-level, stratified by label."""
+"""Which patient is in which partition: the table of it, and the paper's hold-out.
+
+Everything is by patient and stratified by label; `metrascope.data.designs` has the other designs.
+"""
 
 import hashlib
 import unicodedata
@@ -21,7 +24,8 @@ PAPER_PARTITIONS: Final = {
 }
 """The study's patients in training and validation (paper, Data)."""
 
-PARTITIONS: Final = ("train", "validation", "test")
+PARTITIONS: Final = ("train", "validation", "test", "excluded")
+"""Excluded are patients of whom a fold makes no use, because either side would be unsound."""
 COLUMNS: Final = ("patient_id", "label", "fold", "partition")
 
 
@@ -37,6 +41,16 @@ class Split:
         rows = sorted(",".join(map(str, row)) for row in self.table[list(COLUMNS)].to_numpy())
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
+    @property
+    def evaluated(self) -> str:
+        """The partition that results are reported of: the test where there is one."""
+        return "test" if (self.table["partition"] == "test").any() else "validation"
+
+    @property
+    def folds(self) -> list[int]:
+        """The numbers of the folds, ascending."""
+        return sorted({int(fold) for fold in self.table["fold"]})
+
     def rows(self, images: pd.DataFrame, partition: str, fold: int = 0) -> np.ndarray:
         """Return the rows of a manifest's table that belong to a partition, ascending."""
         chosen = self.table[(self.table.fold == fold) & (self.table.partition == partition)]
@@ -44,7 +58,12 @@ class Split:
 
 
 def split_patients(
-    images: pd.DataFrame, classes: Sequence[str], *, validation: float, seed: int
+    images: pd.DataFrame,
+    classes: Sequence[str],
+    *,
+    validation: float,
+    seed: int,
+    test: float = 0.0,
 ) -> Split:
     """Draw a patient-level stratified hold-out.
 
@@ -61,43 +80,91 @@ def split_patients(
         partition sizes come out (its random split was not exactly 9:1 within the classes).
     seed
         Of the draw.
+    test
+        Share of each class's patients that are kept for the test, at least one per class; 0 for
+        a split without a test. The patients that validate are the same with and without.
 
     Raises
     ------
     DataError
-        If a label is not among the classes, or a class has fewer than two patients.
+        If a label is not among the classes, or a class has fewer patients than partitions.
     """
-    patients = patient_labels(images, classes)
-    groups = _groups(images)
-    units = patient_labels(images.assign(patient_id=groups), classes)
-    counts = {label: int((units == label).sum()) for label in classes}
+    units = unit_labels(images, classes)
+    counts = class_counts(units, classes)
+    needed = 3 if test else 2
     for label, count in counts.items():
-        if count < 2:
-            raise DataError("split.too_few", label=label, count=count)
-    held_out = validation_counts(counts, validation)
+        if count < needed:
+            key = "design.too_few_to_test" if test else "split.too_few"
+            raise DataError(key, label=label, count=count)
     rng = np.random.default_rng(seed)
-    validating: set[str] = set()
-    for label in classes:
-        candidates = sorted(units.index[units == label])
-        drawn = rng.choice(len(candidates), held_out[label], replace=False)
-        validating.update(candidates[index] for index in drawn)
-    table = pd.DataFrame({"patient_id": patients.index, "label": patients.to_numpy(), "fold": 0})
-    held = set(images["patient_id"][groups.isin(validating)])
-    table["partition"] = np.where(table.patient_id.isin(held), "validation", "train")
-    return Split(table)
+    places = {"validation": draw_units(units, validation_counts(counts, validation), rng)}
+    if test:
+        left = units[~units.index.isin(places["validation"])]
+        most = {label: count - 1 for label, count in class_counts(left, classes).items()}
+        wanted = apportion(counts, test)
+        wanted = {label: min(count, most[label]) for label, count in wanted.items()}
+        places["test"] = draw_units(left, wanted, rng)
+    return Split(place_patients(drawn_patients(images, classes), places))
 
 
-def _groups(images: pd.DataFrame) -> "pd.Series[str]":
+def unit_of(images: pd.DataFrame) -> "pd.Series[str]":
     """Return the unit that each image's patient is drawn with: her group, else she herself."""
     if "patient_group" not in images:
         return images["patient_id"]
     return images["patient_group"].where(images["patient_group"] != "", images["patient_id"])
 
 
+def unit_labels(images: pd.DataFrame, classes: Sequence[str]) -> "pd.Series[str]":
+    """Return the label of each unit that is drawn as one, indexed by its name."""
+    patient_labels(images, classes)  # names the row of an unknown label as the manifest does
+    return patient_labels(images.assign(patient_id=unit_of(images)), classes)
+
+
+def class_counts(units: "pd.Series[str]", classes: Sequence[str]) -> dict[str, int]:
+    """Return the number of units of each class, in class order."""
+    return {label: int((units == label).sum()) for label in classes}
+
+
+def draw_units(
+    units: "pd.Series[str]", counts: Mapping[str, int], rng: np.random.Generator
+) -> set[str]:
+    """Draw as many units of each class as ``counts`` says, whatever order they stand in."""
+    drawn: set[str] = set()
+    for label, count in counts.items():
+        candidates = sorted(units.index[units == label])
+        chosen = rng.choice(len(candidates), count, replace=False)
+        drawn.update(candidates[index] for index in chosen)
+    return drawn
+
+
+def drawn_patients(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """Return ``patient_id, label, unit``, a row per patient, in order of first appearance."""
+    labels = patient_labels(images, classes)
+    unit = unit_of(images)[~images["patient_id"].duplicated()]
+    return pd.DataFrame(
+        {"patient_id": labels.index, "label": labels.to_numpy(), "unit": unit.to_numpy()}
+    )
+
+
+def place_patients(
+    patients: pd.DataFrame, places: Mapping[str, set[str]], fold: int = 0
+) -> pd.DataFrame:
+    """Return the rows of a fold: the patients of each partition's units, the rest training."""
+    table = patients[["patient_id", "label"]].assign(fold=fold, partition="train")
+    for partition, members in places.items():
+        table.loc[patients["unit"].isin(members), "partition"] = partition
+    return table
+
+
 def validation_counts(counts: Mapping[str, int], fraction: float) -> dict[str, int]:
     """Return how many patients of each class validate; see `split_patients`."""
     if fraction == 0.1 and dict(counts) == {k: sum(v) for k, v in PAPER_PARTITIONS.items()}:
         return {label: PAPER_PARTITIONS[label][1] for label in counts}
+    return apportion(counts, fraction)
+
+
+def apportion(counts: Mapping[str, int], fraction: float) -> dict[str, int]:
+    """Take a share of each class by largest remainder: at least one, and one is left."""
     exact = {label: count * fraction for label, count in counts.items()}
     drawn = {label: int(share) for label, share in exact.items()}
     missing = round(sum(exact.values())) - sum(drawn.values())
@@ -153,6 +220,14 @@ def read_split(path: Path, images: pd.DataFrame, classes: Sequence[str]) -> Spli
     for fold, rows in table.groupby("fold"):
         _check_fold(path, int(str(fold)), rows, images, classes)
     return Split(table)
+
+
+def read_training_patients(path: Path) -> set[str]:
+    """Return who trains or validates in any fold of a split; none where there is no such file."""
+    if not path.is_file():
+        return set()
+    table = read_table(path, COLUMNS)
+    return set(table["patient_id"][table["partition"].isin(["train", "validation"])])
 
 
 def _check_fold(

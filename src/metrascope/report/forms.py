@@ -25,6 +25,12 @@ class _People(_Form):
     images: _Count = 0
 
 
+class _Fold(_Form):
+    fold: _Count
+    site: str = ""
+    partitions: dict[str, dict[str, _People]]
+
+
 class DataForm(_Form):
     """``data.json``: the data set and how it was split."""
 
@@ -36,6 +42,7 @@ class DataForm(_Form):
     manifest_sha256: str = ""
     split_sha256: str = ""
     partitions: dict[str, dict[str, _People]] = {}
+    folds: list[_Fold] = []
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

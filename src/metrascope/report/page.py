@@ -37,7 +37,7 @@ _SECTIONS: Final = (
     "glossary",
 )
 _HASHED: Final = ("settings.toml", "splits.csv", "predictions.csv", "metrics.json")
-_NAMED_PARTITIONS: Final = ("train", "validation", "test")
+_NAMED_PARTITIONS: Final = ("train", "validation", "test", "excluded")
 
 
 def write_report(study: Path, lang: str) -> Path:

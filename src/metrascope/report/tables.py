@@ -23,6 +23,15 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Fold:
+    """A fold, the scanner or centre that it tests (or nothing), patients by partition and class."""
+
+    number: int
+    site: str
+    patients: dict[str, list[int]]
+
+
+@dataclass(frozen=True)
 class Confusion:
     """Two classes that a network confuses: ``count`` of ``total`` images of ``true``."""
 
@@ -50,6 +59,21 @@ def partition_counts(study: Study) -> dict[str, dict[str, tuple[int, int]]]:
         sums = (sum(row[0] for row in rows.values()), sum(row[1] for row in rows.values()))
         table[partition] = rows | {"": sums}
     return table
+
+
+def fold_counts(study: Study) -> list[Fold]:
+    """Return the patients of each fold, empty where there is one fold only."""
+    return [
+        Fold(
+            number=int(fold["fold"]),
+            site=str(fold.get("site", "")),
+            patients={
+                partition: [_pair(classes.get(name, {}))[0] for name in study.classes]
+                for partition, classes in fold["partitions"].items()
+            },
+        )
+        for fold in study.data.get("folds", [])
+    ]
 
 
 def confusion_cells(study: Study, network: str) -> list[list[Cell]]:
@@ -130,7 +154,8 @@ def warnings(study: Study) -> list[Bilingual]:
         found.append(sentence("report.warn_leaks", count=study.data["leaks"]))
     if _no_better_than_guessing(study):
         found.append(sentence("report.warn_no_better"))
-    if study.settings.get("training", {}).get("best_epoch"):
+    chosen = study.settings.get("training", {}).get("best_epoch")
+    if chosen and study.partition == "validation":
         found.append(sentence("report.warn_best_epoch"))
     if study.scores and not has_paper_classes(study):
         found.append(sentence("report.warn_other_classes"))

@@ -1,0 +1,148 @@
+"""Designs of a study: hold-out, stratified k-fold, leave one scanner or centre out.
+
+In every fold of the last two the held-out part is the test. Of the rest a share validates, on
+which a temperature, thresholds or the best epoch are chosen, so that no choice sees the test.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from metrascope.config import SplitSettings
+from metrascope.data.split import (
+    Split,
+    apportion,
+    class_counts,
+    draw_units,
+    drawn_patients,
+    place_patients,
+    split_patients,
+    unit_labels,
+    unit_of,
+)
+from metrascope.errors import DataError
+
+LEFT: Final = 2
+"""Units of each class that a fold must leave: one to train and one to validate."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    """The units of a fold that its training must not see."""
+
+    test: set[str]
+    excluded: set[str]
+
+
+def draw_split(images: pd.DataFrame, classes: Sequence[str], settings: SplitSettings) -> Split:
+    """Draw the folds of a design, by patient, stratified by label.
+
+    Patients of one ``patient_group`` are one unit. Repeat r of k folds has the folds
+    r * k … r * k + k - 1. A patient with images of several scanners (or a group that has) is
+    never tested on one of them alone: she is excluded from the folds that test one of hers,
+    since training on her would show that scanner, and trains in the others.
+
+    Parameters
+    ----------
+    images
+        A manifest's table; a patient is in one ``patient_group``.
+    classes
+        The labels, in class order.
+    settings
+        The design. The same seed and the same patients give the same folds.
+
+    Raises
+    ------
+    DataError
+        If a label is not among the classes, a class has too few patients for the design, or the
+        column of scanners or centres is absent, has a gap or a single value.
+    """
+    if settings.design == "holdout":
+        return split_patients(
+            images,
+            classes,
+            validation=settings.validation,
+            test=settings.test,
+            seed=settings.seed,
+        )
+    units, patients = unit_labels(images, classes), drawn_patients(images, classes)
+    if settings.design == "kfold":
+        _check_enough(class_counts(units, classes), settings.folds)
+        repeats = range(settings.repeats)
+        folds = [held for repeat in repeats for held in _dealt(patients, classes, settings, repeat)]
+    else:
+        folds = _by_site(images, units, classes, settings.by)
+    tables = []
+    for fold, held in enumerate(folds):
+        rest = units[~units.index.isin(held.test | held.excluded)]
+        counts = apportion(class_counts(rest, classes), settings.validation)
+        rng = np.random.default_rng([settings.seed, 1, fold])
+        validating = draw_units(rest, counts, rng)
+        places = {"validation": validating, "test": held.test, "excluded": held.excluded}
+        tables.append(place_patients(patients, places, fold))
+    return Split(pd.concat(tables, ignore_index=True))
+
+
+def _check_enough(counts: dict[str, int], folds: int) -> None:
+    needed = max(folds, 2 * LEFT if folds == 2 else 0)
+    for label, count in counts.items():
+        if count < needed:
+            raise DataError(
+                "design.too_few_for_folds", label=label, count=count, folds=folds, needed=needed
+            )
+
+
+def _dealt(
+    patients: pd.DataFrame, classes: Sequence[str], settings: SplitSettings, repeat: int
+) -> list[_Held]:
+    """Deal the units out, large groups first, each to the fold that has least of its classes.
+
+    Patients who are units of their own come out within one of equal shares, by class and in all.
+    """
+    table = pd.crosstab(patients["unit"], patients["label"]).reindex(columns=list(classes))
+    table = table.fillna(0).sort_index()
+    names, counts = [str(name) for name in table.index], table.to_numpy(np.int64)
+    rng = np.random.default_rng([settings.seed, 0, repeat])
+    shuffled = rng.permutation(len(names))
+    sizes, labels = counts.sum(axis=1), counts.argmax(axis=1)
+    order = shuffled[np.lexsort((labels[shuffled], -sizes[shuffled]))]
+    shares = counts / np.maximum(counts.sum(axis=0), 1)
+    dealt = np.zeros((settings.folds, len(classes)))
+    folds = [set[str]() for _ in range(settings.folds)]
+    for unit in order:
+        crowd = np.round(dealt @ shares[unit], 12)
+        fold = np.lexsort((dealt.sum(axis=1), crowd))[0]
+        dealt[fold] += counts[unit]
+        folds[fold].add(names[unit])
+    return [_Held(test, set()) for test in folds]
+
+
+def _by_site(
+    images: pd.DataFrame, units: "pd.Series[str]", classes: Sequence[str], column: str
+) -> list[_Held]:
+    sites = images[column] if column in images else pd.Series("", images.index)
+    if (sites == "").all():
+        raise DataError("design.no_site", column=column)
+    gaps = sites.index[sites == ""]
+    if len(gaps):
+        raise DataError("design.site_gap", column=column, count=len(gaps), row=gaps[0])
+    if sites.nunique() < 2:
+        raise DataError("design.one_site", column=column, site=sites.iat[0])
+    touching = sites.groupby(unit_of(images)).agg(set)
+    folds = []
+    for site in sorted(set(sites)):
+        touched = {str(unit) for unit, found in touching.items() if site in found}
+        test = {unit for unit in touched if len(touching[unit]) == 1}
+        if not test:
+            raise DataError("design.never_alone", column=column, site=site)
+        left = class_counts(units[~units.index.isin(touched)], classes)
+        for label, count in left.items():
+            if count < LEFT:
+                raise DataError(
+                    "design.too_few_left", column=column, site=site, label=label, count=count
+                )
+        folds.append(_Held(test, touched - test))
+    return folds

@@ -1,0 +1,81 @@
+"""Temperature scaling: one number that makes probabilities as sure as they should be.
+
+Guo C, Pleiss G, Sun Y, Weinberger KQ. On calibration of modern neural networks. ICML 2017.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.special import log_softmax, softmax
+
+Floats = npt.NDArray[np.float64]
+
+LOWEST: Final = 0.05
+HIGHEST: Final = 20.0
+SMALLEST: Final = 0.5e-8
+"""Probabilities are written with eight decimals: what reads 0 is below this."""
+
+
+def fit_temperature(logits: npt.ArrayLike, truth: npt.ArrayLike) -> float:
+    """Return the temperature that minimizes the negative log-likelihood.
+
+    That loss is convex in 1 / T, so that the one zero of its slope is found by Brent's method.
+    Where all is read right, or no better than by chance, the best T is 0 or infinite: the bound is
+    returned instead.
+
+    Parameters
+    ----------
+    logits
+        (n, classes), finite; log-probabilities do as well. Rows of the validation partition.
+    truth
+        (n,), the class of each row.
+
+    Returns
+    -------
+    Between 0.05 and 20; 1 where there is no row.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not belong together, or a logit is not finite.
+    """
+    values, own = np.asarray(logits, dtype=np.float64), np.asarray(truth, dtype=np.int64)
+    if values.ndim != 2 or own.shape != values.shape[:1]:
+        raise ValueError(f"logits {values.shape} and truth {own.shape} do not belong together")
+    if not np.isfinite(values).all():
+        raise ValueError("a logit is not finite")
+    if not len(own):
+        return 1.0
+    mean_of_truth = float(np.take_along_axis(values, own[:, None], axis=1).mean())
+
+    def slope(inverse: float) -> float:
+        expected = (softmax(inverse * values, axis=1) * values).sum(axis=1)
+        return float(expected.mean()) - mean_of_truth
+
+    low, high = 1 / HIGHEST, 1 / LOWEST
+    if slope(low) >= 0:
+        return HIGHEST
+    if slope(high) <= 0:
+        return LOWEST
+    return float(1 / brentq(slope, low, high, xtol=1e-12, rtol=1e-12))
+
+
+def apply_temperature(probabilities: npt.ArrayLike, temperature: float) -> Floats:
+    """Return the probabilities that the same logits give at a temperature.
+
+    Parameters
+    ----------
+    probabilities
+        (n, classes) in [0, 1], as in ``predictions.csv``; zeros count as half of its last digit.
+    temperature
+        Above 0; 1 changes nothing but the zeros.
+
+    Returns
+    -------
+    (n, classes), rows adding up to 1. The order of the classes stays.
+    """
+    known = np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST)
+    scaled: Floats = np.exp(log_softmax(np.log(known) / temperature, axis=1))
+    return scaled

@@ -1,0 +1,115 @@
+"""The external test: trained networks read a data set that they have never seen."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+
+from metrascope.checkpoint import MODEL, ModelDescription, load
+from metrascope.data.manifest import Manifest, read_manifest
+from metrascope.data.split import read_training_patients
+from metrascope.data.store import StoreKey, files_digest, open_store
+from metrascope.errors import DataError, WeightsError
+from metrascope.evaluation.predictions import write_predictions
+from metrascope.messages import text
+from metrascope.progress import progress, say
+from metrascope.report.content import is_finished
+from metrascope.run import Run, make_deterministic, said_of
+from metrascope.training import TrainingData, predict
+
+_BATCH = 16
+
+
+def predict_external(trained: Path, data: Path, out: Path) -> Path:
+    """Let trained networks read every image of another data set.
+
+    Each image goes through the preprocessing that the network was trained with, grey-level table
+    included. Several runs of one network, by fold and seed, are replications of its reading.
+
+    Parameters
+    ----------
+    trained
+        Folder of a run, or of a study: then all its finished runs.
+    data
+        Data set with a manifest. Its labels are among the classes of the run.
+    out
+        Gets ``predictions.csv``, all rows of the partition ``test``, and ``prepared/``, the
+        decoded images, which another call takes up again.
+
+    Returns
+    -------
+    The predictions.
+
+    Raises
+    ------
+    WeightsError
+        If there is no trained run, or a file of one cannot be used.
+    DataError
+        If the data set cannot be used, has other classes, or is what the run was trained with.
+    """
+    manifest, folders = read_manifest(data), _runs(trained)
+    make_deterministic()
+    fabric = Fabric(accelerator="cuda" if torch.cuda.is_available() else "cpu", devices=1)
+    tables, shared = [], set[str]()
+    for folder in folders:
+        tables.append(_read(fabric, folder, manifest, out))
+        known = read_training_patients(folder.parent.parent / "splits.csv")
+        shared |= known & set(manifest.table["patient_id"])
+    if shared:
+        say(text("external.shared", count=len(shared), patient=min(shared)))
+    write_predictions(pd.concat(tables, ignore_index=True), out / "predictions.csv")
+    return out / "predictions.csv"
+
+
+def _runs(trained: Path) -> list[Path]:
+    if (trained / MODEL).is_file():
+        return [trained]
+    found = [path for path in sorted(trained.glob("runs/*")) if is_finished(path)]
+    if not found:
+        raise WeightsError("external.no_run", folder=trained)
+    return found
+
+
+def _read(fabric: Fabric, folder: Path, manifest: Manifest, out: Path) -> pd.DataFrame:
+    network, description = load(folder)
+    _check(description, manifest)
+    steps = description.preprocessing
+    key = StoreKey(
+        manifest.digest,
+        files_digest(manifest),
+        steps.stored_size,
+        steps.sector_crop,
+        steps.fit,
+        steps.equalization,
+    )
+    with progress(text("progress.decoding", size=key.size)) as advance:
+        store = open_store(manifest, key, out / "prepared", advance)
+    rows, none = np.arange(len(manifest.table)), np.empty(0, dtype=np.int64)
+    images = TrainingData(store.pixels, none, none, none, steps)
+    network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    logits = []
+    with progress(description.title) as advance:
+        for output in predict(fabric, network, images, rows, _BATCH):
+            logits.append(output.logits.cpu().double())
+            advance(min(len(logits) * _BATCH, len(rows)), len(rows))
+    run = Run(description.network, description.fold, description.seed)
+    partitions = ["test"] * len(rows)
+    return said_of(manifest.table, partitions, torch.cat(logits), description.classes, run)
+
+
+def _check(description: ModelDescription, manifest: Manifest) -> None:
+    path = manifest.root / "manifest.csv"
+    if description.manifest_sha256 == manifest.digest:
+        raise DataError("external.same_data", path=path)
+    labels = manifest.table["label"]
+    unknown = labels[~labels.isin(description.classes)]
+    if len(unknown):
+        raise DataError(
+            "external.other_class",
+            path=path,
+            row=unknown.index[0],
+            label=unknown.iat[0],
+            classes=", ".join(description.classes),
+        )

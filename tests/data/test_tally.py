@@ -1,0 +1,54 @@
+import numpy as np
+import pandas as pd
+
+from metrascope.config import SplitSettings
+from metrascope.data.designs import draw_split
+from metrascope.data.tally import cautions, sites, tally
+
+CLASSES = ("normal", "polyp")
+
+
+def images(polyps: tuple[int, int, int]) -> pd.DataFrame:
+    """Twenty normal patients of three scanners with two images each, and some with polyps."""
+    rows = [
+        (f"{label}{scanner}{n}", label, scanner)
+        for place, scanner in enumerate("abc")
+        for label, count in (("normal", 20), ("polyp", polyps[place]))
+        for n in range(count)
+        for _ in range(2)
+    ]
+    return pd.DataFrame(rows, columns=["patient_id", "label", "scanner"])
+
+
+def test_everyone_is_counted_once_per_fold() -> None:
+    table = images((15, 15, 15))
+    split = draw_split(table, CLASSES, SplitSettings(design="kfold", folds=3))
+    counts = tally(split, table, CLASSES)
+    assert (counts["images"] == 2 * counts["patients"]).all()
+    assert (counts.groupby("fold")["patients"].sum() == table["patient_id"].nunique()).all()
+    fold = counts[(counts["fold"] == 1) & (counts["partition"] == "test")]
+    assert fold["patients"].tolist() == [20, 15]
+    assert sites(split, table) == {}
+
+
+def test_folds_by_site_are_named() -> None:
+    table = images((15, 15, 15)).assign(centre=lambda rows: rows["scanner"].str.upper())
+    by_scanner = draw_split(table, CLASSES, SplitSettings(design="leave-one-out"))
+    assert sites(by_scanner, table) == {0: "a", 1: "b", 2: "c"}
+    table["scanner"] = np.tile(["x", "x", "y", "y"], len(table))[: len(table)]
+    by_centre = draw_split(table, CLASSES, SplitSettings(design="leave-one-out", by="centre"))
+    assert sites(by_centre, table) == {0: "A", 1: "B", 2: "C"}
+
+
+def test_confounded_sites_are_told() -> None:
+    table = images((30, 12, 3))
+    split = draw_split(table, CLASSES, SplitSettings(design="leave-one-out"))
+    told = cautions(tally(split, table, CLASSES), sites(split, table))
+    assert len(told) == 2
+    assert "Fold 0 tests a, which has more than half" in told[0]
+    assert "Fold 2 tests c" in told[1]
+    assert "polyp (3)" in told[1]
+    assert "normal" not in told[1]
+    even = images((12, 12, 12))
+    split = draw_split(even, CLASSES, SplitSettings(design="leave-one-out"))
+    assert cautions(tally(split, even, CLASSES), sites(split, even)) == []
