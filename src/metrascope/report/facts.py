@@ -236,7 +236,7 @@ def _details(study: Study, lang: str) -> Fact | None:
     file = study.folder / "settings.toml"
     if not file.is_file():
         return None
-    return Fact(text("checklist.details", lang, digest=sha256(file)), "settings.toml")
+    return Fact(text("checklist.details", lang, digest=sha256(file)[:16]), "settings.toml")
 
 
 def _weights(study: Study, lang: str) -> Fact | None:

@@ -104,7 +104,11 @@ def _drawn(study: Study, lang: str) -> Sentences:
         share, seed = f"{settings['validation']:g}", settings["seed"]
         return [text("methods.split_drawn", lang, share=share, seed=seed)]
     if made == "given":
-        return [text("methods.split_given", lang, digest=study.data.get("split_sha256", ABSENT))]
+        return [
+            text(
+                "methods.split_given", lang, digest=str(study.data.get("split_sha256", ABSENT))[:16]
+            )
+        ]
     return []
 
 

@@ -19,9 +19,11 @@ from metrascope.report import numbers, tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.report.content import Study, read_study
 from metrascope.report.curves import summarize_run
+from metrascope.report.documents import page_values, write_documents
 from metrascope.report.drawings import Drawings, draw, write_files
 from metrascope.report.gallery import Gallery, build_gallery
 from metrascope.report.pictures import heat_colors
+from metrascope.report.titles import study_title
 
 _SECTIONS: Final = (
     "summary",
@@ -32,6 +34,9 @@ _SECTIONS: Final = (
     "embedding",
     "curves",
     "cases",
+    "methods",
+    "checklists",
+    "cards",
     "settings",
     "versions",
     "glossary",
@@ -41,7 +46,9 @@ _NAMED_PARTITIONS: Final = ("train", "validation", "test")
 
 
 def write_report(study: Path, lang: str) -> Path:
-    """Write ``report.html``, ``figures/`` and ``tables/`` of a study from its files alone.
+    """Write ``report.html`` and what stands beside it, from the files of a study alone.
+
+    That is ``figures/``, ``tables/``, and :func:`metrascope.report.documents.write_documents`.
 
     The page has both languages; ``lang`` is the one it opens in and that of the figure files.
     Where a run is missing or failed, or a file is not there, the page says so. Nothing is
@@ -68,6 +75,7 @@ def write_report(study: Path, lang: str) -> Path:
     content = read_study(study)
     gallery = build_gallery(content)
     write_files(content, gallery, lang)
+    write_documents(content, lang)
     page = study / "report.html"
     write_text(page, render(content, gallery, draw(content), lang))
     return page
@@ -117,7 +125,7 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
         "style": _file("report.css"),
         "script": script,
         "script_hash": _script_hash(script),
-        "title": _title(study),
+        "title": study_title(study),
         "counts": tables.partition_counts(study),
         "held": study.partition,
         "best": tables.best_network(study),
@@ -132,14 +140,8 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
         "hashes": _hashes(study),
         "command": shlex.join(study.command),
         "terms": _terms(),
+        **page_values(study),
     }
-
-
-def _title(study: Study) -> Bilingual:
-    data = study.name or sentence("report.unnamed")
-    if len(study.networks) == 1:
-        return sentence("report.title_one", network=network_title(study.networks[0]), data=data)
-    return sentence("report.title", networks=len(study.networks), data=data)
 
 
 def _partition(name: str) -> Bilingual:
