@@ -140,6 +140,11 @@ def comparison_caption(
     return _caption(keys, data_heading(metrics, lang, data_name), lang)
 
 
+def best_columns(table: pd.DataFrame) -> range:
+    """Return the columns of :func:`comparison` whose highest values are set in bold."""
+    return range(1, 1 + len(_MACRO)) if len(table) > 1 else range(0)
+
+
 def per_class_caption(metrics: Metrics, lang: str | None = None, data_name: str = "") -> str:
     """Return what stands over :func:`per_class`."""
     return _caption(["per_class"], data_heading(metrics, lang, data_name), lang)
@@ -149,8 +154,7 @@ def _comparison_latex(
     metrics: Metrics, table: pd.DataFrame, lang: str | None, data_name: str
 ) -> str:
     caption = comparison_caption(metrics, table, lang, data_name)
-    best = range(1, 1 + len(_MACRO)) if len(table) > 1 else range(0)
-    return latex_table(table, caption, "tab:comparison", best)
+    return latex_table(table, caption, "tab:comparison", best_columns(table))
 
 
 def _per_class_latex(

@@ -7,8 +7,10 @@ import pandas as pd
 
 from metrascope.classes import class_title
 from metrascope.evaluation.tables import (
+    best_columns,
     comparison,
     comparison_caption,
+    data_heading,
     per_class,
     per_class_caption,
 )
@@ -21,7 +23,8 @@ from metrascope.report.methods import methods
 from metrascope.report.titles import study_title
 from metrascope.report.word import Word
 
-_CHECKLIST_WIDTHS: Final = (0.07, 0.13, 0.25, 0.08, 0.29, 0.18)
+_CLASS_WIDTHS: Final = (0.2, 0.26, 0.14, 0.14, 0.14, 0.12)
+_CHECKLIST_WIDTHS: Final = (0.06, 0.13, 0.23, 0.07, 0.33, 0.18)
 
 
 def report_document(study: Study, lang: str) -> bytes:
@@ -93,10 +96,11 @@ def _results(word: Word, study: Study, lang: str) -> None:
     metrics = dict(study.metrics)
     compared = comparison(metrics, lang, study.name)
     caption = comparison_caption(metrics, compared, lang, study.name)
-    width = (1 - 0.2) / (compared.shape[1] - 1)
-    word.table(compared, caption, widths=[0.2, *[width] * (compared.shape[1] - 1)], size=8)
+    others = compared.shape[1] - 1
+    widths = [0.2, *[0.8 / others] * others]
+    word.table(compared, caption, widths=widths, best=best_columns(compared), size=8)
     classes = per_class(metrics, lang)
-    word.table(classes, per_class_caption(metrics, lang, study.name))
+    word.table(classes, per_class_caption(metrics, lang, study.name), widths=_CLASS_WIDTHS)
 
 
 def _pictures(word: Word, study: Study, lang: str) -> None:
@@ -115,7 +119,8 @@ def _pictures(word: Word, study: Study, lang: str) -> None:
             continue
         if heading:
             word.heading(text(f"report.{heading}", lang))
-        word.picture(file, caption, alternative=caption)
+        whose = data_heading(dict(study.metrics), lang, study.name)
+        word.picture(file, text("document.of_data", lang, caption=caption, data=whose))
         if name == "gradcam":
             word.paragraph(text("report.heatmaps_limits", lang), note=True)
 

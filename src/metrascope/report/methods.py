@@ -126,7 +126,8 @@ def _hardware(study: Study, lang: str) -> Sentences:
     measured = [float(item) for item in seconds if isinstance(item, int | float)]
     if not measured or len(measured) < len(resources):
         return []
-    devices = listed(dict.fromkeys(str(item["device"]) for item in resources), lang)
+    names = (str(item["device"]) for item in resources)
+    devices = listed(dict.fromkeys("CPU" if name == "cpu" else name for name in names), lang)
     time = duration(sum(measured))
     if ":" in time:
         time = text("methods.hours", lang, time=time)
@@ -191,7 +192,12 @@ def _named(entries: Iterable[Mapping[str, Any]], lang: str) -> list[str]:
     keys = [key for key, value in found[0].items() if isinstance(value, Mapping)] if found else []
     everywhere = [key for key in keys if all(key in entry for entry in found)]
     known = [key for key in everywhere if f"evaluation.{key}" in table()]
-    return [text(f"evaluation.{key}", lang) for key in known]
+    return [_in_sentence(text(f"evaluation.{key}", lang)) for key in known]
+
+
+def _in_sentence(name: str) -> str:
+    """Begin a name with a small letter, but for abbreviations such as F1 or AUC."""
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name
 
 
 def words(value: object, *, keys: bool = False) -> list[str]:

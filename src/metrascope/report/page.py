@@ -19,6 +19,7 @@ from metrascope.report import numbers, tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.report.content import Study, read_study
 from metrascope.report.curves import summarize_run
+from metrascope.report.digest import digest
 from metrascope.report.documents import page_values, write_documents
 from metrascope.report.drawings import Drawings, draw, write_files
 from metrascope.report.gallery import Gallery, build_gallery
@@ -129,12 +130,12 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
         "counts": tables.partition_counts(study),
         "held": study.partition,
         "best": tables.best_network(study),
+        "digest": digest(study),
         "warnings": tables.warnings(study),
         "highest": tables.highest_scores(study),
         "supports": tables.supports(study),
         "separated": [name for name in study.networks if tables.embedding_scores(study, name)],
         "unfinished": tables.unfinished(study),
-        "choices": tables.choices(study),
         "scale": _scale(),
         "curves": [summarize_run(run) for run in study.runs if run.history is not None],
         "hashes": _hashes(study),

@@ -5,14 +5,16 @@ same bytes: properties and times inside the file are fixed.
 """
 
 import io
+import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
 import pandas as pd
 from docx import Document
+from docx.enum.style import WD_STYLE_TYPE
 from docx.enum.table import WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
@@ -33,6 +35,8 @@ _CHINESE_HEADING: Final = "SimHei"
 # What goes into every file instead of the time of writing.
 _DATE: Final = datetime(2000, 1, 1)
 _ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
+# Stand for fields in sentences of the message table.
+_MARKS: Final = ("\x01", "\x02")
 _THICK, _THIN = 12, 6  # eighths of a point
 _SIZES: Final = {"Title": 20, "Heading 1": 14, "Heading 2": 11.5, "Caption": 9, "Normal": 10.5}
 
@@ -86,7 +90,7 @@ class Word:
         caption: str,
         *,
         widths: Sequence[float] = (),
-        numbered: bool = True,
+        best: Collection[int] = (),
         size: float = 8.5,
     ) -> None:
         """Add a three-line table with its caption above and its headings on every page.
@@ -99,13 +103,12 @@ class Word:
             Without its number.
         widths
             Shares of the text width; equal where not given.
-        numbered
-            Whether the caption counts.
+        best
+            Positions of the columns whose highest values are set in bold.
         size
             Of the letters in points.
         """
-        if caption:
-            self._caption("table", caption, numbered=numbered)
+        self._caption("table", caption)
         heads = _heads(frame)
         rows = [[_written(cell) for cell in row] for row in frame.to_numpy(dtype=object).tolist()]
         table = self._document.add_table(len(heads) + len(rows), frame.shape[1])
@@ -113,13 +116,15 @@ class Word:
         table.autofit = False
         shares = widths or [1 / frame.shape[1]] * frame.shape[1]
         grid = [list(row.cells) for row in table.rows]
-        numeric = [all(_is_number(row[i]) for row in rows) for i in range(frame.shape[1])]
+        style = self._cell_style(size)
+        # The first column names the row, also where its names are numbers.
+        right = [i > 0 and all(_is_number(row[i]) for row in rows) for i in range(len(shares))]
+        for column, share in zip(table.columns, shares, strict=True):
+            column.width = Cm(TEXT_WIDTH * share)
         for at, line in enumerate([*heads, *rows]):
-            for column, words in enumerate(line):
-                cell = grid[at][column]
-                cell.width = Cm(TEXT_WIDTH * shares[column])
-                right = numeric[column] and bool(rows)
-                _fill(cell, words, size, bold=at < len(heads), right=right)
+            for cell, words, on_right in zip(grid[at], line, right, strict=True):
+                _fill(cell, words, style, bold=at < len(heads), right=on_right)
+        _embolden(grid[len(heads) :], frame, best)
         _merge(grid, heads)
         for at, row in enumerate(table.rows):
             _row_property(row._tr, "w:cantSplit")
@@ -128,13 +133,10 @@ class Word:
         _rule(grid[0], "top", _THICK)
         _rule(grid[len(heads) - 1], "bottom", _THIN)
         _rule(grid[-1], "bottom", _THICK)
-        spacer = self._document.add_paragraph()
-        spacer.paragraph_format.space_after = Pt(4)
+        self._document.add_paragraph()
 
-    def picture(self, path: Path, caption: str, *, alternative: str) -> None:
-        """Add a figure at the text width at most, its caption below; nothing without the file."""
-        if not path.is_file():
-            return
+    def picture(self, path: Path, caption: str) -> None:
+        """Add a figure at the text width at most, its caption below and as alternative text."""
         paragraph = self._document.add_paragraph()
         paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
         paragraph.paragraph_format.keep_with_next = True
@@ -144,7 +146,7 @@ class Word:
         shape.width = Length(shape.width * factor)
         shape.height = Length(shape.height * factor)
         properties = shape._inline.docPr
-        properties.set("descr", alternative)
+        properties.set("descr", caption)
         properties.set("name", path.stem)
         self._caption("figure", caption)
 
@@ -167,30 +169,38 @@ class Word:
         for name, size in _SIZES.items():
             style = cast(ParagraphStyle, self._document.styles[name])
             _letter(style, size, heading=name not in ("Normal", "Caption"))
+            style.paragraph_format.space_after = Pt(6)
         normal = cast(ParagraphStyle, self._document.styles["Normal"])
-        normal.paragraph_format.space_after = Pt(6)
         normal.paragraph_format.line_spacing = 1.15
         _proof(self._document, locale)
         _drop_thumbnail(self._document)
 
+    def _cell_style(self, size: float) -> ParagraphStyle:
+        """Return the style of letters in tables of a size, made on first use."""
+        name = f"Table Text {size:g}"
+        if name in self._document.styles:
+            return cast(ParagraphStyle, self._document.styles[name])
+        style = cast(ParagraphStyle, self._document.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH))
+        style.base_style = self._document.styles["Normal"]
+        style.font.size = Pt(size)
+        style.paragraph_format.space_before = style.paragraph_format.space_after = Pt(1)
+        style.paragraph_format.line_spacing = 1.0
+        return style
+
     def _write_footer(self, paragraph: Paragraph, words: str) -> None:
         paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
-        lang = self._lang
-        _run(paragraph, f"{words}    {text('document.page', lang)} ", size=8.5)
-        _field(paragraph, "PAGE", "1", 8.5)
-        _run(paragraph, text("document.page_of", lang), size=8.5)
-        _field(paragraph, "NUMPAGES", "1", 8.5)
-        _run(paragraph, text("document.page_end", lang), size=8.5)
+        fields = {_MARKS[0]: ("PAGE", "1"), _MARKS[1]: ("NUMPAGES", "1")}
+        page = text("document.page", self._lang, page=_MARKS[0], pages=_MARKS[1])
+        _with_fields(paragraph, f"{words}    {page}", fields, size=8.5)
 
-    def _caption(self, kind: str, words: str, *, numbered: bool = True) -> None:
+    def _caption(self, kind: str, words: str) -> None:
         paragraph = self._document.add_paragraph(style="Caption")
         paragraph.paragraph_format.keep_with_next = kind == "table"
-        if numbered:
-            self._numbers[kind] += 1
-            name = text(f"document.{kind}", self._lang)
-            _run(paragraph, f"{name} ").bold = True
-            _field(paragraph, f"SEQ {name} \\* ARABIC", str(self._numbers[kind]), bold=True)
-            _run(paragraph, text("document.caption_gap", self._lang)).bold = True
+        self._numbers[kind] += 1
+        words_before = text(f"document.{kind}", self._lang, number=_MARKS[0])
+        code = f"SEQ {kind.capitalize()} \\* ARABIC"
+        fields = {_MARKS[0]: (code, str(self._numbers[kind]))}
+        _with_fields(paragraph, words_before, fields, bold=True)
         _run(paragraph, words).bold = False
 
 
@@ -233,16 +243,24 @@ def _run(paragraph: Paragraph, words: str, size: float | None = None) -> Any:
     return run
 
 
-def _field(
-    paragraph: Paragraph, code: str, shown: str, size: float | None = None, *, bold: bool = False
+def _with_fields(
+    paragraph: Paragraph,
+    words: str,
+    fields: Mapping[str, tuple[str, str]],
+    *,
+    size: float | None = None,
+    bold: bool = False,
 ) -> None:
-    """Add a field with the value that is shown until Word counts for itself."""
-    field = OxmlElement("w:fldSimple")
-    field.set(qn("w:instr"), code)
-    run = _run(paragraph, shown, size)
-    run.bold = bold or None
-    field.append(run._r)
-    paragraph._p.append(field)
+    """Add words with fields for marks in them: a code, and what shows until Word counts."""
+    for piece in re.split(f"([{''.join(_MARKS)}])", words):
+        code, shown = fields.get(piece, ("", piece))
+        run = _run(paragraph, shown, size)
+        run.bold = bold or None
+        if code:
+            field = OxmlElement("w:fldSimple")
+            field.set(qn("w:instr"), code)
+            field.append(run._r)
+            paragraph._p.append(field)
 
 
 def _heads(frame: pd.DataFrame) -> list[list[str]]:
@@ -269,15 +287,22 @@ def _merge(grid: list[list[_Cell]], heads: list[list[str]]) -> None:
         start = end
 
 
-def _fill(cell: _Cell, words: str, size: float, *, bold: bool, right: bool) -> None:
+def _fill(cell: _Cell, words: str, style: ParagraphStyle, *, bold: bool, right: bool) -> None:
     paragraph = cell.paragraphs[0]
-    paragraph.paragraph_format.space_after = Pt(1)
-    paragraph.paragraph_format.space_before = Pt(1)
-    paragraph.paragraph_format.line_spacing = 1.0
+    paragraph.style = style
     if right:
         paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-    run = _run(paragraph, words, size)
-    run.bold = bold or None
+    run = paragraph.add_run(words)
+    if bold:
+        run.bold = True
+
+
+def _embolden(rows: list[list[_Cell]], frame: pd.DataFrame, columns: Collection[int]) -> None:
+    for column in columns:
+        top = frame.iloc[:, column].max()
+        for row, value in zip(rows, frame.iloc[:, column], strict=True):
+            if value == top:
+                row[column].paragraphs[0].runs[0].bold = True
 
 
 def _rule(cells: Sequence[_Cell], side: str, width: int) -> None:
