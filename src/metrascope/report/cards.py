@@ -5,7 +5,7 @@ Source of the sections: Mitchell M, et al. Model Cards for Model Reporting. FAT*
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
@@ -59,7 +59,7 @@ def model_card(study: Study, network: str, lang: str) -> Card:
         *_figures(study, network, lang),
         _part("limits", _limits(study, network, runs, lang), lang),
         _part("license", _license(study, runs, lang), lang),
-        _part("versions", _versions(study, lang), lang),
+        _part("versions", sentences(study, "software", lang), lang),
     ]
     title = text("cards.title", lang, network=network_title(network), data=_data(study, lang))
     return Card(
@@ -145,7 +145,8 @@ def _figures(study: Study, network: str, lang: str) -> list[Part]:
 
 
 def _limits(study: Study, network: str, runs: Sequence[Run], lang: str) -> list[str]:
-    told = [warning.in_language(lang) for warning in tables.warnings(study)]
+    alone = replace(study, runs=tuple(runs))
+    told = [warning.in_language(lang) for warning in tables.warnings(alone)]
     scores = study.scores.get(network)
     if scores is not None:
         support = {name: int(part["support"]) for name, part in scores["classes"].items()}
@@ -162,19 +163,10 @@ def _limits(study: Study, network: str, runs: Sequence[Run], lang: str) -> list[
 
 
 def _license(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
-    sources = dict.fromkeys(weights for run in runs if (weights := _source(study, run)))
-    return [
-        text("cards.license_software", lang),
-        text("cards.license_weights", lang, source=listed(sources, lang) or ABSENT),
-    ]
-
-
-def _source(study: Study, run: Run) -> str:
-    return tables.weights_source(study, run)
-
-
-def _versions(study: Study, lang: str) -> list[str]:
-    return sentences(study, "software", lang)
+    sources = dict.fromkeys(tables.weights_source(study, run) for run in runs)
+    begun = [source for source in sources if source not in ("none", ABSENT)]
+    key = "cards.license_weights" if begun else "cards.license_own"
+    return [text("cards.license_software", lang), text(key, lang, source=listed(begun, lang))]
 
 
 def _data(study: Study, lang: str) -> str:

@@ -103,6 +103,13 @@ def _initialization(study: Study, lang: str) -> Fact | None:
     return _topic("weights", "runs/*/model.json: origin")(study, lang)
 
 
+def _preprocessing(study: Study, lang: str) -> Fact | None:
+    if not study.settings.get("preprocessing"):
+        return None
+    pointer = "settings.toml: preprocessing; runs/*/model.json: preprocessing"
+    return _topic("preprocessing", pointer)(study, lang)
+
+
 def _training(study: Study, lang: str) -> Fact | None:
     parts = [methods.sentences(study, name, lang) for name in ("training", "augmentation", "runs")]
     if not parts[0]:
@@ -123,7 +130,7 @@ def _inputs(study: Study, lang: str) -> Fact | None:
 def _output(study: Study, lang: str) -> Fact | None:
     if not methods.finished(study):
         return None
-    return Fact(text("checklist.output", lang), "runs/*/predictions.csv: p_*, predicted")
+    return Fact(text("checklist.output", lang), "runs/*/predictions.csv: p_*")
 
 
 def _imbalance(study: Study, lang: str) -> Fact | None:
@@ -260,9 +267,7 @@ FACTS: Final[dict[str, Callable[[Study, str], Fact | None]]] = {
     "partitions": _partitions,
     "disjoint": _disjoint,
     "inputs": _inputs,
-    "preprocessing": _topic(
-        "preprocessing", "settings.toml: preprocessing; runs/*/model.json: preprocessing"
-    ),
+    "preprocessing": _preprocessing,
     "model": _model,
     "initialization": _initialization,
     "training": _training,

@@ -53,7 +53,8 @@ def networks(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
         else network_title(name)
         for name, size in sizes.items()
     ]
-    told = [text("methods.networks", lang, networks=listed(names, lang))]
+    key = "methods.networks" if len(names) > 1 else "methods.network"
+    told = [text(key, lang, networks=listed(names, lang))]
     if study.settings.get("pooling") in ("avgmax", "avg"):
         told.append(text(f"methods.pooling_{study.settings['pooling']}", lang))
     return told

@@ -35,6 +35,8 @@ _CHINESE_HEADING: Final = "SimHei"
 # What goes into every file instead of the time of writing.
 _DATE: Final = datetime(2000, 1, 1)
 _ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
+_LONGEST_PROPERTY: Final = 255
+_NO_XML: Final = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Stand for fields in sentences of the message table.
 _MARKS: Final = ("\x01", "\x02")
 _THICK, _THIN = 12, 6  # eighths of a point
@@ -65,11 +67,11 @@ class Word:
         _run(section.header.paragraphs[0], notice, size=8.5)
         section.header.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.CENTER
         self._write_footer(section.footer.paragraphs[0], footer)
-        self._document.add_paragraph(title, style="Title")
+        self._document.add_paragraph(_plain(title), style="Title")
 
     def heading(self, words: str, level: int = 1, *, new_page: bool = False) -> None:
         """Add a heading; level 1 is a section."""
-        paragraph = self._document.add_heading(words, level)
+        paragraph = self._document.add_heading(_plain(words), level)
         paragraph.paragraph_format.page_break_before = new_page
 
     def paragraph(self, words: str, *, lead: str = "", note: bool = False) -> None:
@@ -82,7 +84,7 @@ class Word:
     def bullets(self, lines: Sequence[str]) -> None:
         """Add a list."""
         for line in lines:
-            self._document.add_paragraph(line, style="List Bullet")
+            self._document.add_paragraph(_plain(line), style="List Bullet")
 
     def table(
         self,
@@ -146,7 +148,7 @@ class Word:
         shape.width = Length(shape.width * factor)
         shape.height = Length(shape.height * factor)
         properties = shape._inline.docPr
-        properties.set("descr", caption)
+        properties.set("descr", _plain(caption))
         properties.set("name", path.stem)
         self._caption("figure", caption)
 
@@ -159,7 +161,8 @@ class Word:
     def _set_up(self, title: str) -> None:
         locale = _LOCALES[self._lang]
         properties = self._document.core_properties
-        properties.title, properties.author, properties.language = title, "Metrascope", locale
+        properties.title = _plain(title)[:_LONGEST_PROPERTY]
+        properties.author, properties.language = "Metrascope", locale
         properties.created = properties.modified = _DATE
         properties.comments = text("common.research_only", self._lang)
         section = self._document.sections[0]
@@ -236,8 +239,13 @@ def _drop_thumbnail(document: Any) -> None:
         del relations[key]
 
 
+def _plain(words: str) -> str:
+    """Replace what XML cannot hold, as a control character in a data set's name, by a space."""
+    return _NO_XML.sub(" ", words)
+
+
 def _run(paragraph: Paragraph, words: str, size: float | None = None) -> Any:
-    run = paragraph.add_run(words)
+    run = paragraph.add_run(_plain(words))
     if size is not None:
         run.font.size = Pt(size)
     return run
@@ -292,7 +300,7 @@ def _fill(cell: _Cell, words: str, style: ParagraphStyle, *, bold: bool, right: 
     paragraph.style = style
     if right:
         paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-    run = paragraph.add_run(words)
+    run = paragraph.add_run(_plain(words))
     if bold:
         run.bold = True
 
