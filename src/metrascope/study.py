@@ -42,7 +42,7 @@ from metrascope.run import (
 from metrascope.summary import summarize
 
 _FIRST_FILES: Final = {"phantom", "settings.toml", "splits.csv", "splits.json", "versions.json"}
-_FOLDERS: Final = ("cases", "figures", "tables", "prepared/*", "runs/*")
+_FOLDERS: Final = ("cards", "cases", "checklists", "figures", "tables", "prepared/*", "runs/*")
 _PACKAGES: Final = ("torch", "torchvision", "lightning-fabric", "numpy", "pandas", "scikit-learn")
 
 

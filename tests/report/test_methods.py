@@ -116,7 +116,7 @@ def test_figures_come_from_the_files(folder: Path) -> None:
     for words in (
         "“ward-7” has 180 images of 180 patients",
         "a share of 0.1 for validation, with seed 0",
-        "162 patients with 162 images (training set)",
+        "training set: 162 patients, 162 images",
         "No patient is in two partitions",
         "brought to 256 pixels",
         "central 224 × 224 pixels.",
@@ -124,11 +124,11 @@ def test_figures_come_from_the_files(folder: Path) -> None:
         "rotation by up to ±10°; translation by up to 5% of the side",
         "Inception-v3 (11,178,051 parameters)",
         "random weights",
-        "momentum 0.9 and weight decay 0.0001 was run for 10 epochs with batches of 16",
-        "rose linearly to 0.001 over the first 5 epochs and then fell along a cosine towards 0",
+        "momentum 0.9 and weight decay 0.0001 was run for 10 epoch(s) with batches of 16",
+        "rose linearly to 0.001 over the first 5 epoch(s) and then fell along a cosine towards 0",
         "auxiliary head was added with the weight 0.4",
         "last epoch",
-        "2 runs in all (seeds: 0)",
+        "2 run(s) in all (seeds: 0)",
         "CPU and took 2:24:03",
         "Metrascope 0.1.0, Python 3.11.7, torch 2.4.0",
         "accuracy, macro precision, macro recall, macro F1",
@@ -143,7 +143,7 @@ def test_given_split_has_no_seed_and_leaks_are_told(tmp_path: Path) -> None:
     paragraph = methods(read_study(folder), "en")
     assert "with seed" not in paragraph
     assert "given beforehand" in paragraph
-    assert "3 patients, patient groups or images stood in more than one" in paragraph
+    assert "3 patient(s), patient group(s) or image(s) stood in more than one" in paragraph
 
 
 def test_patient_in_two_partitions_is_never_called_disjoint(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_folds_and_seeds_are_counted(tmp_path: Path) -> None:
     paragraph = methods(read_study(folder), "en")
     assert "3 folds, with 20 and 10; 20 and 10; 20 and 10 patients" in paragraph
     assert "exactly one fold" in paragraph
-    assert "6 runs in all (seeds: 0, 1)" in paragraph
+    assert "6 run(s) in all (seeds: 0, 1)" in paragraph
     assert "means over the seeds" in paragraph
 
 

@@ -57,6 +57,7 @@ def test_tables_have_the_cells_of_the_csv_tables(made: Path) -> None:
 
 def test_data_table_has_the_counts(made: Path) -> None:
     rows = cells(opened(made), 0)
+    assert rows[2:] == csv(made, "data.csv")
     assert rows[-1][1:] == ["162", "162", "18", "18"]
     assert rows[2][1:] == ["54", "54", "6", "6"]
 

@@ -117,7 +117,7 @@ def write_tables(
     """
     compared, classes = comparison(metrics, lang, data_name), per_class(metrics, lang)
     files = {
-        "comparison.csv": csv_text(_flat(compared)),
+        "comparison.csv": csv_text(compared),
         "comparison.tex": _comparison_latex(metrics, compared, lang, data_name),
         "per_class.csv": csv_text(classes),
         "per_class.tex": _per_class_latex(metrics, classes, lang, data_name),
@@ -172,6 +172,8 @@ def _caption(keys: Sequence[str], data: str, lang: str | None) -> str:
 
 def csv_text(table: pd.DataFrame) -> str:
     """Return a table as CSV that spreadsheets in China read and that runs no formula."""
+    if table.columns.nlevels > 1:
+        table = _flat(table)
     safe = table.map(_inert).rename(columns=_inert)
     return "\ufeff" + safe.to_csv(index=False, float_format="%.2f", lineterminator="\n")
 

@@ -61,6 +61,12 @@ def data_table(study: Study, lang: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def data_caption(study: Study, lang: str) -> str:
+    """Return what stands over :func:`data_table`."""
+    name = study.name or text("report.unnamed", lang)
+    return text("report.data_caption", lang, data=name)
+
+
 def _summary(word: Word, study: Study, lang: str) -> None:
     word.heading(text("report.summary", lang))
     warnings = [warning.in_language(lang) for warning in tables.warnings(study)]
@@ -80,8 +86,7 @@ def _data(word: Word, study: Study, lang: str) -> None:
     if not tables.partition_counts(study):
         word.paragraph(text("report.data_absent", lang))
         return
-    name = study.name or text("report.unnamed", lang)
-    word.table(data_table(study, lang), text("report.data_caption", lang, data=name))
+    word.table(data_table(study, lang), data_caption(study, lang))
     for key, shown in (("data_manifest", "manifest_sha256"), ("data_split", "split_sha256")):
         if study.data.get(shown):
             colon = text("document.colon", lang)
@@ -133,6 +138,11 @@ def _checklists(word: Word, study: Study, lang: str) -> None:
         word.paragraph(filled.note)
         word.paragraph(filled.tally(lang) + " " + text("document.checklists_note", lang))
         word.paragraph(text("checklist.source", lang, source=filled.source), note=True)
-        caption = text("checklist.caption", lang, name=filled.name, data=study.name)
+        caption = text(
+            "checklist.caption",
+            lang,
+            name=filled.name,
+            data=study.name or text("report.unnamed", lang),
+        )
         table = checklist_table(filled, lang)
         word.table(table, caption, widths=_CHECKLIST_WIDTHS, size=7.5)

@@ -4,21 +4,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from metrascope.atomic import write_bytes, write_text
-from metrascope.evaluation.latex import latex_long_table
+from metrascope.evaluation.latex import latex_long_table, latex_table
 from metrascope.evaluation.tables import csv_text
 from metrascope.messages import LANGUAGES, text
 from metrascope.report.bilingual import bilingual
 from metrascope.report.cards import card_markdown, card_networks, model_card
 from metrascope.report.checklists import CHECKLISTS, Checklist, checklist_table, fill_checklist
 from metrascope.report.content import Study
-from metrascope.report.document import report_document
+from metrascope.report.document import data_caption, data_table, report_document
 from metrascope.report.methods import methods
 
 _WIDTHS: Final = (0.05, 0.12, 0.26, 0.07, 0.28, 0.14)
 
 
 def write_documents(study: Study, lang: str) -> list[Path]:
-    """Write ``methods.txt``, ``checklists/``, ``cards/`` and ``report.docx`` of a study.
+    """Write ``report.docx``, ``methods.txt``, ``checklists/``, ``cards/``, ``tables/data.*``.
 
     Methods and cards are in both languages, the rest in ``lang``. The figures of the study are
     there by then.
@@ -37,6 +37,11 @@ def write_documents(study: Study, lang: str) -> list[Path]:
     notices = [text("common.research_only", each) for each in LANGUAGES]
     pairs = zip(words, notices, strict=True)
     files = {"methods.txt": "\n\n".join(f"{said}\n\n{notice}" for said, notice in pairs) + "\n"}
+    counts = data_table(study, lang)
+    if counts.shape[1] > 1:
+        caption = data_caption(study, lang)
+        files["tables/data.csv"] = csv_text(counts)
+        files["tables/data.tex"] = latex_table(counts, caption, "tab:data")
     for key in CHECKLISTS:
         filled = fill_checklist(study, key, lang)
         files[f"checklists/{key}.csv"] = csv_text(checklist_table(filled, lang))
