@@ -56,7 +56,8 @@ def finished(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_study_leaves_what_it_promises(finished: Path) -> None:
     for name in (
         "settings.toml", "data.json", "versions.json", "splits.csv", "cases.csv",
-        "predictions.csv", "embeddings.csv", "metrics.json", "report.html",
+        "predictions.csv", "embeddings.csv", "metrics.json", "report.html", "report.docx",
+        "methods.txt", "cards/resnet18.md", "checklists/claim.csv",
         "tables/comparison.csv", "tables/comparison.tex",
         "figures/confusion.svg", "figures/gradcam.png", "figures/embedding.png",
         "figures/curves.svg",
@@ -93,6 +94,7 @@ def test_what_a_run_leaves_belongs_together(finished: Path) -> None:
     assert description.preprocessing.grey_table != tuple(range(256))
     data = json.loads((finished / "data.json").read_text(encoding="utf-8"))
     assert description.split_sha256 == data["split_sha256"]
+    assert data["split"] == "drawn"
     assert network.origin.source == "none"
     history = pd.read_csv(run / "history.csv")
     assert history["epoch"].max() == 3
@@ -112,6 +114,7 @@ def test_the_grey_table_is_fitted_to_the_training_partition_alone(
     one_epoch = ("--networks=resnet18", "--set=training.epochs=1")
     splits = f"--splits={finished / 'splits.csv'}"
     assert study(copy, tmp_path / "out", splits, *one_epoch) == 0
+    assert json.loads((tmp_path / "out/data.json").read_text())["split"] == "given"
     _, description = load(tmp_path / "out" / "runs" / "resnet18-f0-s0")
     _, expected = load(finished / "runs" / "resnet18-f0-s0")
     assert description.preprocessing.grey_table == expected.preprocessing.grey_table
@@ -125,6 +128,7 @@ def test_finished_runs_are_kept_and_networks_may_be_added(
     assert study(phantom, out, "--networks", "resnet18,resnet34") == 0
     assert "resnet18-f0-s0 is already finished" in capfd.readouterr().err
     after = results(out)
+    assert json.loads((out / "data.json").read_text())["split"] == "drawn"
     kept = [name for name in before if name.startswith("runs/")]
     assert all(before[name] == after[name] for name in kept)
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))

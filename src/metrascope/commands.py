@@ -268,7 +268,8 @@ def _print_study(study: Path) -> None:
     from metrascope.report.content import read_data, read_metrics
 
     _print_table(read_metrics(study), str(read_data(study).get("name", "")))
-    print((study / "report.html").resolve())
+    for name in ("report.docx", "report.html"):
+        print((study / name).resolve())
 
 
 def _print_table(metrics: dict[str, Any], name: str) -> None:

@@ -43,7 +43,7 @@ from metrascope.run import (
 from metrascope.summary import summarize
 
 _FIRST_FILES: Final = {"phantom", "settings.toml", "splits.csv", "splits.json", "versions.json"}
-_FOLDERS: Final = ("cases", "figures", "tables", "prepared/*", "runs/*")
+_FOLDERS: Final = ("cards", "cases", "checklists", "figures", "tables", "prepared/*", "runs/*")
 _PACKAGES: Final = ("torch", "torchvision", "lightning-fabric", "numpy", "pandas", "scikit-learn")
 
 
@@ -100,10 +100,11 @@ def run_study(
     runs = _runs(settings, split)
     pending = [run.network for run in runs if not is_finished(out, run)]
     _check_weights(settings, pending, len(classes))
+    origin = _split_origin(out, splits)
     inputs = StudyInputs(out, manifest, split, classes, settings, device)
     with _alone(out):
         _remove_leftovers(out)
-        _write_inputs(inputs, leaks)
+        _write_inputs(inputs, leaks, origin)
         write_json(out / "command.json", {"argv": _command(inputs)})
         _prepare(inputs)
         for run in runs:
@@ -157,6 +158,14 @@ def _is_study(out: Path) -> bool:
     # The last of the files that a study begins with; without it the others may be of a call that
     # was stopped or failed at once, and count for nothing.
     return (out / "data.json").is_file()
+
+
+def _split_origin(out: Path, splits: Path | None) -> str:
+    """Return whether the study's split was ``drawn`` by its settings or ``given``."""
+    if splits is not None or not _is_study(out):
+        return "drawn" if splits is None else "given"
+    known = json.loads((out / "data.json").read_text(encoding="utf-8"))
+    return str(known.get("split", "given"))
 
 
 def _check_folder(out: Path) -> None:
@@ -244,7 +253,7 @@ def _check_weights(settings: Settings, networks: Iterable[str], classes: int) ->
         raise WeightsError("study.weights", count=len(errors), problems=problems)
 
 
-def _write_inputs(inputs: StudyInputs, leaks: int) -> None:
+def _write_inputs(inputs: StudyInputs, leaks: int, split_origin: str) -> None:
     """Write what the study is made of; ``data.json`` last, since it makes the folder a study."""
     out, manifest, split = inputs.folder, inputs.manifest, inputs.split
     settings = _grown(out, inputs.settings)
@@ -258,6 +267,7 @@ def _write_inputs(inputs: StudyInputs, leaks: int) -> None:
         "source": sorted(set(manifest.table.get("source", pd.Series(dtype=str)))),
         "manifest_sha256": manifest.digest,
         "split_sha256": split.digest,
+        "split": split_origin,
         "images": len(manifest.table),
         "patients": int(manifest.table["patient_id"].nunique()),
         "classes": list(inputs.classes),

@@ -63,7 +63,7 @@ def test_sections_in_order_and_in_the_contents(page: Node) -> None:
     sections = [node.attributes["id"] for node in page.find("section")]
     linked = [node.attributes["href"][1:] for node in page.find("nav")[0].find("a")]
     assert sections == linked
-    assert len(sections) == 11
+    assert len(sections) == 14
 
 
 def test_first_screen_says_what_a_clinician_must_know(study: Path, page: Node) -> None:

@@ -1,7 +1,8 @@
 """A table as LaTeX with booktabs rules."""
 
+import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ _PREAMBLE: Final = (
     "% Needs \\usepackage{booktabs}.\n"
     "% Chinese text also needs \\usepackage{ctex} and XeLaTeX or LuaLaTeX.\n"
 )
+_LONG_PREAMBLE: Final = "% Needs \\usepackage{longtable}.\n"
 _ESCAPES: Final = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -72,6 +74,36 @@ def latex_table(
         f"\\toprule\n{_header(table)}\n\\midrule\n" + "\n".join(lines) + "\n"
         "\\bottomrule\n\\end{tabular}\n\\end{table}\n"
     )
+
+
+def latex_long_table(table: pd.DataFrame, caption: str, label: str, widths: Sequence[float]) -> str:
+    r"""Return a table of sentences that may run over pages, to be read with ``\input``.
+
+    Parameters
+    ----------
+    table
+        Cells, all text; one row of column names, repeated on every page.
+    caption, label
+        As for :func:`latex_table`.
+    widths
+        Of the columns, as shares of the text width.
+    """
+    columns = "".join(f"p{{{width:g}\\linewidth}}" for width in widths)
+    head = f"\\toprule\n{_join(latex_escape(str(name)) for name in table.columns)}\n\\midrule\n"
+    rows = (_join(_breakable(str(cell)) for cell in row) for row in table.to_numpy().tolist())
+    return (
+        f"{_LONG_PREAMBLE}{_PREAMBLE}\\begingroup\n\\footnotesize\n\\setlength{{\\tabcolsep}}{{3pt}}\n"
+        f"\\begin{{longtable}}{{{columns}}}\n"
+        f"\\caption{{{latex_escape(caption)}}}\\label{{{label}}}\\\\\n"
+        f"{head}\\endfirsthead\n{head}\\endhead\n\\bottomrule\n\\endfoot\n"
+        + "\n".join(rows)
+        + "\n\\end{longtable}\n\\endgroup\n"
+    )
+
+
+def _breakable(cell: str) -> str:
+    """Escape a cell and let file names break where they have a sign."""
+    return re.sub(r"(/|\\_|\.(?=[a-z]))", r"\1\\allowbreak{}", latex_escape(cell))
 
 
 def _header(table: pd.DataFrame) -> str:

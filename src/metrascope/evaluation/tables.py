@@ -117,34 +117,50 @@ def write_tables(
     """
     compared, classes = comparison(metrics, lang, data_name), per_class(metrics, lang)
     files = {
-        "comparison.csv": _csv(_flat(compared)),
+        "comparison.csv": csv_text(compared),
         "comparison.tex": _comparison_latex(metrics, compared, lang, data_name),
-        "per_class.csv": _csv(classes),
+        "per_class.csv": csv_text(classes),
         "per_class.tex": _per_class_latex(metrics, classes, lang, data_name),
-        "confusion.csv": _csv(confusion(metrics, lang)),
+        "confusion.csv": csv_text(confusion(metrics, lang)),
     }
     for name, content in files.items():
         write_text(folder / name, content)
     return [folder / name for name in files]
 
 
-def _comparison_latex(
-    metrics: Metrics, table: pd.DataFrame, lang: str | None, data_name: str
+def comparison_caption(
+    metrics: Metrics, table: pd.DataFrame, lang: str | None = None, data_name: str = ""
 ) -> str:
+    """Return what stands over :func:`comparison`: whose data, and what its signs mean."""
     keys = ["comparison"]
     if len(table) > 1:
         keys.append("best")
     if table.columns[-1][0] == text("evaluation.paper", lang, n=N_PUBLISHED):
         keys.append("paper")
-    caption = _caption(keys, data_heading(metrics, lang, data_name), lang)
-    best = range(1, 1 + len(_MACRO)) if len(table) > 1 else range(0)
-    return latex_table(table, caption, "tab:comparison", best)
+    return _caption(keys, data_heading(metrics, lang, data_name), lang)
+
+
+def best_columns(table: pd.DataFrame) -> range:
+    """Return the columns of :func:`comparison` whose highest values are set in bold."""
+    return range(1, 1 + len(_MACRO)) if len(table) > 1 else range(0)
+
+
+def per_class_caption(metrics: Metrics, lang: str | None = None, data_name: str = "") -> str:
+    """Return what stands over :func:`per_class`."""
+    return _caption(["per_class"], data_heading(metrics, lang, data_name), lang)
+
+
+def _comparison_latex(
+    metrics: Metrics, table: pd.DataFrame, lang: str | None, data_name: str
+) -> str:
+    caption = comparison_caption(metrics, table, lang, data_name)
+    return latex_table(table, caption, "tab:comparison", best_columns(table))
 
 
 def _per_class_latex(
     metrics: Metrics, table: pd.DataFrame, lang: str | None, data_name: str
 ) -> str:
-    caption = _caption(["per_class"], data_heading(metrics, lang, data_name), lang)
+    caption = per_class_caption(metrics, lang, data_name)
     return latex_table(table, caption, "tab:per-class", range(0), rule=len(metrics["classes"]))
 
 
@@ -154,7 +170,10 @@ def _caption(keys: Sequence[str], data: str, lang: str | None) -> str:
     return text("evaluation.between_sentences", lang).join(sentences)
 
 
-def _csv(table: pd.DataFrame) -> str:
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV that spreadsheets in China read and that runs no formula."""
+    if table.columns.nlevels > 1:
+        table = _flat(table)
     safe = table.map(_inert).rename(columns=_inert)
     return "\ufeff" + safe.to_csv(index=False, float_format="%.2f", lineterminator="\n")
 

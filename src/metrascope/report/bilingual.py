@@ -45,9 +45,12 @@ def sentence(key: str, **values: object) -> Bilingual:
 def listing(items: Iterable[object]) -> Bilingual:
     """Join names with the comma of each language."""
     items = list(items)
-    return bilingual(
-        lambda lang: text("report.comma", lang).join(str(_plain(item, lang)) for item in items)
-    )
+    return bilingual(lambda lang: listed(items, lang))
+
+
+def listed(items: Iterable[object], lang: str, sign: str = "comma") -> str:
+    """Join names in one language, with its comma or, ``semicolon``, between longer parts."""
+    return text(f"report.{sign}", lang).join(str(_plain(item, lang)) for item in items)
 
 
 def _resolved(values: dict[str, object], lang: str) -> dict[str, object]:

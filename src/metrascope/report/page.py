@@ -19,9 +19,12 @@ from metrascope.report import numbers, tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.report.content import Study, read_study
 from metrascope.report.curves import summarize_run
+from metrascope.report.digest import digest
+from metrascope.report.documents import page_values, write_documents
 from metrascope.report.drawings import Drawings, draw, write_files
 from metrascope.report.gallery import Gallery, build_gallery
 from metrascope.report.pictures import heat_colors
+from metrascope.report.titles import study_title
 
 _SECTIONS: Final = (
     "summary",
@@ -32,6 +35,9 @@ _SECTIONS: Final = (
     "embedding",
     "curves",
     "cases",
+    "methods",
+    "checklists",
+    "cards",
     "settings",
     "versions",
     "glossary",
@@ -41,7 +47,9 @@ _NAMED_PARTITIONS: Final = ("train", "validation", "test", "excluded")
 
 
 def write_report(study: Path, lang: str) -> Path:
-    """Write ``report.html``, ``figures/`` and ``tables/`` of a study from its files alone.
+    """Write ``report.html`` and what stands beside it, from the files of a study alone.
+
+    That is ``figures/``, ``tables/``, and :func:`metrascope.report.documents.write_documents`.
 
     The page has both languages; ``lang`` is the one it opens in and that of the figure files.
     Where a run is missing or failed, or a file is not there, the page says so. Nothing is
@@ -68,6 +76,7 @@ def write_report(study: Path, lang: str) -> Path:
     content = read_study(study)
     gallery = build_gallery(content)
     write_files(content, gallery, lang)
+    write_documents(content, lang)
     page = study / "report.html"
     write_text(page, render(content, gallery, draw(content), lang))
     return page
@@ -117,29 +126,23 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
         "style": _file("report.css"),
         "script": script,
         "script_hash": _script_hash(script),
-        "title": _title(study),
+        "title": study_title(study),
         "counts": tables.partition_counts(study),
         "held": study.partition,
         "best": tables.best_network(study),
+        "digest": digest(study),
         "warnings": tables.warnings(study),
         "highest": tables.highest_scores(study),
         "supports": tables.supports(study),
         "separated": [name for name in study.networks if tables.embedding_scores(study, name)],
         "unfinished": tables.unfinished(study),
-        "choices": tables.choices(study),
         "scale": _scale(),
         "curves": [summarize_run(run) for run in study.runs if run.history is not None],
         "hashes": _hashes(study),
         "command": shlex.join(study.command),
         "terms": _terms(),
+        **page_values(study),
     }
-
-
-def _title(study: Study) -> Bilingual:
-    data = study.name or sentence("report.unnamed")
-    if len(study.networks) == 1:
-        return sentence("report.title_one", network=network_title(study.networks[0]), data=data)
-    return sentence("report.title", networks=len(study.networks), data=data)
 
 
 def _partition(name: str) -> Bilingual:

@@ -1,0 +1,148 @@
+"""The report as a Word document: the page's content for journals and hospitals."""
+
+from string import ascii_uppercase
+from typing import Final
+
+import pandas as pd
+
+from metrascope.classes import class_title
+from metrascope.evaluation.tables import (
+    best_columns,
+    comparison,
+    comparison_caption,
+    data_heading,
+    per_class,
+    per_class_caption,
+)
+from metrascope.messages import text
+from metrascope.report import tables
+from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
+from metrascope.report.content import Study
+from metrascope.report.digest import digest
+from metrascope.report.methods import methods
+from metrascope.report.titles import study_title
+from metrascope.report.word import Word
+
+_CLASS_WIDTHS: Final = (0.2, 0.26, 0.14, 0.14, 0.14, 0.12)
+_CHECKLIST_WIDTHS: Final = (0.06, 0.13, 0.23, 0.07, 0.33, 0.18)
+
+
+def report_document(study: Study, lang: str) -> bytes:
+    """Return ``report.docx`` in one language; figures come from ``figures/`` of the study.
+
+    The same numbers, tables and sentences as on the page, from the same functions. Where a file
+    of the study is missing, the part that it would fill is left out.
+    """
+    notice = text("common.research_only", lang)
+    version = f"Metrascope {study.versions.get('metrascope', '')}".strip()
+    word = Word(study_title(study).in_language(lang), notice, version, lang)
+    _summary(word, study, lang)
+    _data(word, study, lang)
+    _results(word, study, lang)
+    _pictures(word, study, lang)
+    word.heading(text("report.methods", lang))
+    word.paragraph(methods(study, lang) or text("document.methods_absent", lang))
+    _checklists(word, study, lang)
+    return word.content()
+
+
+def data_table(study: Study, lang: str) -> pd.DataFrame:
+    """Return patients and images of every partition and class, with their sums."""
+    counts = tables.partition_counts(study)
+    titles = [class_title(name, lang) for name in study.classes]
+    columns: dict[tuple[str, str], list[str] | list[int]] = {
+        ("", text("report.class", lang)): [*titles, text("report.all", lang)]
+    }
+    for name, rows in counts.items():
+        pairs = [*(rows[label] for label in study.classes), rows[""]]
+        partition = text(f"report.partition_{name}", lang)
+        columns[partition, text("report.patients", lang)] = [pair[0] for pair in pairs]
+        columns[partition, text("report.images", lang)] = [pair[1] for pair in pairs]
+    return pd.DataFrame(columns)
+
+
+def data_caption(study: Study, lang: str) -> str:
+    """Return what stands over :func:`data_table`."""
+    name = study.name or text("report.unnamed", lang)
+    return text("report.data_caption", lang, data=name)
+
+
+def _summary(word: Word, study: Study, lang: str) -> None:
+    word.heading(text("report.summary", lang))
+    warnings = [warning.in_language(lang) for warning in tables.warnings(study)]
+    if warnings:
+        word.paragraph("", lead=text("report.notice", lang))
+        word.bullets(warnings)
+    points = digest(study)
+    for point in points:
+        word.paragraph(point.words.in_language(lang), lead=point.lead.in_language(lang))
+        word.bullets([line.in_language(lang) for line in point.details])
+    if not points:
+        word.paragraph(text("report.sum_none", lang))
+
+
+def _data(word: Word, study: Study, lang: str) -> None:
+    word.heading(text("report.data", lang), new_page=True)
+    if not tables.partition_counts(study):
+        word.paragraph(text("report.data_absent", lang))
+        return
+    word.table(data_table(study, lang), data_caption(study, lang))
+    for key, shown in (("data_manifest", "manifest_sha256"), ("data_split", "split_sha256")):
+        if study.data.get(shown):
+            colon = text("document.colon", lang)
+            word.paragraph(text(f"report.{key}", lang) + colon + study.data[shown], note=True)
+
+
+def _results(word: Word, study: Study, lang: str) -> None:
+    word.heading(text("report.results", lang))
+    if not study.scores:
+        word.paragraph(text("report.metrics_absent", lang))
+        return
+    metrics = dict(study.metrics)
+    compared = comparison(metrics, lang, study.name)
+    caption = comparison_caption(metrics, compared, lang, study.name)
+    others = compared.shape[1] - 1
+    widths = [0.2, *[0.8 / others] * others]
+    word.table(compared, caption, widths=widths, best=best_columns(compared), size=8)
+    classes = per_class(metrics, lang)
+    word.table(classes, per_class_caption(metrics, lang, study.name), widths=_CLASS_WIDTHS)
+
+
+def _pictures(word: Word, study: Study, lang: str) -> None:
+    """Add the figures that there are, each under the heading and words that it has on the page."""
+    held = text(f"report.partition_{study.partition}", lang)
+    parts = {
+        "macro_f1": ("", text("document.figure_macro_f1", lang)),
+        "confusion": ("confusion", text("document.figure_confusion", lang)),
+        "gradcam": ("heatmaps", text("report.heatmaps_caption", lang)),
+        "embedding": ("embedding", text("report.embedding_caption", lang, partition=held)),
+        "curves": ("curves", text("report.curves_caption", lang)),
+    }
+    for name, (heading, caption) in parts.items():
+        file = study.folder / "figures" / f"{name}.png"
+        if not study.scores or not file.is_file():
+            continue
+        if heading:
+            word.heading(text(f"report.{heading}", lang))
+        whose = data_heading(dict(study.metrics), lang, study.name)
+        word.picture(file, text("document.of_data", lang, caption=caption, data=whose))
+        if name == "gradcam":
+            word.paragraph(text("report.heatmaps_limits", lang), note=True)
+
+
+def _checklists(word: Word, study: Study, lang: str) -> None:
+    for letter, key in zip(ascii_uppercase, CHECKLISTS, strict=False):
+        filled = fill_checklist(study, key, lang)
+        title = text("document.appendix", lang, letter=letter, name=filled.name)
+        word.heading(title, new_page=True)
+        word.paragraph(filled.note)
+        word.paragraph(filled.tally(lang) + " " + text("document.checklists_note", lang))
+        word.paragraph(text("checklist.source", lang, source=filled.source), note=True)
+        caption = text(
+            "checklist.caption",
+            lang,
+            name=filled.name,
+            data=study.name or text("report.unnamed", lang),
+        )
+        table = checklist_table(filled, lang)
+        word.table(table, caption, widths=_CHECKLIST_WIDTHS, size=7.5)

@@ -1,0 +1,243 @@
+"""The methods paragraph: what was done, from settings and data files, and nothing else.
+
+A sentence is there when a file says that its step was done; of a step that was switched off, or
+of which no file tells, nothing is said.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from metrascope.evaluation.published import network_title
+from metrascope.messages import table, text
+from metrascope.report import recipe, tables
+from metrascope.report.bilingual import listed
+from metrascope.report.content import Run, Study
+from metrascope.report.numbers import ABSENT, count, duration, flat
+from metrascope.report.partitions import fold_counts, is_disjoint, validates_each_once
+
+Sentences = list[str]
+
+
+def methods(study: Study, lang: str) -> str:
+    """Return the whole paragraph in one language."""
+    found = (sentences(study, topic, lang) for topic in TOPICS)
+    return joined((sentence for part in found for sentence in part), lang)
+
+
+def sentences(study: Study, topic: str, lang: str) -> Sentences:
+    """Return the sentences of one of :data:`TOPICS`, empty where no file tells of it."""
+    return TOPICS[topic](study, lang)
+
+
+def joined(parts: Iterable[str], lang: str) -> str:
+    """Join sentences as the language does."""
+    return text("evaluation.between_sentences", lang).join(parts)
+
+
+def finished(study: Study) -> list[Run]:
+    """Return the runs that the paragraph is about: those that were trained to the end."""
+    return [run for run in study.runs if run.predictions is not None]
+
+
+def _data(study: Study, lang: str) -> Sentences:
+    if not study.data.get("images"):
+        return []
+    names = tables.choices(study).in_language(lang)
+    values = {"images": count(study.data["images"]), "patients": count(study.data.get("patients"))}
+    told = [
+        text(
+            "methods.data",
+            lang,
+            name=study.name or text("report.unnamed", lang),
+            classes=names,
+            **values,
+        )
+    ]
+    sources = [source for source in tables.sources(study) if source]
+    if len(sources) > 12:
+        told.append(text("methods.data_sources", lang, count=len(sources)))
+    elif sources:
+        told.append(text("methods.data_source", lang, source=listed(sources, lang)))
+    return told
+
+
+def _partitions(study: Study, lang: str) -> Sentences:
+    told = _drawn(study, lang)
+    design = study.data.get("design") or study.metrics.get("design")
+    if design:
+        told.insert(0, text("methods.design", lang, design=listed(words(design), lang)))
+    folds = fold_counts(study)
+    if len(folds) > 1:
+        pairs = (
+            text("methods.fold", lang, train=fold["train"], validation=fold["validation"])
+            for fold in folds.values()
+        )
+        told.append(
+            text("methods.folds", lang, folds=len(folds), list=listed(pairs, lang, "semicolon"))
+        )
+        if validates_each_once(study):
+            told.append(text("methods.each_once", lang))
+    counts = {name: rows[""] for name, rows in tables.partition_counts(study).items()}
+    if any(patients for patients, _ in counts.values()):
+        parts = (
+            text(
+                "methods.partition",
+                lang,
+                name=text(f"evaluation.{name}", lang),
+                patients=count(patients),
+                images=count(images),
+            )
+            for name, (patients, images) in counts.items()
+        )
+        key = "methods.first_fold" if len(folds) > 1 else "methods.partitions"
+        told.append(text(key, lang, list=listed(parts, lang, "semicolon")))
+    if is_disjoint(study):
+        told.append(text("methods.disjoint", lang))
+    if study.data.get("leaks"):
+        told.append(text("methods.leaks", lang, count=study.data["leaks"]))
+    return told
+
+
+def _drawn(study: Study, lang: str) -> Sentences:
+    made, settings = study.data.get("split"), study.settings.get("split", {})
+    if made == "drawn" and {"validation", "seed"} <= settings.keys():
+        share, seed = f"{settings['validation']:g}", settings["seed"]
+        return [text("methods.split_drawn", lang, share=share, seed=seed)]
+    if made == "given":
+        return [
+            text(
+                "methods.split_given", lang, digest=str(study.data.get("split_sha256", ABSENT))[:16]
+            )
+        ]
+    return []
+
+
+def _runs(study: Study, lang: str) -> Sentences:
+    runs = finished(study)
+    if not runs:
+        return []
+    seeds = listed((str(seed) for seed in sorted({run.seed for run in runs})), lang)
+    return [text("methods.runs", lang, runs=len(runs), seeds=seeds)]
+
+
+def _hardware(study: Study, lang: str) -> Sentences:
+    resources = [run.resources for run in finished(study) if run.resources.get("device")]
+    seconds = [item.get("train_seconds") for item in resources]
+    measured = [float(item) for item in seconds if isinstance(item, int | float)]
+    if not measured or len(measured) < len(resources):
+        return []
+    names = (str(item["device"]) for item in resources)
+    devices = listed(dict.fromkeys("CPU" if name == "cpu" else name for name in names), lang)
+    time = duration(sum(measured))
+    if ":" in time:
+        time = text("methods.hours", lang, time=time)
+    return [text("methods.hardware", lang, devices=devices, time=time)]
+
+
+def _software(study: Study, lang: str) -> Sentences:
+    versions = [
+        f"{name.capitalize() if name in ('metrascope', 'python') else name} {version}"
+        for name, version in study.versions.items()
+        if version
+    ]
+    return [text("methods.software", lang, list=listed(versions, lang))] if versions else []
+
+
+def _statistics(study: Study, lang: str) -> Sentences:
+    if not study.scores:
+        return []
+    told = [
+        text(
+            "methods.statistics",
+            lang,
+            partition=text(f"evaluation.{study.partition}", lang),
+            n=count(study.metrics.get("n")),
+            measures=listed(measures(study, lang), lang),
+            class_measures=listed(class_measures(study, lang), lang),
+        )
+    ]
+    unit = "patient" if study.metrics.get("unit") == "patient" else "image"
+    told.append(text("methods.unit", lang, unit=text(f"methods.unit_{unit}", lang)))
+    if any(len(scores.get("seeds", ())) > 1 for scores in study.scores.values()):
+        told.append(text("methods.seeds_mean", lang))
+    if has_intervals(study):
+        told.append(text("methods.intervals", lang))
+    keys = ("comparisons", "calibration")
+    told += [text(f"methods.{key}", lang) for key in keys if study.metrics.get(key)]
+    if study.metrics.get("subgroups"):
+        names = listed(words(study.metrics["subgroups"], keys=True), lang)
+        told.append(text("methods.subgroups", lang, list=names))
+    return told
+
+
+def has_intervals(study: Study) -> bool:
+    """Tell whether every network's macro F1 has its interval."""
+    scores = [network.get("macro_f1", {}) for network in study.scores.values()]
+    return bool(scores) and all(score.get("low") is not None for score in scores)
+
+
+def measures(study: Study, lang: str) -> list[str]:
+    """Name the figures that ``metrics.json`` gives of every network."""
+    return _named(study.scores.values(), lang)
+
+
+def class_measures(study: Study, lang: str) -> list[str]:
+    """Name the figures that ``metrics.json`` gives of every class of every network."""
+    classes = (part for scores in study.scores.values() for part in scores["classes"].values())
+    return _named(classes, lang)
+
+
+def _named(entries: Iterable[Mapping[str, Any]], lang: str) -> list[str]:
+    found = list(entries)
+    keys = [key for key, value in found[0].items() if isinstance(value, Mapping)] if found else []
+    everywhere = [key for key in keys if all(key in entry for entry in found)]
+    known = [key for key in everywhere if f"evaluation.{key}" in table()]
+    return [_in_sentence(text(f"evaluation.{key}", lang)) for key in known]
+
+
+def _in_sentence(name: str) -> str:
+    """Begin a name with a small letter, but for abbreviations such as F1 or AUC."""
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name
+
+
+def words(value: object, *, keys: bool = False) -> list[str]:
+    """Return what a file says of a design or of subgroups as words, whatever their form."""
+    if isinstance(value, Mapping):
+        return list(map(str, value)) if keys else [f"{k}: {v}" for k, v in flat(value).items()]
+    return list(map(str, value)) if isinstance(value, list) else [str(value)]
+
+
+def _heatmaps(study: Study, lang: str) -> Sentences:
+    mapped = dict.fromkeys(run.network for run in finished(study) if run.heatmaps is not None)
+    names = listed(map(network_title, mapped), lang)
+    return [text("methods.heatmaps", lang, networks=names)] if mapped else []
+
+
+def _embedding(study: Study, lang: str) -> Sentences:
+    laid_out = [name for name in study.networks if name in set(study.embeddings["network"])]
+    names = listed(map(network_title, laid_out), lang)
+    return [text("methods.embedding", lang, networks=names)] if laid_out else []
+
+
+def _recipe(
+    part: Callable[[Study, list[Run], str], Sentences],
+) -> Callable[[Study, str], Sentences]:
+    return lambda study, lang: part(study, runs, lang) if (runs := finished(study)) else []
+
+
+TOPICS: Final[dict[str, Callable[[Study, str], Sentences]]] = {
+    "data": _data,
+    "partitions": _partitions,
+    "preprocessing": _recipe(recipe.preprocessing),
+    "augmentation": _recipe(recipe.augmentation),
+    "networks": _recipe(recipe.networks),
+    "weights": _recipe(recipe.weights),
+    "training": _recipe(recipe.training),
+    "selection": _recipe(recipe.selection),
+    "runs": _runs,
+    "hardware": _hardware,
+    "software": _software,
+    "statistics": _statistics,
+    "heatmaps": _heatmaps,
+    "embedding": _embedding,
+}

@@ -1,0 +1,41 @@
+"""What ``splits.csv`` of a study proves about its partitions."""
+
+import pandas as pd
+
+from metrascope.report.content import Study
+from metrascope.report.files import read_table
+
+_COLUMNS = ("patient_id", "label", "fold", "partition")
+
+
+def fold_counts(study: Study) -> dict[str, dict[str, int]]:
+    """Return the number of patients of each partition in each fold; empty without the file.
+
+    Raises
+    ------
+    StudyError
+        If the file cannot be used.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for fold, rows in _split(study).groupby("fold", sort=False):
+        sizes = rows.groupby("partition")["patient_id"].nunique()
+        names = ("train", "validation", "test")
+        counts[str(fold)] = {name: int(sizes.get(name, 0)) for name in names}
+    return counts
+
+
+def is_disjoint(study: Study) -> bool:
+    """Tell whether the file shows that no patient is in two partitions of a fold."""
+    split = _split(study)
+    return bool(len(split)) and not split.duplicated(["patient_id", "fold"]).any()
+
+
+def validates_each_once(study: Study) -> bool:
+    """Tell whether every patient validates in exactly one fold."""
+    split = _split(study)
+    held = split["patient_id"][split["partition"] == "validation"]
+    return held.is_unique and set(held) == set(split["patient_id"])
+
+
+def _split(study: Study) -> pd.DataFrame:
+    return read_table(study.folder / "splits.csv", "input", _COLUMNS, ())

@@ -1,0 +1,167 @@
+"""The Word document: the page's tables, whole, in one language, the same bytes twice."""
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from docx import Document
+from docx.document import Document as DocumentType
+from docx.oxml.ns import qn
+
+from metrascope.messages import text
+from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
+from metrascope.report.content import read_study
+from metrascope.report.digest import digest
+from metrascope.report.document import report_document
+from metrascope.report.methods import methods
+from metrascope.report.page import write_report
+from metrascope.report.word import Word
+
+from .evidence import whole_study
+from .make import make_study
+
+
+@pytest.fixture(scope="module", params=["en", "zh"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = whole_study(tmp_path_factory.mktemp("w") / request.param)
+    write_report(folder, request.param)
+    return folder
+
+
+def opened(folder: Path) -> DocumentType:
+    return Document(str(folder / "report.docx"))
+
+
+def cells(document: DocumentType, at: int) -> list[list[str]]:
+    return [[cell.text for cell in row.cells] for row in document.tables[at].rows]
+
+
+def csv(folder: Path, name: str) -> list[list[str]]:
+    """Rows of a table as text, without its headings."""
+    path = folder / "tables" / name
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    return [list(map(str, row)) for row in table.to_numpy().tolist()]
+
+
+def test_tables_have_the_cells_of_the_csv_tables(made: Path) -> None:
+    document = opened(made)
+    assert cells(document, 1)[2:] == csv(made, "comparison.csv")
+    assert cells(document, 2)[1:] == csv(made, "per_class.csv")
+    for at, key in enumerate(CHECKLISTS, start=3):
+        expected = checklist_table(fill_checklist(read_study(made), key, made.name), made.name)
+        assert cells(document, at) == [list(expected.columns), *expected.to_numpy().tolist()]
+
+
+def test_data_table_has_the_counts(made: Path) -> None:
+    rows = cells(opened(made), 0)
+    assert rows[2:] == csv(made, "data.csv")
+    assert rows[-1][1:] == ["162", "162", "18", "18"]
+    assert rows[2][1:] == ["54", "54", "6", "6"]
+
+
+def test_headings_are_in_the_language(made: Path) -> None:
+    headings = [p.text for p in opened(made).paragraphs if p.style.name.startswith("Heading")]
+    keys = ("summary", "data", "results", "confusion", "heatmaps", "embedding", "curves", "methods")
+    assert headings[: len(keys)] == [text(f"report.{key}", made.name) for key in keys]
+    assert [heading[:2] for heading in headings[len(keys) :]] == (
+        ["附录"] * 3 if made.name == "zh" else ["Ap"] * 3
+    )
+    if made.name == "zh":
+        assert all(re.search("[\u4e00-\u9fff]", heading) for heading in headings)
+
+
+def test_summary_and_methods_are_those_of_the_page(made: Path) -> None:
+    study, said = read_study(made), [p.text for p in opened(made).paragraphs]
+    assert methods(study, made.name) in said
+    for point in digest(study):
+        assert point.lead.in_language(made.name) + point.words.in_language(made.name) in said
+
+
+def test_notice_on_every_page(made: Path) -> None:
+    document = opened(made)
+    notice = text("common.research_only", made.name)
+    assert [section.header.paragraphs[0].text for section in document.sections] == [notice]
+    assert not document.sections[0].different_first_page_header_footer
+
+
+def test_captions_are_numbered_in_order(made: Path) -> None:
+    captions = [p for p in opened(made).paragraphs if p.style.name == "Caption"]
+    table, figure = ("表", "图") if made.name == "zh" else ("Table", "Figure")
+    fields = [p._p.xpath("./w:fldSimple/w:r/w:t")[0].text for p in captions]
+    kinds = [p.text.split()[0] for p in captions]
+    numbers = {kind: [n for k, n in zip(kinds, fields, strict=True) if k == kind] for kind in kinds}
+    assert numbers == {table: list("123456"), figure: list("12345")}
+    assert all("ward-7" in p.text for p in captions)
+
+
+def test_heading_rows_repeat_and_rules_are_three(made: Path) -> None:
+    for table in opened(made).tables:
+        repeated = [bool(row._tr.xpath("./w:trPr/w:tblHeader")) for row in table.rows]
+        count = sum(repeated)
+        assert repeated == [True] * count + [False] * (len(repeated) - count)
+        assert count in (1, 2)
+        assert not table._tbl.xpath(".//w:left[@w:val='single'] | .//w:right[@w:val='single']")
+        thick = table._tbl.xpath(".//w:tcBorders/*[@w:sz='12']/@w:val")
+        assert len(thick) >= 2
+
+
+def test_figures_are_those_of_the_folder(made: Path) -> None:
+    with zipfile.ZipFile(made / "report.docx") as file:
+        pictures = {file.read(name) for name in file.namelist() if "/media/" in name}
+    names = ("macro_f1", "confusion", "gradcam", "embedding", "curves")
+    assert pictures == {(made / f"figures/{name}.png").read_bytes() for name in names}
+
+
+def test_chinese_has_its_own_font_and_the_language_is_set(made: Path) -> None:
+    document = opened(made)
+    for name in ("Normal", "Heading 1", "Title", "Caption"):
+        fonts = document.styles[name].element.rPr.rFonts
+        assert fonts.get(qn("w:eastAsia")) in ("SimSun", "SimHei")
+        assert fonts.get(qn("w:eastAsiaTheme")) is None
+    assert document.core_properties.language == {"en": "en-US", "zh": "zh-CN"}[made.name]
+    (lang,) = document.styles.element.xpath("w:docDefaults//w:lang")
+    assert lang.get(qn("w:eastAsia")) == "zh-CN"
+
+
+def test_same_bytes_twice_and_nothing_of_the_day(made: Path) -> None:
+    content = (made / "report.docx").read_bytes()
+    assert report_document(read_study(made), made.name) == content
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        assert {entry.date_time[0] for entry in file.infolist()} == {1980}
+        assert b"2000-01-01" in file.read("docProps/core.xml")
+
+
+def test_nothing_leads_outside(made: Path) -> None:
+    with zipfile.ZipFile(made / "report.docx") as file:
+        for name in file.namelist():
+            if name.endswith(".rels"):
+                assert b'TargetMode="External"' not in file.read(name)
+            assert "thumbnail" not in name
+        assert b"w:hyperlink" not in file.read("word/document.xml")
+
+
+def test_hostile_name_is_text(tmp_path: Path) -> None:
+    name = "<w:p/>&amp;\x0b\ud800\uffff{0}" + 300 * "x"
+    folder = make_study(tmp_path / "s", ["resnet18"], name=name)
+    content = report_document(read_study(folder), "en")
+    titles = [p.text for p in Document(io.BytesIO(content)).paragraphs if "<w:p/>" in p.text]
+    assert titles
+
+
+def test_study_that_only_began_has_a_document(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "s", [], failed=["vgg16"])
+    study = read_study(folder)
+    said = [p.text for p in Document(io.BytesIO(report_document(study, "zh"))).paragraphs]
+    assert text("report.sum_none", "zh") in said
+    assert methods(study, "zh") in said
+
+
+def test_highest_values_are_bold() -> None:
+    word = Word("t", "n", "f", "en")
+    word.table(pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]}), "c", best=[1])
+    rows = Document(io.BytesIO(word.content())).tables[0].rows
+    bold = [row.cells[1].paragraphs[0].runs[0].bold for row in rows]
+    assert bold == [True, None, True]
