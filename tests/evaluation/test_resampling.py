@@ -32,6 +32,16 @@ def test_bca_equals_scipys_of_the_same_draw(seed: int) -> None:
     assert (low, high) == pytest.approx((theirs.low, theirs.high), rel=1e-5)
 
 
+def test_intervals_of_smooth_statistics_are_wider_for_few() -> None:
+    values = np.random.default_rng(0).normal(size=12)
+    found = replicate(average(values), draw(np.arange(12), replicates=4000))
+    low, high = bca(found, -np.inf, np.inf)
+    lower, higher = bca(found, -np.inf, np.inf, smooth=True)
+    # The bootstrap's normal interval falls short of Student's by both factors.
+    expected = stats.t.ppf(0.975, 11) / stats.norm.ppf(0.975) * np.sqrt(12 / 11)
+    assert (higher - lower) / (high - low) == pytest.approx(expected, rel=0.05)
+
+
 def test_a_patients_units_are_drawn_together() -> None:
     clusters = np.array(["b", "a", "b", "c", "a", "a"])
     resamples = draw(clusters, replicates=500, seed=1)

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy.special import expit, logit
+from scipy import stats
+from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
 from metrascope.evaluation.cohort import Readings
@@ -37,12 +38,16 @@ def test_area_and_variance_of_procs_example() -> None:
     assert ends == pytest.approx((0.6301182, 0.8326189), abs=1e-6)
 
 
-def test_interval_is_on_the_logit_scale_and_inside_the_bounds() -> None:
+def test_interval_is_on_the_logit_scale_and_wider_where_a_class_is_rare() -> None:
     found = area(scores(S100B), POOR, PATIENTS)
-    half = 1.959963984540054 * np.sqrt(found.variance) / (found.value * (1 - found.value))
+    error = np.sqrt(found.variance) / (found.value * (1 - found.value))
     interval = found.interval()
-    expected = expit(logit(found.value) + np.array([-half, half]))
-    assert (interval.low, interval.high) == pytest.approx(tuple(expected), abs=1e-12)
+    assert logit(interval.high) + logit(interval.low) == pytest.approx(2 * logit(found.value))
+    reach = (logit(interval.high) - logit(interval.low)) / 2 / error
+    # Welch's degrees of freedom of 41 patients with the class and 72 without.
+    with_class, without = ((found.parts[side] ** 2).sum() for side in (POOR, ~POOR))
+    freedom = found.variance**2 / (with_class**2 / 40 + without**2 / 71)
+    assert reach == pytest.approx(stats.t.ppf(0.975, freedom))
 
 
 def test_paired_test_of_procs_example() -> None:

@@ -124,7 +124,11 @@ def _columns(replicates: Replicates, which: Any) -> Replicates:
 def _proportions(
     readings: Readings, classes: Sequence[str], numbers: Mapping[Name, Interval]
 ) -> dict[Name, Interval]:
-    """Return Wilson's intervals around the values of what is a share of patients."""
+    """Return Wilson's intervals around the values of what is a share of patients.
+
+    The F1 of a class is 2 s / (1 + s) of the share s of hits among the patients who have the class
+    or are called so, so that its ends are those of s.
+    """
     truth, said = readings.truth, readings.predicted
     right, all_ = said == truth, np.ones(said.shape, dtype=bool)
     right_of_all = proportion(right, all_, readings.clusters)
@@ -139,12 +143,19 @@ def _proportions(
         }
         for measure, (hits, trials) in shares.items():
             found[label, measure] = proportion(hits, trials, readings.clusters)
+        shared = proportion(has & gets, has | gets, readings.clusters)
+        found[label, "f1"] = Interval(*map(_f1, (shared.value, shared.low, shared.high)))
     # With several seeds the pooled share may differ from the mean of theirs: the mean is told.
     return {
         name: Interval(value, *_around(value, share))
         for name, share in found.items()
         for value in [numbers[name].value]
     }
+
+
+def _f1(shared: float) -> float:
+    """Return the F1 of a class from the share of hits among all who have it or are called so."""
+    return 2 * shared / (1 + shared)
 
 
 def _around(value: float, share: Interval) -> tuple[float, float]:
@@ -193,7 +204,7 @@ def _of_probabilities(
     scored = replicate(lambda weights: average(of_units(weights, readings.units)), resamples)
     for index, (name, most) in enumerate((("brier", 2.0), ("log_loss", np.inf))):
         one = _columns(scored, index)
-        low, high = bca(one, 0, most)
+        low, high = bca(one, 0, most, smooth=True)
         found[TOGETHER, name] = Interval(float(one.value), float(low), float(high))
     return found | _average_precisions(readings, classes, resamples)
 
@@ -219,7 +230,7 @@ def _average_precisions(
 
     rows = list(probabilities)
     found = replicate(statistic, resamples)
-    lows, highs = bca(found)
+    lows, highs = bca(found, smooth=True)
     names = [(TOGETHER, "macro_average_precision")]
     names += [(label, "average_precision") for label in range(len(classes))]
     return {

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
 from metrascope.evaluation.interval import LEVEL, Z
 
@@ -124,7 +124,9 @@ def replicate(statistic: Statistic, resamples: Resamples) -> Replicates:
     )
 
 
-def bca(replicates: Replicates, low: float = 0.0, high: float = 1.0) -> tuple[Floats, Floats]:
+def bca(
+    replicates: Replicates, low: float = 0.0, high: float = 1.0, *, smooth: bool = False
+) -> tuple[Floats, Floats]:
     """Return the ends of the BCa intervals (Efron 1987; Efron & Tibshirani 1993, 14.3).
 
     Resamples for which a statistic is not defined are left out. Where all resamples agree, as
@@ -137,6 +139,10 @@ def bca(replicates: Replicates, low: float = 0.0, high: float = 1.0) -> tuple[Fl
         Values, (...) each.
     low, high
         Bounds of the statistic; infinite where it has none.
+    smooth
+        Of continuous values, such as a mean loss: the levels are moved outward for the number of
+        patients (Hesterberg 2015), without which the interval of a few is too narrow. Statistics
+        of counts are wide enough by their steps.
 
     Returns
     -------
@@ -148,15 +154,27 @@ def bca(replicates: Replicates, low: float = 0.0, high: float = 1.0) -> tuple[Fl
     drawn = replicates.drawn.reshape(len(replicates.drawn), -1)
     left_out = replicates.left_out.reshape(len(replicates.left_out), -1)
     lows, highs = np.full(value.size, np.nan), np.full(value.size, np.nan)
+    quantile = _widened(len(left_out)) if smooth else Z
     for index in range(value.size):
         if np.isfinite(value[index]):
-            ends = _ends(value[index], drawn[:, index], left_out[:, index], (low, high))
+            ends = _ends(value[index], drawn[:, index], left_out[:, index], (low, high), quantile)
             lows[index], highs[index] = ends
     return lows.reshape(shape), highs.reshape(shape)
 
 
+def _widened(patients: int) -> float:
+    if patients < 2:
+        return Z
+    scale = np.sqrt(patients / (patients - 1))
+    return float(stdtrit(patients - 1, 0.5 + LEVEL / 2) * scale)
+
+
 def _ends(
-    value: float, drawn: Floats, left_out: Floats, bounds: tuple[float, float]
+    value: float,
+    drawn: Floats,
+    left_out: Floats,
+    bounds: tuple[float, float],
+    quantile: float,
 ) -> tuple[float, float]:
     drawn = drawn[np.isfinite(drawn)]
     if not len(drawn) or drawn.max() - drawn.min() <= 1e-9 * max(1.0, abs(value)):
@@ -165,8 +183,7 @@ def _ends(
     # With the estimate outside all resamples the correction has no limit; one resample in half
     # is as far as the draw can tell.
     bias = ndtri(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
-    tail = ndtri((1 - LEVEL) / 2) * np.array([1.0, -1.0])
-    shifted = bias + tail
+    shifted = bias + quantile * np.array([-1.0, 1.0])
     levels = ndtr(bias + shifted / (1 - _acceleration(left_out) * shifted))
     low, high = np.quantile(drawn, np.sort(levels))
     low, high = min(low, value), max(high, value)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit
+from scipy.special import expit, logit, stdtrit
 from scipy.stats import norm, rankdata
 
 from metrascope.evaluation.cohort import Readings
-from metrascope.evaluation.interval import Interval, Z
+from metrascope.evaluation.interval import LEVEL, Interval, Z
 from metrascope.evaluation.proportions import wilson
 
 Floats = npt.NDArray[np.float64]
@@ -33,11 +33,14 @@ class Area:
         (patients,) what each patient adds to its deviation; the sum of squares is the variance.
     fewest
         The smaller of the numbers of patients with and without the class.
+    freedom
+        Degrees of freedom of the variance (Satterthwaite 1946): few where a class is rare.
     """
 
     value: float
     parts: Floats
     fewest: int
+    freedom: float = np.inf
 
     @property
     def variance(self) -> float:
@@ -51,6 +54,7 @@ class Area:
     def interval(self) -> Interval:
         """Return the interval of an area, from the logit scale so that it stays inside 0 to 1.
 
+        Student's quantile instead of the normal one keeps it honest where a class is rare.
         Where the two sides do not overlap the variance is 0 and says nothing; then the end is
         Wilson's for all of the smaller side's patients.
         """
@@ -59,7 +63,8 @@ class Area:
         if self.value in (0.0, 1.0) or self.variance == 0:
             bound = wilson(self.value * self.fewest, self.fewest)
             return Interval(self.value, bound.low, bound.high)
-        half = Z * np.sqrt(self.variance) / (self.value * (1 - self.value))
+        quantile = stdtrit(self.freedom, 0.5 + LEVEL / 2)
+        half = quantile * np.sqrt(self.variance) / (self.value * (1 - self.value))
         center = logit(self.value)
         return Interval(self.value, float(expit(center - half)), float(expit(center + half)))
 
@@ -96,12 +101,16 @@ def area(scores: Floats, positive: npt.NDArray[np.bool_], clusters: npt.NDArray[
     placed = np.mean([_placements(row, positive) for row in scores], axis=0)
     value = float(placed[positive].mean())
     deviations = np.empty(len(positive))
+    squares = []
     for side in (positive, ~positive):
         size = int(side.sum())
         # DeLong divides by size - 1; a single patient tells nothing of her side's spread.
         deviations[side] = (placed[side] - value) / np.sqrt(size * max(size - 1, 1))
-    parts = np.bincount(clusters, weights=deviations, minlength=patients)
-    return Area(value, parts.astype(np.float64), min(with_class, without))
+        squares.append((float((deviations[side] ** 2).sum()), max(size - 1, 1)))
+    parts = np.bincount(clusters, weights=deviations, minlength=patients).astype(np.float64)
+    uncertain = sum(square**2 / freedom for square, freedom in squares)
+    freedom = sum(square for square, _ in squares) ** 2 / uncertain if uncertain > 0 else np.inf
+    return Area(value, parts, min(with_class, without), freedom)
 
 
 def class_areas(readings: Readings) -> list[Area]:
@@ -123,7 +132,8 @@ def mean_area(areas: list[Area]) -> Area:
         return areas[0]
     value = float(np.mean([one.value for one in defined]))
     parts = np.mean([one.parts for one in defined], axis=0)
-    return Area(value, parts, min(one.fewest for one in defined))
+    freedom = float(np.mean([one.freedom for one in defined]))
+    return Area(value, parts, min(one.fewest for one in defined), freedom)
 
 
 def _placements(scores: Floats, positive: npt.NDArray[np.bool_]) -> Floats:
