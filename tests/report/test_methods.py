@@ -1,5 +1,6 @@
 """The methods paragraph says what was done, all of it, and nothing that was not."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,42 @@ def test_figures_come_from_the_files(folder: Path) -> None:
         assert words in paragraph
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"design": "holdout", "test": 0.2}, ["of 0.2 for the test", "of 0.1 for validation"]),
+        ({"design": "kfold", "folds": 5, "repeats": 2}, ["into 5 folds, 2 time(s)", "seed 0"]),
+        ({"design": "leave-one-out", "by": "scanner"}, ["Every scanner was left out once"]),
+        ({"design": "leave-one-out", "by": "centre"}, ["Every center was left out once"]),
+    ],
+    ids=str,
+)
+def test_design_of_the_draw_is_told(
+    folder: Path, changes: dict[str, Any], words: list[str]
+) -> None:
+    said(folder, {})
+    study = read_study(folder)
+    split = {**study.settings["split"], **changes}
+    designed = replace(study, settings={**study.settings, "split": split})
+    for lang in ("en", "zh"):
+        assert methods(designed, lang) != methods(study, lang)
+    for word in words:
+        assert word in methods(designed, "en")
+
+
+def test_tested_folds_are_told_as_such(tmp_path: Path) -> None:
+    folder = whole_study(tmp_path / "s", networks=["resnet18"], folds=3, n=30)
+    split = (folder / "splits.csv").read_text().replace("validation", "test")
+    (folder / "splits.csv").write_text(split)
+    change(folder / "metrics.json", partition="test")
+    people = {"polyp": {"patients": 30, "images": 33}}
+    change(folder / "data.json", partitions={"test": people})
+    paragraph = methods(read_study(folder), "en")
+    assert "20 / 0 / 10; 20 / 0 / 10; 20 / 0 / 10." in paragraph
+    assert "Evaluated over all folds: test set: 30 patients, 33 images." in paragraph
+    assert "evaluated in exactly one fold" in paragraph
+
+
 def test_given_split_has_no_seed_and_leaks_are_told(tmp_path: Path) -> None:
     folder = whole_study(tmp_path / "s", networks=["resnet18"])
     change(folder / "data.json", split="given", leaks=3)
@@ -156,7 +193,7 @@ def test_patient_in_two_partitions_is_never_called_disjoint(tmp_path: Path) -> N
 def test_folds_and_seeds_are_counted(tmp_path: Path) -> None:
     folder = whole_study(tmp_path / "s", networks=["resnet18"], folds=3, seeds=2, n=30)
     paragraph = methods(read_study(folder), "en")
-    assert "3 folds, with 20 and 10; 20 and 10; 20 and 10 patients" in paragraph
+    assert "training / validation / test: 20 / 10 / 0; 20 / 10 / 0; 20 / 10 / 0." in paragraph
     assert "exactly one fold" in paragraph
     assert "6 run(s) in all (seeds: 0, 1)" in paragraph
     assert "means over the seeds" in paragraph

@@ -19,7 +19,7 @@ from metrascope.report import tables
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
 from metrascope.report.content import Study
 from metrascope.report.digest import digest
-from metrascope.report.methods import methods
+from metrascope.report.methods import methods, partition_title
 from metrascope.report.titles import study_title
 from metrascope.report.word import Word
 
@@ -55,7 +55,7 @@ def data_table(study: Study, lang: str) -> pd.DataFrame:
     }
     for name, rows in counts.items():
         pairs = [*(rows[label] for label in study.classes), rows[""]]
-        partition = text(f"report.partition_{name}", lang)
+        partition = partition_title(name, lang)
         columns[partition, text("report.patients", lang)] = [pair[0] for pair in pairs]
         columns[partition, text("report.images", lang)] = [pair[1] for pair in pairs]
     return pd.DataFrame(columns)

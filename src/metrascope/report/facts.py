@@ -17,9 +17,7 @@ from metrascope.report.bilingual import listed
 from metrascope.report.cases import misread, readings
 from metrascope.report.content import Study
 from metrascope.report.numbers import count, percent
-from metrascope.report.partitions import fold_counts, is_disjoint
-
-_SHOWN_FOLDS: Final = 10
+from metrascope.report.partitions import fold_counts, is_disjoint, written_folds
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,9 @@ def _key(name: str) -> Callable[[Study, str], Fact | None]:
 
 
 def _partitions(study: Study, lang: str) -> Fact | None:
-    folds = fold_counts(study)
-    if not folds:
+    if not fold_counts(study):
         return None
-    shown = [text("checklist.fold_sizes", lang, **sizes) for sizes in folds.values()]
-    shown = [*shown[:_SHOWN_FOLDS], *(["…"] if len(shown) > _SHOWN_FOLDS else [])]
-    told = [text("checklist.partition_sizes", lang, list=listed(shown, lang, "semicolon")) + "."]
+    told = [text("checklist.partition_sizes", lang, list=written_folds(study, lang)) + "."]
     return Fact(
         methods.joined([*told, *methods.sentences(study, "partitions", lang)], lang),
         "splits.csv, data.json: split, settings.toml: split.seed",
@@ -233,7 +228,7 @@ def _class_counts(study: Study, lang: str) -> Fact | None:
             )
             for name in study.classes
         )
-        title = text(f"evaluation.{partition}", lang)
+        title = methods.partition_title(partition, lang)
         told = listed(classes, lang, "semicolon")
         parts.append(text("checklist.class_count", lang, name=title, list=told) + ".")
     return Fact(methods.joined(parts, lang), "data.json: partitions")

@@ -13,7 +13,12 @@ from metrascope.report import recipe, tables
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Run, Study
 from metrascope.report.numbers import ABSENT, count, duration, flat
-from metrascope.report.partitions import fold_counts, is_disjoint, validates_each_once
+from metrascope.report.partitions import (
+    evaluates_each_once,
+    fold_counts,
+    is_disjoint,
+    written_folds,
+)
 
 Sentences = list[str]
 
@@ -66,16 +71,10 @@ def _partitions(study: Study, lang: str) -> Sentences:
     design = study.data.get("design") or study.metrics.get("design")
     if design:
         told.insert(0, text("methods.design", lang, design=listed(words(design), lang)))
-    folds = fold_counts(study)
-    if len(folds) > 1:
-        pairs = (
-            text("methods.fold", lang, train=fold["train"], validation=fold["validation"])
-            for fold in folds.values()
-        )
-        told.append(
-            text("methods.folds", lang, folds=len(folds), list=listed(pairs, lang, "semicolon"))
-        )
-        if validates_each_once(study):
+    folds = len(fold_counts(study))
+    if folds > 1:
+        told.append(text("methods.folds", lang, folds=folds, list=written_folds(study, lang)))
+        if evaluates_each_once(study):
             told.append(text("methods.each_once", lang))
     counts = {name: rows[""] for name, rows in tables.partition_counts(study).items()}
     if any(patients for patients, _ in counts.values()):
@@ -83,14 +82,16 @@ def _partitions(study: Study, lang: str) -> Sentences:
             text(
                 "methods.partition",
                 lang,
-                name=text(f"evaluation.{name}", lang),
+                name=partition_title(name, lang),
                 patients=count(patients),
                 images=count(images),
             )
             for name, (patients, images) in counts.items()
         )
-        key = "methods.first_fold" if len(folds) > 1 else "methods.partitions"
-        told.append(text(key, lang, list=listed(parts, lang, "semicolon")))
+        key = (
+            "partitions" if folds < 2 else "evaluated_in_all" if len(counts) == 1 else "first_fold"
+        )
+        told.append(text(f"methods.{key}", lang, list=listed(parts, lang, "semicolon")))
     if is_disjoint(study):
         told.append(text("methods.disjoint", lang))
     if study.data.get("leaks"):
@@ -101,8 +102,10 @@ def _partitions(study: Study, lang: str) -> Sentences:
 def _drawn(study: Study, lang: str) -> Sentences:
     made, settings = study.data.get("split"), study.settings.get("split", {})
     if made == "drawn" and {"validation", "seed"} <= settings.keys():
-        share, seed = f"{settings['validation']:g}", settings["seed"]
-        return [text("methods.split_drawn", lang, share=share, seed=seed)]
+        known = {"test": 0, "folds": 0, "repeats": 1, **settings}
+        numbers = ("validation", "test", "folds", "repeats", "seed")
+        values = {name: f"{known[name]:g}" for name in numbers}
+        return [text(f"methods.split_{_draw_of(settings)}", lang, **values)]
     if made == "given":
         return [
             text(
@@ -110,6 +113,20 @@ def _drawn(study: Study, lang: str) -> Sentences:
             )
         ]
     return []
+
+
+def _draw_of(settings: Mapping[str, Any]) -> str:
+    """Return which way of drawing the settings of the split mean."""
+    design = settings.get("design", "holdout")
+    if design == "leave-one-out":
+        return f"leave_one_{settings.get('by', 'scanner')}"
+    return "test" if design == "holdout" and settings.get("test") else str(design)
+
+
+def partition_title(name: str, lang: str) -> str:
+    """Return the name of a partition in a sentence; an unknown one as it is."""
+    key = f"evaluation.{name}"
+    return text(key, lang) if key in table() else name
 
 
 def _runs(study: Study, lang: str) -> Sentences:

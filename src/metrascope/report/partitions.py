@@ -1,11 +1,15 @@
 """What ``splits.csv`` of a study proves about its partitions."""
 
+from typing import Final
+
 import pandas as pd
 
+from metrascope.report.bilingual import listed
 from metrascope.report.content import Study
 from metrascope.report.files import read_table
 
-_COLUMNS = ("patient_id", "label", "fold", "partition")
+_SHOWN: Final = 10
+_COLUMNS: Final = ("patient_id", "label", "fold", "partition")
 
 
 def fold_counts(study: Study) -> dict[str, dict[str, int]]:
@@ -30,11 +34,20 @@ def is_disjoint(study: Study) -> bool:
     return bool(len(split)) and not split.duplicated(["patient_id", "fold"]).any()
 
 
-def validates_each_once(study: Study) -> bool:
-    """Tell whether every patient validates in exactly one fold."""
+def evaluates_each_once(study: Study) -> bool:
+    """Tell whether every patient is in the evaluated partition of exactly one fold."""
     split = _split(study)
-    held = split["patient_id"][split["partition"] == "validation"]
+    held = split["patient_id"][split["partition"] == study.partition]
     return held.is_unique and set(held) == set(split["patient_id"])
+
+
+def written_folds(study: Study, lang: str) -> str:
+    """Write the patients of each fold, training / validation / test, the first ten of many."""
+    folds = [
+        f"{sizes['train']} / {sizes['validation']} / {sizes['test']}"
+        for sizes in fold_counts(study).values()
+    ]
+    return listed(folds[:_SHOWN] + ["…"] * (len(folds) > _SHOWN), lang, "semicolon")
 
 
 def _split(study: Study) -> pd.DataFrame:
