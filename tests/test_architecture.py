@@ -21,6 +21,8 @@ TORCH = (
     "run.py",
     "study.py",
     "explain/heatmap.py",
+    "explain/reader.py",
+    "explain/sanity.py",
 )
 # What a package is used for has one place: files, or folders that end with a stroke.
 CONFINED = {

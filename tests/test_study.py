@@ -67,6 +67,7 @@ def test_a_study_leaves_what_it_promises(finished: Path) -> None:
         assert files == {
             "model.json", "weights.safetensors", "history.csv", "predictions.csv",
             "features.npy", "heatmaps.npy", "resources.json",
+            "faithfulness.csv", "sanity.csv", "shortcuts.csv", "border.npy",
         }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from metrascope.errors import StudyError
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.predictions import read_predictions, write_predictions
 from metrascope.explain.embedding import embed, separation
+from metrascope.explanations import explain_runs
 from metrascope.report.content import is_finished, read_data, read_failure
 from metrascope.report.files import read_array, read_run_predictions
 from metrascope.report.page import write_report
@@ -46,6 +47,8 @@ def summarize(study: Path, lang: str) -> Path:
     metrics = evaluate(predictions)
     for network, values in numbers.items():
         metrics["networks"][network]["embedding"] = values
+    for network, found in explain_runs(study, tables, metrics["partition"], classes).items():
+        metrics["networks"][network] |= found
     write_predictions(predictions.table, study / "predictions.csv")
     write_text(study / "embeddings.csv", embeddings.to_csv(index=False, lineterminator="\n"))
     write_json(study / "metrics.json", metrics)

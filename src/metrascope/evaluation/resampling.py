@@ -1,0 +1,186 @@
+"""Bootstrap by patient: every statistic as a function of how often each patient was drawn.
+
+A statistic takes weights, one row per resample, and returns one row of values each. The estimate
+(every weight one), the jackknife (one patient's weights zero) and the bootstrap (whole counts)
+are then the same code, and ten thousand resamples are a few matrix products.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri
+
+from metrascope.evaluation.interval import LEVEL, Z
+
+Floats = npt.NDArray[np.float64]
+Weights = npt.NDArray[np.float32]
+Statistic = Callable[[Weights], Floats]
+"""Weights (b, n) to values (b, ...); NaN where a value is not defined for a resample."""
+
+REPLICATES: Final = 10_000
+_CHUNK: Final = 4_000_000
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """Which patients were drawn how often.
+
+    Attributes
+    ----------
+    clusters
+        (n,) patient of each unit, by number from 0.
+    counts
+        (replicates, patients) how often each patient was drawn.
+    """
+
+    clusters: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.uint16]
+
+    @property
+    def patients(self) -> int:
+        """How many patients."""
+        return int(self.counts.shape[1])
+
+    def drawn(self) -> Iterator[Weights]:
+        """Yield the weights of the bootstrap, (b, n) each."""
+        step = self._step()
+        for start in range(0, len(self.counts), step):
+            yield self.counts[start : start + step, self.clusters].astype(np.float32)
+
+    def left_out(self) -> Iterator[Weights]:
+        """Yield the weights of the jackknife, one row for each patient left out."""
+        step = self._step()
+        for start in range(0, self.patients, step):
+            without = np.arange(start, min(start + step, self.patients))
+            yield (self.clusters != without[:, None]).astype(np.float32)
+
+    def _step(self) -> int:
+        return max(1, _CHUNK // max(1, len(self.clusters)))
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """A statistic's estimate, and its values in the bootstrap and the jackknife.
+
+    Attributes
+    ----------
+    value
+        (...) of all patients.
+    drawn
+        (replicates, ...).
+    left_out
+        (patients, ...).
+    """
+
+    value: Floats
+    drawn: Floats
+    left_out: Floats
+
+    def map(self, function: Callable[[Floats], Floats]) -> "Replicates":
+        """Return what a function of the values, (b, ...) to (b, ...), makes of them."""
+        value = function(self.value[None])[0]
+        return Replicates(value, function(self.drawn), function(self.left_out))
+
+
+def draw(clusters: npt.ArrayLike, *, replicates: int = REPLICATES, seed: int = 0) -> Resamples:
+    """Draw patients with replacement, as many as there are, a patient's units together.
+
+    Parameters
+    ----------
+    clusters
+        (n,) what says whose unit it is.
+    replicates
+        How many times.
+    seed
+        Of the draw.
+    """
+    names, numbers = np.unique(np.asarray(clusters), return_inverse=True)
+    patients = len(names)
+    rng = np.random.default_rng(seed)
+    chosen = rng.integers(0, patients, size=(replicates, patients), dtype=np.uint32)
+    chosen += (np.arange(replicates, dtype=np.uint32) * patients)[:, None]
+    counts = np.bincount(chosen.ravel(), minlength=replicates * patients)
+    table = counts.reshape(replicates, patients).astype(np.uint16)
+    return Resamples(numbers.reshape(-1).astype(np.int64), table)
+
+
+def replicate(statistic: Statistic, resamples: Resamples) -> Replicates:
+    """Compute a statistic for all patients, every resample and every patient left out."""
+    everyone = np.ones((1, len(resamples.clusters)), dtype=np.float32)
+    return Replicates(
+        np.asarray(statistic(everyone), dtype=np.float64)[0],
+        np.concatenate([statistic(weights) for weights in resamples.drawn()]),
+        np.concatenate([statistic(weights) for weights in resamples.left_out()]),
+    )
+
+
+def bca(replicates: Replicates, low: float = 0.0, high: float = 1.0) -> tuple[Floats, Floats]:
+    """Return the ends of the BCa intervals (Efron 1987; Efron & Tibshirani 1993, 14.3).
+
+    Resamples for which a statistic is not defined are left out. Where all resamples agree, as
+    where no patient is misread, the bootstrap says nothing of the end at the bound; Wilson's
+    interval for n of n patients does.
+
+    Parameters
+    ----------
+    replicates
+        Values, (...) each.
+    low, high
+        Bounds of the statistic; infinite where it has none.
+
+    Returns
+    -------
+    Two arrays (...), within the bounds and on either side of the estimate; NaN where the
+    estimate is.
+    """
+    shape = replicates.value.shape
+    value = replicates.value.reshape(-1)
+    drawn = replicates.drawn.reshape(len(replicates.drawn), -1)
+    left_out = replicates.left_out.reshape(len(replicates.left_out), -1)
+    lows, highs = np.full(value.size, np.nan), np.full(value.size, np.nan)
+    for index in range(value.size):
+        if np.isfinite(value[index]):
+            ends = _ends(value[index], drawn[:, index], left_out[:, index], (low, high))
+            lows[index], highs[index] = ends
+    return lows.reshape(shape), highs.reshape(shape)
+
+
+def _ends(
+    value: float, drawn: Floats, left_out: Floats, bounds: tuple[float, float]
+) -> tuple[float, float]:
+    drawn = drawn[np.isfinite(drawn)]
+    if not len(drawn) or drawn.max() - drawn.min() <= 1e-9 * max(1.0, abs(value)):
+        return _of_all(value, len(left_out), bounds)
+    below = ((drawn < value).mean() + (drawn <= value).mean()) / 2
+    # With the estimate outside all resamples the correction has no limit; one resample in half
+    # is as far as the draw can tell.
+    bias = ndtri(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
+    tail = ndtri((1 - LEVEL) / 2) * np.array([1.0, -1.0])
+    shifted = bias + tail
+    levels = ndtr(bias + shifted / (1 - _acceleration(left_out) * shifted))
+    low, high = np.quantile(drawn, np.sort(levels))
+    low, high = min(low, value), max(high, value)
+    return float(np.clip(low, *bounds)), float(np.clip(high, *bounds))
+
+
+def _acceleration(left_out: Floats) -> float:
+    left_out = left_out[np.isfinite(left_out)]
+    if len(left_out) < 2:
+        return 0.0
+    apart = left_out.mean() - left_out
+    spread = float((apart**2).sum())
+    return float((apart**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
+
+
+def _of_all(value: float, patients: int, bounds: tuple[float, float]) -> tuple[float, float]:
+    low, high = bounds
+    if not np.isfinite(high - low):
+        return value, value
+    gap = (high - low) * Z**2 / (patients + Z**2)
+    return (
+        (value - gap if value >= high else value),
+        (value + gap if value <= low else value),
+    )

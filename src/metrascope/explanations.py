@@ -1,0 +1,231 @@
+"""What the files of a study's runs say of heat maps and shortcuts, network by network.
+
+A study may have been trained without them: what is not there is left out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metrascope.atomic import write_text
+from metrascope.evaluation.averages import averages
+from metrascope.explain.border import border_numbers
+from metrascope.explain.faithfulness import CURVE, ORDERS, WAYS, faithfulness_numbers
+from metrascope.explain.furniture import CHANGES
+from metrascope.explain.lesions import (
+    COLUMNS,
+    MAPS,
+    Lesion,
+    add_sizes,
+    localization_numbers,
+    localize,
+)
+from metrascope.explain.localization import seen_mask
+from metrascope.explain.shortcuts import shortcut_numbers
+from metrascope.report.files import read_array, read_object, read_table
+from metrascope.report.forms import ModelForm
+from metrascope.report.pictures import read_grey
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """The evaluated rows of a run.
+
+    Attributes
+    ----------
+    folder
+        Of the run.
+    rows
+        How many rows its ``predictions.csv`` has.
+    table
+        Those of the partition evaluated; the index is their place among all.
+    """
+
+    folder: Path
+    rows: int
+    table: pd.DataFrame
+
+    @property
+    def network(self) -> str:
+        """Its name."""
+        return str(self.table["network"].iat[0])
+
+    def patients_of(self, images: "pd.Series[str]") -> "pd.Series[str]":
+        """Return whose the images are."""
+        return images.map(self.table.set_index("image")["patient_id"])
+
+
+def explain_runs(
+    study: Path, tables: Mapping[Path, pd.DataFrame], partition: str, classes: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Measure heat maps and shortcuts; write ``localization.csv`` where there are lesion masks.
+
+    Parameters
+    ----------
+    study
+        The study's folder.
+    tables
+        ``predictions.csv`` of each finished run, as `metrascope.evaluation.predictions` reads it.
+    partition
+        The one evaluated.
+    classes
+        In class order.
+
+    Returns
+    -------
+    By network ``localization``, ``faithfulness`` and ``shortcuts``, as far as there are files.
+
+    Raises
+    ------
+    StudyError
+        If a file cannot be used.
+    """
+    runs = [_evaluated(folder, table, partition) for folder, table in tables.items()]
+    runs = [run for run in runs if len(run.table)]
+    numbers: dict[str, dict[str, Any]] = {run.network: {} for run in runs}
+    located = pd.DataFrame(_located(study, runs, classes), columns=list(COLUMNS))
+    if len(located):
+        located, unit, bounds = add_sizes(located)
+        content = located.to_csv(index=False, float_format="%.5f", lineterminator="\n")
+        write_text(study / "localization.csv", content)
+        for network, rows in located.groupby("network"):
+            numbers[str(network)]["localization"] = localization_numbers(rows, unit, bounds)
+    for network, found in numbers.items():
+        own = [run for run in runs if run.network == network]
+        found |= {"faithfulness": _faithfulness(own), "shortcuts": _shortcuts(own, classes)}
+    return {
+        network: {key: value for key, value in found.items() if value}
+        for network, found in numbers.items()
+    }
+
+
+def _evaluated(folder: Path, table: pd.DataFrame, partition: str) -> RunRows:
+    numbered = table.reset_index(drop=True)
+    return RunRows(folder, len(table), numbered[numbered["partition"] == partition])
+
+
+def _located(
+    study: Path, runs: Sequence[RunRows], classes: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    cases = read_table(study / "cases.csv", "case", ("image", "mask_file"), ())
+    files = {
+        image: file for image, file in zip(cases["image"], cases["mask_file"], strict=True) if file
+    }
+    labels = {label for run in runs for label in _labels(run, set(files))}
+    millimeters = _millimeters(study)
+    opened = [_opened(run, classes) for run in runs if (run.folder / "heatmaps.npy").is_file()]
+    for image, file in files.items():
+        mask = read_grey(study, file)
+        lesions: dict[View, Lesion] = {}
+        for run in opened:
+            if run.view not in lesions:
+                seen = seen_mask(mask, run.view.size, run.view.fit)
+                lesions[run.view] = Lesion(seen, millimeters.get(image, np.nan))
+            if image in run.readings and lesions[run.view].mask.any():
+                row, reading = run.readings[image]
+                maps = {
+                    name: run.heats[row, classes.index(reading[column])]
+                    for name, column in zip(MAPS, ("predicted", "label"), strict=True)
+                }
+                yield from localize(reading, maps, lesions[run.view], labels)
+
+
+class View(NamedTuple):
+    """The square that a network sees: side in pixels, and how the image was fitted to it."""
+
+    size: int
+    fit: Literal["crop", "pad"]
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """The heat maps of a run, and its readings with their rows by image."""
+
+    view: View
+    heats: npt.NDArray[np.float32]
+    readings: Mapping[str, tuple[int, dict[str, Any]]]
+
+
+def _opened(run: RunRows, classes: Sequence[str]) -> _Opened:
+    steps = read_object(run.folder / "model.json", "run", ModelForm).get("preprocessing", {})
+    columns = ["network", "fold", "seed", "image", "patient_id", "label", "predicted"]
+    rows = [dict(zip(columns, row, strict=True)) for row in run.table[columns].to_numpy()]
+    return _Opened(
+        View(int(steps.get("input_size", 224)), steps.get("fit", "crop")),
+        read_array(run.folder / "heatmaps.npy", run.rows, (len(classes), None, None)),
+        {str(row["image"]): (int(at), row) for at, row in zip(run.table.index, rows, strict=True)},
+    )
+
+
+def _labels(run: RunRows, masked: set[str]) -> set[str]:
+    return set(run.table["label"][run.table["image"].isin(masked)])
+
+
+def _millimeters(study: Path) -> dict[str, float]:
+    table = read_table(study / "images.csv", "input", ("image",), (), ("lesion_mm",))
+    if "lesion_mm" not in table:
+        return {}
+    return dict(zip(table["image"], table["lesion_mm"], strict=True))
+
+
+def _faithfulness(runs: Sequence[RunRows]) -> dict[str, Any]:
+    curves, sanity = [], []
+    for run in runs:
+        words = ("image", "way", "order")
+        followed = read_table(run.folder / "faithfulness.csv", "run", words, CURVE)
+        curves.append(followed.assign(patient_id=run.patients_of(followed["image"])))
+        alike = read_table(
+            run.folder / "sanity.csv", "run", ("image",), ("share",), ("similarity",)
+        )
+        sanity.append(alike.assign(patient_id=run.patients_of(alike["image"])))
+    table = pd.concat(curves, ignore_index=True)
+    if not len(table):
+        return {}
+    first = table[:: len(WAYS) * len(ORDERS)]
+    shape = (len(first), len(WAYS), len(ORDERS), len(CURVE))
+    found = faithfulness_numbers(
+        table[list(CURVE)].to_numpy(np.float64).reshape(shape), first["patient_id"]
+    )
+    similarity = {
+        f"{share:g}": averages(rows[["similarity"]], rows["patient_id"], -1.0, 1.0)[0].json()
+        for share, rows in pd.concat(sanity, ignore_index=True).groupby("share")
+    }
+    return {**_counts(first), **found, "similarity": similarity}
+
+
+def _shortcuts(runs: Sequence[RunRows], classes: Sequence[str]) -> dict[str, Any]:
+    columns = [f"p_{label}" for label in classes]
+    tables, borders = [], []
+    for run in runs:
+        said = read_table(run.folder / "shortcuts.csv", "run", ("image", "change"), columns)
+        tables.append(said.assign(patient_id=run.patients_of(said["image"])))
+        if (run.folder / "border.npy").is_file():
+            borders.append(_border(run, classes))
+    numbers: dict[str, Any] = {}
+    table = pd.concat(tables, ignore_index=True)
+    if len(table):
+        first = table[:: 1 + len(CHANGES)]
+        values = table[columns].to_numpy(np.float64).reshape(len(first), 1 + len(CHANGES), -1)
+        changes = shortcut_numbers(values, first["patient_id"])
+        numbers = {**_counts(first), "changes": changes}
+    border = border_numbers(borders, len(classes))
+    return numbers | ({"border": border} if border else {})
+
+
+def _border(run: RunRows, classes: Sequence[str]) -> pd.DataFrame:
+    features = read_array(run.folder / "border.npy", len(run.table), (None,))
+    labels = [classes.index(label) for label in run.table["label"]]
+    patients = run.table["patient_id"].to_numpy()
+    return pd.DataFrame(features).assign(patient_id=patients, label=labels)
+
+
+def _counts(rows: pd.DataFrame) -> dict[str, int]:
+    return {
+        "images": int(rows["image"].nunique()),
+        "patients": int(rows["patient_id"].nunique()),
+    }
