@@ -17,7 +17,6 @@ from metrascope.explain.localization import (
     by_center,
     by_chance,
     locate,
-    spread,
 )
 
 MAPS: Final = ("predicted", "true")
@@ -82,15 +81,16 @@ def localize(
     lesion_classes
         Classes whose images have lesions.
     """
-    baselines = {"chance": by_chance(lesion.mask), "center": by_center(lesion.mask)}
+    chance = by_chance(lesion.mask, heats[MAPS[0]].shape)
+    baselines = {"chance": chance, "center": by_center(lesion.mask)}
     for name in MAPS:
-        found = locate(spread(heats[name], len(lesion.mask)), lesion.mask)
+        found = locate(heats[name], lesion.mask)
         row = {**reading, "map": name, "lesion_mm": lesion.millimeters}
         row |= {"diameter": lesion.diameter, **found._asdict()}
         for baseline, values in baselines.items():
             row |= {f"{baseline}_{key}": value for key, value in values._asdict().items()}
         judged = reading["predicted" if name == "predicted" else "label"] in lesion_classes
-        failed = float(found.energy <= baselines["chance"].energy)
+        failed = float(found.energy <= chance.energy)
         yield row | {"unreliable": failed if judged else np.nan}
 
 

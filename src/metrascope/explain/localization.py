@@ -3,15 +3,16 @@
 A map is interpolated over the square that the network saw, as it is drawn, and compared with the
 lesion's mask brought to the same square by the same crop and resize as the image:
 
-- pointing game (Zhang et al., IJCV 2018): is the maximum inside the lesion? The lesion is grown by
-  15 pixels of 224, as in that article; where several pixels are the maximum, their share counts.
+- pointing game (Zhang et al., IJCV 2018): is the middle of the map's highest cell inside the
+  lesion? The lesion is grown by 15 pixels of 224, as in that article; where several cells are the
+  highest, their share counts.
 - energy (Wang et al., CVPR workshops 2020): share of the map's sum inside the lesion.
 - best IoU: intersection over union of the lesion and the map above a threshold, at the threshold
   that suits the image best. It is generous, and is to be read beside its baselines.
 
-A map that is even everywhere scores what chance scores: the grown lesion's share of the square in
-the pointing game, the lesion's share in energy and IoU. A map that shows the middle of every image
-is the harder baseline, since lesions tend to lie there.
+A map that is even everywhere scores what chance scores: in the pointing game the share of the
+cells whose middle is inside the grown lesion, in energy and IoU the lesion's share. A map that
+shows the middle of every image is the harder baseline, since lesions tend to lie there.
 """
 
 from functools import lru_cache
@@ -82,25 +83,27 @@ def locate(heat: Heat, lesion: Mask) -> Located:
     Parameters
     ----------
     heat
-        float32, (size, size), at least 0. A map of zeros shows nothing and scores 0.
+        float32, (h, w), at least 0. A map of zeros shows nothing and scores 0.
     lesion
-        bool, same shape, somewhere True.
+        bool, (size, size), somewhere True.
     """
-    total = float(heat.sum(dtype=np.float64))
+    size = len(lesion)
+    over = spread(heat, size)
+    total = float(over.sum(dtype=np.float64))
     if not total > 0:
         return Located(0.0, 0.0, 0.0)
-    highest = heat >= heat.max() * (1 - 1e-6)
+    # Of the map itself: between pixels a cell's maximum is lost, but not at the square's edge.
     return Located(
-        float(grown(lesion)[highest].mean()),
-        float(heat[lesion].sum(dtype=np.float64)) / total,
-        _best_iou(heat, lesion),
+        float(_middles(grown(lesion), heat.shape)[heat == heat.max()].mean()),
+        float(over[lesion].sum(dtype=np.float64)) / total,
+        _best_iou(over, lesion),
     )
 
 
-def by_chance(lesion: Mask) -> Located:
-    """Return what an even map scores, which is what chance scores."""
+def by_chance(lesion: Mask, cells: tuple[int, ...]) -> Located:
+    """Return what an even map of so many cells (h, w) scores, which is what chance scores."""
     share = float(lesion.mean())
-    return Located(float(grown(lesion).mean()), share, share)
+    return Located(float(_middles(grown(lesion), cells).mean()), share, share)
 
 
 def by_center(lesion: Mask) -> Located:
@@ -113,6 +116,15 @@ def grown(lesion: Mask) -> Mask:
     # Distances are to the nearest zero pixel, and there must be one.
     distance = cv2.distanceTransform((~lesion).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(distance <= TOLERANCE * len(lesion))
+
+
+def _middles(mask: Mask, cells: tuple[int, ...]) -> Mask:
+    """Return the mask at the middle of every cell."""
+    rows, columns = (
+        ((np.arange(count) + 0.5) / count * side).astype(np.int64)
+        for count, side in zip(cells, mask.shape, strict=True)
+    )
+    return np.asarray(mask[rows[:, None], columns])
 
 
 def _best_iou(heat: Heat, lesion: Mask) -> float:
