@@ -15,8 +15,14 @@ import pandas as pd
 from metrascope.atomic import write_text
 from metrascope.evaluation.averages import averages
 from metrascope.explain.border import border_numbers
-from metrascope.explain.faithfulness import CURVE, ORDERS, WAYS, faithfulness_numbers
-from metrascope.explain.furniture import CHANGES
+from metrascope.explain.faithfulness import (
+    CURVE,
+    ORDERS,
+    SIMILARITY,
+    WAYS,
+    faithfulness_numbers,
+)
+from metrascope.explain.furniture import CHANGES, UNCHANGED
 from metrascope.explain.lesions import (
     COLUMNS,
     MAPS,
@@ -27,7 +33,8 @@ from metrascope.explain.lesions import (
 )
 from metrascope.explain.localization import seen_mask
 from metrascope.explain.shortcuts import shortcut_numbers
-from metrascope.report.files import read_array, read_object, read_table
+from metrascope.messages import text
+from metrascope.report.files import damaged, read_array, read_object, read_table
 from metrascope.report.forms import ModelForm
 from metrascope.report.pictures import read_grey
 
@@ -55,9 +62,39 @@ class RunRows:
         """Its name."""
         return str(self.table["network"].iat[0])
 
-    def patients_of(self, images: "pd.Series[str]") -> "pd.Series[str]":
-        """Return whose the images are."""
-        return images.map(self.table.set_index("image")["patient_id"])
+    def read(
+        self,
+        name: str,
+        keys: Mapping[str, Sequence[str]],
+        columns: Sequence[str],
+        gaps: Sequence[str] = (),
+    ) -> pd.DataFrame:
+        """Read a table of the run that has the same rows for each of some images.
+
+        Parameters
+        ----------
+        name
+            Of the file; the table is empty where there is none.
+        keys
+            Columns, and what stands in them from row to row of an image.
+        columns, gaps
+            Of numbers, and those that may have gaps.
+
+        Returns
+        -------
+        The table with ``patient_id``.
+        """
+        path = self.folder / name
+        table = read_table(path, "run", ("image", *keys), columns, gaps)
+        rows = max(map(len, keys.values()), default=1)
+        patients = dict(zip(self.table["image"], self.table["patient_id"], strict=True))
+        expected = [name for name in table["image"][::rows] for _ in range(rows)]
+        whole = table["image"].tolist() == expected and set(expected) <= set(patients)
+        for key, values in keys.items():
+            whole = whole and table[key].tolist() == [*values] * (len(table) // rows)
+        if not whole:
+            raise damaged(path, "run", text("localization.other_rows"))
+        return table.assign(patient_id=[patients[image] for image in table["image"]])
 
 
 def explain_runs(
@@ -174,40 +211,32 @@ def _millimeters(study: Path) -> dict[str, float]:
 
 
 def _faithfulness(runs: Sequence[RunRows]) -> dict[str, Any]:
-    curves, sanity = [], []
-    for run in runs:
-        words = ("image", "way", "order")
-        followed = read_table(run.folder / "faithfulness.csv", "run", words, CURVE)
-        curves.append(followed.assign(patient_id=run.patients_of(followed["image"])))
-        alike = read_table(
-            run.folder / "sanity.csv", "run", ("image",), ("share",), ("similarity",)
-        )
-        sanity.append(alike.assign(patient_id=run.patients_of(alike["image"])))
-    table = pd.concat(curves, ignore_index=True)
+    keys = {
+        "way": [way for way in WAYS for _ in ORDERS],
+        "order": [order for _ in WAYS for order in ORDERS],
+    }
+    table = _joined([run.read("faithfulness.csv", keys, CURVE) for run in runs])
     if not len(table):
         return {}
     first = table[:: len(WAYS) * len(ORDERS)]
     shape = (len(first), len(WAYS), len(ORDERS), len(CURVE))
-    found = faithfulness_numbers(
-        table[list(CURVE)].to_numpy(np.float64).reshape(shape), first["patient_id"]
-    )
+    curves = table[list(CURVE)].to_numpy(np.float64).reshape(shape)
+    found = faithfulness_numbers(curves, first["patient_id"])
+    alike = _joined([run.read("sanity.csv", {}, SIMILARITY, SIMILARITY) for run in runs])
+    similar = averages(alike[list(SIMILARITY)], alike["patient_id"], -1.0, 1.0)
     similarity = {
-        f"{share:g}": averages(rows[["similarity"]], rows["patient_id"], -1.0, 1.0)[0].json()
-        for share, rows in pd.concat(sanity, ignore_index=True).groupby("share")
+        name.removeprefix("drawn_"): interval.json()
+        for name, interval in zip(SIMILARITY, similar, strict=True)
     }
     return {**_counts(first), **found, "similarity": similarity}
 
 
 def _shortcuts(runs: Sequence[RunRows], classes: Sequence[str]) -> dict[str, Any]:
     columns = [f"p_{label}" for label in classes]
-    tables, borders = [], []
-    for run in runs:
-        said = read_table(run.folder / "shortcuts.csv", "run", ("image", "change"), columns)
-        tables.append(said.assign(patient_id=run.patients_of(said["image"])))
-        if (run.folder / "border.npy").is_file():
-            borders.append(_border(run, classes))
+    keys = {"change": [UNCHANGED, *CHANGES]}
+    table = _joined([run.read("shortcuts.csv", keys, columns) for run in runs])
+    borders = [_border(run, classes) for run in runs if (run.folder / "border.npy").is_file()]
     numbers: dict[str, Any] = {}
-    table = pd.concat(tables, ignore_index=True)
     if len(table):
         first = table[:: 1 + len(CHANGES)]
         values = table[columns].to_numpy(np.float64).reshape(len(first), 1 + len(CHANGES), -1)
@@ -222,6 +251,11 @@ def _border(run: RunRows, classes: Sequence[str]) -> pd.DataFrame:
     labels = [classes.index(label) for label in run.table["label"]]
     patients = run.table["patient_id"].to_numpy()
     return pd.DataFrame(features).assign(patient_id=patients, label=labels)
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join the tables that have rows."""
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
 
 def _counts(rows: pd.DataFrame) -> dict[str, int]:

@@ -7,9 +7,16 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from metrascope.explain.faithfulness import FRACTIONS, area, faithfulness_numbers, follow, shuffled
+from metrascope.explain.faithfulness import (
+    FRACTIONS,
+    SHARES,
+    area,
+    faithfulness_numbers,
+    follow,
+    shuffled,
+)
 from metrascope.explain.localization import spread
-from metrascope.explain.sanity import SHARES, randomized, rank_similarity
+from metrascope.explain.sanity import randomized, rank_similarity
 from metrascope.networks import create_network
 
 SIZE = 40

@@ -31,6 +31,12 @@ FRACTIONS: Final = np.linspace(0, 1, 11)
 CURVE: Final = tuple(f"at_{round(100 * fraction)}" for fraction in FRACTIONS)
 """Columns of ``faithfulness.csv``, one for each of `FRACTIONS`."""
 
+SHARES: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Shares of the layers drawn anew, the last ones first; 0 is the last layer alone."""
+
+SIMILARITY: Final = tuple(f"drawn_{round(100 * share)}" for share in SHARES)
+"""Columns of ``sanity.csv``, one for each of `SHARES`."""
+
 BLUR: Final = 5 / 224
 """Standard deviation of the blur that insertion begins with, in sides of the image."""
 

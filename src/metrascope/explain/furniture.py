@@ -16,6 +16,9 @@ Mask = npt.NDArray[np.bool_]
 Change = Callable[[Grey, Mask, np.random.Generator], Grey]
 """Image, its scan sector, and a source of randomness to the changed image."""
 
+UNCHANGED: Final = "unchanged"
+"""What stands in place of a change for the image as it is."""
+
 _FINE: Final = 4
 _INK: Final = 230
 _DECIBELS: Final = 255 / 60

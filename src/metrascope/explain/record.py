@@ -5,7 +5,8 @@ files is computed by the summary, without either.
 
 - ``faithfulness.csv``: image, way (deletion, insertion), order, and ``at_0`` to ``at_100``, the
   probability of the class first predicted after that percentage of the pixels.
-- ``sanity.csv``: image, share of the layers drawn anew, and the rank similarity of its map.
+- ``sanity.csv``: image, and ``drawn_0`` to ``drawn_100``, the rank similarity of its map with that
+  percentage of the layers drawn anew; empty where a map is even.
 - ``shortcuts.csv``: image, change, and the probabilities.
 - ``border.npy``: features of every evaluated image with its sector blanked, float32.
 """
@@ -13,7 +14,6 @@ files is computed by the summary, without either.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,11 @@ import pandas as pd
 from metrascope.atomic import replacing, write_text
 from metrascope.config import ExplainSettings
 from metrascope.explain.border import border_only
-from metrascope.explain.faithfulness import CURVE, WAYS, follow, shuffled
-from metrascope.explain.furniture import CHANGES
+from metrascope.explain.faithfulness import CURVE, SIMILARITY, WAYS, follow, shuffled
+from metrascope.explain.furniture import CHANGES, UNCHANGED
 from metrascope.explain.reader import Reader
-from metrascope.explain.sanity import SHARES, randomized, rank_similarity
+from metrascope.explain.sanity import randomized, rank_similarity
 from metrascope.explain.shortcuts import read_changed
-
-UNCHANGED: Final = "unchanged"
 
 
 @dataclass(frozen=True)
@@ -106,12 +104,11 @@ def _record_faithfulness(reader: Reader, shown: Shown, folder: Path, seed: int) 
     maps = {"map": read.maps[every, predicted]}
     rng = np.random.default_rng(seed)
     maps["shuffled"] = np.stack([shuffled(heat, rng) for heat in maps["map"]])
-    rows = []
-    for share, network in zip(SHARES, randomized(reader.network, seed=seed), strict=True):
+    sanity = pd.DataFrame({"image": shown.names})
+    for column, network in zip(SIMILARITY, randomized(reader.network, seed=seed), strict=True):
         maps["randomized"] = reader.of(network).read(shown.grey).maps[every, predicted]
-        alike = map(rank_similarity, maps["map"], maps["randomized"])
-        rows += [(name, share, value) for name, value in zip(shown.names, alike, strict=True)]
-    _write(folder / "sanity.csv", pd.DataFrame(rows, columns=["image", "share", "similarity"]))
+        sanity[column] = list(map(rank_similarity, maps["map"], maps["randomized"]))
+    _write(folder / "sanity.csv", sanity)
     curves = follow(reader.classify, shown.grey, predicted, maps, seed=seed)
     keys = [(name, way, order) for name in shown.names for way in WAYS for order in maps]
     table = pd.DataFrame(keys, columns=["image", "way", "order"])

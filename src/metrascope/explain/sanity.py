@@ -7,18 +7,15 @@ one; maps that do are drawings of the image, not of what was learned.
 
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Final
 
 import numpy as np
 import torch
 from scipy.stats import rankdata
 from torch import nn
 
+from metrascope.explain.faithfulness import SHARES
 from metrascope.explain.localization import Heat
 from metrascope.networks import Network
-
-SHARES: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Shares of the layers drawn anew, the last ones first; 0 is the last layer alone."""
 
 
 def randomized(network: Network, *, seed: int) -> Iterator[Network]:

@@ -62,7 +62,8 @@ def embeddings(
         ax.text(0.5, 1.02, measured, ha="center", va="bottom", fontsize=6, transform=ax.transAxes)
     handles, labels = axes[0].get_legend_handles_labels()
     where: Any = "outside upper center"
-    figure.legend(handles, labels, loc=where, ncols=min(4, len(groups)), markerscale=1.6)
+    columns = min(4 if coloring == "label" or len(networks) > 2 else 2, len(groups))
+    figure.legend(handles, labels, loc=where, ncols=columns, markerscale=1.6)
     key = "figures.tsne" if coloring == "label" else f"localization.tsne_{coloring}"
     footnote(figure, lang, text(key, lang))
     return figure
