@@ -223,12 +223,13 @@ def _faithfulness(runs: Sequence[RunRows]) -> dict[str, Any]:
     curves = table[list(CURVE)].to_numpy(np.float64).reshape(shape)
     found = faithfulness_numbers(curves, first["patient_id"])
     alike = _joined([run.read("sanity.csv", {}, SIMILARITY, SIMILARITY) for run in runs])
-    similar = averages(alike[list(SIMILARITY)], alike["patient_id"], -1.0, 1.0)
-    similarity = {
-        name.removeprefix("drawn_"): interval.json()
-        for name, interval in zip(SIMILARITY, similar, strict=True)
-    }
-    return {**_counts(first), **found, "similarity": similarity}
+    if len(alike):
+        similar = averages(alike[list(SIMILARITY)], alike["patient_id"], -1.0, 1.0)
+        shares = [name.removeprefix("drawn_") for name in SIMILARITY]
+        found["similarity"] = {
+            share: interval.json() for share, interval in zip(shares, similar, strict=True)
+        }
+    return {**_counts(first), **found}
 
 
 def _shortcuts(runs: Sequence[RunRows], classes: Sequence[str]) -> dict[str, Any]:
