@@ -22,6 +22,8 @@ TORCH = (
     "study.py",
     "external.py",
     "explain/heatmap.py",
+    "explain/reader.py",
+    "explain/sanity.py",
 )
 # What a package is used for has one place: files, or folders that end with a stroke.
 CONFINED = {

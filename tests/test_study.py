@@ -68,6 +68,7 @@ def test_a_study_leaves_what_it_promises(finished: Path) -> None:
         assert files == {
             "model.json", "weights.safetensors", "history.csv", "predictions.csv",
             "features.npy", "heatmaps.npy", "resources.json",
+            "faithfulness.csv", "sanity.csv", "shortcuts.csv", "border.npy",
         }  # fmt: skip
 
 
@@ -99,6 +100,26 @@ def test_what_a_run_leaves_belongs_together(finished: Path) -> None:
     history = pd.read_csv(run / "history.csv")
     assert history["epoch"].max() == 3
     assert history["validation_macro_f1"].notna().sum() == 3
+
+
+def test_a_network_is_asked_about_the_very_images_that_it_read(finished: Path) -> None:
+    run = finished / "runs" / "resnet18-f0-s0"
+    read = pd.read_csv(run / "predictions.csv").set_index("image")
+    columns = [name for name in read.columns if name.startswith("p_")]
+    shortcuts = pd.read_csv(run / "shortcuts.csv").set_index("image")
+    before = shortcuts.loc[shortcuts["change"] == "unchanged", columns]
+    assert len(before) == len(read)
+    np.testing.assert_allclose(before, read.loc[before.index, columns], atol=1e-5)
+    curves = pd.read_csv(run / "faithfulness.csv").set_index("image")
+    start = curves.loc[curves["way"] == "deletion", "at_0"]
+    np.testing.assert_allclose(start, read.loc[start.index, columns].max(axis=1), atol=1e-5)
+    assert np.load(run / "border.npy").shape == np.load(run / "features.npy").shape
+    metrics = json.loads((finished / "metrics.json").read_text(encoding="utf-8"))
+    found = metrics["networks"]["resnet18"]
+    assert found["localization"]["images"] == (read["label"] != "normal").sum()
+    assert found["shortcuts"]["border"]["patients"] == len(read)
+    other = pd.read_csv(finished / "runs" / "mobilenet_v2-f0-s0" / "shortcuts.csv")
+    assert other["image"].tolist() == shortcuts.index.tolist()
 
 
 def test_the_grey_table_is_fitted_to_the_training_partition_alone(

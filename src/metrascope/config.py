@@ -128,6 +128,24 @@ class TrainingSettings(Section):
     processes: Annotated[int, Field(ge=1, le=64)] = 1
 
 
+class ExplainSettings(Section):
+    """How the networks are questioned after training; see docs/explain.md.
+
+    Attributes
+    ----------
+    faithfulness_images
+        Images of each run for deletion, insertion and the sanity of heat maps; 0 for none.
+    shortcut_images
+        Images of each run that are changed; 0 for none.
+    border
+        Whether all evaluated images are also read with their sector blanked.
+    """
+
+    faithfulness_images: Annotated[int, Field(ge=0)] = 32
+    shortcut_images: Annotated[int, Field(ge=0)] = 64
+    border: bool = True
+
+
 class PhantomSettings(Section):
     """The embedded data set, made where a study is given no data."""
 
@@ -154,6 +172,7 @@ class Settings(Section):
     preprocessing: PreprocessingSettings = PreprocessingSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     training: TrainingSettings = TrainingSettings()
+    explain: ExplainSettings = ExplainSettings()
     phantom: PhantomSettings = PhantomSettings()
 
     def weights_of(self, network: str) -> str:

@@ -14,7 +14,12 @@ from metrascope.figures.canvas import save_figure
 from metrascope.figures.comparison import comparison_chart
 from metrascope.figures.confusion import confusion_matrices
 from metrascope.figures.curves import learning_curves
-from metrascope.figures.embedding import embeddings
+from metrascope.figures.embedding import COLORINGS, embeddings
+from metrascope.figures.explanations import (
+    deletion_curves,
+    localization_by_size,
+    shortcut_chart,
+)
 from metrascope.figures.gradcam import Case, gradcam_panel
 
 
@@ -77,7 +82,8 @@ def write_figures(
     lang, name
         As for :func:`write_evaluation`.
     embedding_table
-        ``embeddings.csv``; written as ``embedding``.
+        ``embeddings.csv``; written as ``embedding``, and with other colors than the class's as
+        ``embedding_scanner``, ``embedding_partition`` and ``embedding_correct``.
     histories
         ``history.csv`` by run; written as ``curves``.
     cases
@@ -92,8 +98,29 @@ def write_figures(
         separation = {key: value.get("embedding", {}) for key, value in networks}
         classes = metrics["classes"]
         figures["embedding"] = embeddings(embedding_table, classes, lang, separation)
+        for coloring in COLORINGS:
+            if coloring in embedding_table and embedding_table[coloring].nunique() > 1:
+                drawn = embeddings(embedding_table, classes, lang, separation, coloring)
+                figures[f"embedding_{coloring}"] = drawn
+    figures |= _explanations(metrics, lang)
     if histories:
         figures["curves"] = learning_curves(histories, lang)
     if any(case.readings for case in cases):
         figures["gradcam"] = gradcam_panel(cases, lang)
     return [path for key, figure in figures.items() for path in save_figure(figure, folder, key)]
+
+
+def _explanations(metrics: dict[str, Any], lang: str | None) -> dict[str, Any]:
+    """Draw ``localization``, ``faithfulness`` and ``shortcuts``, where they were measured."""
+    drawn = {
+        "localization": ("maps", localization_by_size),
+        "faithfulness": ("deletion", deletion_curves),
+        "shortcuts": ("changes", shortcut_chart),
+    }
+    figures = {}
+    for name, (part, draw) in drawn.items():
+        networks = metrics["networks"].items()
+        found = {key: values[name] for key, values in networks if part in values.get(name, {})}
+        if found:
+            figures[name] = draw(found, lang)
+    return figures

@@ -24,19 +24,22 @@ from metrascope.atomic import replacing, write_json, write_text
 from metrascope.checkpoint import ModelDescription, save
 from metrascope.config import Settings, dump_settings
 from metrascope.data.manifest import Manifest
-from metrascope.data.preprocess import Preprocessing, fit_grey_table, stored_size
+from metrascope.data.preprocess import Preprocessing, centre_crop, fit_grey_table, stored_size
 from metrascope.data.split import Split
 from metrascope.data.store import StoreKey, files_digest, open_store
 from metrascope.errors import StudyError
 from metrascope.evaluation.predictions import write_predictions
 from metrascope.evaluation.temperature import fit_temperature
 from metrascope.explain.heatmap import class_maps
+from metrascope.explain.reader import Reader
+from metrascope.explain.record import Shown, record
 from metrascope.isolation import end_with_parent
 from metrascope.messages import text
 from metrascope.networks import Network, create_network
 from metrascope.progress import progress
 from metrascope.training import (
     HISTORY,
+    Normalizer,
     StepReport,
     TrainingData,
     best_weights,
@@ -144,6 +147,7 @@ def _execute(fabric: Fabric, inputs: StudyInputs, run: Run) -> None:
     trained = time.monotonic()
     write_text(folder / "history.csv", "\n".join(map(",".join, [HISTORY, *fitted.history])) + "\n")
     temperature = _write_outputs(fabric, network, data, inputs, run, folder)
+    _question(fabric, network, data, inputs, run, folder)
     _save(network, data, inputs, run, folder, temperature)
     (folder / "failure.json").unlink(missing_ok=True)
     _write_resources(fabric, network, data, folder, fitted.seconds, time.monotonic() - trained)
@@ -293,6 +297,37 @@ def _write_outputs(
     _write_array(folder / "heatmaps.npy", torch.cat(maps).numpy())
     validating = len(data.validation)
     return fit_temperature(said[:validating].numpy(), data.labels[data.validation])
+
+
+def _question(
+    fabric: Fabric,
+    network: Network,
+    data: TrainingData,
+    inputs: StudyInputs,
+    run: Run,
+    folder: Path,
+) -> None:
+    """Write what heat maps and shortcuts are measured from, of the evaluated images."""
+    test = inputs.split.rows(inputs.manifest.table, "test", run.fold)
+    rows = test if len(test) else data.validation
+    key = store_key(inputs.manifest, inputs.settings, run.network)
+    sectors = open_store(inputs.manifest, key, inputs.folder / "prepared").sectors(rows)
+    size = data.preprocessing.input_size
+    table = inputs.manifest.table.iloc[rows]
+    shown = Shown(
+        names=table["image"].to_numpy(object),
+        patients=table["patient_id"].to_numpy(object),
+        grey=centre_crop(data.pixels[rows], size),
+        sectors=centre_crop(sectors, size),
+    )
+    reader = Reader(
+        network.eval(),
+        Normalizer(data.preprocessing, fabric.device),
+        fabric.autocast,
+        inputs.settings.training.batch_size,
+    )
+    seed = derived_seed("explain", run.seed, run.fold)
+    record(reader, shown, inputs.classes, inputs.settings.explain, folder, seed=seed)
 
 
 def _save(

@@ -19,7 +19,7 @@ from metrascope.architectures import find_architecture
 from metrascope.atomic import write_json, write_text
 from metrascope.classes import PAPER_CLASSES
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
-from metrascope.data.cases import write_cases
+from metrascope.data.cases import write_cases, write_images
 from metrascope.data.manifest import Manifest, read_manifest
 from metrascope.data.split import Split, write_split
 from metrascope.data.store import open_store
@@ -331,6 +331,7 @@ def _prepare(inputs: StudyInputs) -> None:
     for key in keys:
         with progress(text("progress.decoding", size=key.size)) as advance:
             open_store(manifest, key, inputs.folder / "prepared", advance)
+    write_images(manifest, inputs.folder)
     table = inputs.split.table
     held = set(table["patient_id"][table["partition"] == inputs.split.evaluated])
     rows = np.flatnonzero(manifest.table["patient_id"].isin(held))

@@ -1,18 +1,15 @@
 """What comes of a study's runs: predictions, maps, numbers, tables, figures and the report."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from metrascope.atomic import write_json, write_text
+from metrascope.embeddings import embed_runs
 from metrascope.errors import StudyError
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.predictions import read_predictions, write_predictions
-from metrascope.explain.embedding import embed, separation
+from metrascope.explanations import explain_runs
 from metrascope.report.content import is_finished, read_data, read_failure
-from metrascope.report.files import read_array, read_run_predictions
+from metrascope.report.files import read_run_predictions
 from metrascope.report.page import write_report
 
 
@@ -43,9 +40,10 @@ def summarize(study: Path, lang: str) -> Path:
     tables = {run: read_run_predictions(run / "predictions.csv", classes).table for run in runs}
     predictions = read_predictions([run / "predictions.csv" for run in runs], classes)
     metrics = evaluate(predictions)
-    embeddings, numbers = _embeddings(tables, metrics["partition"])
-    for network, values in numbers.items():
-        metrics["networks"][network]["embedding"] = values
+    embeddings, embedded = embed_runs(study, tables, metrics["partition"])
+    explained = explain_runs(study, tables, metrics["partition"], classes)
+    for network, values in metrics["networks"].items():
+        values |= embedded[network] | explained.get(network, {})
     write_predictions(predictions.table, study / "predictions.csv")
     write_text(study / "embeddings.csv", embeddings.to_csv(index=False, lineterminator="\n"))
     write_json(study / "metrics.json", metrics)
@@ -62,26 +60,3 @@ def _finished(study: Path) -> list[Path]:
         if message is not None:
             raise StudyError("study.all_failed", folder=study, message=message)
     raise StudyError("study.nothing_finished", folder=study)
-
-
-def _embeddings(
-    tables: Mapping[Path, pd.DataFrame], partition: str
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Lay out what each network's first run made of a partition, and measure the separation."""
-    maps: list[pd.DataFrame] = []
-    numbers: dict[str, Any] = {}
-    for run, table in tables.items():
-        network = str(table["network"].iat[0])
-        if network in numbers:
-            continue
-        features = read_array(run / "features.npy", len(table), (None,))
-        held = (table["partition"] == partition).to_numpy()
-        table = table[held]
-        points = embed(features[held], seed=0)
-        apart = separation(points, table["label"])
-        numbers[network] = {
-            name: {"value": value} for name, value in apart._asdict().items() if value is not None
-        }
-        laid_out = table[["network", "image", "label"]].assign(x=points[:, 0], y=points[:, 1])
-        maps.append(laid_out)
-    return pd.concat(maps, ignore_index=True).round(4), numbers

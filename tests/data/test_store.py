@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from metrascope.config import PreprocessingSettings
-from metrascope.data.cases import write_cases
+from metrascope.data.cases import write_cases, write_images
 from metrascope.data.manifest import Manifest, read_manifest, write_manifest
 from metrascope.data.picture import read_grey, read_picture
 from metrascope.data.preprocess import Preprocessing, seen_box, square
@@ -38,7 +38,25 @@ def test_pixels_and_histograms_are_those_of_the_pictures(phantom: Path, tmp_path
         assert np.array_equal(store.pixels[row], square(picture.grey, 32))
         inside = square(picture.sector.astype(np.uint8) * 255, 32) > 127
         assert store.histograms[row].sum() == inside.sum()
+        assert np.array_equal(store.sectors(np.array([row]))[0], inside)
     assert not store.pixels.flags.writeable
+
+
+def test_sectors_of_any_width_are_kept(phantom: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(phantom)
+    store = open_store(manifest, key(manifest, size=45), tmp_path)
+    picture = read_picture(manifest, 3, sector_crop=True)
+    inside = square(picture.sector.astype(np.uint8) * 255, 45) > 127
+    assert np.array_equal(store.sectors(np.array([2, 3]))[1], inside)
+
+
+def test_what_the_summary_needs_of_the_manifest_is_kept(phantom: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(phantom)
+    write_images(manifest, tmp_path)
+    table = pd.read_csv(tmp_path / "images.csv", dtype=str, keep_default_na=False)
+    columns = ["image", "patient_id", "scanner", "centre", "age", "plane", "lesion_mm"]
+    assert list(table.columns) == columns
+    assert (table == manifest.table[columns].reset_index(drop=True)).all(axis=None)
 
 
 def test_a_store_is_made_once_and_per_key(phantom: Path, tmp_path: Path) -> None:

@@ -6,7 +6,14 @@ from sklearn.manifold import trustworthiness
 from sklearn.metrics import silhouette_score
 
 from metrascope.errors import DataError
-from metrascope.explain.embedding import Separation, embed, separation
+from metrascope.explain.embedding import (
+    Separation,
+    chance_purity,
+    embed,
+    purity,
+    separation,
+    trust,
+)
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +104,23 @@ def test_nothing_to_compare(labels: list[str], expected: Separation) -> None:
 def test_one_label_per_sample(features: np.ndarray) -> None:
     with pytest.raises(DataError, match="59 labels for 60 samples"):
         separation(features, LABELS[1:])
+
+
+def test_trust_is_scikit_learns(features: np.ndarray) -> None:
+    points = features[:, :2]
+    assert trust(features, points) == pytest.approx(
+        trustworthiness(features, points, n_neighbors=10)
+    )
+    assert trust(features, features) == 1
+    assert trust(features[:4], points[:4]) is None
+    assert trust(features[:6], points[:6]) == pytest.approx(
+        trustworthiness(features[:6], points[:6], n_neighbors=2)
+    )
+
+
+def test_chance_purity_is_the_mean_over_shuffles() -> None:
+    rng = np.random.default_rng(6)
+    groups = np.repeat(["a", "b", "c"], [50, 30, 10])
+    points = rng.normal(size=(90, 2))
+    shuffled = [purity(points, rng.permutation(groups)).mean() for _ in range(200)]
+    assert np.mean(shuffled) == pytest.approx(chance_purity(groups), abs=0.01)

@@ -14,6 +14,7 @@ from metrascope.data.picture import read_picture
 from metrascope.data.preprocess import seen_box
 
 LONGEST: Final = 640
+TRAITS: Final = ("scanner", "centre", "age", "plane", "lesion_mm")
 COLUMNS: Final = ("image", "file", "mask_file", "left", "top", "right", "bottom")
 
 
@@ -39,6 +40,17 @@ def write_cases(
     table = [_write_case(manifest, int(row), steps, study) for row in rows]
     content = pd.DataFrame(table, columns=list(COLUMNS))
     write_text(study / "cases.csv", content.to_csv(index=False, lineterminator="\n"))
+
+
+def write_images(manifest: Manifest, study: Path) -> None:
+    """Write ``images.csv``: what the manifest knows of every image beside its label.
+
+    The summary needs it where the data set is not at hand: image, patient_id, and those of
+    `TRAITS` that are columns.
+    """
+    columns = [name for name in TRAITS if name in manifest.table]
+    table = manifest.table[["image", "patient_id", *columns]]
+    write_text(study / "images.csv", table.to_csv(index=False, lineterminator="\n"))
 
 
 def _write_case(

@@ -4,7 +4,7 @@ The order is the same in training and inference: sector crop, resize, centre cro
 table, [0, 1], normalize (paper, Preprocessing 2 to 5).
 """
 
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -99,6 +99,24 @@ def square(grey: Grey, size: int, fit: Literal["crop", "pad"] = "crop") -> Grey:
         canvas.paste(image.resize(inner, Image.Resampling.BILINEAR), offset)
         return np.asarray(canvas)
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
+
+
+def centre_crop(stored: npt.NDArray[Any], input_size: int) -> npt.NDArray[Any]:
+    """Cut the square that a network sees out of stored squares.
+
+    Parameters
+    ----------
+    stored
+        (n, size, size).
+    input_size
+        At most ``size``.
+
+    Returns
+    -------
+    (n, input_size, input_size), the very pixels of `metrascope.data.augment.centre_transforms`.
+    """
+    start = (stored.shape[1] - input_size) // 2
+    return stored[:, start : start + input_size, start : start + input_size]
 
 
 def seen_box(height: int, width: int, fit: Literal["crop", "pad"] = "crop") -> Box:

@@ -20,11 +20,12 @@ from metrascope.data.preprocess import Equalization, equalize, square
 from metrascope.errors import DataError
 from metrascope.messages import listing
 
-_VERSION: Final = 2
-"""Another number where the same files give other pixels: 2, sectors found as shapes."""
+_VERSION: Final = 3
+"""Another number where the same files give another store: 2, sectors found as shapes; 3, sectors
+kept."""
 _CHUNK: Final = 256
 
-_Prepared = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+_Prepared = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,19 @@ class PixelStore:
         uint8, (images, size, size), memory-mapped read-only.
     histograms
         int64, (images, 256): grey levels inside the scan sector, before the grey-level table.
+    packed_sectors
+        uint8, (images, size, size / 8 rounded up), memory-mapped: the scan sector, 8 pixels a byte.
     """
 
     pixels: npt.NDArray[np.uint8]
     histograms: npt.NDArray[np.int64]
+    packed_sectors: npt.NDArray[np.uint8]
+
+    def sectors(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return the scan sectors of some images, bool (rows, size, size), True inside."""
+        size = self.pixels.shape[2]
+        unpacked = np.unpackbits(self.packed_sectors[rows], axis=2, count=size)
+        return unpacked.view(np.bool_)
 
 
 def files_digest(manifest: Manifest) -> str:
@@ -112,7 +122,9 @@ def open_store(
 
 def _load(store: Path) -> PixelStore:
     pixels = np.load(store / "pixels.npy", mmap_mode="r", allow_pickle=False)
-    return PixelStore(pixels, np.load(store / "histograms.npy", allow_pickle=False))
+    histograms = np.load(store / "histograms.npy", allow_pickle=False)
+    sectors = np.load(store / "sectors.npy", mmap_mode="r", allow_pickle=False)
+    return PixelStore(pixels, histograms, sectors)
 
 
 def _make(
@@ -121,6 +133,7 @@ def _make(
     count = len(manifest.table)
     problems: list[str] = []
     histograms = np.zeros((count, 256), dtype=np.int64)
+    sectors = np.zeros((count, key.size, -(-key.size // 8)), dtype=np.uint8)
     with replacing(store / "pixels.npy") as temporary, temporary.open("wb") as file:
         # Written in sequence, not through the map: on a full disk a map ends the process.
         _write_header(file, (count, key.size, key.size))
@@ -128,14 +141,17 @@ def _make(
             if isinstance(result, DataError):
                 problems.append(str(result))
             else:
-                file.write(result[0].tobytes())
-                histograms[row] = result[1]
+                grey, inside = result
+                file.write(grey.tobytes())
+                histograms[row] = np.bincount(grey[inside], minlength=256)
+                sectors[row] = np.packbits(inside, axis=1)
             if progress:
                 progress(row + 1, count)
         if problems:
             raise DataError("picture.problems", count=len(problems), problems=listing(problems))
-    with replacing(store / "histograms.npy") as temporary, temporary.open("wb") as file:
-        np.save(file, histograms, allow_pickle=False)
+    for name, array in (("histograms", histograms), ("sectors", sectors)):
+        with replacing(store / f"{name}.npy") as temporary, temporary.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
     write_json(store / "key.json", key.__dict__)
 
 
@@ -160,8 +176,7 @@ def _prepare(manifest: Manifest, key: StoreKey, row: int) -> _Prepared | DataErr
         return error
     grey = square(picture.grey, key.size, key.fit)
     inside = square(picture.sector.astype(np.uint8) * 255, key.size, key.fit) > 127
-    grey = equalize(grey, key.equalization, inside)
-    return grey, np.bincount(grey[inside], minlength=256)
+    return equalize(grey, key.equalization, inside), inside
 
 
 def _check_hash(manifest: Manifest, row: int) -> None:

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.manifold import TSNE
+from sklearn.manifold import TSNE, trustworthiness
 from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
@@ -13,6 +13,9 @@ from metrascope.errors import DataError
 
 Points = npt.NDArray[np.floating]
 FEWEST: Final = 5
+PERPLEXITIES: Final = (30.0, 10.0, 50.0)
+"""Of the maps that a study draws; its numbers are of the first, the others show what depends on it.
+"""
 
 
 class Separation(NamedTuple):
@@ -60,12 +63,65 @@ def embed(features: Points, *, seed: int, perplexity: float = 30.0) -> npt.NDArr
     layout = TSNE(
         init="pca",
         learning_rate="auto",
-        perplexity=min(perplexity, (count - 1) / 3),
+        perplexity=usable_perplexity(perplexity, count),
         random_state=seed,
     )
     # Sums over threads come in no fixed order; one thread makes the map reproducible.
     with threadpool_limits(limits=1):
         return np.asarray(layout.fit_transform(values), dtype=np.float32)
+
+
+def usable_perplexity(perplexity: float, count: int) -> float:
+    """Return the perplexity that is used for so many samples: at most (count - 1) / 3."""
+    return min(perplexity, (count - 1) / 3)
+
+
+def trust(features: Points, points: Points, *, neighbors: int = 10) -> float | None:
+    """Return the trustworthiness of a map (Venna & Kaski 2001), 0 to 1.
+
+    How far the nearest neighbors in the map are near in the features as well: 1 where all are.
+    None with fewer than five samples.
+
+    Parameters
+    ----------
+    features
+        (n, d).
+    points
+        (n, 2): their map.
+    neighbors
+        How many are looked at, fewer than half of n.
+    """
+    if len(points) < FEWEST:
+        return None
+    kept = min(neighbors, (len(points) - 1) // 2)
+    return float(trustworthiness(features, points, n_neighbors=kept))
+
+
+def purity(
+    points: Points, groups: npt.ArrayLike, *, neighbors: int = 10
+) -> npt.NDArray[np.float64]:
+    """Return for each sample the share of its nearest neighbors that are of its group, (n,).
+
+    Parameters
+    ----------
+    points
+        (n, d), n at least 2: the map or the features.
+    groups
+        One per sample: class, scanner, partition.
+    neighbors
+        How many are looked at, at most n - 1.
+    """
+    own = np.asarray(groups)
+    kept = min(neighbors, len(own) - 1)
+    nearest = NearestNeighbors(n_neighbors=kept).fit(points).kneighbors(return_distance=False)
+    return np.asarray((own[nearest] == own[:, None]).mean(axis=1), dtype=np.float64)
+
+
+def chance_purity(groups: npt.ArrayLike) -> float:
+    """Return the purity that is expected where groups lie at random."""
+    counts = np.unique(np.asarray(groups), return_counts=True)[1]
+    count = counts.sum()
+    return float((counts * (counts - 1)).sum() / (count * (count - 1)))
 
 
 def separation(points: Points, labels: npt.ArrayLike, *, neighbors: int = 10) -> Separation:
@@ -96,12 +152,7 @@ def separation(points: Points, labels: npt.ArrayLike, *, neighbors: int = 10) ->
     if classes < 2:
         return Separation(None, None)
     silhouette = float(silhouette_score(points, own)) if classes < len(own) else None
-    return Separation(silhouette, _neighbor_purity(points, own, min(neighbors, len(own) - 1)))
-
-
-def _neighbor_purity(points: Points, labels: npt.NDArray[np.generic], neighbors: int) -> float:
-    nearest = NearestNeighbors(n_neighbors=neighbors).fit(points).kneighbors(return_distance=False)
-    return float((labels[nearest] == labels[:, None]).mean())
+    return Separation(silhouette, float(purity(points, own, neighbors=neighbors).mean()))
 
 
 def _principal_coordinates(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

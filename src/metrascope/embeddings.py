@@ -1,0 +1,126 @@
+"""The features of a study's networks, laid out in two dimensions: ``embeddings.csv``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metrascope.evaluation.averages import averages
+from metrascope.explain.embedding import (
+    PERPLEXITIES,
+    chance_purity,
+    embed,
+    purity,
+    separation,
+    trust,
+    usable_perplexity,
+)
+from metrascope.report.files import read_array, read_table
+
+Points = npt.NDArray[np.float32]
+
+
+def embed_runs(
+    study: Path, tables: Mapping[Path, pd.DataFrame], partition: str
+) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
+    """Lay out what each network's first run read, and measure what the maps sort by.
+
+    Parameters
+    ----------
+    study
+        The study's folder.
+    tables
+        ``predictions.csv`` of each finished run.
+    partition
+        The one evaluated, which the numbers are of; the maps show all that the run read.
+
+    Returns
+    -------
+    ``embeddings.csv``: ``network, image, label, x, y, perplexity, scanner, partition, correct``
+    (1 or 0), the first perplexity of all networks first. And by network what `metrics.json` has:
+    ``embedding`` (of the first perplexity, see docs/explain.md) and ``embedding_by_perplexity``.
+    """
+    scanners = _scanners(study)
+    maps: dict[float, list[pd.DataFrame]] = {perplexity: [] for perplexity in PERPLEXITIES}
+    numbers: dict[str, dict[str, Any]] = {}
+    for run, table in tables.items():
+        network = str(table["network"].iat[0])
+        if network in numbers:
+            continue
+        features = read_array(run / "features.npy", len(table), (None,))
+        table = table.assign(
+            scanner=[scanners.get(image, "") for image in table["image"]],
+            correct=(table["predicted"] == table["label"]).astype(int),
+        )
+        held = (table["partition"] == partition).to_numpy()
+        numbers[network] = {"embedding": {}, "embedding_by_perplexity": {}}
+        for perplexity in _distinct(len(table)):
+            points = embed(features, seed=0, perplexity=perplexity)
+            maps[perplexity].append(_rows(table, points, perplexity))
+            found = _separated(features[held], points[held], table[held])
+            numbers[network]["embedding_by_perplexity"][f"{perplexity:g}"] = found
+            if perplexity == PERPLEXITIES[0]:
+                sorted_by = _sorted_by(features, points, table, held)
+                numbers[network]["embedding"] = {**found, **sorted_by}
+    drawn = [rows for each in maps.values() for rows in each]
+    return pd.concat(drawn, ignore_index=True).round(4), numbers
+
+
+def _distinct(count: int) -> list[float]:
+    """Return the perplexities that give different maps of so many samples."""
+    used = {usable_perplexity(value, count): value for value in reversed(PERPLEXITIES)}
+    return [value for value in PERPLEXITIES if value in used.values()]
+
+
+def _rows(table: pd.DataFrame, points: Points, perplexity: float) -> pd.DataFrame:
+    places = table[["network", "image", "label"]].assign(x=points[:, 0], y=points[:, 1])
+    return places.assign(
+        perplexity=perplexity,
+        scanner=table["scanner"],
+        partition=table["partition"],
+        correct=table["correct"],
+    )
+
+
+def _separated(features: Points, points: Points, table: pd.DataFrame) -> dict[str, Any]:
+    """Return how well the classes stand apart on a map, and how far the map can be trusted."""
+    apart = separation(points, table["label"])._asdict()
+    apart["trustworthiness"] = trust(features, points)
+    found = {name: {"value": value} for name, value in apart.items() if value is not None}
+    if "neighbor_purity" in found:
+        found["neighbor_purity"] = _interval(points, table, "label")
+    return found
+
+
+def _sorted_by(
+    features: Points, points: Points, table: pd.DataFrame, held: npt.NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Return how far neighbors share class, scanner and partition, and how far by chance."""
+    numbers: dict[str, Any] = {}
+    for name, column in (("class", "label"), ("scanner", "scanner"), ("partition", "partition")):
+        # Of the partition evaluated, but for the comparison of partitions.
+        kept = np.ones_like(held) if column == "partition" else held
+        kept = kept & (table[column] != "").to_numpy()
+        rows = table[kept]
+        if rows[column].nunique() < 2:
+            continue
+        if column != "label":
+            numbers[f"{name}_purity"] = _interval(points[kept], rows, column)
+        numbers[f"{name}_purity_of_features"] = _interval(features[kept], rows, column)
+        numbers[f"{name}_purity_by_chance"] = {"value": chance_purity(rows[column])}
+    return numbers
+
+
+def _interval(points: Points, table: pd.DataFrame, column: str) -> dict[str, float | None]:
+    shares = purity(points, table[column])
+    return averages(shares[:, None], table["patient_id"])[0].json()
+
+
+def _scanners(study: Path) -> dict[str, str]:
+    table = read_table(study / "images.csv", "input", ("image",), ())
+    if "scanner" not in table:
+        return {}
+    return dict(zip(table["image"], table["scanner"], strict=True))

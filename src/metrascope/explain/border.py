@@ -1,0 +1,177 @@
+"""What the border of an image alone tells of the class.
+
+The sector of every evaluated image is blanked, so that only its outline and what lies outside are
+left, and a linear classifier tries to tell the classes from the network's features of that. Where
+the classes were recorded alike it scores chance. Where it scores more, something outside the
+patient goes with the class, whether or not the network makes use of it (DeGrave, Janizek & Lee,
+Nature Machine Intelligence 2021).
+
+The classifier is a ridge regression of the classes, cross-validated by patient: its prediction is
+linear in the labels, so that a thousand shuffles of them cost a few matrix products.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from metrascope.evaluation.interval import Interval
+from metrascope.evaluation.resampling import Weights, bca, draw, replicate
+
+Grey = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+PENALTY: Final = 0.1
+"""Of the ridge regression; features have variance 1 and are divided by the root of their number."""
+
+FOLDS: Final = 5
+SHUFFLES: Final = 999
+_BLANK: Final = 96
+
+
+def border_only(grey: Grey, sectors: Mask) -> Grey:
+    """Blank the sector of images (n, size, size): its outline and what lies outside stay."""
+    return np.where(sectors, np.uint8(_BLANK), grey)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A cross-validated ridge regression of n units, ready for any labels.
+
+    Attributes
+    ----------
+    hat
+        (n, n): the prediction for a unit is its row times the others' outcomes; the row is of the
+        regression fitted to the folds without that patient.
+    fitted
+        (n, n) bool: who that regression was fitted to.
+    """
+
+    hat: Floats
+    fitted: npt.NDArray[np.bool_]
+
+    def predict(self, labels: Integers, classes: int) -> Integers:
+        """Return the class predicted for each unit from the labels of the others.
+
+        The class whose predicted share exceeds its share among those fitted by the largest factor,
+        so that frequent classes are not preferred.
+
+        Parameters
+        ----------
+        labels
+            (..., n): true, or shuffled.
+        classes
+            How many there are.
+        """
+        outcome = np.eye(classes)[labels]
+        share = self.fitted @ outcome / self.fitted.sum(1)[:, None]
+        # The hat's rows need centered outcomes; centering distributes over the sum.
+        fitted = self.hat @ outcome - self.hat.sum(1)[:, None] * share + share
+        with np.errstate(invalid="ignore", divide="ignore"):
+            factor = np.where(share > 0, fitted / share, -np.inf)
+        return np.asarray(factor.argmax(-1), dtype=np.int64)
+
+
+def regress(
+    features: npt.NDArray[np.floating], labels: Integers, patients: Sequence[str]
+) -> Regression:
+    """Prepare the cross-validated ridge regression of classes on the features of borders.
+
+    Parameters
+    ----------
+    features
+        (n, d).
+    labels
+        (n,): place of the class.
+    patients
+        (n,): rows of one patient stay in one fold.
+    """
+    values = np.asarray(features, dtype=np.float64)
+    n = len(values)
+    hat, fitted = np.zeros((n, n)), np.zeros((n, n), dtype=bool)
+    for train, test in _folds(labels, patients):
+        mean, spread = values[train].mean(0), values[train].std(0)
+        scaled = (values - mean) / np.where(spread > 1e-9, spread, np.inf)
+        scaled /= np.sqrt(max(1, (spread > 1e-9).sum()))
+        kernel = scaled[train] @ scaled[train].T + PENALTY * np.eye(len(train))
+        hat[np.ix_(test, train)] = np.linalg.solve(kernel, scaled[train] @ scaled[test].T).T
+        fitted[np.ix_(test, train)] = True
+    return Regression(hat, fitted)
+
+
+def _folds(labels: Integers, patients: Sequence[str]) -> list[tuple[Integers, Integers]]:
+    groups = np.unique(np.asarray(patients, dtype=str), return_inverse=True)[1]
+    rarest = int(np.unique(labels, return_counts=True)[1].min())
+    folds = min(FOLDS, max(2, rarest), len(np.unique(groups)))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+    return list(splitter.split(np.zeros(len(labels)), labels, groups))
+
+
+def border_numbers(runs: Sequence[pd.DataFrame], classes: int) -> dict[str, Any]:
+    """Return how well the border tells the class, for ``metrics.json``.
+
+    The balanced accuracy (mean recall of the classes), with a BCa interval over patients; the
+    range in which 95 % of shuffles of the labels among the units fall; and the share of shuffles
+    that score at least as much, counting the labels as they are (one-sided p). Shuffles are the
+    same in all runs, so that folds and seeds of the same patients do not count as more.
+
+    Parameters
+    ----------
+    runs
+        For each run the evaluated images: ``patient_id``, ``label`` (place of the class), and
+        the features, one column each. A patient's images of one class are averaged to one unit.
+    classes
+        How many there are.
+
+    Returns
+    -------
+    Empty where a run has fewer than two patients of a class, or a class has none.
+    """
+    keys = ["patient_id", "label"]
+    tables = [run.groupby(keys, sort=True).mean() for run in runs]
+    counts = [table.index.get_level_values("label").value_counts() for table in tables]
+    if not tables or any(len(count) < classes or count.min() < 2 for count in counts):
+        return {}
+    units = pd.MultiIndex.from_tuples(sorted(set().union(*(table.index for table in tables))))
+    true = units.get_level_values(1).to_numpy(np.int64)
+    rng = np.random.default_rng(0)
+    labels = np.stack([true, *(rng.permutation(true) for _ in range(SHUFFLES))])
+    right, seen = np.zeros((2, *labels.shape))
+    for table in tables:
+        places = units.get_indexer(table.index)
+        own = labels[:, places]
+        patients = table.index.get_level_values(0).astype(str).tolist()
+        predicted = regress(table.to_numpy(np.float64), own[0], patients).predict(own, classes)
+        right[:, places] += predicted == own
+        seen[:, places] += 1
+    right /= np.maximum(seen, 1)
+    scores = np.stack([(right * (labels == k)).sum(1) / (true == k).sum() for k in range(classes)])
+    score, shuffled = float(scores[:, 0].mean()), scores[:, 1:].mean(0)
+    low, high = np.quantile(shuffled, [0.025, 0.975])
+    interval = _interval(right[0], true, units.get_level_values(0), classes)
+    return {
+        "balanced_accuracy": interval.json(),
+        "chance": Interval(1 / classes, float(low), float(high)).json(),
+        "p": {"value": float((1 + (shuffled >= score - 1e-12).sum()) / (1 + SHUFFLES))},
+        "patients": int(units.get_level_values(0).nunique()),
+    }
+
+
+def _interval(right: Floats, labels: Integers, patients: pd.Index, classes: int) -> Interval:
+    outcome = np.eye(classes)[labels].astype(np.float32)
+    hits = outcome * right[:, None].astype(np.float32)
+
+    def statistic(weights: Weights) -> Floats:
+        with np.errstate(invalid="ignore"):
+            recalls = (weights @ hits) / (weights @ outcome)
+        return np.asarray(recalls.mean(1, dtype=np.float64))
+
+    found = replicate(statistic, draw(patients.to_numpy()))
+    low, high = bca(found)
+    return Interval(float(found.value), float(low), float(high))

@@ -1,0 +1,150 @@
+"""What scanners and people change in an image without changing what is wrong with the patient.
+
+Every change is made to the image as the network sees it, uint8 (size, size), before the grey-level
+table. Strokes are as thin as those of a screen 1024 pixels high would be after the resize.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Grey = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+Change = Callable[[Grey, Mask, np.random.Generator], Grey]
+"""Image, its scan sector, and a source of randomness to the changed image."""
+
+UNCHANGED: Final = "unchanged"
+"""What stands in place of a change for the image as it is."""
+
+_FINE: Final = 4
+_INK: Final = 230
+_DECIBELS: Final = 255 / 60
+"""Grey levels per decibel on a screen that shows 60 dB."""
+
+
+def calipers(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+    """Measure something: two crosses and a dotted line, anywhere in the sector."""
+    sheet, unit = _sheet(grey)
+    rows, columns = np.nonzero(sector if sector.any() else np.ones_like(sector))
+    ends = [(columns[at] * _FINE, rows[at] * _FINE) for at in rng.integers(len(rows), size=2)]
+    for x, y in ends:
+        cv2.drawMarker(sheet, (int(x), int(y)), 255, cv2.MARKER_CROSS, 6 * unit, unit // 2)
+    (x0, y0), (x1, y1) = ends
+    for share in np.linspace(0, 1, max(2, int(np.hypot(x1 - x0, y1 - y0) / (4 * unit)))):
+        at = round(x0 + share * (x1 - x0)), round(y0 + share * (y1 - y0))
+        cv2.circle(sheet, at, max(1, unit // 4), 255, -1)
+    return _inked(grey, sheet)
+
+
+def ticks(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+    """Draw a depth scale along the left or the right edge."""
+    sheet, unit = _sheet(grey)
+    side = len(sheet)
+    edge = 3 * unit if rng.random() < 0.5 else side - 3 * unit
+    for step, y in enumerate(np.arange(side * 0.05, side * 0.95, side * 0.09)):
+        long = (3 if step % 5 == 0 else 2) * unit // 2
+        cv2.line(sheet, (edge - long, round(y)), (edge + long, round(y)), 255, max(1, unit // 2))
+    return _inked(grey, sheet)
+
+
+def text(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+    """Write two lines of settings into a lower corner."""
+    sheet, unit = _sheet(grey)
+    x = 4 * unit if rng.random() < 0.5 else len(sheet) - 40 * unit
+    for line, words in enumerate((f"Gn {rng.integers(40, 90)}", f"D {rng.uniform(5, 11):.1f}cm")):
+        at = (x, len(sheet) - (14 - 9 * line) * unit)
+        cv2.putText(sheet, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.28 * unit, 255, unit // 2)
+    return _inked(grey, sheet)
+
+
+def logo(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+    """Put a maker's mark, a filled disc with a letter, into an upper corner."""
+    sheet, unit = _sheet(grey)
+    x = 9 * unit if rng.random() < 0.5 else len(sheet) - 9 * unit
+    cv2.circle(sheet, (x, 9 * unit), 6 * unit, 255, -1)
+    at = (x - 3 * unit, 12 * unit)
+    cv2.putText(sheet, "V", at, cv2.FONT_HERSHEY_SIMPLEX, 0.3 * unit, 0, unit)
+    return _inked(grey, sheet)
+
+
+def brighter(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+    """Raise the gain by 5 dB."""
+    return _leveled(grey, sector, np.arange(256) + 5 * _DECIBELS)
+
+
+def darker(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+    """Lower the gain by 5 dB."""
+    return _leveled(grey, sector, np.arange(256) - 5 * _DECIBELS)
+
+
+def softer(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+    """Take the grey levels to the power 0.75."""
+    return _leveled(grey, sector, 255 * (np.arange(256) / 255) ** 0.75)
+
+
+def harder(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+    """Take the grey levels to the power 4/3."""
+    return _leveled(grey, sector, 255 * (np.arange(256) / 255) ** (4 / 3))
+
+
+def outside(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+    """Make what lies outside the sector dark grey instead of what it is."""
+    return np.where(sector, grey, np.uint8(40))
+
+
+def frame(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+    """Blacken a frame of 4 % of the side."""
+    width = max(1, round(0.04 * len(grey)))
+    framed = np.zeros_like(grey)
+    framed[width:-width, width:-width] = grey[width:-width, width:-width]
+    return framed
+
+
+def vignette(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+    """Darken toward the corners, to half the level there."""
+    place = np.linspace(-1, 1, len(grey)) ** 2
+    share = 1 - 0.25 * (place[:, None] + place)
+    return np.asarray(np.rint(grey * share), dtype=np.uint8)
+
+
+def jpeg(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+    """Compress as JPEG of quality 90: the floor, a change that nobody sees."""
+    code = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
+    return np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
+
+
+CHANGES: Final[Mapping[str, Change]] = {
+    "jpeg": jpeg,
+    "calipers": calipers,
+    "ticks": ticks,
+    "text": text,
+    "logo": logo,
+    "brighter": brighter,
+    "darker": darker,
+    "softer": softer,
+    "harder": harder,
+    "outside": outside,
+    "frame": frame,
+    "vignette": vignette,
+}
+"""By name, in the order of the table."""
+
+
+def _sheet(grey: Grey) -> tuple[Grey, int]:
+    """Return a sheet to draw on with white, finer than the image, and a pixel of 224 on it."""
+    side = _FINE * len(grey)
+    return np.zeros((side, side), np.uint8), max(2, round(side / 224))
+
+
+def _inked(grey: Grey, sheet: Grey) -> Grey:
+    share = cv2.resize(sheet, grey.shape[::-1], interpolation=cv2.INTER_AREA) / 255.0
+    return np.asarray(np.rint(grey * (1 - share) + _INK * share), dtype=np.uint8)
+
+
+def _leveled(grey: Grey, sector: Mask, levels: npt.NDArray[np.floating]) -> Grey:
+    """Put grey levels through a table; what is black outside the sector stays black."""
+    table = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+    return np.where(sector, table[grey], grey)

@@ -1,0 +1,162 @@
+"""Where the heat maps of a study's runs lie, lesion by lesion: ``localization.csv``."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from math import pi, sqrt
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metrascope.evaluation.averages import averages
+from metrascope.explain.localization import (
+    Heat,
+    Located,
+    Mask,
+    by_center,
+    by_chance,
+    locate,
+)
+
+MAPS: Final = ("predicted", "true")
+SIZES: Final = ("small", "medium", "large")
+MEASURES: Final = Located._fields
+_BASELINES: Final = ("chance", "center")
+COLUMNS: Final = (
+    "network",
+    "fold",
+    "seed",
+    "image",
+    "patient_id",
+    "label",
+    "predicted",
+    "map",
+    "lesion_mm",
+    "diameter",
+    *MEASURES,
+    *(f"{baseline}_{measure}" for baseline in _BASELINES for measure in MEASURES),
+    "unreliable",
+)
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """A lesion as a network sees it.
+
+    Attributes
+    ----------
+    mask
+        bool, (size, size). A lesion of which nothing is seen cannot be measured.
+    millimeters
+        Its diameter, NaN where unknown.
+    """
+
+    mask: Mask
+    millimeters: float
+
+    @property
+    def diameter(self) -> float:
+        """Diameter of the circle of the same area, in sides of the square."""
+        return 2 * sqrt(float(self.mask.mean()) / pi)
+
+
+def localize(
+    reading: dict[str, Any], heats: dict[str, Heat], lesion: Lesion, lesion_classes: Collection[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of ``localization.csv`` of one image and run, one for each of `MAPS`.
+
+    A map is unreliable (1) where its energy inside the lesion is not above the lesion's share of
+    the square, or it is empty; else 0. It is not judged (empty cell) for a class that has no
+    lesions: what speaks for a normal uterus need not lie on the polyp that was missed.
+
+    Parameters
+    ----------
+    reading
+        ``network, fold, seed, image, patient_id, label, predicted``.
+    heats
+        By map, (h, w).
+    lesion
+        Somewhere seen.
+    lesion_classes
+        Classes whose images have lesions.
+    """
+    chance = by_chance(lesion.mask, heats[MAPS[0]].shape)
+    baselines = {"chance": chance, "center": by_center(lesion.mask)}
+    for name in MAPS:
+        found = locate(heats[name], lesion.mask)
+        row = {**reading, "map": name, "lesion_mm": lesion.millimeters}
+        row |= {"diameter": lesion.diameter, **found._asdict()}
+        for baseline, values in baselines.items():
+            row |= {f"{baseline}_{key}": value for key, value in values._asdict().items()}
+        judged = reading["predicted" if name == "predicted" else "label"] in lesion_classes
+        failed = float(found.energy <= chance.energy)
+        yield row | {"unreliable": failed if judged else np.nan}
+
+
+def size_bounds(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the four bounds of the tertiles of lesion sizes, each lesion counted once."""
+    return np.asarray(np.quantile(sizes, [0, 1 / 3, 2 / 3, 1]), dtype=np.float64)
+
+
+def add_sizes(table: pd.DataFrame) -> tuple[pd.DataFrame, str, npt.NDArray[np.float64]]:
+    """Add the column ``size``, one of `SIZES`; return also the unit and the bounds.
+
+    Lesions are sorted into tertiles by their diameter in millimeters where that is known of all,
+    else by their diameter as a share of the square. The tertiles are those of the study, the same
+    for all networks.
+    """
+    known = bool(table["lesion_mm"].notna().all())
+    column = "lesion_mm" if known else "diameter"
+    bounds = size_bounds(table.groupby("image")[column].mean().to_numpy(np.float64))
+    groups = np.searchsorted(bounds[1:3], table[column].to_numpy(np.float64), side="left")
+    return table.assign(size=np.array(SIZES)[groups]), "mm" if known else "share", bounds
+
+
+def localization_numbers(
+    table: pd.DataFrame, unit: str, bounds: npt.NDArray[np.float64]
+) -> dict[str, Any]:
+    """Return what one network's rows of ``localization.csv`` say, for ``metrics.json``.
+
+    Under ``maps`` the maps of the class predicted and of the true class; under ``sizes`` the
+    former by the size of the lesion, with the bounds of each size in ``size_unit``. Every measure
+    has its baselines under ``chance`` and ``center``, and its distance from each under
+    ``above_chance`` and ``above_center``.
+    """
+    predicted = table[table["map"] == "predicted"]
+    sizes: dict[str, Any] = {}
+    for at, name in enumerate(SIZES):
+        rows = predicted[predicted["size"] == name]
+        if len(rows):
+            edges = {"from": float(bounds[at]), "to": float(bounds[at + 1])}
+            sizes[name] = {**edges, "images": int(rows["image"].nunique()), **_measured(rows)}
+    unreliable = averages(predicted[["unreliable"]], predicted["patient_id"])[0]
+    return {
+        "images": int(table["image"].nunique()),
+        "patients": int(table["patient_id"].nunique()),
+        "unreliable": unreliable.json(),
+        "maps": {name: _measured(table[table["map"] == name]) for name in MAPS},
+        "size_unit": unit,
+        "sizes": sizes,
+    }
+
+
+def _measured(rows: pd.DataFrame) -> dict[str, Any]:
+    own = rows[list(MEASURES)].to_numpy(np.float64)
+    others = [
+        rows[[f"{baseline}_{measure}" for measure in MEASURES]].to_numpy(np.float64)
+        for baseline in _BASELINES
+    ]
+    levels = averages(np.concatenate([own, *others], axis=1), rows["patient_id"])
+    apart = averages(
+        np.concatenate([own - other for other in others], axis=1), rows["patient_id"], -1.0, 1.0
+    )
+    numbers: dict[str, Any] = _named(levels[: len(MEASURES)])
+    for at, baseline in enumerate(_BASELINES):
+        numbers[baseline] = _named(levels[(at + 1) * len(MEASURES) : (at + 2) * len(MEASURES)])
+        numbers[f"above_{baseline}"] = _named(apart[at * len(MEASURES) : (at + 1) * len(MEASURES)])
+    return numbers
+
+
+def _named(found: Sequence[Any]) -> dict[str, Any]:
+    return {name: interval.json() for name, interval in zip(MEASURES, found, strict=True)}

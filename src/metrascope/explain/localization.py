@@ -1,0 +1,144 @@
+"""Heat maps against lesion masks: how far a network looks where the lesion is.
+
+A map is interpolated over the square that the network saw, as it is drawn, and compared with the
+lesion's mask brought to the same square by the same crop and resize as the image:
+
+- pointing game (Zhang et al., IJCV 2018): is the middle of the map's highest cell inside the
+  lesion? The lesion is grown by 15 pixels of 224, as in that article; where several cells are the
+  highest, their share counts.
+- energy (Wang et al., CVPR workshops 2020): share of the map's sum inside the lesion.
+- best IoU: intersection over union of the lesion and the map above a threshold, at the threshold
+  that suits the image best. It is generous, and is to be read beside its baselines.
+
+A map that is even everywhere scores what chance scores: in the pointing game the share of the
+cells whose middle is inside the grown lesion, in energy and IoU the lesion's share. A map that
+shows the middle of every image is the harder baseline, since lesions tend to lie there.
+"""
+
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.data.preprocess import centre_crop, square, stored_size
+
+Grey = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+Heat = npt.NDArray[np.float32]
+
+TOLERANCE: Final = 15 / 224
+"""By how much the lesion is grown for the pointing game, in sides of the square."""
+
+CENTER_SPREAD: Final = 1 / 4
+"""Standard deviation of the map that shows the middle, in sides of the square."""
+
+_LEVELS: Final = 256
+
+
+class Located(NamedTuple):
+    """How well a map finds a lesion, each number 0 to 1; see the module."""
+
+    pointing: float
+    energy: float
+    iou: float
+
+
+def seen_mask(mask: Grey, input_size: int, fit: Literal["crop", "pad"] = "crop") -> Mask:
+    """Bring a mask to the square that a network sees.
+
+    Parameters
+    ----------
+    mask
+        uint8, (height, width) of the image cropped to its sector; 255 inside.
+    input_size
+        Side of the square.
+    fit
+        As in `metrascope.data.preprocess.Preprocessing`.
+
+    Returns
+    -------
+    bool, (input_size, input_size).
+    """
+    stored = square(mask, stored_size(input_size), fit)
+    return np.asarray(centre_crop(stored[None], input_size)[0] > 127)
+
+
+def spread(heat: Heat, size: int) -> Heat:
+    """Interpolate a map (h, w) linearly over a square of ``size`` pixels.
+
+    A value of the map sits in the middle of its cell; the maximum becomes 1. Zeros stay zeros.
+    """
+    top = float(heat.max(initial=0.0))
+    if not top > 0:
+        return np.zeros((size, size), dtype=np.float32)
+    scaled = np.ascontiguousarray(heat, dtype=np.float32) / np.float32(top)
+    return np.asarray(cv2.resize(scaled, (size, size), interpolation=cv2.INTER_LINEAR))
+
+
+def locate(heat: Heat, lesion: Mask) -> Located:
+    """Measure a map against a lesion.
+
+    Parameters
+    ----------
+    heat
+        float32, (h, w), at least 0. A map of zeros shows nothing and scores 0.
+    lesion
+        bool, (size, size), somewhere True.
+    """
+    size = len(lesion)
+    over = spread(heat, size)
+    total = float(over.sum(dtype=np.float64))
+    if not total > 0:
+        return Located(0.0, 0.0, 0.0)
+    # Of the map itself: between pixels a cell's maximum is lost, but not at the square's edge.
+    return Located(
+        float(_middles(grown(lesion), heat.shape)[heat == heat.max()].mean()),
+        float(over[lesion].sum(dtype=np.float64)) / total,
+        _best_iou(over, lesion),
+    )
+
+
+def by_chance(lesion: Mask, cells: tuple[int, ...]) -> Located:
+    """Return what an even map of so many cells (h, w) scores, which is what chance scores."""
+    share = float(lesion.mean())
+    return Located(float(_middles(grown(lesion), cells).mean()), share, share)
+
+
+def by_center(lesion: Mask) -> Located:
+    """Return what a map scores that shows the middle of every image."""
+    return locate(_center(len(lesion)), lesion)
+
+
+def grown(lesion: Mask) -> Mask:
+    """Return the lesion grown by the tolerance of the pointing game."""
+    # Distances are to the nearest zero pixel, and there must be one.
+    distance = cv2.distanceTransform((~lesion).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(distance <= TOLERANCE * len(lesion))
+
+
+def _middles(mask: Mask, cells: tuple[int, ...]) -> Mask:
+    """Return the mask at the middle of every cell."""
+    rows, columns = (
+        ((np.arange(count) + 0.5) / count * side).astype(np.int64)
+        for count, side in zip(cells, mask.shape, strict=True)
+    )
+    return np.asarray(mask[rows[:, None], columns])
+
+
+def _best_iou(heat: Heat, lesion: Mask) -> float:
+    """Return the best IoU over 255 thresholds, evenly from just above 0 to the maximum."""
+    levels = np.ceil(heat * ((_LEVELS - 1) / float(heat.max())) - 1e-4).astype(np.int64)
+    inside, outside = (
+        np.bincount(levels[part], minlength=_LEVELS)[::-1].cumsum()[:-1]
+        for part in (lesion, ~lesion)
+    )
+    return float((inside / (lesion.sum() + outside)).max())
+
+
+@lru_cache(maxsize=4)
+def _center(size: int) -> Heat:
+    place = (np.arange(size) + 0.5) / size - 0.5
+    bell = np.exp(-0.5 * (place / CENTER_SPREAD) ** 2)
+    return np.asarray(bell[:, None] * bell, dtype=np.float32)

@@ -1,0 +1,131 @@
+"""What a run leaves of its network for the measurements: ``faithfulness.csv`` and others.
+
+Made right after training, while the network and the pixels are at hand; what follows from the
+files is computed by the summary, without either.
+
+- ``faithfulness.csv``: image, way (deletion, insertion), order, and ``at_0`` to ``at_100``, the
+  probability of the class first predicted after that percentage of the pixels.
+- ``sanity.csv``: image, and ``drawn_0`` to ``drawn_100``, the rank similarity of its map with that
+  percentage of the layers drawn anew; empty where a map is even.
+- ``shortcuts.csv``: image, change, and the probabilities.
+- ``border.npy``: features of every evaluated image with its sector blanked, float32.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metrascope.atomic import replacing, write_text
+from metrascope.config import ExplainSettings
+from metrascope.explain.border import border_only
+from metrascope.explain.faithfulness import CURVE, SIMILARITY, WAYS, follow, shuffled
+from metrascope.explain.furniture import CHANGES, UNCHANGED
+from metrascope.explain.reader import Reader
+from metrascope.explain.sanity import randomized, rank_similarity
+from metrascope.explain.shortcuts import read_changed
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The evaluated images of a run, as the network sees them.
+
+    Attributes
+    ----------
+    names
+        (n,) as in the manifest.
+    patients
+        (n,)
+    grey, sectors
+        uint8 and bool, (n, size, size).
+    """
+
+    names: npt.NDArray[np.object_]
+    patients: npt.NDArray[np.object_]
+    grey: npt.NDArray[np.uint8]
+    sectors: npt.NDArray[np.bool_]
+
+    def some(self, count: int, seed: int) -> "Shown":
+        """Return at most ``count`` of them, in order: one image a patient while there are more."""
+        order = np.random.default_rng(seed).permutation(len(self.names))
+        again = pd.Series(self.patients[order]).groupby(self.patients[order]).cumcount()
+        chosen = np.sort(order[np.argsort(again.to_numpy(), kind="stable")][:count])
+        return Shown(
+            self.names[chosen], self.patients[chosen], self.grey[chosen], self.sectors[chosen]
+        )
+
+
+def record(
+    reader: Reader,
+    shown: Shown,
+    classes: Sequence[str],
+    settings: ExplainSettings,
+    folder: Path,
+    *,
+    seed: int,
+) -> None:
+    """Write the files of a run that the measurements are made from; see the module.
+
+    Parameters
+    ----------
+    reader
+        The trained network.
+    shown
+        Evaluated images, at least one.
+    classes
+        In class order.
+    settings
+        How many images; what is 0 or off is not written.
+    folder
+        Of the run.
+    seed
+        Of the choice of images and everything else drawn; the same seed chooses the same images
+        for another network.
+    """
+    if settings.faithfulness_images:
+        some = shown.some(settings.faithfulness_images, seed)
+        _record_faithfulness(reader, some, folder, seed)
+    if settings.shortcut_images:
+        some = shown.some(settings.shortcut_images, seed)
+        _record_shortcuts(reader, some, classes, folder, seed)
+    if settings.border:
+        features = reader.read(border_only(shown.grey, shown.sectors)).features
+        with replacing(folder / "border.npy") as temporary, temporary.open("wb") as file:
+            np.save(file, features, allow_pickle=False)
+
+
+def _record_faithfulness(reader: Reader, shown: Shown, folder: Path, seed: int) -> None:
+    read = reader.read(shown.grey)
+    predicted = read.probabilities.argmax(1)
+    every = np.arange(len(predicted))
+    maps = {"map": read.maps[every, predicted]}
+    rng = np.random.default_rng(seed)
+    maps["shuffled"] = np.stack([shuffled(heat, rng) for heat in maps["map"]])
+    sanity = pd.DataFrame({"image": shown.names})
+    for column, network in zip(SIMILARITY, randomized(reader.network, seed=seed), strict=True):
+        maps["randomized"] = reader.of(network).read(shown.grey).maps[every, predicted]
+        sanity[column] = list(map(rank_similarity, maps["map"], maps["randomized"]))
+    _write(folder / "sanity.csv", sanity)
+    curves = follow(reader.classify, shown.grey, predicted, maps, seed=seed)
+    keys = [(name, way, order) for name in shown.names for way in WAYS for order in maps]
+    table = pd.DataFrame(keys, columns=["image", "way", "order"])
+    table[list(CURVE)] = curves.reshape(len(keys), -1)
+    _write(folder / "faithfulness.csv", table)
+
+
+def _record_shortcuts(
+    reader: Reader, shown: Shown, classes: Sequence[str], folder: Path, seed: int
+) -> None:
+    said = read_changed(reader.classify, shown.grey, shown.sectors, seed=seed)
+    keys = [(name, change) for name in shown.names for change in (UNCHANGED, *CHANGES)]
+    table = pd.DataFrame(keys, columns=["image", "change"])
+    table[[f"p_{label}" for label in classes]] = said.reshape(len(keys), -1)
+    _write(folder / "shortcuts.csv", table)
+
+
+def _write(path: Path, table: pd.DataFrame) -> None:
+    content = table.to_csv(index=False, float_format="%.8f", lineterminator="\n")
+    write_text(path, content)

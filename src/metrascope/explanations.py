@@ -1,0 +1,266 @@
+"""What the files of a study's runs say of heat maps and shortcuts, network by network.
+
+A study may have been trained without them: what is not there is left out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metrascope.atomic import write_text
+from metrascope.evaluation.averages import averages
+from metrascope.explain.border import border_numbers
+from metrascope.explain.faithfulness import (
+    CURVE,
+    ORDERS,
+    SIMILARITY,
+    WAYS,
+    faithfulness_numbers,
+)
+from metrascope.explain.furniture import CHANGES, UNCHANGED
+from metrascope.explain.lesions import (
+    COLUMNS,
+    MAPS,
+    Lesion,
+    add_sizes,
+    localization_numbers,
+    localize,
+)
+from metrascope.explain.localization import seen_mask
+from metrascope.explain.shortcuts import shortcut_numbers
+from metrascope.messages import text
+from metrascope.report.files import damaged, read_array, read_object, read_table
+from metrascope.report.forms import ModelForm
+from metrascope.report.pictures import read_grey
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """The evaluated rows of a run.
+
+    Attributes
+    ----------
+    folder
+        Of the run.
+    rows
+        How many rows its ``predictions.csv`` has.
+    table
+        Those of the partition evaluated; the index is their place among all.
+    """
+
+    folder: Path
+    rows: int
+    table: pd.DataFrame
+
+    @property
+    def network(self) -> str:
+        """Its name."""
+        return str(self.table["network"].iat[0])
+
+    def read(
+        self,
+        name: str,
+        keys: Mapping[str, Sequence[str]],
+        columns: Sequence[str],
+        gaps: Sequence[str] = (),
+    ) -> pd.DataFrame:
+        """Read a table of the run that has the same rows for each of some images.
+
+        Parameters
+        ----------
+        name
+            Of the file; the table is empty where there is none.
+        keys
+            Columns, and what stands in them from row to row of an image.
+        columns, gaps
+            Of numbers, and those that may have gaps.
+
+        Returns
+        -------
+        The table with ``patient_id``.
+        """
+        path = self.folder / name
+        table = read_table(path, "run", ("image", *keys), columns, gaps)
+        rows = max(map(len, keys.values()), default=1)
+        patients = dict(zip(self.table["image"], self.table["patient_id"], strict=True))
+        expected = [name for name in table["image"][::rows] for _ in range(rows)]
+        whole = table["image"].tolist() == expected and set(expected) <= set(patients)
+        for key, values in keys.items():
+            whole = whole and table[key].tolist() == [*values] * (len(table) // rows)
+        if not whole:
+            raise damaged(path, "run", text("localization.other_rows"))
+        return table.assign(patient_id=[patients[image] for image in table["image"]])
+
+
+def explain_runs(
+    study: Path, tables: Mapping[Path, pd.DataFrame], partition: str, classes: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Measure heat maps and shortcuts; write ``localization.csv`` where there are lesion masks.
+
+    Parameters
+    ----------
+    study
+        The study's folder.
+    tables
+        ``predictions.csv`` of each finished run, as `metrascope.evaluation.predictions` reads it.
+    partition
+        The one evaluated.
+    classes
+        In class order.
+
+    Returns
+    -------
+    By network ``localization``, ``faithfulness`` and ``shortcuts``, as far as there are files.
+
+    Raises
+    ------
+    StudyError
+        If a file cannot be used.
+    """
+    runs = [_evaluated(folder, table, partition) for folder, table in tables.items()]
+    runs = [run for run in runs if len(run.table)]
+    numbers: dict[str, dict[str, Any]] = {run.network: {} for run in runs}
+    located = pd.DataFrame(_located(study, runs, classes), columns=list(COLUMNS))
+    if len(located):
+        located, unit, bounds = add_sizes(located)
+        content = located.to_csv(index=False, float_format="%.5f", lineterminator="\n")
+        write_text(study / "localization.csv", content)
+        for network, rows in located.groupby("network"):
+            numbers[str(network)]["localization"] = localization_numbers(rows, unit, bounds)
+    for network, found in numbers.items():
+        own = [run for run in runs if run.network == network]
+        found |= {"faithfulness": _faithfulness(own), "shortcuts": _shortcuts(own, classes)}
+    return {
+        network: {key: value for key, value in found.items() if value}
+        for network, found in numbers.items()
+    }
+
+
+def _evaluated(folder: Path, table: pd.DataFrame, partition: str) -> RunRows:
+    numbered = table.reset_index(drop=True)
+    return RunRows(folder, len(table), numbered[numbered["partition"] == partition])
+
+
+def _located(
+    study: Path, runs: Sequence[RunRows], classes: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    cases = read_table(study / "cases.csv", "case", ("image", "mask_file"), ())
+    files = {
+        image: file for image, file in zip(cases["image"], cases["mask_file"], strict=True) if file
+    }
+    labels = {label for run in runs for label in _labels(run, set(files))}
+    millimeters = _millimeters(study)
+    opened = [_opened(run, classes) for run in runs if (run.folder / "heatmaps.npy").is_file()]
+    for image, file in files.items():
+        mask = read_grey(study, file)
+        lesions: dict[View, Lesion] = {}
+        for run in opened:
+            if run.view not in lesions:
+                seen = seen_mask(mask, run.view.size, run.view.fit)
+                lesions[run.view] = Lesion(seen, millimeters.get(image, np.nan))
+            if image in run.readings and lesions[run.view].mask.any():
+                row, reading = run.readings[image]
+                maps = {
+                    name: run.heats[row, classes.index(reading[column])]
+                    for name, column in zip(MAPS, ("predicted", "label"), strict=True)
+                }
+                yield from localize(reading, maps, lesions[run.view], labels)
+
+
+class View(NamedTuple):
+    """The square that a network sees: side in pixels, and how the image was fitted to it."""
+
+    size: int
+    fit: Literal["crop", "pad"]
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """The heat maps of a run, and its readings with their rows by image."""
+
+    view: View
+    heats: npt.NDArray[np.float32]
+    readings: Mapping[str, tuple[int, dict[str, Any]]]
+
+
+def _opened(run: RunRows, classes: Sequence[str]) -> _Opened:
+    steps = read_object(run.folder / "model.json", "run", ModelForm).get("preprocessing", {})
+    columns = ["network", "fold", "seed", "image", "patient_id", "label", "predicted"]
+    rows = [dict(zip(columns, row, strict=True)) for row in run.table[columns].to_numpy()]
+    return _Opened(
+        View(int(steps.get("input_size", 224)), steps.get("fit", "crop")),
+        read_array(run.folder / "heatmaps.npy", run.rows, (len(classes), None, None)),
+        {str(row["image"]): (int(at), row) for at, row in zip(run.table.index, rows, strict=True)},
+    )
+
+
+def _labels(run: RunRows, masked: set[str]) -> set[str]:
+    return set(run.table["label"][run.table["image"].isin(masked)])
+
+
+def _millimeters(study: Path) -> dict[str, float]:
+    table = read_table(study / "images.csv", "input", ("image",), (), ("lesion_mm",))
+    if "lesion_mm" not in table:
+        return {}
+    return dict(zip(table["image"], table["lesion_mm"], strict=True))
+
+
+def _faithfulness(runs: Sequence[RunRows]) -> dict[str, Any]:
+    keys = {
+        "way": [way for way in WAYS for _ in ORDERS],
+        "order": [order for _ in WAYS for order in ORDERS],
+    }
+    table = _joined([run.read("faithfulness.csv", keys, CURVE) for run in runs])
+    if not len(table):
+        return {}
+    first = table[:: len(WAYS) * len(ORDERS)]
+    shape = (len(first), len(WAYS), len(ORDERS), len(CURVE))
+    curves = table[list(CURVE)].to_numpy(np.float64).reshape(shape)
+    found = faithfulness_numbers(curves, first["patient_id"])
+    alike = _joined([run.read("sanity.csv", {}, SIMILARITY, SIMILARITY) for run in runs])
+    if len(alike):
+        similar = averages(alike[list(SIMILARITY)], alike["patient_id"], -1.0, 1.0)
+        shares = [name.removeprefix("drawn_") for name in SIMILARITY]
+        found["similarity"] = {
+            share: interval.json() for share, interval in zip(shares, similar, strict=True)
+        }
+    return {**_counts(first), **found}
+
+
+def _shortcuts(runs: Sequence[RunRows], classes: Sequence[str]) -> dict[str, Any]:
+    columns = [f"p_{label}" for label in classes]
+    keys = {"change": [UNCHANGED, *CHANGES]}
+    table = _joined([run.read("shortcuts.csv", keys, columns) for run in runs])
+    borders = [_border(run, classes) for run in runs if (run.folder / "border.npy").is_file()]
+    numbers: dict[str, Any] = {}
+    if len(table):
+        first = table[:: 1 + len(CHANGES)]
+        values = table[columns].to_numpy(np.float64).reshape(len(first), 1 + len(CHANGES), -1)
+        changes = shortcut_numbers(values, first["patient_id"])
+        numbers = {**_counts(first), "changes": changes}
+    border = border_numbers(borders, len(classes))
+    return numbers | ({"border": border} if border else {})
+
+
+def _border(run: RunRows, classes: Sequence[str]) -> pd.DataFrame:
+    features = read_array(run.folder / "border.npy", len(run.table), (None,))
+    labels = [classes.index(label) for label in run.table["label"]]
+    patients = run.table["patient_id"].to_numpy()
+    return pd.DataFrame(features).assign(patient_id=patients, label=labels)
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join the tables that have rows."""
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+def _counts(rows: pd.DataFrame) -> dict[str, int]:
+    return {
+        "images": int(rows["image"].nunique()),
+        "patients": int(rows["patient_id"].nunique()),
+    }
