@@ -58,16 +58,17 @@ def calibration(people: Cohort, predictions: Predictions, resamples: Resamples) 
     read = {(name, "before"): readings for name, readings in people.readings.items()}
     if shown:
         after = cohort(scaled(predictions, fitted), people.partition).readings
-        read |= {(name, "after"): after[name] for name in dict.fromkeys(fitted["network"])}
+        names = dict.fromkeys(network for network, _, _ in fitted)
+        read |= {(name, "after"): after[name] for name in names}
     found = errors({"/".join(key): readings for key, readings in read.items()}, resamples)
     networks: dict[str, Any] = {name: {} for name in people.readings}
     for (name, when), readings in read.items():
         networks[name][when] = _block(readings, people.classes, found[f"{name}/{when}"])
-    for name, runs in fitted.groupby("network"):
-        if shown:
-            networks[str(name)]["temperatures"] = [
-                {"fold": int(run.fold), "seed": int(run.seed), "value": float(run.temperature)}
-                for run in runs.itertuples()
+        if when == "after":
+            networks[name]["temperatures"] = [
+                {"fold": fold, "seed": seed, "value": value}
+                for (network, fold, seed), value in fitted.items()
+                if network == name
             ]
     missing = "no_test" if people.partition != "test" else "no_validation"
     return {"after_scaling": "shown" if shown else missing, "networks": networks}

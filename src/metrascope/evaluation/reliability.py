@@ -170,24 +170,16 @@ def expected_errors(readings: Readings, seed: int, simulations: int = SIMULATION
     n = len(readings.units)
     uniform = rng.random((simulations, n), dtype=np.float32)
     given = _given(readings)
-    total = np.zeros((simulations, readings.classes + 1))
-    for row in range(len(given)):
-        cumulative = np.cumsum(given[row], axis=1).astype(np.float32)
-        below = [np.zeros_like(uniform, dtype=bool)]
-        below += [uniform >= cumulative[:, label] for label in range(readings.classes - 1)]
-        below.append(np.ones_like(uniform, dtype=bool))
-        # below[k] and not above[k + 1]: the uniform number falls in the stretch of class k.
-        drawn = [lower ^ upper for lower, upper in zip(below, below[1:], strict=False)]
-        drawn[0], drawn[-1] = ~below[1], below[-2]
-        named = readings.predicted[row]
-        right = np.zeros_like(uniform, dtype=bool)
-        for label, was in enumerate(drawn):
-            right[:, named == label] = was[:, named == label]
-        top = given[row][np.arange(n), named]
-        claimed = [*given[row].T, top]
-        for index, (probability, was) in enumerate(zip(claimed, [*drawn, right], strict=True)):
-            total[:, index] += _simulated(probability, was)
-    return _with_mean(total / len(given))
+    totals = np.zeros((len(given), simulations, readings.classes + 1))
+    for probability, named, total in zip(given, readings.predicted, totals, strict=True):
+        cumulative = np.cumsum(probability, axis=1).astype(np.float32)
+        drawn = np.zeros(uniform.shape, dtype=np.int8)
+        for label in range(readings.classes - 1):
+            drawn += uniform >= cumulative[:, label]
+        for label in range(readings.classes):
+            total[:, label] = _simulated(probability[:, label], drawn == label)
+        total[:, -1] = _simulated(probability[np.arange(n), named], drawn == named)
+    return _with_mean(totals.mean(0))
 
 
 def _simulated(probability: Floats, outcome: npt.NDArray[np.bool_]) -> Floats:
@@ -198,8 +190,9 @@ def _simulated(probability: Floats, outcome: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _gaps(readings: Readings, units: int) -> tuple[npt.NDArray[np.float32], list[int]]:
-    """Return probability less outcome (units, columns), one column per bin, and where the
-    columns of each replication's claims begin.
+    """Return probability less outcome (units, columns), and where each claim's columns begin.
+
+    There is one column per bin, and one claim after the other of every replication.
     """
     blocks, starts = [], [0]
     for row in range(len(readings.seeds)):

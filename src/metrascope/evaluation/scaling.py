@@ -4,6 +4,7 @@ A temperature that is fitted to the rows it is then judged on flatters; so there
 the test partition is evaluated, and only for runs that have validation rows as well.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,10 +14,21 @@ import pandas as pd
 from metrascope.evaluation.predictions import Predictions
 from metrascope.evaluation.temperature import SMALLEST, apply_temperature, fit_temperature
 
-RUN: Final = ["network", "fold", "seed"]
+Run = tuple[str, int, int]
+"""Network, fold and seed."""
+
+_RUN: Final = ["network", "fold", "seed"]
 
 
-def temperatures(predictions: Predictions) -> pd.DataFrame:
+def by_run(table: pd.DataFrame) -> dict[Run, pd.DataFrame]:
+    """Return the rows of each network, fold and seed."""
+    return {
+        (str(network), int(str(fold)), int(str(seed))): rows
+        for (network, fold, seed), rows in table.groupby(_RUN, sort=True)
+    }
+
+
+def temperatures(predictions: Predictions) -> dict[Run, float]:
     """Return the temperature of every run that has both validation and test rows.
 
     Parameters
@@ -26,27 +38,23 @@ def temperatures(predictions: Predictions) -> pd.DataFrame:
 
     Returns
     -------
-    One row per run, ``network, fold, seed, temperature``; none where there are no probabilities,
-    and none of a network that has a run without validation rows.
+    By run; nothing where there are no probabilities, and nothing of a network that has a tested
+    run without validation rows.
     """
+    if predictions.probabilities is None:
+        return {}
     table = predictions.table
-    rows: list[tuple[str, int, int, float]] = []
-    if predictions.probabilities is not None:
-        incomplete = set()
-        for (network, fold, seed), run in table.groupby(RUN, sort=True):
-            validation = run[run["partition"] == "validation"]
-            if not (run["partition"] == "test").any():
-                continue
-            if len(validation):
-                fitted = _fitted(validation, predictions.classes)
-                rows.append((str(network), int(fold), int(seed), fitted))
-            else:
-                incomplete.add(network)
-        rows = [row for row in rows if row[0] not in incomplete]
-    return pd.DataFrame(rows, columns=[*RUN, "temperature"])
+    tested = by_run(table[table["partition"] == "test"])
+    validated = by_run(table[table["partition"] == "validation"])
+    incomplete = {network for network, _, _ in tested.keys() - validated.keys()}
+    return {
+        run: _fitted(validated[run], predictions.classes)
+        for run in tested
+        if run[0] not in incomplete
+    }
 
 
-def scaled(predictions: Predictions, fitted: pd.DataFrame) -> Predictions:
+def scaled(predictions: Predictions, fitted: Mapping[Run, float]) -> Predictions:
     """Return the predictions with each run's probabilities at its temperature.
 
     Parameters
@@ -54,19 +62,18 @@ def scaled(predictions: Predictions, fitted: pd.DataFrame) -> Predictions:
     predictions
         With probabilities.
     fitted
-        As `temperatures` returns it; runs that it lacks stay as they are.
+        Temperatures by run; the rows of other runs stay as they are.
     """
     columns = [f"p_{name}" for name in predictions.classes]
     table = predictions.table.copy()
-    each = table[RUN].merge(fitted, how="left", on=RUN)["temperature"].to_numpy(np.float64)
-    for temperature in np.unique(each[~np.isnan(each)]):
-        rows = each == temperature
-        values = table.loc[rows, columns].to_numpy(np.float64)
-        table.loc[rows, columns] = apply_temperature(values, float(temperature))
+    for run, rows in by_run(table).items():
+        if run in fitted:
+            values = rows[columns].to_numpy(np.float64)
+            table.loc[rows.index, columns] = apply_temperature(values, fitted[run])
     return replace(predictions, table=table)
 
 
-def _fitted(rows: pd.DataFrame, classes: tuple[str, ...]) -> float:
+def _fitted(rows: pd.DataFrame, classes: Sequence[str]) -> float:
     values = rows[[f"p_{name}" for name in classes]].to_numpy(np.float64)
     truth = rows["label"].map({label: i for i, label in enumerate(classes)}).to_numpy(np.int64)
     return fit_temperature(np.log(np.maximum(values, SMALLEST)), truth)
