@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 MOST_BINS: Final = 10
 PER_BIN: Final = 15
-SIMULATIONS: Final = 500
+SIMULATIONS: Final = 400
 HISTOGRAM: Final = 20
 
 
