@@ -1,12 +1,12 @@
 """What calibration, decision curves and subgroups come to, in plain sentences."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from metrascope.evaluation.published import network_title
 from metrascope.messages import language, table, text
 
-SIGNIFICANT = 0.05
+SIGNIFICANT: Final = 0.05
 
 
 def calibration_sentences(calibration: Mapping[str, Any], lang: str | None = None) -> list[str]:
@@ -49,7 +49,9 @@ def decision_sentences(decision: Mapping[str, Any], lang: str | None = None) -> 
     share = _percent(decision["prevalence"])
     for name, curve in decision["curves"].items():
         stretches = text("calibration.between", lang).join(
-            text("calibration.stretch", lang, low=_percent(low), high=_percent(high))
+            _percent(low)
+            if low == high
+            else text("calibration.stretch", lang, low=_percent(low), high=_percent(high))
             for low, high in curve["useful"]
         )
         key = "calibration.useful" if stretches else "calibration.useless"

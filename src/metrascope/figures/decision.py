@@ -40,31 +40,17 @@ def decision_chart(
     curves = shown["curves"]
     figure, axes = grid(len(curves), 2.0)
     percent = [100 * threshold for threshold in decision["thresholds"]]
-    for index, (ax, (name, curve)) in enumerate(zip(axes, curves.items(), strict=True)):
+    for ax, (name, curve) in zip(axes, curves.items(), strict=True):
         _panel(ax, percent, curve, shown["all"], shown["prevalence"], lang)
         ax.set_title(fitting(network_title(name)))
-        if ax.get_subplotspec() is not None and not ax.get_subplotspec().is_first_col():
-            ax.tick_params(labelleft=False)
-        elif index == 0 or ax.get_subplotspec() is not None:
-            ax.set_ylabel(text("calibration.net_benefit", lang))
+    figure.supylabel(text("calibration.net_benefit", lang), fontsize=7.5)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(curves) + 1))
     key = "prevalence_stated" if stated else "prevalence"
     share = f"{100 * shown['prevalence']:.1f}%"
-    footnote(
-        figure,
-        lang,
-        "\n".join(
-            filter(
-                None,
-                [
-                    text("calibration.threshold", lang, classes=_named(decision["positive"], lang)),
-                    heading,
-                    text(f"calibration.{key}", lang, share=share),
-                ],
-            )
-        ),
-    )
+    acted = text("calibration.threshold", lang, classes=_named(decision["positive"], lang))
+    prevalence = text(f"calibration.{key}", lang, share=share)
+    footnote(figure, lang, "\n".join(filter(None, [acted, heading, prevalence])))
     return figure
 
 

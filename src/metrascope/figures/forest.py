@@ -51,8 +51,8 @@ def forest_plot(
         ax.set_title(printable(text(f"subgroups.{measure}", lang, label=label)), fontsize=7.5)
     axes[0].set_yticks(range(len(rows)), [row["label"] for row in rows])
     for tick, row in zip(axes[0].get_yticklabels(), rows, strict=True):
-        if row["heading"]:
-            tick.set_fontweight("bold")
+        # Not in bold: the Chinese typeface has no such face.
+        tick.set_color("black" if row["heading"] else GRAY)
     axes[0].set_ylim(len(rows) - 0.4, -0.8)
     for place, row in enumerate(rows):
         if row["note"]:

@@ -54,8 +54,7 @@ def reliability_diagrams(
         (fitting(title), color, of(before), None if after is None else of(after))
         for title, color, of in panels
     ]
-    figure = _drawn(drawn, lang, with_slope=True)
-    figure.suptitle(fitting(network_title(network)), fontsize=8.5)
+    figure = _drawn(drawn, lang, fitting(network_title(network)))
     key = [] if after is not None else [text(f"calibration.{calibration['after_scaling']}", lang)]
     footnote(figure, lang, "\n".join(filter(None, [heading, *key])))
     return figure
@@ -82,7 +81,7 @@ def reliability_overview(
         )
         for name, blocks in calibration["networks"].items()
     ]
-    figure = _drawn(drawn, lang, with_slope=False)
+    figure = _drawn(drawn, lang)
     key = "\n".join(filter(None, [heading, text("calibration.overview", lang)]))
     footnote(figure, lang, key)
     return figure
@@ -93,7 +92,7 @@ def _of(name: str) -> Any:
 
 
 def _drawn(
-    panels: Sequence[tuple[str, str, _Number, _Number | None]], lang: str, with_slope: bool
+    panels: Sequence[tuple[str, str, _Number, _Number | None]], lang: str, title_of_all: str = ""
 ) -> Figure:
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
@@ -107,7 +106,7 @@ def _drawn(
         ax, below = axes[2 * row, column], axes[2 * row + 1, column]
         _diagram(ax, before, after, color, lang)
         ax.set_title(title)
-        _numbers(ax, before, lang, with_slope)
+        _numbers(ax, before, lang)
         _histogram(below, before, color)
         if column == 0:
             ax.set_ylabel(text("calibration.observed", lang))
@@ -119,7 +118,13 @@ def _drawn(
         for ax in axes[2 * row : 2 * row + 2, column]:
             ax.set_visible(False)
     first = axes[0, 0]
-    figure.legend(*first.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.legend(
+        *first.get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=3,
+        title=title_of_all or None,
+        title_fontsize=8.5,
+    )
     for ax in axes[-1]:
         ax.set_xlabel(text("calibration.predicted", lang))
     return figure
@@ -151,7 +156,6 @@ def _diagram(ax: Axes, before: _Number, after: _Number | None, color: str, lang:
     ax.set_ylim(-3, 103)
     ax.set_xticks([0, 50, 100])
     ax.set_yticks([0, 50, 100])
-    ax.set_aspect("equal")
 
 
 def _points(diagram: _Number) -> tuple[Any, Any, Any]:
@@ -163,11 +167,11 @@ def _points(diagram: _Number) -> tuple[Any, Any, Any]:
     return predicted, values, np.array([values - lows, highs - values])
 
 
-def _numbers(ax: Axes, block: _Number, lang: str, with_slope: bool) -> None:
+def _numbers(ax: Axes, block: _Number, lang: str) -> None:
     ece = block["ece"]
     shown = {name: f"{100 * ece[name]:.1f}" for name in ("value", "low", "high", "expected")}
     lines = [text("calibration.ece", lang, **shown)]
-    if with_slope and "slope" in block:
+    if "slope" in block:
         slope = block["slope"]
         lines.append(
             text("calibration.no_slope", lang)
