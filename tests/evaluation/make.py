@@ -39,7 +39,7 @@ def random_table(
             raw = rng.gamma(0.5, size=(n, len(classes)))
             p = np.round(raw / raw.sum(axis=1, keepdims=True), 8)
             frame = pd.DataFrame({"image": [f"images/{i:04}.png" for i in range(n)]})
-            frame["patient_id"] = [f"P{i // 2:04}" for i in range(n)]
+            frame["patient_id"] = [f"P{i:04}" for i in range(n)]
             frame["label"] = labels
             frame["network"] = network
             frame["partition"] = "validation"

@@ -25,11 +25,11 @@ def test_published_result_of_inception_v3(tmp_path: Path) -> None:
     assert percent(network["macro_recall"]) == 80.69
     assert percent(network["macro_f1"]) == 82.46
     assert percent(network["accuracy"]) == 81.6
-    assert network["classes"]["fibroid"]["precision"] == {"value": 1.0}
+    assert network["classes"]["fibroid"]["precision"]["value"] == 1.0
     assert network["confusion"] == [list(row) for row in INCEPTION]
     supports = [network["classes"][name]["support"] for name in metrics["classes"]]
     assert (metrics["classes"], supports) == (["normal", "fibroid", "polyp"], [43, 23, 59])
-    assert (metrics["n"], metrics["partition"], metrics["unit"]) == (125, "validation", "image")
+    assert (metrics["n"], metrics["partition"], metrics["unit"]) == (125, "validation", "patient")
 
 
 def test_only_one_matrix_gives_the_published_figures_of_inception_v3() -> None:
@@ -66,12 +66,14 @@ def test_agrees_with_classification_report(
     report = classification_report(
         table["label"],
         predictions.table["predicted"],
-        labels=predictions.classes,
+        labels=[label for label in predictions.classes if label in set(table["label"])],
         output_dict=True,
         zero_division=0,
     )
     for label in predictions.classes:
         ours = network["classes"][label]
+        if ours["support"] == 0:
+            continue
         theirs = report[label]
         for name in ("precision", "recall"):
             assert ours[name]["value"] == pytest.approx(theirs[name], abs=1e-12)
@@ -103,8 +105,8 @@ def test_class_without_images_counts_as_zero_without_warning(tmp_path: Path) -> 
     network = evaluate(loaded(table, tmp_path))["networks"]["resnet18"]
     assert network["classes"]["fibroid"]["support"] == 0
     for name in ("precision", "recall", "f1"):
-        assert network["classes"]["fibroid"][name] == {"value": 0.0}
-    assert network["macro_recall"]["value"] == pytest.approx((5 / 6 + 0 + 3 / 4) / 3)
+        assert network["classes"]["fibroid"][name] == {"value": 0.0, "low": None, "high": None}
+    assert network["macro_recall"]["value"] == pytest.approx((5 / 6 + 3 / 4) / 2)
 
 
 def test_folds_are_pooled(tmp_path: Path) -> None:
@@ -163,7 +165,7 @@ def test_a_single_class_is_evaluated_without_a_warning(tmp_path: Path) -> None:
     table = pd.DataFrame({"image": ["a", "b"], "label": "polyp", "p_polyp": 1.0})
     network = evaluate(loaded(table, tmp_path, "one.csv"))["networks"]["one"]
     assert network["confusion"] == [[2]]
-    assert network["accuracy"] == {"value": 1.0}
+    assert network["accuracy"]["value"] == 1.0
 
 
 def test_confusion_agrees_with_scikit_learn(tmp_path: Path) -> None:

@@ -171,6 +171,7 @@ def test_same_image_in_another_run_is_no_repetition(table: pd.DataFrame, tmp_pat
 
 
 def test_patient_in_two_partitions_is_named_once(table: pd.DataFrame, tmp_path: Path) -> None:
+    table["patient_id"] = [f"P{index // 2:04}" for index in range(len(table))]
     table.loc[[0, 1, 2], "partition"] = ["train", "validation", "validation"]
     message = problem(table, tmp_path)
     assert 'row 3, column partition: patient "P0000" is in train and also in validation' in message

@@ -139,7 +139,7 @@ def test_two_subgroups_are_compared_as_by_cochran_mantel_and_haenszel() -> None:
     ]
     expected = StratifiedTable(tables).test_null_odds(correction=False).pvalue
     found = spread_test(correct[:, None], groups, strata, 0)
-    assert 0.01 < expected < 0.2
+    assert 0.05 < expected < 0.5
     assert found[0] == pytest.approx(expected, rel=0.25)
 
 
