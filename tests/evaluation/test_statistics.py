@@ -6,10 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metrascope.evaluation.findings import agreement, ranking, weakest
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.notation import percent
 from metrascope.evaluation.predictions import Predictions, read_predictions
+from metrascope.evaluation.ranking import (
+    agreement_sentences,
+    ranking_sentences,
+    weakest_sentence,
+)
 from metrascope.evaluation.statistics import statistic_tables
 
 from .make import PAPER, hard_labels, random_table, saved
@@ -84,7 +88,7 @@ def test_stated_prevalence_has_a_table_of_its_own(tmp_path: Path) -> None:
 
 
 def test_equal_networks_are_not_ranked(equal: dict[str, Any]) -> None:
-    said = ranking(equal, "en")
+    said = ranking_sentences(equal, "en")
     assert "none of the 3 pairs of networks can be told apart" in said[0]
     assert "cannot be told from" in said[1]
     assert "by luck alone" in said[2]
@@ -93,7 +97,7 @@ def test_equal_networks_are_not_ranked(equal: dict[str, Any]) -> None:
 
 def test_a_better_network_is_said_to_be_better(tmp_path: Path) -> None:
     metrics = metrics_of(tmp_path, {"vgg16": 0.0, "mobilenet_v2": 0.0, "resnet18": 0.9})
-    said = ranking(metrics, "en")
+    said = ranking_sentences(metrics, "en")
     assert "2 of the 3 pairs" in said[0]
     assert (
         said[1] == "ResNet-18 is better than VGG-16, MobileNetV2."
@@ -104,17 +108,17 @@ def test_a_better_network_is_said_to_be_better(tmp_path: Path) -> None:
 
 def test_one_network_has_no_ranking(tmp_path: Path) -> None:
     metrics = evaluate(loaded(hard_labels([(8, 1, 1), (2, 6, 1), (0, 1, 9)]), tmp_path))
-    said = ranking(metrics, "en")
+    said = ranking_sentences(metrics, "en")
     assert said[0].startswith("ResNet-18 has a macro F1 of ")
     assert "5 points" in said[1]
-    assert agreement(metrics, "en") == []
+    assert agreement_sentences(metrics, "en") == []
 
 
 def test_agreement_and_the_weakest_class(equal: dict[str, Any]) -> None:
-    said = agreement(equal, "en")
+    said = agreement_sentences(equal, "en")
     missed = len(equal["agreement"]["missed_by_all"])
     assert said[1] == f"{missed} of 90 patients are misread by every network."
     classes = equal["networks"]["vgg16"]["classes"]
     lowest = min(classes, key=lambda name: classes[name]["recall"]["value"])
-    assert lowest.capitalize() in weakest(equal, "vgg16", "en")
-    assert all(ranking(equal, "zh"))
+    assert lowest.capitalize() in weakest_sentence(equal, "vgg16", "en")
+    assert all(ranking_sentences(equal, "zh"))

@@ -1,123 +1,113 @@
-"""What the numbers allow one to say, and what they do not, in plain sentences."""
+"""What calibration, decision curves and subgroups come to, in plain sentences."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from metrascope.classes import class_short
-from metrascope.evaluation.notation import p_value, percent
+from metrascope.evaluation.notation import p_value
 from metrascope.evaluation.published import network_title
-from metrascope.messages import text
+from metrascope.messages import language, table, text
 
-Metrics = Mapping[str, Any]
+SIGNIFICANT: Final = 0.05
 
 
-def ranking(metrics: Metrics, lang: str | None = None) -> list[str]:
-    """Return which networks can be told apart and which cannot, and what luck may have done.
+def calibration_sentences(calibration: Mapping[str, Any], lang: str | None = None) -> list[str]:
+    """Return which networks' probabilities are off, and whether scaling can be judged.
 
     Parameters
     ----------
-    metrics
-        Content of ``metrics.json``.
+    calibration
+        As `metrascope.evaluation.calibration.calibration` returns it.
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    found = metrics.get("comparisons")
-    if not found:
-        return _alone(metrics, lang)
-    ranks = found["ranking"]
-    order = ranks["order"]
-    best, others = order[0], order[1:]
-    beaten = [name for name in others if name in ranks["told_from_best"]]
-    equal = [name for name in others if name not in beaten]
-    said = [_told(ranks, len(order), found["n"], lang)]
-    if beaten:
-        names = _listed(beaten, lang)
-        said.append(text("statistics.best_beats", lang, best=network_title(best), names=names))
-    if equal:
-        names = _listed(equal, lang)
-        share = f"{100 * ranks['best_of_resamples'][best]:.0f}"
-        said.append(
-            text("statistics.best_equal", lang, best=network_title(best), names=names, share=share)
-        )
-    gain = f"{100 * found['luck']['if_equal']:.1f}"
-    said.append(text("statistics.luck", lang, count=len(order), points=gain, n=found["n"]))
-    return [*said, *_needed(found, order, lang), *_spread_over_all(found, lang)]
-
-
-def agreement(metrics: Metrics, lang: str | None = None) -> list[str]:
-    """Return how far the networks agree, and how many patients all of them misread."""
-    found = metrics.get("agreement")
-    if not found:
-        return []
-    kappa = percent(found["fleiss_kappa"], 1)
-    missed = len(found["missed_by_all"])
-    return [
-        text("statistics.agreement", lang, kappa=kappa),
-        text("statistics.missed_by_all", lang, count=missed, n=metrics["comparisons"]["n"]),
+    off = [
+        network_title(name)
+        for name, blocks in calibration["networks"].items()
+        if blocks["before"]["classwise_ece"]["p"] < SIGNIFICANT
     ]
+    names = text("calibration.between", lang).join(off)
+    told = [
+        text("calibration.some_off", lang, networks=names)
+        if off
+        else text("calibration.none_off", lang)
+    ]
+    if calibration["after_scaling"] != "shown":
+        told.append(text(f"calibration.{calibration['after_scaling']}", lang))
+    return told
 
 
-def weakest(metrics: Metrics, network: str, lang: str | None = None) -> str:
-    """Return for which class a network's sensitivity is lowest, with its interval."""
-    classes = metrics["networks"][network]["classes"]
-    label = min(classes, key=lambda name: float(classes[name]["recall"]["value"]))
+def decision_sentences(decision: Mapping[str, Any], lang: str | None = None) -> list[str]:
+    """Return for each network at which thresholds acting on it is shown to be worth while.
+
+    Parameters
+    ----------
+    decision
+        As `metrascope.evaluation.decision.decision_curves` returns it.
+    lang
+        ``en`` or ``zh``; the language in use when not given.
+    """
+    told = []
+    share = _percent(decision["prevalence"])
+    for name, curve in decision["curves"].items():
+        stretches = text("calibration.between", lang).join(
+            _percent(low)
+            if low == high
+            else text("calibration.stretch", lang, low=_percent(low), high=_percent(high))
+            for low, high in curve["useful"]
+        )
+        key = "calibration.useful" if stretches else "calibration.useless"
+        network = network_title(name)
+        told.append(text(key, lang, network=network, stretches=stretches, prevalence=share))
+    return told
+
+
+def subgroup_sentences(subgroups: Mapping[str, Any], lang: str | None = None) -> list[str]:
+    """Return for each attribute whether its subgroups are shown to be read differently.
+
+    Parameters
+    ----------
+    subgroups
+        As `metrascope.evaluation.subgroups.subgroups` returns it.
+    lang
+        ``en`` or ``zh``; the language in use when not given.
+    """
+    return [_attribute(one, subgroups["fewest"], lang) for one in subgroups["attributes"]]
+
+
+def attribute_title(name: str, lang: str | None = None) -> str:
+    """Return what people call an attribute, or its name where none is known."""
+    return table().get(f"subgroups.{name}", {}).get(lang or language(), name)
+
+
+def value_title(name: str, lang: str | None = None) -> str:
+    """Return what people call a subgroup, or its name where none is known."""
+    known = name in ("with", "without", "sagittal", "transverse")
+    return attribute_title(name, lang) if known else name
+
+
+def _attribute(one: Mapping[str, Any], fewest: int, lang: str | None) -> str:
+    title = attribute_title(one["name"], lang)
+    tests = {name: test for name, test in one["tests"].items() if test["p_holm"] is not None}
+    if not tests:
+        return text("subgroups.no_test", lang, attribute=title, fewest=fewest)
+    smallest = min(test["p_holm"] for test in tests.values())
+    shown = p_value(smallest)
+    p = shown if shown.startswith("<") else f"= {shown}"
+    different = [network_title(n) for n, test in tests.items() if test["p_holm"] < SIGNIFICANT]
+    if different:
+        names = text("subgroups.between", lang).join(different)
+        return text("subgroups.difference", lang, attribute=title, networks=names, p=p)
+    sizes = [group["patients"] for group in one["groups"] if "networks" in group]
+    difference = max(test["detectable"] for test in tests.values())
     return text(
-        "statistics.weakest",
+        "subgroups.no_difference",
         lang,
-        network=network_title(network),
-        label=class_short(label, lang),
-        share=percent(classes[label]["recall"], 0),
-        n=classes[label]["support"],
+        attribute=title,
+        p=p,
+        patients=min(sizes),
+        difference=f"{100 * difference:.0f}",
     )
 
 
-def _alone(metrics: Metrics, lang: str | None) -> list[str]:
-    (name, numbers), *_ = metrics["networks"].items()
-    needed = numbers.get("patients_needed")
-    said = text(
-        "statistics.alone",
-        lang,
-        network=network_title(name),
-        f1=percent(numbers["macro_f1"], 1),
-        n=metrics["n"],
-    )
-    if needed is None or needed <= metrics["n"]:
-        return [said]
-    return [said, text("statistics.width", lang, needed=f"{needed:,}")]
-
-
-def _told(ranks: Mapping[str, Any], networks: int, n: int, lang: str | None) -> str:
-    values = {"told": ranks["told_apart"], "pairs": ranks["pairs"], "networks": networks, "n": n}
-    key = (
-        "none"
-        if not ranks["told_apart"]
-        else "all"
-        if values["told"] == values["pairs"]
-        else "some"
-    )
-    return text(f"statistics.told_{key}", lang, **values)
-
-
-def _needed(found: Mapping[str, Any], order: list[str], lang: str | None) -> list[str]:
-    """Say how many patients would tell the first from the second."""
-    wanted = set(order[:2])
-    for pair in found["pairs"]:
-        if {pair["first"], pair["second"]} != wanted or pair["macro_f1"]["p_holm"] is None:
-            continue
-        needed = pair["patients_needed"]
-        if needed is None or needed <= found["n"]:
-            return []
-        points = f"{100 * abs(pair['macro_f1']['value']):.1f}"
-        first, second = (network_title(name) for name in order[:2])
-        values = {"first": first, "second": second, "points": points, "needed": f"{needed:,}"}
-        return [text("statistics.needed", lang, **values)]
-    return []
-
-
-def _spread_over_all(found: Mapping[str, Any], lang: str | None) -> list[str]:
-    p = found["cochran_q"]["p"]
-    return [] if p is None else [text("statistics.cochran", lang, p=p_value(p))]
-
-
-def _listed(names: list[str], lang: str | None) -> str:
-    return text("report.comma", lang).join(network_title(name) for name in names)
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}%"

@@ -131,4 +131,11 @@ def _characters() -> set[int]:
     return {ord(sign) for sentence in sentences for sign in sentence if ord(sign) >= 0x3000}
 
 
-_LETTERED_AREAS: Final = ("figures", "classes", "common", "evaluation")
+_LETTERED_AREAS: Final = (
+    "figures",
+    "classes",
+    "common",
+    "evaluation",
+    "calibration",
+    "subgroups",
+)

@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from metrascope.evaluation.findings import agreement, ranking, weakest
+from metrascope.evaluation.ranking import (
+    agreement_sentences,
+    ranking_sentences,
+    weakest_sentence,
+)
 from metrascope.evaluation.statistics import Table, statistic_tables
 from metrascope.messages import LANGUAGES
 from metrascope.report.bilingual import Bilingual
@@ -40,11 +44,14 @@ def findings(study: Study) -> list[Bilingual]:
     """Return what can and cannot be said of the networks' order, then of their agreement."""
     if not study.scores:
         return []
-    said = [[*ranking(study.metrics, lang), *agreement(study.metrics, lang)] for lang in LANGUAGES]
+    said = [
+        [*ranking_sentences(study.metrics, lang), *agreement_sentences(study.metrics, lang)]
+        for lang in LANGUAGES
+    ]
     best = best_network(study)
     if best is not None:
         for lang, sentences in zip(LANGUAGES, said, strict=True):
-            sentences.append(weakest(study.metrics, best, lang))
+            sentences.append(weakest_sentence(study.metrics, best, lang))
     return [Bilingual(words) for words in zip(*said, strict=True)]
 
 

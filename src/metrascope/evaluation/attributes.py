@@ -1,0 +1,59 @@
+"""What is known of each image beside its class: scanner, centre, age band, size, plane, marks."""
+
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+NAMED: Final = ("scanner", "centre", "plane")
+AGES: Final = (30, 40, 50)
+"""Years at which a new band begins."""
+SIZES: Final = (10, 15)
+"""Millimetres at which a new band begins; polyps over 15 mm are resected (Liu et al. 2025)."""
+UNKNOWN: Final = ""
+
+
+def attributes(manifest: pd.DataFrame, marks: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the attributes of each image by which subgroups are formed.
+
+    Parameters
+    ----------
+    manifest
+        One row per image, cells as strings: ``image`` and any of ``scanner``, ``centre``,
+        ``plane``, ``age`` (years) and ``lesion_mm`` (largest diameter).
+    marks
+        One row per mark, with ``image`` and ``kind``: the content of ``marks.csv``, if there is
+        one.
+
+    Returns
+    -------
+    The index is the image. Columns ``scanner``, ``centre``, ``plane``, ``age``, ``lesion_mm`` and
+    ``marks`` (``with`` or ``without``), strings, ``""`` where unknown; only those that the files
+    have, and that have more than one value.
+    """
+    found: dict[str, Any] = {name: manifest[name] for name in NAMED if name in manifest}
+    if "age" in manifest:
+        found["age"] = _banded(manifest["age"], AGES)
+    if "lesion_mm" in manifest:
+        found["lesion_mm"] = _banded(manifest["lesion_mm"], SIZES)
+    if marks is not None:
+        marked = manifest["image"].isin(set(marks["image"]))
+        found["marks"] = np.where(marked, "with", "without")
+    table = pd.DataFrame({name: np.asarray(values, dtype=object) for name, values in found.items()})
+    table.index = pd.Index(manifest["image"])
+    several = [name for name in table if len(set(table[name]) - {UNKNOWN}) > 1]
+    return table[several]
+
+
+def _banded(values: "pd.Series[Any]", starts: tuple[int, ...]) -> list[str]:
+    """Return the band of each number: ``<30``, ``30-39``, ``≥50`` of (30, 40, 50), say."""
+    names = [f"<{starts[0]}"]
+    names += [f"{low}-{high - 1}" for low, high in pairwise(starts)]
+    names.append(f"≥{starts[-1]}")
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
+    places = np.searchsorted(starts, numbers, side="right")
+    return [
+        UNKNOWN if np.isnan(number) else names[place]
+        for number, place in zip(numbers, places.tolist(), strict=True)
+    ]

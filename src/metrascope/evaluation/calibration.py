@@ -1,0 +1,129 @@
+"""Can the probabilities be believed? Reliability, calibration error, slope and intercept."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.evaluation.cohort import Cohort, Readings, cohort
+from metrascope.evaluation.predictions import Predictions
+from metrascope.evaluation.recalibration import intercept, slope
+from metrascope.evaluation.reliability import (
+    claims,
+    diagram,
+    errors,
+    errors_by_replication,
+    expected_errors,
+)
+from metrascope.evaluation.resampling import Replicates, Resamples, bca
+from metrascope.evaluation.scaling import scaled, temperatures
+
+Floats = npt.NDArray[np.float64]
+
+SEED: Final = 0
+
+
+def calibration(people: Cohort, predictions: Predictions, resamples: Resamples) -> dict[str, Any]:
+    """Return how far each network's probabilities can be believed, before and after scaling.
+
+    Parameters
+    ----------
+    people
+        The cohort that is evaluated.
+    predictions
+        What it was made from; its validation rows give the temperatures.
+    resamples
+        Of the cohort's units.
+
+    Returns
+    -------
+    Empty where there are labels alone. Else ``after_scaling``, which says whether that can be
+    told (``shown``, ``no_test`` or ``no_validation``), and for each of ``networks`` a block
+    ``before`` and, where it can be told, ``after`` and ``temperatures`` of the runs. A block has
+
+    - ``top_label`` with ``bins`` and ``histogram`` (see
+      `metrascope.evaluation.reliability.diagram`) and ``ece``;
+    - ``classwise_ece``;
+    - ``classes`` with the same as the top label, ``slope`` and ``intercept`` of each.
+
+    An ECE has, beside its interval, the ``expected`` one of a perfectly calibrated network, the
+    95 % quantile of that (``expected_high``) and the ``p`` of being one.
+    """
+    if predictions.probabilities is None:
+        return {}
+    fitted = temperatures(predictions)
+    # With validation rows alone under evaluation there would be nothing left to judge it on.
+    shown = people.partition == "test" and len(fitted) > 0
+    read = {(name, "before"): readings for name, readings in people.readings.items()}
+    if shown:
+        after = cohort(scaled(predictions, fitted), people.partition).readings
+        names = dict.fromkeys(network for network, _, _ in fitted)
+        read |= {(name, "after"): after[name] for name in names}
+    found = errors({"/".join(key): readings for key, readings in read.items()}, resamples)
+    networks: dict[str, Any] = {name: {} for name in people.readings}
+    for (name, when), readings in read.items():
+        networks[name][when] = _block(readings, people.classes, found[f"{name}/{when}"])
+        if when == "after":
+            networks[name]["temperatures"] = [
+                {"fold": fold, "seed": seed, "value": value}
+                for (network, fold, seed), value in fitted.items()
+                if network == name
+            ]
+    missing = "no_test" if people.partition != "test" else "no_validation"
+    return {"after_scaling": "shown" if shown else missing, "networks": networks}
+
+
+def _block(readings: Readings, classes: Sequence[str], found: Replicates) -> dict[str, Any]:
+    told = _errors(readings, found)
+    made = [diagram(claim, readings.clusters) for claim in claims(readings)]
+    return {
+        "top_label": {**made[-1], "ece": told[-2]},
+        "classwise_ece": told[-1],
+        "classes": {
+            name: {**made[label], "ece": told[label], **_recalibration(readings, label)}
+            for label, name in enumerate(classes)
+        },
+    }
+
+
+def _errors(readings: Readings, found: Replicates) -> list[dict[str, Any]]:
+    lows, highs = bca(found)
+    perfect = expected_errors(readings, SEED)
+    by_replication = errors_by_replication(readings)
+    told = []
+    for index, value in enumerate(found.value.tolist()):
+        as_large = int((perfect[:, index] >= value - 1e-9).sum())
+        told.append(
+            {
+                "value": value,
+                "low": float(lows[index]),
+                "high": float(highs[index]),
+                "expected": float(perfect[:, index].mean()),
+                "expected_high": float(np.quantile(perfect[:, index], 0.95)),
+                "p": (1 + as_large) / (1 + len(perfect)),
+                **_seeds(by_replication[:, index], readings.seeds),
+            }
+        )
+    return told
+
+
+def _recalibration(readings: Readings, label: int) -> dict[str, Any]:
+    if readings.probabilities is None:
+        return {}
+    given, has = readings.probabilities[..., label], readings.truth == label
+    told = {}
+    for name, fit in (("slope", slope), ("intercept", intercept)):
+        interval, values = fit(given, has, readings.clusters)
+        told[name] = {**interval.json(), **_seeds(values, readings.seeds)}
+    return told
+
+
+def _seeds(values: Floats | Sequence[float], seeds: Sequence[int]) -> Mapping[str, Any]:
+    """Return the value of each seed and their spread, where there are several."""
+    numbers, own = np.asarray(values, dtype=np.float64), np.asarray(seeds)
+    names = np.unique(own)
+    if len(names) < 2 or np.isnan(numbers).any():
+        return {}
+    each = [float(numbers[own == name].mean()) for name in names]
+    return {"per_seed": each, "seed_sd": float(np.std(each, ddof=1))}

@@ -1,0 +1,123 @@
+"""Which networks can be told apart, and what luck may have done, in plain sentences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from metrascope.classes import class_short
+from metrascope.evaluation.notation import p_value, percent
+from metrascope.evaluation.published import network_title
+from metrascope.messages import text
+
+Metrics = Mapping[str, Any]
+
+
+def ranking_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
+    """Return which networks can be told apart and which cannot, and what luck may have done.
+
+    Parameters
+    ----------
+    metrics
+        Content of ``metrics.json``.
+    lang
+        ``en`` or ``zh``; the language in use when not given.
+    """
+    found = metrics.get("comparisons")
+    if not found:
+        return _alone(metrics, lang)
+    ranks = found["ranking"]
+    order = ranks["order"]
+    best, others = order[0], order[1:]
+    beaten = [name for name in others if name in ranks["told_from_best"]]
+    equal = [name for name in others if name not in beaten]
+    said = [_told(ranks, len(order), found["n"], lang)]
+    if beaten:
+        names = _listed(beaten, lang)
+        said.append(text("statistics.best_beats", lang, best=network_title(best), names=names))
+    if equal:
+        names = _listed(equal, lang)
+        share = f"{100 * ranks['best_of_resamples'][best]:.0f}"
+        said.append(
+            text("statistics.best_equal", lang, best=network_title(best), names=names, share=share)
+        )
+    gain = f"{100 * found['luck']['if_equal']:.1f}"
+    said.append(text("statistics.luck", lang, count=len(order), points=gain, n=found["n"]))
+    return [*said, *_needed(found, order, lang), *_spread_over_all(found, lang)]
+
+
+def agreement_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
+    """Return how far the networks agree, and how many patients all of them misread."""
+    found = metrics.get("agreement")
+    if not found:
+        return []
+    kappa = percent(found["fleiss_kappa"], 1)
+    missed = len(found["missed_by_all"])
+    return [
+        text("statistics.agreement", lang, kappa=kappa),
+        text("statistics.missed_by_all", lang, count=missed, n=metrics["comparisons"]["n"]),
+    ]
+
+
+def weakest_sentence(metrics: Metrics, network: str, lang: str | None = None) -> str:
+    """Return for which class a network's sensitivity is lowest, with its interval."""
+    classes = metrics["networks"][network]["classes"]
+    label = min(classes, key=lambda name: float(classes[name]["recall"]["value"]))
+    return text(
+        "statistics.weakest",
+        lang,
+        network=network_title(network),
+        label=class_short(label, lang),
+        share=percent(classes[label]["recall"], 0),
+        n=classes[label]["support"],
+    )
+
+
+def _alone(metrics: Metrics, lang: str | None) -> list[str]:
+    (name, numbers), *_ = metrics["networks"].items()
+    needed = numbers.get("patients_needed")
+    said = text(
+        "statistics.alone",
+        lang,
+        network=network_title(name),
+        f1=percent(numbers["macro_f1"], 1),
+        n=metrics["n"],
+    )
+    if needed is None or needed <= metrics["n"]:
+        return [said]
+    return [said, text("statistics.width", lang, needed=f"{needed:,}")]
+
+
+def _told(ranks: Mapping[str, Any], networks: int, n: int, lang: str | None) -> str:
+    values = {"told": ranks["told_apart"], "pairs": ranks["pairs"], "networks": networks, "n": n}
+    key = (
+        "none"
+        if not ranks["told_apart"]
+        else "all"
+        if values["told"] == values["pairs"]
+        else "some"
+    )
+    return text(f"statistics.told_{key}", lang, **values)
+
+
+def _needed(found: Mapping[str, Any], order: list[str], lang: str | None) -> list[str]:
+    """Say how many patients would tell the first from the second."""
+    wanted = set(order[:2])
+    for pair in found["pairs"]:
+        if {pair["first"], pair["second"]} != wanted or pair["macro_f1"]["p_holm"] is None:
+            continue
+        needed = pair["patients_needed"]
+        if needed is None or needed <= found["n"]:
+            return []
+        points = f"{100 * abs(pair['macro_f1']['value']):.1f}"
+        first, second = (network_title(name) for name in order[:2])
+        values = {"first": first, "second": second, "points": points, "needed": f"{needed:,}"}
+        return [text("statistics.needed", lang, **values)]
+    return []
+
+
+def _spread_over_all(found: Mapping[str, Any], lang: str | None) -> list[str]:
+    p = found["cochran_q"]["p"]
+    return [] if p is None else [text("statistics.cochran", lang, p=p_value(p))]
+
+
+def _listed(names: list[str], lang: str | None) -> str:
+    return text("report.comma", lang).join(network_title(name) for name in names)

@@ -1,0 +1,292 @@
+"""Calibration against scikit-learn, statsmodels, closed forms and invented truth."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from scipy.special import expit, softmax
+from sklearn.calibration import calibration_curve
+from sklearn.linear_model import LogisticRegression
+from tests.evaluation.make import PAPER
+
+from metrascope.evaluation.calibration import calibration
+from metrascope.evaluation.cohort import Readings, cohort
+from metrascope.evaluation.predictions import Predictions
+from metrascope.evaluation.recalibration import intercept, logits, slope
+from metrascope.evaluation.reliability import (
+    Claim,
+    bins_for,
+    claims,
+    diagram,
+    errors,
+    errors_by_replication,
+    expected_errors,
+)
+from metrascope.evaluation.resampling import draw
+from metrascope.evaluation.scaling import scaled, temperatures
+
+
+def calibrated(
+    n: int, sharpness: float = 1.0, seed: int = 0, replications: int = 1, images: int = 1
+) -> Readings:
+    """Readings whose logits are ``sharpness`` times those that the truth was drawn from."""
+    rng = np.random.default_rng(seed)
+    raw = rng.normal(size=(n, 3)) * 1.5 + np.array([0.5, 0.0, 0.8])
+    truth = (rng.random((n, 1)) > softmax(raw, axis=1).cumsum(1)[:, :2]).sum(1)
+    noise = 0.3 * rng.normal(size=(replications, n, 3)) if replications > 1 else 0.0
+    probabilities = softmax(sharpness * (raw[None] + noise), axis=2)
+    return Readings(
+        network="vgg16",
+        classes=3,
+        seeds=tuple(range(replications)),
+        units=np.arange(n),
+        truth=truth.astype(np.int64),
+        clusters=np.arange(n) // images,
+        predicted=probabilities.argmax(2),
+        probabilities=probabilities,
+    )
+
+
+def table(readings: Readings, partition: str = "validation", fold: int = 0) -> pd.DataFrame:
+    frames = []
+    assert readings.probabilities is not None
+    for seed, given in zip(readings.seeds, readings.probabilities, strict=True):
+        frame = pd.DataFrame(given, columns=[f"p_{name}" for name in PAPER])
+        frame["image"] = [f"{partition}{fold}-{i:04}" for i in range(len(given))]
+        frame["patient_id"] = [f"{partition}{fold}-{c:04}" for c in readings.clusters]
+        frame["label"] = np.array(PAPER)[readings.truth]
+        frame["predicted"] = np.array(PAPER)[given.argmax(1)]
+        frames.append(
+            frame.assign(network=readings.network, partition=partition, fold=fold, seed=seed)
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_diagram_has_scikit_learns_bins() -> None:
+    for claim in claims(calibrated(400))[:3]:
+        found = diagram(claim, np.arange(400))["bins"]
+        observed, predicted = calibration_curve(
+            claim.outcome[0], claim.probability[0], n_bins=10, strategy="quantile"
+        )
+        np.testing.assert_allclose([one["predicted"] for one in found], predicted)
+        np.testing.assert_allclose([one["observed"]["value"] for one in found], observed)
+        assert sum(one["n"] for one in found) == 400
+
+
+def test_bins_hold_fifteen_or_more() -> None:
+    assert [bins_for(n) for n in (10, 44, 45, 60, 125, 150, 1291)] == [2, 2, 3, 4, 8, 10, 10]
+
+
+def test_diagram_of_equal_probabilities_is_one_bin() -> None:
+    claim = Claim(np.full((1, 60), 0.5), np.arange(60)[None] % 2 == 0)
+    (only,) = diagram(claim, np.arange(60))["bins"]
+    assert (only["predicted"], only["observed"]["value"], only["n"]) == (0.5, 0.5, 60)
+
+
+def naive_ece(probability: np.ndarray, outcome: np.ndarray) -> float:
+    frame = pd.DataFrame({"p": probability, "y": outcome.astype(float)})
+    edges = np.quantile(frame["p"], np.linspace(0, 1, bins_for(len(frame)) + 1))
+    frame["bin"] = pd.cut(frame["p"], edges, labels=False, include_lowest=True)
+    groups = frame.groupby("bin")
+    gaps = (groups["p"].mean() - groups["y"].mean()).abs()
+    return float((gaps * groups.size()).sum() / len(frame))
+
+
+def test_error_is_the_weighted_gap_of_the_bins() -> None:
+    readings = calibrated(300, sharpness=2.0, replications=2)
+    found = errors({"a": readings}, draw(readings.clusters, replicates=10))["a"].value
+    parts = claims(readings)
+    by_hand = [
+        np.mean([naive_ece(c.probability[r], c.outcome[r]) for r in range(2)]) for c in parts
+    ]
+    np.testing.assert_allclose(found[:4], by_hand, atol=1e-6)
+    assert found[4] == pytest.approx(np.mean(by_hand[:3]), abs=1e-6)
+    np.testing.assert_allclose(errors_by_replication(readings).mean(0), found, atol=1e-6)
+
+
+def test_errors_of_networks_that_read_different_patients() -> None:
+    whole = calibrated(200, sharpness=2.0)
+    part = whole.of(np.arange(50, 180))
+    resamples = draw(whole.clusters, replicates=50)
+    together = errors({"whole": whole, "part": part}, resamples)
+    alone = replace(part, units=np.arange(130), clusters=np.arange(130))
+    expected = errors({"part": alone}, draw(alone.clusters, replicates=5))["part"].value
+    np.testing.assert_allclose(together["part"].value, expected, atol=1e-6)
+    np.testing.assert_allclose(
+        together["whole"].drawn, errors({"whole": whole}, resamples)["whole"].drawn, atol=1e-6
+    )
+
+
+def test_expected_error_is_what_calibrated_networks_show() -> None:
+    seen = [errors_by_replication(calibrated(150, seed=seed)).mean(0) for seed in range(60)]
+    expected = np.mean(
+        [expected_errors(calibrated(150, seed=s), 0, 60).mean(0) for s in range(20)], 0
+    )
+    np.testing.assert_allclose(np.mean(seen, 0), expected, rtol=0.12)
+    assert (expected > 0.02).all()
+
+
+def test_p_of_calibration_is_uniform_under_it_and_small_without() -> None:
+    def p(sharpness: float, seed: int) -> float:
+        readings = calibrated(150, sharpness, seed)
+        perfect = expected_errors(readings, 1, 99)[:, -1]
+        return float((1 + (perfect >= errors_by_replication(readings)[0, -1]).sum()) / 100)
+
+    under = np.array([p(1.0, seed) for seed in range(80)])
+    assert 0.35 < under.mean() < 0.65
+    assert (under < 0.05).mean() < 0.13
+    assert np.median([p(2.5, seed) for seed in range(10)]) < 0.05
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_slope_and_intercept_are_statsmodels(images: int) -> None:
+    readings = calibrated(240, sharpness=1.6, images=images)
+    assert readings.probabilities is not None
+    for label in range(3):
+        given, has = readings.probabilities[..., label], readings.truth == label
+        score = logits(given)[0]
+        correction = readings.clusters.max() + 1
+        kinds = {"groups": readings.clusters, "use_correction": False}
+        scale = np.sqrt(correction / (correction - 1))
+        free = sm.Logit(has.astype(float), sm.add_constant(score)).fit(
+            disp=0, cov_type="cluster", cov_kwds=kinds
+        )
+        fixed = sm.GLM(
+            has.astype(float), np.ones(len(has)), sm.families.Binomial(), offset=score
+        ).fit(cov_type="cluster", cov_kwds=kinds)
+        for function, fitted, place in ((slope, free, 1), (intercept, fixed, 0)):
+            found, _ = function(given, has, readings.clusters)
+            half = 1.959964 * scale * fitted.bse[place]
+            assert found.value == pytest.approx(fitted.params[place], rel=1e-6)
+            assert found.high - found.value == pytest.approx(half, rel=1e-5)
+
+
+def test_slope_is_scikit_learns_without_penalty() -> None:
+    readings = calibrated(150, sharpness=0.5)
+    assert readings.probabilities is not None
+    given, has = readings.probabilities[..., 2], readings.truth == 2
+    fitted = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(
+        logits(given)[0][:, None], has
+    )
+    found, _ = slope(given, has, readings.clusters)
+    assert found.value == pytest.approx(fitted.coef_[0, 0], rel=1e-4)
+
+
+def test_slope_of_sharpened_logits_is_the_inverse() -> None:
+    rng = np.random.default_rng(0)
+    raw = rng.normal(size=20_000)
+    has = rng.random(20_000) < expit(raw + 0.4)
+    sharp, _ = slope(expit(2 * raw)[None], has, np.arange(20_000))
+    assert sharp.low < 0.5 < sharp.high
+    shifted, _ = intercept(expit(raw)[None], has, np.arange(20_000))
+    assert shifted.low < 0.4 < shifted.high
+
+
+@pytest.mark.parametrize(
+    ("probability", "outcome"),
+    [
+        ([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1]),
+        ([0.1, 0.5, 0.5, 0.9], [0, 0, 1, 1]),
+        ([0.8, 0.9, 0.1, 0.2], [0, 0, 1, 1]),
+        ([0.3, 0.3, 0.3, 0.3], [0, 1, 0, 1]),
+        ([0.1, 0.2, 0.8, 0.9], [0, 0, 0, 0]),
+        ([0.0, 0.0, 1.0, 1.0], [0, 0, 1, 1]),
+    ],
+)
+def test_slope_is_not_defined_without_overlap(probability: list[float], outcome: list[int]) -> None:
+    given, has = np.array([probability]), np.array(outcome, dtype=bool)
+    found, _ = slope(given, has, np.arange(4))
+    assert np.isnan([found.value, found.low, found.high]).all()
+    large, _ = intercept(given, has, np.arange(4))
+    assert np.isnan(large.value) == (len(set(outcome)) == 1)
+
+
+def test_slope_of_replications_is_their_mean_with_one_interval() -> None:
+    one = calibrated(200)
+    assert one.probabilities is not None
+    given, has = one.probabilities[..., 0], one.truth == 0
+    alone, _ = slope(given, has, one.clusters)
+    twice, values = slope(np.concatenate([given, given]), has, one.clusters)
+    assert (twice.value, twice.low, twice.high) == pytest.approx(
+        (alone.value, alone.low, alone.high)
+    )
+    assert values == [alone.value, alone.value]
+
+
+def test_slope_interval_covers() -> None:
+    inside = []
+    for seed in range(300):
+        readings = calibrated(125, seed=seed)
+        assert readings.probabilities is not None
+        found, _ = slope(readings.probabilities[..., 2], readings.truth == 2, readings.clusters)
+        # Of logits that are not one-against-rest the slope is 1 only nearly.
+        inside.append(found.low <= 1.0 <= found.high)
+    assert 0.90 <= np.mean(inside) <= 0.99
+
+
+def both(test_seed: int = 1, sharpness: float = 2.0, seeds: int = 1) -> Predictions:
+    validation = calibrated(1500, sharpness, 0, seeds)
+    test = calibrated(300, sharpness, test_seed, seeds)
+    parts = [table(validation), table(test, "test")]
+    return Predictions(pd.concat(parts, ignore_index=True), PAPER)
+
+
+def test_temperatures_are_fitted_to_validation_and_bring_the_error_down() -> None:
+    predictions = both()
+    fitted = temperatures(predictions)
+    assert fitted == {("vgg16", 0, 0): pytest.approx(2.0, rel=0.1)}
+    people = cohort(predictions)
+    told = calibration(people, predictions, draw(people.table["patient_id"], replicates=200))
+    assert told["after_scaling"] == "shown"
+    blocks = told["networks"]["vgg16"]
+    before, after = (blocks[when]["classwise_ece"] for when in ("before", "after"))
+    assert before["p"] < 0.01 < after["p"]
+    assert before["low"] > after["expected_high"]
+    for label in PAPER:
+        low, high = (blocks["after"]["classes"][label]["slope"][end] for end in ("low", "high"))
+        assert low < 1 < high
+    json.dumps(told, allow_nan=False)
+
+
+def test_scaling_leaves_the_order_and_the_other_runs() -> None:
+    predictions = both(seeds=2)
+    fitted = temperatures(predictions)
+    after = scaled(predictions, {("vgg16", 0, 1): fitted["vgg16", 0, 1]})
+    first = predictions.table["seed"] == 0
+    pd.testing.assert_frame_equal(after.table[first], predictions.table[first])
+    columns = [f"p_{name}" for name in PAPER]
+    given, got = predictions.table[columns].to_numpy(), after.table[columns].to_numpy()
+    np.testing.assert_array_equal(given.argmax(1), got.argmax(1))
+    assert (got[~first].max(1) < given[~first].max(1)).all()
+
+
+def test_nothing_is_told_after_scaling_without_test_or_validation_rows() -> None:
+    whole = both()
+    for partition, reason in (("validation", "no_test"), ("test", "no_validation")):
+        rows = whole.table[whole.table["partition"] == partition]
+        part = Predictions(rows.reset_index(drop=True), PAPER)
+        people = cohort(part)
+        told = calibration(people, part, draw(people.table["patient_id"], replicates=20))
+        assert told["after_scaling"] == reason
+        assert set(told["networks"]["vgg16"]) == {"before"}
+
+
+def test_seeds_are_told_apart() -> None:
+    predictions = both(seeds=3)
+    people = cohort(predictions)
+    told = calibration(people, predictions, draw(people.table["patient_id"], replicates=50))
+    block = told["networks"]["vgg16"]["before"]
+    for number in (block["classwise_ece"], block["classes"]["polyp"]["slope"]):
+        assert len(number["per_seed"]) == 3
+        assert number["seed_sd"] == pytest.approx(np.std(number["per_seed"], ddof=1))
+        assert number["value"] == pytest.approx(np.mean(number["per_seed"]), abs=1e-6)
+
+
+def test_hard_labels_have_no_calibration() -> None:
+    rows = table(calibrated(30))[["image", "patient_id", "label", "predicted", "network"]]
+    part = Predictions(rows.assign(partition="validation", fold=0, seed=0), PAPER)
+    people = cohort(part)
+    assert calibration(people, part, draw(people.table["patient_id"], replicates=5)) == {}
