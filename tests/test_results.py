@@ -18,8 +18,14 @@ WRITTEN = [
     "tables/comparison.csv",
     "tables/comparison.tex",
     "tables/confusion.csv",
+    "tables/diagnostic.csv",
+    "tables/diagnostic.tex",
+    "tables/overall.csv",
+    "tables/overall.tex",
     "tables/per_class.csv",
     "tables/per_class.tex",
+    "tables/questions.csv",
+    "tables/questions.tex",
 ]
 
 

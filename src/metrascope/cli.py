@@ -242,6 +242,8 @@ def _add_evaluate(group: "argparse._SubParsersAction[_Parser]") -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help=text("cli.other_data"))
     parser.add_argument("--out", type=Path, metavar="DIR", required=True, help=text("cli.out"))
     parser.add_argument("--classes", metavar="A,B", help=text("cli.classes"))
+    parser.add_argument("--manifest", type=Path, metavar="FILE", help=text("cli.attributes"))
+    parser.add_argument("--prevalence", metavar="LABEL=SHARE,…", help=text("cli.stated"))
 
 
 def _add_report(group: "argparse._SubParsersAction[_Parser]") -> None:

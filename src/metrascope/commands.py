@@ -229,15 +229,35 @@ def _phantom_export(options: argparse.Namespace, scanners: Sequence[str]) -> Non
 
 def evaluate(options: argparse.Namespace) -> None:
     """Compute the tables of predictions, given or of an external test, and print them."""
+    from metrascope.evaluation.attributes import attributes
     from metrascope.evaluation.predictions import read_predictions
     from metrascope.results import write_evaluation
 
+    prevalence = _prevalence(options.prevalence)
     paths, name = _predictions(options)
     classes = _names(options.classes) if options.classes else None
     predictions = read_predictions(paths, classes)
-    metrics = write_evaluation(predictions, options.out, language(), name)
+    known = _manifest(options)
+    metrics = write_evaluation(
+        predictions,
+        options.out,
+        language(),
+        name,
+        attributes=None if known is None else attributes(known),
+        prevalence=prevalence,
+    )
     _print_table(metrics, name)
     print(options.out / "metrics.json")
+
+
+def _manifest(options: argparse.Namespace) -> "pd.DataFrame | None":
+    """Return what is known of each image: of the table given, or of the external data set."""
+    from metrascope.data.table import read_table
+
+    path = options.manifest or options.data
+    if path is None:
+        return None
+    return read_table(path / "manifest.csv" if path.is_dir() else path, ("image",))
 
 
 def _predictions(options: argparse.Namespace) -> tuple[list[Path], str]:
@@ -274,12 +294,15 @@ def _print_study(study: Path) -> None:
 
 def _print_table(metrics: dict[str, Any], name: str) -> None:
     from metrascope.classes import class_title
+    from metrascope.evaluation.ranking import ranking_sentences
     from metrascope.evaluation.tables import comparison, data_heading, per_class
 
     compared = comparison(metrics, data_name=name, paper=False)
     compared.columns = compared.columns.get_level_values(1)
     _print_frame(compared, data_heading(metrics, data_name=name))
     _print_frame(per_class(metrics), text("cli.per_class"))
+    for finding in ranking_sentences(metrics):
+        print(finding)
     majority = metrics["majority"]
     scored = {key: f"{100 * majority[key]['value']:.2f}" for key in ("accuracy", "macro_f1")}
     print(text("cli.majority", label=class_title(majority["label"]), **scored))

@@ -146,6 +146,19 @@ class ExplainSettings(Section):
     border: bool = True
 
 
+class EvaluationSettings(Section):
+    """What the statistics assume beside the predictions.
+
+    Attributes
+    ----------
+    prevalence
+        Share of each class, adding up to 1, at which predictive values and net benefit are stated
+        as well as at that of the data; empty for none.
+    """
+
+    prevalence: dict[str, Fraction] = {}
+
+
 class PhantomSettings(Section):
     """The embedded data set, made where a study is given no data."""
 
@@ -173,6 +186,7 @@ class Settings(Section):
     augmentation: AugmentationSettings = AugmentationSettings()
     training: TrainingSettings = TrainingSettings()
     explain: ExplainSettings = ExplainSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     phantom: PhantomSettings = PhantomSettings()
 
     def weights_of(self, network: str) -> str:
@@ -343,6 +357,8 @@ def _toml(value: object) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(_entries(value))}}}"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)  # its escapes are TOML's too
     return repr(value)

@@ -9,18 +9,21 @@ import pandas as pd
 from metrascope.atomic import write_json
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.predictions import Predictions
-from metrascope.evaluation.tables import write_tables
+from metrascope.evaluation.tables import data_heading, write_tables
 from metrascope.figures.canvas import save_figure
 from metrascope.figures.comparison import comparison_chart
 from metrascope.figures.confusion import confusion_matrices
 from metrascope.figures.curves import learning_curves
+from metrascope.figures.decision import decision_chart
 from metrascope.figures.embedding import COLORINGS, embeddings
 from metrascope.figures.explanations import (
     deletion_curves,
     localization_by_size,
     shortcut_chart,
 )
+from metrascope.figures.forest import forest_plot
 from metrascope.figures.gradcam import Case, gradcam_panel
+from metrascope.figures.reliability import reliability_diagrams, reliability_overview
 
 
 def write_evaluation(
@@ -28,6 +31,9 @@ def write_evaluation(
     out: Path,
     lang: str | None = None,
     name: str = "",
+    *,
+    attributes: pd.DataFrame | None = None,
+    prevalence: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Evaluate predictions; write ``metrics.json``, ``tables/`` and the figures made from them.
 
@@ -41,6 +47,8 @@ def write_evaluation(
         Language of tables and figures; the language in use when not given.
     name
         Name of the data set, for headings.
+    attributes, prevalence
+        As for :func:`metrascope.evaluation.metrics.evaluate`.
 
     Returns
     -------
@@ -54,7 +62,7 @@ def write_evaluation(
     StudyError
         If a file cannot be written.
     """
-    metrics = evaluate(predictions)
+    metrics = evaluate(predictions, attributes=attributes, prevalence=prevalence)
     write_json(out / "metrics.json", metrics)
     write_tables(metrics, out / "tables", lang, name)
     write_figures(metrics, out / "figures", lang, name)
@@ -72,6 +80,8 @@ def write_figures(
     cases: Sequence[Case] = (),
 ) -> list[Path]:
     """Write ``confusion`` and ``macro_f1``, and what else there is data for, as SVG and PNG.
+
+    Of calibration, decision curves, subgroups, heat maps and shortcuts those that `metrics` holds.
 
     Parameters
     ----------
@@ -102,7 +112,8 @@ def write_figures(
             if coloring in embedding_table and embedding_table[coloring].nunique() > 1:
                 drawn = embeddings(embedding_table, classes, lang, separation, coloring)
                 figures[f"embedding_{coloring}"] = drawn
-    figures |= _explanations(metrics, lang)
+    figures |= statistic_figures(metrics, lang, name) | explanation_figures(metrics, lang)
+    figures |= _by_network(metrics, lang, name)
     if histories:
         figures["curves"] = learning_curves(histories, lang)
     if any(case.readings for case in cases):
@@ -110,7 +121,44 @@ def write_figures(
     return [path for key, figure in figures.items() for path in save_figure(figure, folder, key)]
 
 
-def _explanations(metrics: dict[str, Any], lang: str | None) -> dict[str, Any]:
+def statistic_figures(
+    metrics: dict[str, Any], lang: str | None = None, name: str = ""
+) -> dict[str, Any]:
+    """Draw ``reliability``, ``decision`` and ``subgroups``, as far as there are numbers.
+
+    The subgroups are those of the network with the highest macro F1.
+    """
+    heading = data_heading(metrics, lang, name)
+    figures: dict[str, Any] = {}
+    if metrics.get("calibration"):
+        figures["reliability"] = reliability_overview(metrics["calibration"], lang, heading)
+    if metrics.get("decision"):
+        figures["decision"] = decision_chart(metrics["decision"], lang, heading)
+        if "stated" in metrics["decision"]:
+            stated = decision_chart(metrics["decision"], lang, heading, stated=True)
+            figures["decision_stated"] = stated
+    if metrics.get("subgroups", {}).get("attributes"):
+        best = max(metrics["networks"], key=lambda n: metrics["networks"][n]["macro_f1"]["value"])
+        shown = (metrics["subgroups"], best, metrics["classes"])
+        figures["subgroups"] = forest_plot(*shown, lang, heading)
+    return figures
+
+
+def _by_network(metrics: dict[str, Any], lang: str | None, name: str) -> dict[str, Any]:
+    """Draw what is there once for each network: files alone, they would swell the page."""
+    heading, classes = data_heading(metrics, lang, name), metrics["classes"]
+    figures: dict[str, Any] = {}
+    for network in metrics["networks"]:
+        if metrics.get("calibration"):
+            drawn = reliability_diagrams(metrics["calibration"], network, classes, lang, heading)
+            figures[f"reliability_{network}"] = drawn
+        if metrics.get("subgroups", {}).get("attributes"):
+            drawn = forest_plot(metrics["subgroups"], network, classes, lang, heading)
+            figures[f"subgroups_{network}"] = drawn
+    return figures
+
+
+def explanation_figures(metrics: dict[str, Any], lang: str | None = None) -> dict[str, Any]:
     """Draw ``localization``, ``faithfulness`` and ``shortcuts``, where they were measured."""
     drawn = {
         "localization": ("maps", localization_by_size),

@@ -22,7 +22,7 @@ from torch.multiprocessing.spawn import ProcessException
 from metrascope.architectures import ARCHITECTURES
 from metrascope.atomic import replacing, write_json, write_text
 from metrascope.checkpoint import ModelDescription, save
-from metrascope.config import Settings, dump_settings
+from metrascope.config import EvaluationSettings, Settings, dump_settings
 from metrascope.data.manifest import Manifest
 from metrascope.data.preprocess import Preprocessing, centre_crop, fit_grey_table, stored_size
 from metrascope.data.split import Split
@@ -359,7 +359,8 @@ def _save(
 
 def _settings_digest(settings: Settings) -> str:
     """Hash what shapes a run: not which other networks and seeds the study has."""
-    shaping = settings.model_copy(update={"networks": (), "seeds": (0,), "weights": {}})
+    apart = {"networks": (), "seeds": (0,), "weights": {}, "evaluation": EvaluationSettings()}
+    shaping = settings.model_copy(update=apart)
     return hashlib.sha256(dump_settings(shaping).encode()).hexdigest()
 
 

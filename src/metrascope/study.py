@@ -197,12 +197,12 @@ def _check_earlier(out: Path, settings: Settings, manifest: Manifest, split: Spl
 
 def _differences(earlier: Settings, settings: Settings) -> list[str]:
     """Return the keys whose change would make earlier runs another study's."""
-    may_grow = {"networks", "seeds", "weights"}
+    may_change = {"networks", "seeds", "weights", "evaluation"}
     before, after = earlier.model_dump(), settings.model_dump()
     keys = [
         name
         for key in after
-        if key not in may_grow
+        if key not in may_change
         for name in _changed(key, before[key], after[key])
     ]
     shared = set(earlier.networks) & set(settings.networks)

@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from metrascope.atomic import write_json, write_text
+from metrascope.config import Settings, load_settings
 from metrascope.embeddings import embed_runs
 from metrascope.errors import StudyError
+from metrascope.evaluation.attributes import attributes
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.predictions import read_predictions, write_predictions
 from metrascope.explanations import explain_runs
 from metrascope.report.content import is_finished, read_data, read_failure
-from metrascope.report.files import read_run_predictions
+from metrascope.report.files import read_run_predictions, read_table
 from metrascope.report.page import write_report
 
 
@@ -39,7 +43,7 @@ def summarize(study: Path, lang: str) -> Path:
     runs = _finished(study)
     tables = {run: read_run_predictions(run / "predictions.csv", classes).table for run in runs}
     predictions = read_predictions([run / "predictions.csv" for run in runs], classes)
-    metrics = evaluate(predictions)
+    metrics = evaluate(predictions, attributes=_attributes(study), prevalence=_prevalence(study))
     embeddings, embedded = embed_runs(study, tables, metrics["partition"])
     explained = explain_runs(study, tables, metrics["partition"], classes)
     for network, values in metrics["networks"].items():
@@ -48,6 +52,18 @@ def summarize(study: Path, lang: str) -> Path:
     write_text(study / "embeddings.csv", embeddings.to_csv(index=False, lineterminator="\n"))
     write_json(study / "metrics.json", metrics)
     return write_report(study, lang)
+
+
+def _attributes(study: Path) -> pd.DataFrame | None:
+    """Return what the data set knows of each image, None where the study kept no record of it."""
+    table = read_table(study / "images.csv", "input", ("image",), ())
+    return attributes(table.astype(str)) if len(table) else None
+
+
+def _prevalence(study: Path) -> dict[str, float] | None:
+    file = study / "settings.toml"
+    settings = load_settings(str(file)) if file.is_file() else Settings()
+    return dict(settings.evaluation.prevalence) or None
 
 
 def _finished(study: Path) -> list[Path]:

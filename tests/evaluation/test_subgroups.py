@@ -39,14 +39,13 @@ def known(people: Cohort, **columns: list[str]) -> pd.DataFrame:
 
 
 def test_attributes_are_those_of_the_files_that_vary() -> None:
-    marks = pd.DataFrame({"image": ["b", "b"], "kind": ["caliper", "text"]})
-    found = attributes(MANIFEST, marks)
+    found = attributes(MANIFEST.assign(marks=["none", "caliper:2 text:1", "none", ""]))
     assert list(found) == ["scanner", "age", "lesion_mm", "marks"]
     assert list(found.index) == list("abcd")
     assert list(found["scanner"]) == ["GE", "GE", "Canon", ""]
     assert list(found["age"]) == ["<30", "30-39", "", "≥50"]
     assert list(found["lesion_mm"]) == ["<10", "10-14", "≥15", ""]
-    assert list(found["marks"]) == ["without", "with", "without", "without"]
+    assert list(found["marks"]) == ["without", "with", "without", ""]
     assert "marks" not in attributes(MANIFEST)
 
 

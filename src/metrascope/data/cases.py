@@ -14,7 +14,7 @@ from metrascope.data.picture import read_picture
 from metrascope.data.preprocess import seen_box
 
 LONGEST: Final = 640
-TRAITS: Final = ("scanner", "centre", "age", "plane", "lesion_mm")
+TRAITS: Final = ("scanner", "centre", "age", "plane", "lesion_mm", "marks")
 COLUMNS: Final = ("image", "file", "mask_file", "left", "top", "right", "bottom")
 
 

@@ -14,17 +14,15 @@ SIZES: Final = (10, 15)
 UNKNOWN: Final = ""
 
 
-def attributes(manifest: pd.DataFrame, marks: pd.DataFrame | None = None) -> pd.DataFrame:
+def attributes(manifest: pd.DataFrame) -> pd.DataFrame:
     """Return the attributes of each image by which subgroups are formed.
 
     Parameters
     ----------
     manifest
         One row per image, cells as strings: ``image`` and any of ``scanner``, ``centre``,
-        ``plane``, ``age`` (years) and ``lesion_mm`` (largest diameter).
-    marks
-        One row per mark, with ``image`` and ``kind``: the content of ``marks.csv``, if there is
-        one.
+        ``plane``, ``age`` (years), ``lesion_mm`` (largest diameter) and ``marks`` (what is burned
+        in, ``none`` where nothing is).
 
     Returns
     -------
@@ -37,9 +35,9 @@ def attributes(manifest: pd.DataFrame, marks: pd.DataFrame | None = None) -> pd.
         found["age"] = _banded(manifest["age"], AGES)
     if "lesion_mm" in manifest:
         found["lesion_mm"] = _banded(manifest["lesion_mm"], SIZES)
-    if marks is not None:
-        marked = manifest["image"].isin(set(marks["image"]))
-        found["marks"] = np.where(marked, "with", "without")
+    if "marks" in manifest:
+        known = {UNKNOWN: UNKNOWN, "none": "without"}
+        found["marks"] = [known.get(marks, "with") for marks in manifest["marks"]]
     table = pd.DataFrame({name: np.asarray(values, dtype=object) for name, values in found.items()})
     table.index = pd.Index(manifest["image"])
     several = [name for name in table if len(set(table[name]) - {UNKNOWN}) > 1]

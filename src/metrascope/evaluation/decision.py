@@ -119,7 +119,8 @@ def _net_benefits(
     columns, truth = _columns(networks, acted, len(resamples.clusters))
     # A product per class costs no more than one for all, and any prevalence follows from them.
     rows = [np.flatnonzero(truth == label) for label in range(len(acted))]
-    parts = [columns[own].reshape(len(own), -1) for own in rows]
+    width = columns.shape[1] * columns.shape[2]
+    parts = [columns[own].reshape(len(own), width) for own in rows]
     shape = (len(rows), *columns.shape[1:])
 
     def statistic(weights: Weights) -> Floats:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 from metrascope.errors import DataError
 from metrascope.evaluation.agreement import (
@@ -13,11 +14,14 @@ from metrascope.evaluation.agreement import (
     fleiss_kappa,
     missed_by_all,
 )
+from metrascope.evaluation.calibration import calibration
 from metrascope.evaluation.cohort import Cohort, Readings, cohort
 from metrascope.evaluation.collapse import collapses, told_apart
 from metrascope.evaluation.comparison import compare
+from metrascope.evaluation.decision import decision_curves
 from metrascope.evaluation.interval import Interval
 from metrascope.evaluation.measures import count, overall
+from metrascope.evaluation.operating import operating_points
 from metrascope.evaluation.performance import performance
 from metrascope.evaluation.power import for_width
 from metrascope.evaluation.predictions import Predictions
@@ -29,6 +33,7 @@ from metrascope.evaluation.resampling import (
     draw,
     replicate,
 )
+from metrascope.evaluation.subgroups import subgroups
 
 SEED: Final = 0
 
@@ -36,6 +41,7 @@ SEED: Final = 0
 def evaluate(
     predictions: Predictions,
     *,
+    attributes: pd.DataFrame | None = None,
     prevalence: Mapping[str, float] | None = None,
     replicates: int = REPLICATES,
 ) -> dict[str, Any]:
@@ -52,8 +58,11 @@ def evaluate(
     ----------
     predictions
         A valid table.
+    attributes
+        What is known of each image, as `metrascope.evaluation.attributes` returns it; for
+        subgroups.
     prevalence
-        Share of each class, to state predictive values at.
+        Share of each class, to state predictive values and net benefit at.
     replicates
         Bootstrap resamples.
 
@@ -86,14 +95,31 @@ def evaluate(
     }
     if prevalence is not None:
         content["prevalence"] = dict(prevalence)
+    found = {
+        "calibration": calibration(people, predictions, drawn),
+        "operating_points": operating_points(people, predictions),
+        "decision": decision_curves(people, drawn, prevalence=prevalence),
+    }
+    content |= {name: numbers for name, numbers in found.items() if numbers}
     shared = people.common()
+    if shared is not None and attributes is not None and len(attributes.columns):
+        content["subgroups"] = subgroups(shared, attributes, drawn)
     if len(networks) > 1 and shared is not None:
         if any(len(one.units) < len(people.table) for one in people.readings.values()):
             read = shared.readings.items()
             macro_f1 = {name: performance(one, classes, drawn)[1] for name, one in read}
         content["comparisons"] = compare(shared, macro_f1)
         content |= _together(people, shared, drawn, prevalence)
-    return content
+    return {name: _told(value) for name, value in content.items()}
+
+
+def _told(value: Any) -> Any:
+    """Replace what is not defined by None: JSON has no NaN."""
+    if isinstance(value, Mapping):
+        return {name: _told(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_told(one) for one in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _check_prevalence(prevalence: Mapping[str, float], classes: Sequence[str]) -> None:

@@ -22,15 +22,23 @@ _AREAS: Final = ("auc", "average_precision")
 _OVERALL: Final = ("macro_auc", "macro_average_precision", "balanced_accuracy")
 _DECIMALS: Final = ("mcc", "kappa", "brier", "log_loss")
 _DIGITS: Final = 1
+_LABELS: Final = {"diagnostic": 2, "questions": 2, "prevalence": 2, "pairs": 2}
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its name for files, its caption and its cells."""
+    """A table with its name for files, its caption and its cells, all of them text.
+
+    Attributes
+    ----------
+    labels
+        How many columns at the left name the row; the others are numbers.
+    """
 
     name: str
     caption: str
     frame: pd.DataFrame
+    labels: int = 1
 
 
 def statistic_tables(metrics: Metrics, lang: str | None = None) -> list[Table]:
@@ -55,7 +63,7 @@ def statistic_tables(metrics: Metrics, lang: str | None = None) -> list[Table]:
     listed = ", ".join(f"{class_short(k, lang)} {100 * v:g}%" for k, v in shares.items())
     values = {"n": metrics["n"], "replicates": metrics.get("replicates", 0), "shares": listed}
     return [
-        Table(name, text(f"statistics.caption_{name}", lang, **values), frame)
+        Table(name, text(f"statistics.caption_{name}", lang, **values), frame, _LABELS.get(name, 1))
         for name, frame in made.items()
         if frame is not None and len(frame)
     ]
@@ -81,7 +89,7 @@ def _overall(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
         ]
         for name, numbers in readers(metrics).items()
     }
-    return _frame(rows, keys, lang)
+    return framed(rows, keys, lang)
 
 
 def _diagnostic(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
@@ -93,7 +101,7 @@ def _diagnostic(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
             ratios = [decimal(scores.get(key), 2) for key in _RATIOS]
             areas = [percent(scores.get(key), _DIGITS) for key in _AREAS]
             rows[title(name, lang), class_short(label, lang)] = shares + ratios + areas
-    return _frame(rows, keys, lang, ("network", "class"))
+    return framed(rows, keys, lang, ("network", "class"))
 
 
 def _questions(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
@@ -101,14 +109,9 @@ def _questions(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
     rows: dict[tuple[str, str], list[str]] = {}
     for name, numbers in readers(metrics).items():
         for question in numbers.get("collapses", ()):
-            asked = text(
-                "statistics.against",
-                lang,
-                positive=_either(question["positive"], lang),
-                negative=_either(question["negative"], lang),
-            )
-            rows[title(name, lang), asked] = [percent(question.get(key), _DIGITS) for key in keys]
-    return _frame(rows, keys, lang, ("network", "question"))
+            cells = [percent(question.get(key), _DIGITS) for key in keys]
+            rows[title(name, lang), asked(question, lang)] = cells
+    return framed(rows, keys, lang, ("network", "question"))
 
 
 def _at_prevalence(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
@@ -122,7 +125,7 @@ def _at_prevalence(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
         for name, numbers in readers(metrics).items()
         for label, scores in numbers["classes"].items()
     }
-    return _frame(rows, keys, lang, ("network", "class"))
+    return framed(rows, keys, lang, ("network", "class"))
 
 
 def _pairs(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
@@ -137,7 +140,7 @@ def _pairs(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
         cells.append(ABSENT if needed is None else f"{needed:,}")
         rows[network_title(pair["first"]), network_title(pair["second"])] = cells
     keys = [key for test in tests for key in (f"difference_{test}", f"p_{test}")]
-    return _frame(rows, [*keys, "patients_needed"], lang, ("first", "second"))
+    return framed(rows, [*keys, "patients_needed"], lang, ("first", "second"))
 
 
 def _spread(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
@@ -149,20 +152,38 @@ def _spread(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
             continue
         values = ", ".join(f"{100 * value:.1f}" for value in f1["per_seed"])
         rows[network_title(name)] = [percent(f1, _DIGITS), f"{100 * f1['seed_sd']:.1f}", values]
-    return _frame(rows, ["macro_f1", "seed_sd", "per_seed"], lang)
+    return framed(rows, ["macro_f1", "seed_sd", "per_seed"], lang)
 
 
 def _either(labels: Sequence[str], lang: str | None) -> str:
     return text("statistics.or", lang).join(class_short(label, lang) for label in labels)
 
 
-def _frame(
+def asked(question: Mapping[str, Any], lang: str | None = None) -> str:
+    """Return a two-way question in words: any lesion against normal, say."""
+    sides = {side: _either(question[side], lang) for side in ("positive", "negative")}
+    return text("statistics.against", lang, **sides)
+
+
+def framed(
     rows: Mapping[Any, Sequence[str]],
     keys: Sequence[str],
     lang: str | None,
     heads: Sequence[str] = ("network",),
 ) -> pd.DataFrame | None:
-    """Return a frame without the columns in which nothing is known."""
+    """Return rows as a frame, without the columns in which nothing is known; None without rows.
+
+    Parameters
+    ----------
+    rows
+        Cells by what names the row.
+    keys
+        Heads of the cells, names of sentences of the area ``statistics``.
+    lang
+        ``en`` or ``zh``; the language in use when not given.
+    heads
+        Heads of what names the row, likewise.
+    """
     if not rows:
         return None
     names = [row if isinstance(row, tuple) else (row,) for row in rows]

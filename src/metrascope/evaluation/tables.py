@@ -8,8 +8,11 @@ import pandas as pd
 
 from metrascope.atomic import write_text
 from metrascope.classes import PAPER_CLASSES, class_short, class_title
+from metrascope.evaluation.calibration_tables import calibration_tables
+from metrascope.evaluation.explanation_tables import explanation_tables
 from metrascope.evaluation.latex import latex_table
 from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, Figure, network_title
+from metrascope.evaluation.statistics import statistic_tables
 from metrascope.messages import text
 
 Metrics = dict[str, Any]
@@ -100,7 +103,9 @@ def data_heading(metrics: Metrics, lang: str | None = None, data_name: str = "")
 def write_tables(
     metrics: Metrics, folder: Path, lang: str | None = None, data_name: str = ""
 ) -> list[Path]:
-    """Write comparison, per-class and confusion tables as CSV, the first two also as LaTeX.
+    """Write comparison, per-class, confusion and statistics tables as CSV, and LaTeX but for one.
+
+    The confusion matrices are CSV alone.
 
     The CSV files start with a byte order mark, without which spreadsheets in China do not
     read them as UTF-8. Text that a spreadsheet would run as a formula gets an apostrophe.
@@ -123,6 +128,11 @@ def write_tables(
         "per_class.tex": _per_class_latex(metrics, classes, lang, data_name),
         "confusion.csv": csv_text(confusion(metrics, lang)),
     }
+    made = [statistic_tables, calibration_tables, explanation_tables]
+    for table in [table for make in made for table in make(metrics, lang)]:
+        caption = _closed(table.caption, lang)
+        files[f"{table.name}.csv"] = csv_text(table.frame)
+        files[f"{table.name}.tex"] = latex_table(table.frame, caption, f"tab:{table.name}")
     for name, content in files.items():
         write_text(folder / name, content)
     return [folder / name for name in files]
@@ -168,6 +178,12 @@ def _caption(keys: Sequence[str], data: str, lang: str | None) -> str:
     sentences = [text(f"evaluation.caption_{key}", lang, data=data) for key in keys]
     sentences.append(text("common.research_only", lang))
     return text("evaluation.between_sentences", lang).join(sentences)
+
+
+def _closed(caption: str, lang: str | None) -> str:
+    """Return a caption that ends with what every result must say."""
+    between = text("evaluation.between_sentences", lang)
+    return between.join((caption, text("common.research_only", lang)))
 
 
 def csv_text(table: pd.DataFrame) -> str:

@@ -6,6 +6,7 @@ from metrascope.classes import class_title
 from metrascope.evaluation.published import network_title
 from metrascope.report import tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
+from metrascope.report.chapters import order_findings
 from metrascope.report.content import Study
 from metrascope.report.numbers import count, percent
 
@@ -34,8 +35,8 @@ def digest(study: Study) -> list[Point]:
             f1=percent(majority.get("macro_f1")),
         )
         points.append(Point(sentence("report.lead_majority"), words))
-    ranking = sentence("report.sum_ranking", n=study.metrics.get("n", 0))
-    return [*points, Point(sentence("report.lead_ranking"), ranking)]
+    said = order_findings(study)
+    return [*points, Point(sentence("report.lead_ranking"), said[0], tuple(said[1:]))]
 
 
 def _compared(study: Study) -> Point:

@@ -16,6 +16,7 @@ from metrascope.evaluation.tables import (
 )
 from metrascope.messages import text
 from metrascope.report import tables
+from metrascope.report.chapters import chapters, chart_caption
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
 from metrascope.report.content import Study
 from metrascope.report.digest import digest
@@ -39,6 +40,7 @@ def report_document(study: Study, lang: str) -> bytes:
     _summary(word, study, lang)
     _data(word, study, lang)
     _results(word, study, lang)
+    _chapters(word, study, lang)
     _pictures(word, study, lang)
     word.heading(text("report.methods", lang))
     word.paragraph(methods(study, lang) or text("document.methods_absent", lang))
@@ -106,6 +108,23 @@ def _results(word: Word, study: Study, lang: str) -> None:
     word.table(compared, caption, widths=widths, best=best_columns(compared), size=8)
     classes = per_class(metrics, lang)
     word.table(classes, per_class_caption(metrics, lang, study.name), widths=_CLASS_WIDTHS)
+
+
+def _chapters(word: Word, study: Study, lang: str) -> None:
+    """Add the chapters of statistics: findings, charts, tables."""
+    whose = data_heading(dict(study.metrics), lang, study.name) if study.scores else ""
+    for chapter in chapters(study, lang):
+        if chapter.empty:
+            continue
+        word.heading(text(f"report.{chapter.name}", lang))
+        word.bullets(list(chapter.findings))
+        for chart in chapter.charts:
+            file = study.folder / "figures" / f"{chart}.png"
+            if file.is_file():
+                caption = chart_caption(chart).in_language(lang)
+                word.picture(file, text("document.of_data", lang, caption=caption, data=whose))
+        for table in chapter.tables:
+            word.table(table.frame, table.caption, size=7)
 
 
 def _pictures(word: Word, study: Study, lang: str) -> None:

@@ -16,7 +16,7 @@ from metrascope.messages import LANGUAGES
 from metrascope.report.content import Study
 from metrascope.report.gallery import Card, Gallery
 from metrascope.report.pictures import read_grey
-from metrascope.results import write_figures
+from metrascope.results import explanation_figures, statistic_figures, write_figures
 
 # Matplotlib stays in metrascope.figures, its types too.
 Figure = Any
@@ -36,10 +36,11 @@ class Drawings:
 
     embedding: dict[str, Drawing] = field(default_factory=dict)
     curves: dict[str, Drawing] = field(default_factory=dict)
+    charts: dict[str, dict[str, Drawing]] = field(default_factory=dict)
 
 
 def draw(study: Study) -> Drawings:
-    """Draw the t-SNE maps and the learning curves in each language."""
+    """Draw the t-SNE maps, the learning curves and the charts of statistics in each language."""
     maps, histories = study.embeddings, _histories(study)
     separation = {name: scores.get("embedding", {}) for name, scores in study.scores.items()}
     return Drawings(
@@ -49,7 +50,21 @@ def draw(study: Study) -> Drawings:
         curves=_in_each_language(lambda lang: learning_curves(histories, lang))
         if histories
         else {},
+        charts=_charts(study) if study.scores else {},
     )
+
+
+def _charts(study: Study) -> dict[str, dict[str, Drawing]]:
+    """Draw what `metrascope.results` draws of the numbers, by name and language."""
+    metrics = dict(study.metrics)
+    drawn = {
+        lang: statistic_figures(metrics, lang, study.name) | explanation_figures(metrics, lang)
+        for lang in LANGUAGES
+    }
+    return {
+        name: {lang: _drawing(figures[name]) for lang, figures in drawn.items()}
+        for name in drawn[LANGUAGES[0]]
+    }
 
 
 def write_files(study: Study, gallery: Gallery, lang: str) -> None:

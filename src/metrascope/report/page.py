@@ -17,6 +17,7 @@ from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, network_titl
 from metrascope.messages import LANGUAGES, table
 from metrascope.report import numbers, tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
+from metrascope.report.chapters import CHAPTERS, chart_caption, page_chapters
 from metrascope.report.content import Study, read_study
 from metrascope.report.curves import summarize_run
 from metrascope.report.digest import digest
@@ -31,6 +32,7 @@ _SECTIONS: Final = (
     "data",
     "results",
     "confusion",
+    *CHAPTERS,
     "heatmaps",
     "embedding",
     "curves",
@@ -118,11 +120,14 @@ def _words() -> dict[str, Any]:
 
 def _values(study: Study, lang: str) -> dict[str, Any]:
     script = _file("report.js")
+    told = {chapter.name: chapter for chapter in page_chapters(study)}
     return {
         "study": study,
         "lang": lang,
         "languages": LANGUAGES,
-        "sections": _SECTIONS,
+        "sections": [name for name in _SECTIONS if name not in CHAPTERS or name in told],
+        "chapters": told,
+        "chart_caption": chart_caption,
         "style": _file("report.css"),
         "script": script,
         "script_hash": _script_hash(script),

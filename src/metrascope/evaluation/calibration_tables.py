@@ -1,0 +1,73 @@
+"""Tables of calibration and operating points, from the content of ``metrics.json``."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from metrascope.classes import class_short
+from metrascope.evaluation.notation import ABSENT, decimal, p_value, percent
+from metrascope.evaluation.published import network_title
+from metrascope.evaluation.statistics import Table, asked, framed
+from metrascope.messages import text
+
+Metrics = Mapping[str, Any]
+
+_WHEN: Final = ("before", "after")
+
+
+def calibration_tables(metrics: Metrics, lang: str | None = None) -> list[Table]:
+    """Return calibration error, slope and intercept of each network, and its operating points.
+
+    Parameters
+    ----------
+    metrics
+        Content of ``metrics.json``.
+    lang
+        ``en`` or ``zh``; the language in use when not given.
+    """
+    made = {"calibration": _errors(metrics, lang), "operating": _operating(metrics, lang)}
+    return [
+        Table(name, text(f"statistics.caption_{name}", lang, n=metrics["n"]), frame, 3)
+        for name, frame in made.items()
+        if frame is not None
+    ]
+
+
+def _errors(metrics: Metrics, lang: str | None) -> Any:
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for name, blocks in metrics.get("calibration", {}).get("networks", {}).items():
+        for when in _WHEN:
+            if when not in blocks:
+                continue
+            block = blocks[when]
+            state = text(f"statistics.{when}", lang)
+            rows[network_title(name), state, text("statistics.all_classes", lang)] = [
+                *_error(block["classwise_ece"]),
+                ABSENT,
+                ABSENT,
+            ]
+            for label, one in block["classes"].items():
+                rows[network_title(name), state, class_short(label, lang)] = [
+                    *_error(one["ece"]),
+                    decimal(one.get("slope"), 2),
+                    decimal(one.get("intercept"), 2),
+                ]
+    keys = ["ece", "ece_expected", "ece_p", "slope", "intercept"]
+    return framed(rows, keys, lang, ("network", "probabilities", "class"))
+
+
+def _error(found: Mapping[str, Any]) -> list[str]:
+    return [percent(found, 1), percent(found["expected"], 1), p_value(found["p"])]
+
+
+def _operating(metrics: Metrics, lang: str | None) -> Any:
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for name, questions in metrics.get("operating_points", {}).get("networks", {}).items():
+        for question in questions:
+            for rule, point in question["points"].items():
+                where = (network_title(name), asked(question, lang))
+                rows[(*where, text(f"calibration.rule_{rule}", lang))] = [
+                    percent(point["sensitivity"], 1),
+                    percent(point["specificity"], 1),
+                ]
+    keys = ["sensitivity", "specificity"]
+    return framed(rows, keys, lang, ("network", "question", "rule"))

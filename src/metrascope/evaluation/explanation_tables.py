@@ -1,0 +1,105 @@
+"""Tables of heat maps against lesions, of shortcuts and of what the features sort by."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+from metrascope.evaluation.notation import decimal, p_value, percent
+from metrascope.evaluation.published import network_title
+from metrascope.evaluation.statistics import Table, framed
+from metrascope.messages import text
+
+Metrics = Mapping[str, Any]
+
+_PLACES: Final = ("pointing", "energy", "iou")
+_ORDERS: Final = ("shuffled", "randomized")
+
+
+def explanation_tables(metrics: Metrics, lang: str | None = None) -> list[Table]:
+    """Return the tables for which heat maps and networks were questioned.
+
+    Parameters
+    ----------
+    metrics
+        Content of ``metrics.json``.
+    lang
+        ``en`` or ``zh``; the language in use when not given.
+    """
+    made = {
+        "localization": _localization(metrics, lang),
+        "faithfulness": _faithfulness(metrics, lang),
+        "shortcuts": _shortcuts(metrics, lang),
+        "border": _border(metrics, lang),
+    }
+    return [
+        Table(
+            name, text(f"statistics.caption_{name}", lang), frame, 2 if name == "shortcuts" else 1
+        )
+        for name, frame in made.items()
+        if frame is not None
+    ]
+
+
+def _found(metrics: Metrics, name: str) -> dict[str, Mapping[str, Any]]:
+    """Return what was measured, by network; without those of which it was not."""
+    return {
+        network: numbers[name]
+        for network, numbers in metrics["networks"].items()
+        if numbers.get(name)
+    }
+
+
+def _localization(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
+    rows = {}
+    for name, found in _found(metrics, "localization").items():
+        if "maps" not in found:
+            continue
+        maps = found["maps"]["predicted"]
+        cells = []
+        for key in _PLACES:
+            cells += [percent(maps[key], 1), percent(maps["chance"][key], 1)]
+        cells += [percent(maps["above_center"]["energy"], 1)]
+        rows[network_title(name)] = [*cells, percent(found.get("unreliable"), 1)]
+    keys = [key for place in _PLACES for key in (place, f"{place}_chance")]
+    return framed(rows, [*keys, "above_center", "unreliable"], lang)
+
+
+def _faithfulness(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
+    rows = {}
+    for name, found in _found(metrics, "faithfulness").items():
+        if "deletion" not in found:
+            continue
+        cells = []
+        for way in ("deletion", "insertion"):
+            cells.append(decimal(found[way]["map"]["area"]))
+            cells += [decimal(found[way]["gain"][order]) for order in _ORDERS]
+        rows[network_title(name)] = cells
+    keys = [
+        key
+        for way in ("deletion", "insertion")
+        for key in (f"{way}_area", *(f"{way}_gain_{order}" for order in _ORDERS))
+    ]
+    return framed(rows, keys, lang)
+
+
+def _shortcuts(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for name, found in _found(metrics, "shortcuts").items():
+        for change, numbers in found.get("changes", {}).items():
+            row = network_title(name), text(f"localization.change_{change}", lang)
+            rows[row] = [percent(numbers["moved"], 1), percent(numbers["flipped"], 1)]
+    return framed(rows, ["moved", "flipped"], lang, ("network", "change"))
+
+
+def _border(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
+    rows = {}
+    for name, found in _found(metrics, "shortcuts").items():
+        if "border" in found:
+            border = found["border"]
+            rows[network_title(name)] = [
+                percent(border["balanced_accuracy"], 1),
+                percent(border["chance"], 1),
+                p_value(border["p"]),
+            ]
+    return framed(rows, ["balanced_accuracy", "border_chance", "border_p"], lang)

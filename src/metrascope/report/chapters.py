@@ -1,0 +1,206 @@
+"""The chapters of statistics that page and Word document share: findings, tables and charts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from metrascope.evaluation.calibration_tables import calibration_tables
+from metrascope.evaluation.explanation_tables import explanation_tables
+from metrascope.evaluation.findings import (
+    calibration_sentences,
+    decision_sentences,
+    subgroup_sentences,
+)
+from metrascope.evaluation.ranking import (
+    agreement_sentences,
+    ranking_sentences,
+    weakest_sentence,
+)
+from metrascope.evaluation.statistics import Table, statistic_tables
+from metrascope.messages import LANGUAGES, text
+from metrascope.report.bilingual import Bilingual, bilingual
+from metrascope.report.content import Study
+from metrascope.report.tables import best_network
+
+Metrics = Mapping[str, Any]
+
+CHAPTERS: Final = ("statistics", "calibration", "subgroups", "explanations")
+_CHARTS: Final = {
+    "statistics": (),
+    "calibration": ("reliability", "decision", "decision_stated"),
+    "subgroups": ("subgroups",),
+    "explanations": ("localization", "faithfulness", "shortcuts"),
+}
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What one chapter says, in one language.
+
+    Attributes
+    ----------
+    name
+        Of `CHAPTERS`.
+    findings
+        Plain sentences.
+    tables
+        With their captions.
+    charts
+        Names of figures, as in ``figures/``; those that there are.
+    """
+
+    name: str
+    findings: tuple[str, ...]
+    tables: tuple[Table, ...]
+    charts: tuple[str, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to say."""
+        return not self.findings and not self.tables
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table whose caption, heads and cells are there in every language.
+
+    Attributes
+    ----------
+    labels
+        How many columns at the left name the row.
+    """
+
+    name: str
+    caption: Bilingual
+    heads: tuple[Bilingual, ...]
+    rows: tuple[tuple[Bilingual, ...], ...]
+    labels: int
+
+
+@dataclass(frozen=True)
+class PageChapter:
+    """A chapter in every language at once."""
+
+    name: str
+    findings: tuple[Bilingual, ...]
+    tables: tuple[PageTable, ...]
+    charts: tuple[str, ...]
+
+
+def chapters(study: Study, lang: str) -> list[Chapter]:
+    """Return the chapters of a study that has been evaluated, empty ones too."""
+    metrics = study.metrics
+    if not study.scores:
+        return []
+    said: dict[str, Callable[[], list[str]]] = {
+        "statistics": lambda: _order(study, lang),
+        "calibration": lambda: _calibration(metrics, lang),
+        "subgroups": lambda: _subgroups(metrics, lang),
+        "explanations": lambda: _explanations(metrics, lang),
+    }
+    tables: dict[str, list[Table]] = {
+        "statistics": statistic_tables(metrics, lang),
+        "calibration": calibration_tables(metrics, lang),
+        "subgroups": [],
+        "explanations": explanation_tables(metrics, lang),
+    }
+    return [
+        Chapter(name, tuple(said[name]()), tuple(tables[name]), _charts(metrics, name))
+        for name in CHAPTERS
+    ]
+
+
+def page_chapters(study: Study) -> list[PageChapter]:
+    """Return the chapters that have something to say, in every language."""
+    each = [chapters(study, lang) for lang in LANGUAGES]
+    return [
+        _page_chapter(versions) for versions in zip(*each, strict=True) if not versions[0].empty
+    ]
+
+
+def order_findings(study: Study) -> list[Bilingual]:
+    """Return what can be said of the order of the networks, for the summary."""
+    if not study.scores:
+        return []
+    said = [ranking_sentences(study.metrics, lang) for lang in LANGUAGES]
+    return [Bilingual(words) for words in zip(*said, strict=True)]
+
+
+def chart_caption(name: str) -> Bilingual:
+    """Return what stands under a chart."""
+    return bilingual(lambda lang: text(f"statistics.chart_{name}", lang))
+
+
+def _order(study: Study, lang: str) -> list[str]:
+    metrics, best = study.metrics, best_network(study)
+    said = [*ranking_sentences(metrics, lang), *agreement_sentences(metrics, lang)]
+    return said if best is None else [*said, weakest_sentence(metrics, best, lang)]
+
+
+def _calibration(metrics: Metrics, lang: str) -> list[str]:
+    said: list[str] = []
+    if metrics.get("calibration"):
+        said += calibration_sentences(metrics["calibration"], lang)
+    if metrics.get("operating_points"):
+        said.append(text(f"calibration.operating_{metrics['operating_points']['chosen']}", lang))
+    if metrics.get("decision"):
+        said += decision_sentences(metrics["decision"], lang)
+    return said
+
+
+def _subgroups(metrics: Metrics, lang: str) -> list[str]:
+    found = metrics.get("subgroups", {})
+    return subgroup_sentences(found, lang) if found.get("attributes") else []
+
+
+def _explanations(metrics: Metrics, lang: str) -> list[str]:
+    """Return how to read the tables, where there are any."""
+    measured = any(
+        numbers.get("localization") or numbers.get("faithfulness") or numbers.get("shortcuts")
+        for numbers in metrics["networks"].values()
+    )
+    return [text("statistics.explanations_read", lang)] if measured else []
+
+
+def _charts(metrics: Metrics, chapter: str) -> tuple[str, ...]:
+    networks = metrics["networks"].values()
+    parts = {"localization": "maps", "faithfulness": "deletion", "shortcuts": "changes"}
+    there = {
+        "reliability": bool(metrics.get("calibration")),
+        "decision": bool(metrics.get("decision")),
+        "decision_stated": "stated" in metrics.get("decision", {}),
+        "subgroups": bool(metrics.get("subgroups", {}).get("attributes")),
+        **{
+            name: any(part in numbers.get(name, {}) for numbers in networks)
+            for name, part in parts.items()
+        },
+    }
+    return tuple(name for name in _CHARTS[chapter] if there[name])
+
+
+def _page_chapter(versions: Sequence[Chapter]) -> PageChapter:
+    said = zip(*(version.findings for version in versions), strict=True)
+    tables = zip(*(version.tables for version in versions), strict=True)
+    first = versions[0]
+    return PageChapter(
+        first.name,
+        tuple(Bilingual(words) for words in said),
+        tuple(_page_table(each) for each in tables),
+        first.charts,
+    )
+
+
+def _page_table(versions: Sequence[Table]) -> PageTable:
+    frames = [version.frame for version in versions]
+    cells = zip(*(frame.itertuples(index=False, name=None) for frame in frames), strict=True)
+    words = (frame.columns for frame in frames)
+    return PageTable(
+        versions[0].name,
+        Bilingual(tuple(version.caption for version in versions)),
+        tuple(Bilingual(tuple(map(str, heads))) for heads in zip(*words, strict=True)),
+        tuple(
+            tuple(Bilingual(tuple(map(str, cell))) for cell in zip(*rows, strict=True))
+            for rows in cells
+        ),
+        versions[0].labels,
+    )
