@@ -1,10 +1,12 @@
 """Decision curves against a worked example and closed forms; operating points against counts."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 from sklearn.metrics import roc_curve
 from tests.evaluation.make import PAPER
 from tests.evaluation.test_calibration import calibrated, table
@@ -56,11 +58,13 @@ def test_net_benefit_is_counts_at_every_threshold() -> None:
         assert value == pytest.approx(rights - wrongs * t / (1 - t), abs=1e-5)
 
 
-def test_a_perfect_network_is_worth_the_prevalence_and_useful_everywhere() -> None:
+def test_a_perfect_network_is_worth_the_prevalence_and_useful_as_far_as_can_be_told() -> None:
     told = curve(two_classes([1.0] * 40 + [0.0] * 60, ["polyp"] * 40 + ["normal"] * 60))
     own = told["curves"]["a"]
     np.testing.assert_allclose(own["net_benefit"]["value"], 0.4, atol=1e-6)
-    assert own["useful"] == [(THRESHOLDS[0], THRESHOLDS[-1])]
+    # None of the 60 not sent has a polyp: the share may still be 6.02 %, by Wilson; and of the 40
+    # sent 91.2 % at least have one.
+    assert own["useful"] == [(0.08, 0.9)]
 
 
 def test_a_constant_probability_is_sending_all_or_none() -> None:
@@ -103,6 +107,28 @@ def test_bands_are_those_of_a_mean() -> None:
     error = worth.std() / 20
     band = told["curves"]["vgg16"]["net_benefit"]
     assert band["high"][at] - band["low"][at] == pytest.approx(3.92 * error, rel=0.12)
+
+
+def test_bands_of_net_benefit_and_gain_cover() -> None:
+    """Also where few are on one side of the threshold and resamples are too much alike."""
+    rng = np.random.default_rng(1)
+    n, t = 125, 0.1
+    many = expit(rng.normal(0.7, 1.5, size=500_000))
+    everyone = (many - (1 - many) * t / (1 - t)).mean()
+    network = ((many >= t) * (many - (1 - many) * t / (1 - t))).mean()
+    at, inside = THRESHOLDS.index(t), []
+    people = cohort(two_classes([0.5] * n, ["polyp"] + ["normal"] * (n - 1)))
+    drawn = draw(range(n), replicates=400)
+    for _ in range(200):
+        chance = expit(rng.normal(0.7, 1.5, size=n))
+        given = np.stack([1 - chance, chance], axis=1)[None]
+        truth = (rng.random(n) < chance).astype(np.int64)
+        read = replace(people.readings["a"], truth=truth, probabilities=given)
+        own = decision_curves(replace(people, readings={"a": read}), drawn)["curves"]["a"]
+        for name, true in (("net_benefit", network), ("gain", network - everyone)):
+            inside.append(own[name]["low"][at] <= true <= own[name]["high"][at])
+    assert np.mean(inside[::2]) > 0.92
+    assert np.mean(inside[1::2]) > 0.89
 
 
 def test_acting_for_other_classes() -> None:

@@ -20,7 +20,7 @@ from metrascope.evaluation.decision import decision_curves
 from metrascope.evaluation.predictions import Predictions
 from metrascope.evaluation.resampling import draw
 from metrascope.evaluation.subgroups import subgroups
-from metrascope.figures.canvas import save_figure
+from metrascope.figures.canvas import save_figure, style
 from metrascope.figures.decision import decision_chart
 from metrascope.figures.fonts import chinese_family
 from metrascope.figures.forest import forest_plot
@@ -77,7 +77,8 @@ def test_figures_name_their_data_and_research_use(name: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", MADE)
 def test_nothing_sticks_out(name: str) -> None:
     figure = MADE[name]("en")
-    figure.canvas.draw()
+    with style():
+        figure.draw_without_rendering()
     for item in [*figure.texts, *figure.legends, *figure.axes]:
         box = item.get_tightbbox()
         assert figure.bbox.x0 - 1 <= box.x0

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from metrascope.evaluation.cohort import Cohort, Readings
 from metrascope.evaluation.interval import LEVEL
+from metrascope.evaluation.proportions import proportion
 from metrascope.evaluation.resampling import Replicates, Resamples, Weights, replicate
 
 Floats = npt.NDArray[np.float64]
@@ -54,8 +55,14 @@ def decision_curves(
     positive classes) and ``curves``; beside them ``stated`` with its own ``prevalence`` and
     ``curves`` where a prevalence is given. Curves are ``all`` and, by network, ``net_benefit``,
     ``gain`` (over acting on all) and ``useful``: stretches of thresholds in which both net benefit
-    and gain are above 0 with their whole band. Bands are bootstrap percentiles at each threshold:
-    net benefits are means, for which nothing is gained by BCa.
+    and gain are above 0 with their whole band.
+
+    Notes
+    -----
+    Bands hold at each threshold by itself. They are bootstrap percentiles, or wider where few
+    patients are on one side of the threshold, whose resamples are too much alike: the net benefit
+    is above 0 where more than t of those sent are positive, and the gain where less than t of those
+    not sent are, so a band is no narrower than Wilson's interval of that share makes it.
     """
     networks = people.readings
     if any(readings.probabilities is None for readings in networks.values()):
@@ -71,13 +78,11 @@ def decision_curves(
         "positive": list(chosen),
         "thresholds": list(THRESHOLDS),
         "prevalence": float(np.mean(sent)),
-        **_curves(list(networks), observed),
+        **_curves(networks, observed, acted, None),
     }
     if shares is not None and stated is not None:
-        told["stated"] = {
-            "prevalence": float(shares[acted].sum()),
-            **_curves(list(networks), stated),
-        }
+        share = float(shares[acted].sum())
+        told["stated"] = {"prevalence": share, **_curves(networks, stated, acted, share)}
     return told
 
 
@@ -165,23 +170,58 @@ def _mean(sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return np.asarray(sums[..., :-1] / sums[..., -1:])
 
 
-def _curves(names: Sequence[str], found: Replicates) -> dict[str, Any]:
+def _curves(
+    networks: Mapping[str, Readings],
+    found: Replicates,
+    acted: npt.NDArray[np.bool_],
+    prevalence: float | None,
+) -> dict[str, Any]:
     value = found.value
     # Quantiles along the last axis are several times faster than along the first.
     drawn = np.ascontiguousarray(np.moveaxis(found.drawn, 0, -1))
     curves = {}
-    for index, name in enumerate(names):
-        net = _band(value[index], drawn[index])
-        gain = _band(value[index] - value[-1], drawn[index] - drawn[-1])
+    for index, (name, readings) in enumerate(networks.items()):
+        least = _by_share(readings, acted, prevalence)
+        net = _band(value[index], drawn[index], least[0])
+        gain = _band(value[index] - value[-1], drawn[index] - drawn[-1], least[1])
         curves[name] = {"net_benefit": net, "gain": gain, "useful": _useful(net, gain)}
     return {"all": _band(value[-1], drawn[-1]), "curves": curves}
 
 
-def _band(value: Floats, drawn: Floats) -> dict[str, list[float]]:
+def _by_share(readings: Readings, acted: npt.NDArray[np.bool_], prevalence: float | None) -> Floats:
+    """Return the ends that Wilson's interval gives net benefit and gain, (2, 2, thresholds).
+
+    Of the share of positives among those sent, and among those not sent; how many are sent is
+    taken as it is. At a stated prevalence the share's odds change as those of the prevalence do.
+    """
+    has = acted[readings.truth]
+    if readings.probabilities is None or has.all() or not has.any():
+        return np.full((2, 2, len(THRESHOLDS)), np.nan)
+    chance = readings.probabilities[..., acted].sum(-1)
+    own = has.mean()
+    wanted = own if prevalence is None else prevalence
+    counts = np.where(has, wanted / own, (1 - wanted) / (1 - own))
+    ends = np.empty((2, 2, len(THRESHOLDS)))
+    for place, threshold in enumerate(THRESHOLDS):
+        for row, side in enumerate((chance >= threshold, chance < threshold)):
+            size = float((side.mean(0) * counts).mean())
+            share = proportion(np.broadcast_to(has, side.shape), side, readings.clusters)
+            ends_of = np.array([share.low, share.high])
+            inside = ends_of * wanted / own
+            others = (1 - ends_of) * (1 - wanted) / (1 - own)
+            inside = inside / (inside + others)
+            worth = size * (inside - (1 - inside) * threshold / (1 - threshold))
+            ends[row, :, place] = -worth[::-1] if row else worth
+    return ends
+
+
+def _band(value: Floats, drawn: Floats, least: Floats | None = None) -> dict[str, list[float]]:
     levels = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     # A resample without any patient of a class has no value at a stated prevalence.
     quantile = np.quantile if np.isfinite(drawn).all() else np.nanquantile
     low, high = quantile(drawn, levels, axis=-1)
+    if least is not None:
+        low, high = np.fmin(low, least[0]), np.fmax(high, least[1])
     return {
         "value": value.tolist(),
         "low": np.minimum(low, value).tolist(),
