@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.evaluation.notation import decimal, p_value, percent
+from metrascope.evaluation.notation import decimal, p_value, percent, value_of
 from metrascope.evaluation.published import network_title
 from metrascope.evaluation.statistics import Table, framed
 from metrascope.messages import text
@@ -100,6 +100,6 @@ def _border(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
             rows[network_title(name)] = [
                 percent(border["balanced_accuracy"], 1),
                 percent(border["chance"], 1),
-                p_value(border["p"]),
+                p_value(value_of(border["p"])),
             ]
     return framed(rows, ["balanced_accuracy", "border_chance", "border_p"], lang)

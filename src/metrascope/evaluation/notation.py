@@ -12,7 +12,7 @@ def percent(number: object, digits: int = 2) -> str:
     """Write a fraction in percent, or a number object with its interval.
 
     ``{"value": 0.8246}`` becomes ``82.46``; with ``low`` and ``high`` it becomes
-    ``82.46 (75.00-89.00)`` with an en dash.
+    ``82.46 (75.00-89.00)`` with an en dash, or a comma where an end is negative.
     """
     return _written(number, lambda value: _signed(100 * value, digits))
 
@@ -43,7 +43,8 @@ def _written(number: object, write: Callable[[float], str]) -> str:
     low, high = number.get("low"), number.get("high")
     if low is None or high is None:
         return value
-    return f"{value} ({_written(low, write)}{_DASH}{_written(high, write)})"
+    between = ", " if float(str(low)) < 0 else _DASH
+    return f"{value} ({_written(low, write)}{between}{_written(high, write)})"
 
 
 def _signed(value: float, digits: int) -> str:

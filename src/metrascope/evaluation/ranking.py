@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metrascope.classes import class_short
-from metrascope.evaluation.notation import p_value, percent
+from metrascope.evaluation.notation import decimal, p_value, percent
 from metrascope.evaluation.published import network_title
 from metrascope.messages import text
 
@@ -49,7 +49,7 @@ def agreement_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
     found = metrics.get("agreement")
     if not found:
         return []
-    kappa = percent(found["fleiss_kappa"], 1)
+    kappa = decimal(found["fleiss_kappa"], 2)
     missed = len(found["missed_by_all"])
     return [
         text("statistics.agreement", lang, kappa=kappa),

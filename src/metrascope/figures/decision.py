@@ -45,7 +45,7 @@ def decision_chart(
         ax.set_title(fitting(network_title(name)))
     figure.supylabel(text("calibration.net_benefit", lang), fontsize=7.5)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(curves) + 1))
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(curves)))
     key = "prevalence_stated" if stated else "prevalence"
     share = f"{100 * shown['prevalence']:.1f}%"
     acted = text("calibration.threshold", lang, classes=_named(decision["positive"], lang))

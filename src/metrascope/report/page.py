@@ -102,6 +102,7 @@ def _template() -> jinja2.Template:
     )
     environment.globals |= _words() | {"numbers": numbers, "tables": tables}
     environment.filters["title_of"] = network_title
+    environment.filters["stacked"] = _stacked
     return environment.get_template("report.html.j2")
 
 
@@ -148,6 +149,15 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
         "terms": _terms(),
         **page_values(study),
     }
+
+
+def _stacked(cell: Bilingual | str) -> Markup | Bilingual | str:
+    """Put the interval of a number on a line of its own, so that more columns fit."""
+    words = cell if isinstance(cell, str) else cell.words[0]
+    value, space, interval = words.partition(" (")
+    if not space or (not isinstance(cell, str) and len(set(cell.words)) > 1):
+        return cell
+    return Markup('{} <small class="interval">({}</small>').format(value, interval)
 
 
 def _partition(name: str) -> Bilingual:
