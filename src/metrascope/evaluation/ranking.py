@@ -88,13 +88,7 @@ def _alone(metrics: Metrics, lang: str | None) -> list[str]:
 
 def _told(ranks: Mapping[str, Any], networks: int, n: int, lang: str | None) -> str:
     values = {"told": ranks["told_apart"], "pairs": ranks["pairs"], "networks": networks, "n": n}
-    key = (
-        "none"
-        if not ranks["told_apart"]
-        else "all"
-        if values["told"] == values["pairs"]
-        else "some"
-    )
+    key = "none" if not told else "some" if told < pairs else "both" if pairs == 1 else "all"
     return text(f"statistics.told_{key}", lang, **values)
 
 
