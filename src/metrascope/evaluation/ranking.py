@@ -87,7 +87,8 @@ def _alone(metrics: Metrics, lang: str | None) -> list[str]:
 
 
 def _told(ranks: Mapping[str, Any], networks: int, n: int, lang: str | None) -> str:
-    values = {"told": ranks["told_apart"], "pairs": ranks["pairs"], "networks": networks, "n": n}
+    told, pairs = ranks["told_apart"], ranks["pairs"]
+    values = {"told": told, "pairs": pairs, "networks": networks, "n": n}
     key = "none" if not told else "some" if told < pairs else "both" if pairs == 1 else "all"
     return text(f"statistics.told_{key}", lang, **values)
 
