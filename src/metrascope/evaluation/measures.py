@@ -163,7 +163,9 @@ def average_precision(scores: Floats, positive: npt.NDArray[np.bool_], columns: 
         return np.full(resamples, np.nan)
     order = np.argsort(-scores, kind="stable")
     ends = (np.flatnonzero(np.diff(scores[order], append=-np.inf)) + 1).tolist()
-    said, hits, area, step = (np.zeros(resamples, dtype=np.float32) for _ in range(4))
+    hits, area, step = (np.zeros(resamples, dtype=np.float32) for _ in range(3))
+    # Where nothing is said yet nothing is gained either: 0 of next to nothing adds nothing.
+    said = np.full(resamples, np.finfo(np.float32).tiny)
     rows, has = order.tolist(), positive[order].tolist()
     start = 0
     # Row by row in place: three numbers per resample stay in the cache, cumulative sums do not.
@@ -178,8 +180,7 @@ def average_precision(scores: Floats, positive: npt.NDArray[np.bool_], columns: 
         start = end
         if gained is not None:
             np.multiply(gained, hits, out=step)
-            # Where nothing is said yet nothing is gained either: 0 of 0 adds nothing.
-            np.divide(step, said, out=step, where=gained > 0)
+            step /= said
             area += step
     with np.errstate(invalid="ignore"):
         return np.asarray(area / hits, dtype=np.float64)
