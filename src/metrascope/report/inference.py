@@ -76,7 +76,9 @@ def thresholds(study: Study, lang: str) -> Sentences:
 def subgroups(study: Study, lang: str) -> Sentences:
     """Return by what attributes patients were divided, and how the parts were compared."""
     found = study.metrics.get("subgroups", {})
-    attributes = found.get("attributes")
+    attributes = [
+        one for one in found.get("attributes", []) if any(map(_has_numbers, one["groups"]))
+    ]
     if not attributes:
         return []
     names = listed((attribute_title(one["name"], lang) for one in attributes), lang)
@@ -84,6 +86,11 @@ def subgroups(study: Study, lang: str) -> Sentences:
     if any(one.get("tests") for one in attributes):
         told.append(text("methods.subgroups_test", lang))
     return told
+
+
+def _has_numbers(group: dict[str, Any]) -> bool:
+    """Tell whether a subgroup had patients enough for numbers."""
+    return "networks" in group
 
 
 def _decision(curves: dict[str, Any], lang: str) -> str:
