@@ -124,7 +124,8 @@ def test_the_report_is_about_the_tested(finished: Path, data: Path) -> None:
     assert sorted(cases["image"]) == sorted(read_manifest(data).table["image"])
     first = predictions(finished / "runs" / RUNS[0])
     embedded = pd.read_csv(finished / "embeddings.csv")
-    assert embedded["image"].tolist() == first["image"][first["partition"] == "test"].tolist()
+    first_map = embedded[embedded["perplexity"] == 30]
+    assert first_map["image"].tolist() == first["image"][first["partition"] == "test"].tolist()
     content = json.loads((finished / "data.json").read_text(encoding="utf-8"))
     assert list(content["partitions"]) == ["test"]
     whole = content["partitions"]["test"]
@@ -242,7 +243,7 @@ def test_a_study_is_tested_on_other_data(
     arguments = ["evaluate", "--run", str(finished), "--data", str(other), "--out", str(out)]
     assert main(arguments) == 0
     told = capsys.readouterr()
-    assert "elsewhere, test set, n = 8" in told.out
+    assert "elsewhere, test set, n = 8 patients" in told.out
     assert "same people" not in told.err
     table = predictions(out)
     assert len(table) == 16

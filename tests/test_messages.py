@@ -15,6 +15,7 @@ FILE_TYPES = {
     "jsonl",
     "csv",
     "css",
+    "docx",
     "html",
     "js",
     "json",
@@ -22,6 +23,7 @@ FILE_TYPES = {
     "py",
     "safetensors",
     "toml",
+    "txt",
 }
 SOURCE = Path(__file__).parent.parent / "src" / "metrascope"
 

@@ -7,13 +7,13 @@ import pandas as pd
 from metrascope.atomic import write_json, write_text
 from metrascope.config import Settings, load_settings
 from metrascope.embeddings import embed_runs
-from metrascope.errors import StudyError
+from metrascope.errors import SettingsError, StudyError
 from metrascope.evaluation.attributes import attributes
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.predictions import read_predictions, write_predictions
 from metrascope.explanations import explain_runs
 from metrascope.report.content import is_finished, read_data, read_failure
-from metrascope.report.files import read_run_predictions, read_table
+from metrascope.report.files import damaged, read_run_predictions, read_table
 from metrascope.report.page import write_report
 
 
@@ -62,7 +62,10 @@ def _attributes(study: Path) -> pd.DataFrame | None:
 
 def _prevalence(study: Path) -> dict[str, float] | None:
     file = study / "settings.toml"
-    settings = load_settings(str(file)) if file.is_file() else Settings()
+    try:
+        settings = load_settings(str(file)) if file.is_file() else Settings()
+    except SettingsError as error:
+        raise damaged(file, "input", error) from error
     return dict(settings.evaluation.prevalence) or None
 
 

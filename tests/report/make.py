@@ -14,6 +14,8 @@ from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.predictions import read_predictions, write_predictions
 
 PAPER = ("normal", "fibroid", "polyp")
+SCANNERS = ("A", "B")
+REPLICATES = 200
 SIZE = (64, 48)
 BOX = (8.0, 0.0, 56.0, 48.0)
 
@@ -51,7 +53,9 @@ def make_study(
             folder / f"runs/{network}-f0-s0/failure.json", {"message": "Out of memory <b>8 GB</b>"}
         )
     if networks:
-        _write_results(folder, classes, rng)
+        names = [SCANNERS[i // 2 % 2] for i in range(n)]
+        scanners = pd.DataFrame({"scanner": names}, index=pd.Index(images["image"]))
+        _write_results(folder, classes, rng, scanners)
     return folder
 
 
@@ -151,11 +155,16 @@ def _write_history(run: Path, rng: np.random.Generator) -> None:
     pd.DataFrame(rows, columns=columns).to_csv(run / "history.csv", index=False)
 
 
-def _write_results(folder: Path, classes: Sequence[str], rng: np.random.Generator) -> None:
+def _write_results(
+    folder: Path,
+    classes: Sequence[str],
+    rng: np.random.Generator,
+    scanners: pd.DataFrame,
+) -> None:
     files = sorted(folder.glob("runs/*/predictions.csv"))
     predictions = read_predictions(files, classes)
     write_predictions(predictions.table, folder / "predictions.csv")
-    metrics = evaluate(predictions)
+    metrics = evaluate(predictions, attributes=scanners, replicates=REPLICATES)
     for scores in metrics["networks"].values():
         numbers = rng.uniform(0, 1, 2)
         names = ("silhouette", "neighbor_purity")

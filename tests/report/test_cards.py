@@ -6,8 +6,9 @@ import pytest
 
 from metrascope.report.cards import card_markdown, card_networks, model_card
 from metrascope.report.content import Study, read_study
+from metrascope.report.numbers import percent
 
-from .evidence import change, whole_study, with_intervals
+from .evidence import change, whole_study, without_intervals
 
 SECTIONS = [
     "Model details",
@@ -52,9 +53,8 @@ def test_card_names_data_weights_and_use(folder: Path) -> None:
         "c3" * 32,
         "not a medical device",
         "Any decision on the care of a patient",
-        "Evaluated on the validation set of “ward-7”, n = 18 images; seeds: 0",
-        "The smallest class, Normal, has 6 evaluated images",
-        "The figures have no intervals.",
+        "Evaluated on the validation set of “ward-7”, n = 18 patients; seeds: 0",
+        "The smallest class, Normal, has 6 evaluated patients",
         "The probabilities are not calibrated",
         "Not pretrained (weights: none), unlike in the published study: ResNet-18.",
         "Apache-2.0",
@@ -71,17 +71,21 @@ def test_figures_are_those_of_the_metrics(folder: Path) -> None:
     assert whole is not None
     assert classes is not None
     keys = ("macro_precision", "macro_recall", "macro_f1", "accuracy")
-    assert whole["%"].tolist() == [f"{100 * scores[key]['value']:.2f}" for key in keys]
+    assert whole["% (95% interval)"].tolist() == [percent(scores[key]) for key in keys]
     polyp = scores["classes"]["polyp"]
-    expected = [f"{100 * polyp[key]['value']:.2f}" for key in ("precision", "recall", "f1")]
+    expected = [percent(polyp[key]) for key in ("precision", "recall", "f1")]
     assert classes.iloc[2].tolist() == ["Endometrial polyp", *expected, polyp["support"]]
 
 
-def test_intervals_are_shown_once_there_are_any(folder: Path) -> None:
-    study = with_intervals(folder)
+def test_intervals_are_shown_where_there_are_any(folder: Path) -> None:
+    study = read_study(folder)
     low = study.scores["resnet18"]["macro_f1"]["low"]
     assert f"({100 * low:.2f}–" in card_markdown(study, "resnet18")
     assert "no intervals" not in words(study)
+    bare = without_intervals(folder)
+    assert f"({100 * low:.2f}–" not in card_markdown(bare, "resnet18")
+    assert "The figures have no intervals." in words(bare)
+    assert "数值没有置信区间。" in words(bare, "zh")
 
 
 def test_limits_follow_the_files(folder: Path) -> None:

@@ -14,7 +14,7 @@ from metrascope.report.content import read_study
 from metrascope.report.documents import write_documents
 from metrascope.report.facts import FACTS, find_fact
 
-from .evidence import change, whole_study, with_intervals
+from .evidence import change, whole_study, without_intervals
 
 COUNTS = {"claim": (44, 44), "tripod_ai": (52, 27), "stard": (37, 31)}
 
@@ -60,7 +60,7 @@ def test_list_that_is_not_stard_ai_says_so(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "filled", "partly"), [("claim", 14, 5), ("tripod_ai", 6, 12), ("stard", 5, 6)]
+    ("key", "filled", "partly"), [("claim", 18, 3), ("tripod_ai", 7, 11), ("stard", 7, 4)]
 )
 def test_rows_of_a_made_study_are_counted(folder: Path, key: str, filled: int, partly: int) -> None:
     found = fill_checklist(read_study(folder), key, "en")
@@ -120,21 +120,39 @@ def test_class_fact_needs_the_data_file(tmp_path: Path) -> None:
     assert find_fact(read_study(folder), "classes", "en") is None
 
 
-@pytest.mark.parametrize("name", ["intervals", "comparisons", "calibration", "subgroups"])
-def test_statistics_are_facts_once_they_are_in_the_metrics(tmp_path: Path, name: str) -> None:
-    folder = whole_study(tmp_path / "s", networks=["resnet18"])
-    assert find_fact(read_study(folder), name, "en") is None
-    fact = find_fact(with_intervals(folder), name, "en")
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("name", ["comparisons", "calibration", "subgroups", "ensemble"])
+def test_statistics_are_facts_while_they_are_in_the_metrics(
+    tmp_path: Path, name: str, lang: str
+) -> None:
+    folder = whole_study(tmp_path / "s", n=60)
+    fact = find_fact(read_study(folder), name, lang)
     assert fact is not None
-    assert "metrics.json" in fact.pointer
+    assert fact.value
+    assert fact.pointer == f"metrics.json: {name}"
+    change(folder / "metrics.json", **{name: None})
+    assert find_fact(read_study(folder), name, lang) is None
 
 
-@pytest.mark.parametrize("name", ["ensemble", "external"])
-def test_further_results_are_facts_once_they_are_in_the_metrics(tmp_path: Path, name: str) -> None:
+def test_intervals_are_a_fact_while_they_are_in_the_metrics(tmp_path: Path) -> None:
     folder = whole_study(tmp_path / "s", networks=["resnet18"])
-    assert find_fact(read_study(folder), name, "zh") is None
-    change(folder / "metrics.json", **{name: {"n": 3}})
-    assert find_fact(read_study(folder), name, "zh") is not None
+    fact = find_fact(read_study(folder), "intervals", "en")
+    assert fact is not None
+    assert fact.pointer == "metrics.json: networks.*.low, high"
+    assert find_fact(without_intervals(folder), "intervals", "en") is None
+
+
+def test_attribute_without_a_subgroup_of_size_is_no_analysis(tmp_path: Path) -> None:
+    study = read_study(whole_study(tmp_path / "s", networks=["resnet18"], n=18))
+    assert study.metrics["subgroups"]["attributes"]
+    assert find_fact(study, "subgroups", "en") is None
+
+
+def test_external_results_are_facts_once_they_are_in_the_metrics(tmp_path: Path) -> None:
+    folder = whole_study(tmp_path / "s", networks=["resnet18"])
+    assert find_fact(read_study(folder), "external", "zh") is None
+    change(folder / "metrics.json", external={"n": 3})
+    assert find_fact(read_study(folder), "external", "zh") is not None
 
 
 def test_leak_is_no_proof_of_disjoint_partitions(tmp_path: Path) -> None:

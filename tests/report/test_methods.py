@@ -9,7 +9,7 @@ import pytest
 from metrascope.report.content import read_study
 from metrascope.report.methods import methods
 
-from .evidence import change, whole_study, with_intervals, write_settings
+from .evidence import change, whole_study, without_intervals, write_settings
 from .make import make_study
 
 
@@ -102,14 +102,67 @@ def test_paragraph_without_any_augmentation_has_no_word_of_it(folder: Path) -> N
     assert "at random in every epoch" not in said(folder, {"augmentation": off})
 
 
-def test_no_switched_off_analysis_is_claimed(tmp_path: Path) -> None:
+ANALYSES = {
+    "comparisons": ("McNemar", "pair(s) of networks", "Cochran's Q", "DeLong's test"),
+    "calibration": ("perfectly calibrated network", "slope and intercept"),
+    "operating_points": ("threshold of 50% alone",),
+    "decision": ("net benefit", "Polyp", "at thresholds from 2 to 95%"),
+    "subgroups": ("by: Scanner", "patients of the same class", "all attributes and networks"),
+}
+
+
+@pytest.fixture(scope="module")
+def analyzed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return whole_study(tmp_path_factory.mktemp("a") / "s", n=60)
+
+
+def without(folder: Path, key: str, lang: str) -> str:
+    study = read_study(folder)
+    kept = {name: value for name, value in study.metrics.items() if name != key}
+    return methods(replace(study, metrics=kept), lang)
+
+
+@pytest.mark.parametrize("key", ANALYSES)
+def test_no_analysis_is_claimed_that_the_metrics_lack(analyzed: Path, key: str) -> None:
+    before, after = methods(read_study(analyzed), "en"), without(analyzed, key, "en")
+    for words in ANALYSES[key]:
+        assert words in before
+        assert words not in after
+
+
+@pytest.mark.parametrize("key", ANALYSES)
+def test_chinese_claims_the_same_analyses(analyzed: Path, key: str) -> None:
+    lost = {}
+    for lang, stop in (("en", ". "), ("zh", "。")):
+        before = methods(read_study(analyzed), lang).split(stop)
+        after = without(analyzed, key, lang).split(stop)
+        lost[lang] = len(before) - len(after)
+    assert lost["en"] == lost["zh"] > 0
+
+
+def test_intervals_are_told_while_there_are_any(tmp_path: Path) -> None:
     folder = whole_study(tmp_path / "s", networks=["resnet18"])
-    words = ("confidence intervals", "compared with each other", "calibration", "subgroups")
-    before = methods(read_study(folder), "en")
-    assert not any(word in before for word in words)
-    after = methods(with_intervals(folder), "en")
-    assert all(word in after for word in words)
-    assert "scanner" in after
+    said = (
+        "Wilson's score intervals",
+        "2s / (1 + s)",
+        "DeLong's variance, on the logit scale and with Student's quantile",
+        "bootstrap intervals from 200 resamples of patients",
+    )
+    before, after = methods(read_study(folder), "en"), methods(without_intervals(folder), "en")
+    for words in said:
+        assert words in before
+        assert words not in after
+
+
+def test_labels_alone_have_no_area_under_the_curve(tmp_path: Path) -> None:
+    study = read_study(whole_study(tmp_path / "s", networks=["resnet18"]))
+    networks = {
+        name: {key: value for key, value in scores.items() if key != "macro_auc"}
+        for name, scores in study.scores.items()
+    }
+    bare = replace(study, metrics={**study.metrics, "networks": networks})
+    assert "DeLong" in methods(study, "en")
+    assert "DeLong" not in methods(bare, "en")
 
 
 def test_figures_come_from_the_files(folder: Path) -> None:
@@ -197,6 +250,8 @@ def test_folds_and_seeds_are_counted(tmp_path: Path) -> None:
     assert "exactly one fold" in paragraph
     assert "6 run(s) in all (seeds: 0, 1)" in paragraph
     assert "means over the seeds" in paragraph
+    assert "readings of all folds were pooled" in paragraph
+    assert "exact sign-flip" not in paragraph
 
 
 def test_networks_that_did_not_finish_are_not_claimed(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from metrascope.classes import class_short
 from metrascope.errors import MetrascopeError, StudyError
 from metrascope.evaluation.published import PUBLISHED, network_title
+from metrascope.evaluation.ranking import ranking_sentences
 from metrascope.messages import table
 from metrascope.report.content import read_study
 from metrascope.report.drawings import Drawings, draw
@@ -63,7 +64,9 @@ def test_sections_in_order_and_in_the_contents(page: Node) -> None:
     sections = [node.attributes["id"] for node in page.find("section")]
     linked = [node.attributes["href"][1:] for node in page.find("nav")[0].find("a")]
     assert sections == linked
-    assert len(sections) == 14
+    chapters = ["statistics", "calibration", "subgroups"]
+    assert sections[:8] == ["summary", "data", "results", "confusion", *chapters, "heatmaps"]
+    assert len(sections) == 17
 
 
 def test_first_screen_says_what_a_clinician_must_know(study: Path, page: Node) -> None:
@@ -75,8 +78,7 @@ def test_first_screen_says_what_a_clinician_must_know(study: Path, page: Node) -
         "30 images of 30 other patients",
         f"{100 * best['macro_f1']['value']:.2f}",
         percent(metrics["majority"]["macro_f1"]) + "%",
-        "With 30 images the networks cannot be ranked",
-        "about 75 to 89%",
+        *ranking_sentences(metrics, "en"),
     ):
         assert said in summary
     assert "not a medical device" in page.find("header")[0].text("en")
@@ -277,9 +279,9 @@ def test_class_that_was_never_called(tmp_path: Path) -> None:
     metrics["networks"]["vgg16"]["confusion"] = [[6, 0, 0], [6, 0, 0], [0, 0, 6]]
     (folder / "metrics.json").write_text(json.dumps(metrics))
     summary = rendered(folder).by_id("summary").text("en")
-    assert "Submucosal fibroid: VGG-16 found 0 of 6; it called no image so." in summary
-    assert "Normal: VGG-16 found 6 of 6; of 12 images it called so, 6 were right." in summary
-    assert "6 of 6 images of class “Submucosal fibroid” were read as “Normal”" in summary
+    assert "Submucosal fibroid: VGG-16 found 0 of 6; it called no patient so." in summary
+    assert "Normal: VGG-16 found 6 of 6; of 12 patients it called so, 6 were right." in summary
+    assert "6 of 6 patients of class “Submucosal fibroid” were read as “Normal”" in summary
 
 
 def test_settings_beside_the_papers(page: Node) -> None:
@@ -315,7 +317,9 @@ def test_drawings_stand_in_the_page_in_each_language(page: Node) -> None:
 
 
 def test_figures_and_tables_are_written(study: Path) -> None:
-    figures = {"confusion", "curves", "embedding", "gradcam", "macro_f1"}
+    figures = {"confusion", "curves", "embedding", "gradcam", "macro_f1", "decision"}
+    for each in ("reliability", "subgroups"):
+        figures |= {each, *(f"{each}_{network}" for network in NETWORKS)}
     names = {path.name for path in (study / "figures").iterdir()}
     assert names == {f"{name}.{kind}" for name in figures for kind in ("svg", "png")}
     assert {path.suffix for path in (study / "tables").iterdir()} == {".csv", ".tex"}

@@ -12,6 +12,7 @@ from docx.document import Document as DocumentType
 from docx.oxml.ns import qn
 
 from metrascope.messages import text
+from metrascope.report.chapters import chapters
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
 from metrascope.report.content import read_study
 from metrascope.report.digest import digest
@@ -50,7 +51,11 @@ def test_tables_have_the_cells_of_the_csv_tables(made: Path) -> None:
     document = opened(made)
     assert cells(document, 1)[2:] == csv(made, "comparison.csv")
     assert cells(document, 2)[1:] == csv(made, "per_class.csv")
-    for at, key in enumerate(CHECKLISTS, start=3):
+    told = [table for chapter in chapters(read_study(made), made.name) for table in chapter.tables]
+    for at, table in enumerate(told, start=3):
+        assert cells(document, at)[0] == list(table.frame.columns)
+        assert cells(document, at)[1:] == csv(made, f"{table.name}.csv")
+    for at, key in enumerate(CHECKLISTS, start=3 + len(told)):
         expected = checklist_table(fill_checklist(read_study(made), key, made.name), made.name)
         assert cells(document, at) == [list(expected.columns), *expected.to_numpy().tolist()]
 
@@ -64,7 +69,10 @@ def test_data_table_has_the_counts(made: Path) -> None:
 
 def test_headings_are_in_the_language(made: Path) -> None:
     headings = [p.text for p in opened(made).paragraphs if p.style.name.startswith("Heading")]
-    keys = ("summary", "data", "results", "confusion", "heatmaps", "embedding", "curves", "methods")
+    told = [chapter.name for chapter in chapters(read_study(made), made.name) if not chapter.empty]
+    assert told[:2] == ["statistics", "calibration"]
+    pictures = ("confusion", "heatmaps", "embedding", "curves")
+    keys = ("summary", "data", "results", *told, *pictures, "methods")
     assert headings[: len(keys)] == [text(f"report.{key}", made.name) for key in keys]
     assert [heading[:2] for heading in headings[len(keys) :]] == (
         ["附录"] * 3 if made.name == "zh" else ["Ap"] * 3
@@ -93,7 +101,11 @@ def test_captions_are_numbered_in_order(made: Path) -> None:
     fields = [p._p.xpath("./w:fldSimple/w:r/w:t")[0].text for p in captions]
     kinds = [p.text.split()[0] for p in captions]
     numbers = {kind: [n for k, n in zip(kinds, fields, strict=True) if k == kind] for kind in kinds}
-    assert numbers == {table: list("123456"), figure: list("12345")}
+    told = chapters(read_study(made), made.name)
+    tables = 3 + sum(len(chapter.tables) for chapter in told) + len(CHECKLISTS)
+    figures = sum(len(chapter.charts) for chapter in told) + 5
+    expected = {table: tables, figure: figures}
+    assert numbers == {k: [str(n + 1) for n in range(count)] for k, count in expected.items()}
     assert all("ward-7" in p.text for p in captions)
 
 
@@ -111,7 +123,10 @@ def test_heading_rows_repeat_and_rules_are_three(made: Path) -> None:
 def test_figures_are_those_of_the_folder(made: Path) -> None:
     with zipfile.ZipFile(made / "report.docx") as file:
         pictures = {file.read(name) for name in file.namelist() if "/media/" in name}
-    names = ("macro_f1", "confusion", "gradcam", "embedding", "curves")
+    told = chapters(read_study(made), made.name)
+    charts = [chart for chapter in told for chart in chapter.charts]
+    assert {"reliability", "decision", "subgroups"} == set(charts)
+    names = ("macro_f1", "confusion", "gradcam", "embedding", "curves", *charts)
     assert pictures == {(made / f"figures/{name}.png").read_bytes() for name in names}
 
 

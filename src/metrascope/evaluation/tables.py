@@ -41,7 +41,7 @@ def comparison(
     -------
     pandas.DataFrame
         Two rows of column names: whose data (empty for the network), then what. Our columns
-        are percent with two decimals (float), then the number of images where the networks
+        are percent with two decimals (float), then the number of patients where the networks
         were not evaluated on equally many; the published columns are text as printed.
     """
     networks = metrics["networks"]
@@ -63,7 +63,7 @@ def comparison(
 
 
 def per_class(metrics: Metrics, lang: str | None = None) -> pd.DataFrame:
-    """Return precision, recall, F1 (percent) and number of images, a row per network and class."""
+    """Return precision, recall, F1 (percent) and patients, a row per network and class."""
     rows = [
         [
             network_title(name),

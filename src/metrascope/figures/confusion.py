@@ -21,7 +21,7 @@ _LONGEST_NAME: Final = 9
 
 @style()
 def confusion_matrices(metrics: dict[str, Any], lang: str | None = None) -> Figure:
-    """Draw each network's counts and row percentages on one color scale.
+    """Draw each network's counts of patients and row percentages on one color scale.
 
     Parameters
     ----------

@@ -16,7 +16,8 @@ from metrascope.messages import LANGUAGES, text
 from metrascope.report import recipe, tables
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Run, Study
-from metrascope.report.methods import finished, has_intervals, sentences
+from metrascope.report.inference import has_intervals
+from metrascope.report.methods import finished, sentences
 from metrascope.report.numbers import ABSENT, count, percent
 
 _MACRO: Final = ("macro_precision", "macro_recall", "macro_f1", "accuracy")

@@ -12,7 +12,7 @@ from metrascope.atomic import sha256
 from metrascope.classes import class_short
 from metrascope.evaluation.published import network_title
 from metrascope.messages import text
-from metrascope.report import methods, tables
+from metrascope.report import inference, methods, tables
 from metrascope.report.bilingual import listed
 from metrascope.report.cases import misread, readings
 from metrascope.report.content import Study
@@ -55,6 +55,18 @@ def _key(name: str) -> Callable[[Study, str], Fact | None]:
     def find(study: Study, lang: str) -> Fact | None:
         found = study.metrics.get(name)
         return Fact(text(f"checklist.{name}", lang), f"metrics.json: {name}") if found else None
+
+    return find
+
+
+def _inferred(
+    tell: Callable[[Study, str], list[str]], name: str
+) -> Callable[[Study, str], Fact | None]:
+    """Make a fact of how a key of ``metrics.json`` was computed."""
+
+    def find(study: Study, lang: str) -> Fact | None:
+        told = tell(study, lang)
+        return Fact(methods.joined(told, lang), f"metrics.json: {name}") if told else None
 
     return find
 
@@ -146,18 +158,11 @@ def _measures(study: Study, lang: str) -> Fact | None:
 
 
 def _intervals(study: Study, lang: str) -> Fact | None:
-    if not methods.has_intervals(study):
+    told = inference.intervals(study, lang)
+    if not told:
         return None
-    told = text("checklist.intervals", lang, list=_macro_f1(study, lang))
-    return Fact(told, "metrics.json: networks.*.low, high")
-
-
-def _subgroups(study: Study, lang: str) -> Fact | None:
-    found = study.metrics.get("subgroups")
-    if not found:
-        return None
-    told = text("checklist.subgroups", lang, list=listed(methods.words(found, keys=True), lang))
-    return Fact(told, "metrics.json: subgroups")
+    told.append(text("checklist.intervals", lang, list=_macro_f1(study, lang)))
+    return Fact(methods.joined(told, lang), "metrics.json: networks.*.low, high")
 
 
 def _heatmaps(study: Study, lang: str) -> Fact | None:
@@ -274,11 +279,11 @@ FACTS: Final[dict[str, Callable[[Study, str], Fact | None]]] = {
     "details": _details,
     "measures": _measures,
     "intervals": _intervals,
-    "comparisons": _key("comparisons"),
-    "calibration": _key("calibration"),
+    "comparisons": _inferred(inference.comparisons, "comparisons"),
+    "calibration": _inferred(inference.calibration, "calibration"),
     "ensemble": _key("ensemble"),
     "external": _key("external"),
-    "subgroups": _subgroups,
+    "subgroups": _inferred(inference.subgroups, "subgroups"),
     "heatmaps": _heatmaps,
     "evaluated": _evaluated,
     "performance": _performance,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from metrascope.evaluation.published import network_title
 from metrascope.messages import table, text
-from metrascope.report import recipe, tables
+from metrascope.report import inference, recipe, tables
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Run, Study
 from metrascope.report.numbers import ABSENT, count, duration, flat
@@ -173,24 +173,30 @@ def _statistics(study: Study, lang: str) -> Sentences:
             class_measures=listed(class_measures(study, lang), lang),
         )
     ]
-    unit = "patient" if study.metrics.get("unit") == "patient" else "image"
-    told.append(text("methods.unit", lang, unit=text(f"methods.unit_{unit}", lang)))
-    if any(len(scores.get("seeds", ())) > 1 for scores in study.scores.values()):
+    if study.metrics.get("unit") == "patient":
+        told.append(text("methods.unit", lang))
+    told += _averaged(study, lang)
+    parts = (
+        inference.intervals,
+        inference.comparisons,
+        inference.calibration,
+        inference.thresholds,
+        inference.subgroups,
+    )
+    return told + [sentence for part in parts for sentence in part(study, lang)]
+
+
+def _averaged(study: Study, lang: str) -> Sentences:
+    """Say over what the readings were pooled and the figures averaged."""
+    told = []
+    if len({run.fold for run in finished(study)}) > 1:
+        told.append(text("methods.folds_pooled", lang))
+    scores = study.scores.values()
+    if any(len(one.get("seeds", ())) > 1 for one in scores):
         told.append(text("methods.seeds_mean", lang))
-    if has_intervals(study):
-        told.append(text("methods.intervals", lang))
-    keys = ("comparisons", "calibration")
-    told += [text(f"methods.{key}", lang) for key in keys if study.metrics.get(key)]
-    if study.metrics.get("subgroups"):
-        names = listed(words(study.metrics["subgroups"], keys=True), lang)
-        told.append(text("methods.subgroups", lang, list=names))
+    if any(one.get("replications", 1) > len(one.get("seeds", (0,))) for one in scores):
+        told.append(text("methods.repeats_mean", lang))
     return told
-
-
-def has_intervals(study: Study) -> bool:
-    """Tell whether every network's macro F1 has its interval."""
-    scores = [network.get("macro_f1", {}) for network in study.scores.values()]
-    return bool(scores) and all(score.get("low") is not None for score in scores)
 
 
 def measures(study: Study, lang: str) -> list[str]:
@@ -217,10 +223,10 @@ def _in_sentence(name: str) -> str:
     return name[:1].lower() + name[1:] if name[1:2].islower() else name
 
 
-def words(value: object, *, keys: bool = False) -> list[str]:
-    """Return what a file says of a design or of subgroups as words, whatever their form."""
+def words(value: object) -> list[str]:
+    """Return what a file says of a design as words, whatever its form."""
     if isinstance(value, Mapping):
-        return list(map(str, value)) if keys else [f"{k}: {v}" for k, v in flat(value).items()]
+        return [f"{k}: {v}" for k, v in flat(value).items()]
     return list(map(str, value)) if isinstance(value, list) else [str(value)]
 
 

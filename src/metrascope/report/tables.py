@@ -33,7 +33,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Two classes that a network confuses: ``count`` of ``total`` images of ``true``."""
+    """Two classes that a network confuses: ``count`` of ``total`` patients of ``true``."""
 
     true: str
     predicted: str
@@ -98,7 +98,7 @@ def highest_scores(study: Study) -> dict[str, str]:
 
 
 def supports(study: Study) -> dict[str, int]:
-    """Return the number of evaluated images of each class."""
+    """Return the number of evaluated patients of each class."""
     counts: dict[str, int] = {}
     for scores in study.scores.values():
         for name, numbers in scores.get("classes", {}).items():

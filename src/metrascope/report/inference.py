@@ -1,0 +1,100 @@
+"""How the numbers were inferred, in sentences: intervals, tests, calibration, subgroups.
+
+A sentence is there only when ``metrics.json`` holds what it tells of.
+"""
+
+from typing import Any
+
+from metrascope.classes import class_short
+from metrascope.evaluation.findings import attribute_title
+from metrascope.evaluation.reliability import SIMULATIONS
+from metrascope.messages import text
+from metrascope.report.bilingual import listed
+from metrascope.report.content import Study
+
+Sentences = list[str]
+
+
+def has_intervals(study: Study) -> bool:
+    """Tell whether every network's macro F1 has its interval."""
+    scores = [network.get("macro_f1", {}) for network in study.scores.values()]
+    return bool(scores) and all(score.get("low") is not None for score in scores)
+
+
+def intervals(study: Study, lang: str) -> Sentences:
+    """Return how the intervals of each network's figures were made."""
+    if not has_intervals(study):
+        return []
+    told = [text("methods.intervals", lang)]
+    if any("macro_auc" in scores for scores in study.scores.values()):
+        told.append(text("methods.intervals_auc", lang))
+    replicates = study.metrics.get("replicates")
+    if replicates:
+        told.append(text("methods.intervals_bootstrap", lang, replicates=f"{replicates:,}"))
+    return told
+
+
+def comparisons(study: Study, lang: str) -> Sentences:
+    """Return by which tests the networks were compared with each other."""
+    found = study.metrics.get("comparisons")
+    if not found:
+        return []
+    pairs = found.get("pairs", [])
+    areas = any("macro_auc" in pair for pair in pairs)
+    auc = text("methods.comparisons_auc", lang) if areas else ""
+    values = {"n": found.get("n"), "pairs": len(pairs), "auc": auc}
+    told = [text("methods.comparisons", lang, **values)]
+    if any(scores.get("replications", 1) > 1 for scores in study.scores.values()):
+        told.append(text("methods.comparisons_seeds", lang))
+    if found.get("cochran_q", {}).get("p") is not None:
+        told.append(text("methods.comparisons_all", lang))
+    return told
+
+
+def calibration(study: Study, lang: str) -> Sentences:
+    """Return how the probabilities were judged, and of what use they are."""
+    found = study.metrics.get("calibration")
+    if not found:
+        return []
+    told = [text("methods.calibration", lang, simulations=SIMULATIONS)]
+    if found.get("after_scaling") == "shown":
+        told.append(text("methods.calibration_scaled", lang))
+    return told
+
+
+def thresholds(study: Study, lang: str) -> Sentences:
+    """Return at which thresholds the networks were judged."""
+    told = []
+    if points := study.metrics.get("operating_points"):
+        rule = "chosen" if points.get("chosen") == "validation" else "half"
+        told.append(text(f"methods.thresholds_{rule}", lang))
+    if curves := study.metrics.get("decision"):
+        told.append(_decision(curves, lang))
+    return told
+
+
+def subgroups(study: Study, lang: str) -> Sentences:
+    """Return by what attributes patients were divided, and how the parts were compared."""
+    found = study.metrics.get("subgroups", {})
+    attributes = [
+        one for one in found.get("attributes", []) if any(map(_has_numbers, one["groups"]))
+    ]
+    if not attributes:
+        return []
+    names = listed((attribute_title(one["name"], lang) for one in attributes), lang)
+    told = [text("methods.subgroups", lang, list=names, fewest=found.get("fewest"))]
+    if any(one.get("tests") for one in attributes):
+        told.append(text("methods.subgroups_test", lang))
+    return told
+
+
+def _has_numbers(group: dict[str, Any]) -> bool:
+    """Tell whether a subgroup had patients enough for numbers."""
+    return "networks" in group
+
+
+def _decision(curves: dict[str, Any], lang: str) -> str:
+    names = (class_short(name, lang) for name in curves["positive"])
+    low, high = (f"{100 * curves['thresholds'][place]:.0f}" for place in (0, -1))
+    positive = text("report.or", lang).join(names)
+    return text("methods.decision", lang, positive=positive, low=low, high=high)
