@@ -49,6 +49,16 @@ def _data(study: Study) -> Point:
     lead, name = sentence("report.lead_data"), study.name or sentence("report.unnamed")
     counts = tables.partition_counts(study)
     held, train = counts.get(study.partition), counts.get("train")
+    folds = study.data.get("folds") or []
+    if held and len(folds) > 1:
+        words = sentence(
+            "report.sum_data_folds",
+            data=name,
+            images=count(held[""][1]),
+            patients=count(held[""][0]),
+            folds=len(folds),
+        )
+        return Point(lead, words)
     if not held or not train:
         n = study.metrics.get("n", 0)
         return Point(lead, sentence("report.sum_data_plain", data=name, n=n))
