@@ -124,7 +124,8 @@ def _chapters(word: Word, study: Study, lang: str) -> None:
                 caption = chart_caption(chart).in_language(lang)
                 word.picture(file, text("document.of_data", lang, caption=caption, data=whose))
         for table in chapter.tables:
-            word.table(table.frame, table.caption, size=7)
+            caption = text("document.of_data", lang, caption=table.caption, data=whose)
+            word.table(table.frame, caption, size=7)
 
 
 def _pictures(word: Word, study: Study, lang: str) -> None:
