@@ -130,12 +130,11 @@ def _chapters(word: Word, study: Study, lang: str) -> None:
 
 def _pictures(word: Word, study: Study, lang: str) -> None:
     """Add the figures that there are, each under the heading and words that it has on the page."""
-    held = text(f"report.partition_{study.partition}", lang)
     parts = {
         "macro_f1": ("", text("document.figure_macro_f1", lang)),
         "confusion": ("confusion", text("document.figure_confusion", lang)),
         "gradcam": ("heatmaps", text("report.heatmaps_caption", lang)),
-        "embedding": ("embedding", text("report.embedding_caption", lang, partition=held)),
+        "embedding": ("embedding", text("report.embedding_caption", lang)),
         "curves": ("curves", text("report.curves_caption", lang)),
     }
     for name, (heading, caption) in parts.items():
