@@ -125,7 +125,8 @@ def test_the_report_is_about_the_tested(finished: Path, data: Path) -> None:
     first = predictions(finished / "runs" / RUNS[0])
     embedded = pd.read_csv(finished / "embeddings.csv")
     first_map = embedded[embedded["perplexity"] == 30]
-    assert first_map["image"].tolist() == first["image"][first["partition"] == "test"].tolist()
+    for column in ("image", "partition"):
+        assert first_map[column].tolist() == first[column].tolist()
     content = json.loads((finished / "data.json").read_text(encoding="utf-8"))
     assert list(content["partitions"]) == ["test"]
     whole = content["partitions"]["test"]

@@ -164,8 +164,9 @@ def test_latex_ties_are_all_bold() -> None:
 
 def test_captions_say_that_it_is_for_research_only(eight: dict[str, Any], tmp_path: Path) -> None:
     tables.write_tables(eight, tmp_path, "zh", "体模")
-    for name in ("comparison.tex", "per_class.tex"):
-        assert "仅供研究使用，不是医疗器械。" in (tmp_path / name).read_text("utf-8")
+    for path in tmp_path.glob("*.tex"):
+        assert "仅供研究使用，不是医疗器械。" in path.read_text("utf-8")
+        assert "体模，验证集" in path.read_text("utf-8")
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "＝"])

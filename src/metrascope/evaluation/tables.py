@@ -130,7 +130,7 @@ def write_tables(
     }
     made = [statistic_tables, calibration_tables, explanation_tables]
     for table in [table for make in made for table in make(metrics, lang)]:
-        caption = _closed(table.caption, lang)
+        caption = _closed(table.caption, data_heading(metrics, lang, data_name), lang)
         files[f"{table.name}.csv"] = csv_text(table.frame)
         files[f"{table.name}.tex"] = latex_table(table.frame, caption, f"tab:{table.name}")
     for name, content in files.items():
@@ -180,10 +180,11 @@ def _caption(keys: Sequence[str], data: str, lang: str | None) -> str:
     return text("evaluation.between_sentences", lang).join(sentences)
 
 
-def _closed(caption: str, lang: str | None) -> str:
-    """Return a caption that ends with what every result must say."""
+def _closed(caption: str, data: str, lang: str | None) -> str:
+    """Return a caption that ends with what every result must say: whose data, and its use."""
     between = text("evaluation.between_sentences", lang)
-    return between.join((caption, text("common.research_only", lang)))
+    told = text("document.of_data", lang, caption=caption, data=data)
+    return between.join((told, text("common.research_only", lang)))
 
 
 def csv_text(table: pd.DataFrame) -> str:

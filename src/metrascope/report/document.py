@@ -124,17 +124,17 @@ def _chapters(word: Word, study: Study, lang: str) -> None:
                 caption = chart_caption(chart).in_language(lang)
                 word.picture(file, text("document.of_data", lang, caption=caption, data=whose))
         for table in chapter.tables:
-            word.table(table.frame, table.caption, size=7)
+            caption = text("document.of_data", lang, caption=table.caption, data=whose)
+            word.table(table.frame, caption, size=7)
 
 
 def _pictures(word: Word, study: Study, lang: str) -> None:
     """Add the figures that there are, each under the heading and words that it has on the page."""
-    held = text(f"report.partition_{study.partition}", lang)
     parts = {
         "macro_f1": ("", text("document.figure_macro_f1", lang)),
         "confusion": ("confusion", text("document.figure_confusion", lang)),
         "gradcam": ("heatmaps", text("report.heatmaps_caption", lang)),
-        "embedding": ("embedding", text("report.embedding_caption", lang, partition=held)),
+        "embedding": ("embedding", text("report.embedding_caption", lang)),
         "curves": ("curves", text("report.curves_caption", lang)),
     }
     for name, (heading, caption) in parts.items():
