@@ -111,7 +111,11 @@ def _needed(found: Mapping[str, Any], order: list[str], lang: str | None) -> lis
 
 def _spread_over_all(found: Mapping[str, Any], lang: str | None) -> list[str]:
     p = found["cochran_q"]["p"]
-    return [] if p is None else [text("statistics.cochran", lang, p=p_value(p))]
+    if p is None:
+        return []
+    shown = p_value(p)
+    told = shown if shown.startswith("<") else f"= {shown}"
+    return [text("statistics.cochran", lang, p=told)]
 
 
 def _listed(names: list[str], lang: str | None) -> str:
