@@ -22,6 +22,15 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("metrascope.messages._chosen", ["en"])
 
 
+@pytest.fixture
+def without_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the figures, most of the time of a small study, where a test is about the rest."""
+    from metrascope.report.drawings import Drawings
+
+    monkeypatch.setattr("metrascope.report.page.draw", lambda study: Drawings())
+    monkeypatch.setattr("metrascope.report.drawings.write_figures", lambda *_, **__: [])
+
+
 @pytest.fixture(scope="session")
 def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of 40 phantoms of 128 pixels, all classes present."""

@@ -140,6 +140,7 @@ def test_the_report_is_about_the_tested(finished: Path, data: Path) -> None:
     assert "the maps are of the first fold alone" in page
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_it_goes_on_where_it_stopped(
     finished: Path, data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

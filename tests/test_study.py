@@ -122,6 +122,7 @@ def test_a_network_is_asked_about_the_very_images_that_it_read(finished: Path) -
     assert other["image"].tolist() == shortcuts.index.tolist()
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_the_grey_table_is_fitted_to_the_training_partition_alone(
     finished: Path, phantom: Path, tmp_path: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_the_grey_table_is_fitted_to_the_training_partition_alone(
     assert description.preprocessing.grey_table == expected.preprocessing.grey_table
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_finished_runs_are_kept_and_networks_may_be_added(
     finished: Path, phantom: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,6 +194,7 @@ def test_the_report_is_written_again_from_the_files_alone(
     assert (out / "metrics.json").read_bytes() == metrics
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_one_failed_network_does_not_stop_the_others(
     phantom: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from metrascope.atomic import write_json, write_text
 from metrascope.config import Settings, load_settings
@@ -44,8 +45,10 @@ def summarize(study: Path, lang: str) -> Path:
     tables = {run: read_run_predictions(run / "predictions.csv", classes).table for run in runs}
     predictions = read_predictions([run / "predictions.csv" for run in runs], classes)
     metrics = evaluate(predictions, attributes=_attributes(study), prevalence=_prevalence(study))
-    embeddings, embedded = embed_runs(study, tables, metrics["partition"])
-    explained = explain_runs(study, tables, metrics["partition"], classes)
+    # Sums over threads come in no fixed order; with one the files are the same bytes.
+    with threadpool_limits(limits=1):
+        embeddings, embedded = embed_runs(study, tables, metrics["partition"])
+        explained = explain_runs(study, tables, metrics["partition"], classes)
     for network, values in metrics["networks"].items():
         values |= embedded[network] | explained.get(network, {})
     write_predictions(predictions.table, study / "predictions.csv")

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from metrascope.errors import DataError
 from metrascope.evaluation.agreement import (
@@ -72,6 +73,17 @@ def evaluate(
         If there is no row to evaluate, a network lacks the partition of the others, or the
         prevalence does not name every class or does not add up to 1.
     """
+    # Sums over threads come in no fixed order; with one the file is the same bytes.
+    with threadpool_limits(limits=1):
+        return _evaluated(predictions, attributes, prevalence, replicates)
+
+
+def _evaluated(
+    predictions: Predictions,
+    attributes: pd.DataFrame | None,
+    prevalence: Mapping[str, float] | None,
+    replicates: int,
+) -> dict[str, Any]:
     people = cohort(predictions)
     classes = people.classes
     if prevalence is not None:
