@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 
 import numpy as np
+from sklearn import metrics
 
 from metrascope.evaluation.cohort import Readings
 from metrascope.evaluation.performance import performance
@@ -39,7 +40,7 @@ def main() -> None:
     asked = parser.parse_args()
     worst = 0.0
     for images in asked.images:
-        truth = numbers(read(np.random.default_rng(1), POPULATION, images), draws=2)
+        truth = population(read(np.random.default_rng(1), POPULATION, images))
         for size in asked.sizes:
             start = time.perf_counter()
             held, defined = simulate(size, images, truth, asked.studies, asked.replicates)
@@ -83,10 +84,7 @@ def read(rng: np.random.Generator, size: int, images: int) -> Readings:
 
 def numbers(readings: Readings, draws: int, seed: int = 0) -> dict[str, tuple[float, float, float]]:
     """Return value and ends of every statistic."""
-    size = len(readings.truth)
-    if size == POPULATION:
-        return population(readings)
-    resamples = draw(np.arange(size), replicates=draws, seed=seed)
+    resamples = draw(np.arange(len(readings.truth)), replicates=draws, seed=seed)
     content, _ = performance(readings, CLASSES, resamples)
     found = {name: content[name] for name in (*OVERALL, *LOSSES)}
     for label in CLASSES:
@@ -101,8 +99,6 @@ def numbers(readings: Readings, draws: int, seed: int = 0) -> dict[str, tuple[fl
 
 def population(readings: Readings) -> dict[str, tuple[float, float, float]]:
     """Return the true values, by the definitions alone."""
-    from sklearn import metrics
-
     true, said = readings.truth, readings.predicted[0]
     chances = np.asarray(readings.probabilities)[0]
     matrix = metrics.confusion_matrix(true, said)

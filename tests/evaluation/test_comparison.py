@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import cochrans_q, mcnemar
@@ -28,8 +29,6 @@ def made(skills: dict[str, float], n: int = 150, seed: int = 0, seeds: int = 1) 
         readings[name] = Readings(
             name, 3, tuple(range(seeds)), units, truth, units, scores.argmax(2), probabilities
         )
-    import pandas as pd
-
     table = pd.DataFrame({"patient_id": units.astype(str), "label": np.array(CLASSES)[truth]})
     return Cohort("test", CLASSES, table, readings)
 

@@ -6,10 +6,8 @@ from typing import Any, Final
 from metrascope.classes import class_short
 from metrascope.evaluation.notation import ABSENT, decimal, p_value, percent
 from metrascope.evaluation.published import network_title
-from metrascope.evaluation.statistics import Table, asked, framed
+from metrascope.evaluation.statistics import Metrics, Table, asked, captioned, framed
 from metrascope.messages import text
-
-Metrics = Mapping[str, Any]
 
 _WHEN: Final = ("before", "after")
 
@@ -25,11 +23,7 @@ def calibration_tables(metrics: Metrics, lang: str | None = None) -> list[Table]
         ``en`` or ``zh``; the language in use when not given.
     """
     made = {"calibration": _errors(metrics, lang), "operating": _operating(metrics, lang)}
-    return [
-        Table(name, text(f"statistics.caption_{name}", lang, n=metrics["n"]), frame, 3)
-        for name, frame in made.items()
-        if frame is not None
-    ]
+    return captioned(made, lang, n=metrics["n"])
 
 
 def _errors(metrics: Metrics, lang: str | None) -> Any:

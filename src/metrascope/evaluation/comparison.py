@@ -166,10 +166,10 @@ def _by_signs(first: Readings, second: Readings) -> Difference:
     summed = np.rint(np.bincount(patients, weights=steps)).astype(np.int64)
     units = len(first.truth)
     value = float(summed.sum()) / (units * shared)
-    return Difference(_tango(summed, value, units * shared), exact_sign_flip(summed))
+    return Difference(_agresti_min(summed, value, units * shared), exact_sign_flip(summed))
 
 
-def _tango(summed: npt.NDArray[np.int64], value: float, trials: int) -> Interval:
+def _agresti_min(summed: npt.NDArray[np.int64], value: float, trials: int) -> Interval:
     """Return an interval of a paired difference of proportions.
 
     Agresti & Min (2005): half a patient is added to each of the four cells of the paired table,

@@ -7,10 +7,8 @@ import pandas as pd
 
 from metrascope.evaluation.notation import decimal, p_value, percent, value_of
 from metrascope.evaluation.published import network_title
-from metrascope.evaluation.statistics import Table, framed
+from metrascope.evaluation.statistics import Metrics, Table, framed
 from metrascope.messages import text
-
-Metrics = Mapping[str, Any]
 
 _PLACES: Final = ("pointing", "energy", "iou")
 _ORDERS: Final = ("shuffled", "randomized")

@@ -9,7 +9,7 @@ from typing import Final
 
 from scipy.stats import norm
 
-from metrascope.evaluation.interval import LEVEL, Z
+from metrascope.evaluation.interval import Z
 
 POWER: Final = 0.8
 HALF_WIDTH: Final = 0.05
@@ -41,7 +41,7 @@ def for_width(error: float, patients: int, half_width: float = HALF_WIDTH) -> in
     """Return how many patients bring a figure's 95 % interval to so much either way."""
     if not math.isfinite(error):
         return None
-    return _scaled(error, half_width / float(norm.ppf(0.5 + LEVEL / 2)), patients)
+    return _scaled(error, half_width / Z, patients)
 
 
 def _scaled(error: float, wanted: float, patients: int) -> int:

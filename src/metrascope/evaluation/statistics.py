@@ -22,7 +22,15 @@ _AREAS: Final = ("auc", "average_precision")
 _OVERALL: Final = ("macro_auc", "macro_average_precision", "balanced_accuracy")
 _DECIMALS: Final = ("mcc", "kappa", "brier", "log_loss")
 _DIGITS: Final = 1
-_LABELS: Final = {"diagnostic": 2, "questions": 2, "prevalence": 2, "pairs": 2}
+_LABELS: Final = {
+    "diagnostic": 2,
+    "questions": 2,
+    "prevalence": 2,
+    "pairs": 2,
+    "calibration": 3,
+    "operating": 3,
+    "shortcuts": 2,
+}
 
 
 @dataclass(frozen=True)
@@ -62,10 +70,17 @@ def statistic_tables(metrics: Metrics, lang: str | None = None) -> list[Table]:
     shares = metrics.get("prevalence", {})
     listed = ", ".join(f"{class_short(k, lang)} {100 * v:g}%" for k, v in shares.items())
     values = {"n": metrics["n"], "replicates": metrics.get("replicates", 0), "shares": listed}
+    return captioned(made, lang, **values)
+
+
+def captioned(
+    made: Mapping[str, pd.DataFrame | None], lang: str | None, **values: object
+) -> list[Table]:
+    """Return the frames that there are as tables under their captions, by name."""
     return [
         Table(name, text(f"statistics.caption_{name}", lang, **values), frame, _LABELS.get(name, 1))
         for name, frame in made.items()
-        if frame is not None and len(frame)
+        if frame is not None
     ]
 
 

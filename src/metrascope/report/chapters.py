@@ -1,6 +1,6 @@
 """The chapters of statistics that page and Word document share: findings, tables and charts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -92,11 +92,11 @@ def chapters(study: Study, lang: str) -> list[Chapter]:
     metrics = study.metrics
     if not study.scores:
         return []
-    said: dict[str, Callable[[], list[str]]] = {
-        "statistics": lambda: _order(study, lang),
-        "calibration": lambda: _calibration(metrics, lang),
-        "subgroups": lambda: _subgroups(metrics, lang),
-        "explanations": lambda: _explanations(metrics, lang),
+    said = {
+        "statistics": _order(study, lang),
+        "calibration": _calibration(metrics, lang),
+        "subgroups": _subgroups(metrics, lang),
+        "explanations": _explanations(metrics, lang),
     }
     tables: dict[str, list[Table]] = {
         "statistics": statistic_tables(metrics, lang),
@@ -105,7 +105,7 @@ def chapters(study: Study, lang: str) -> list[Chapter]:
         "explanations": explanation_tables(metrics, lang),
     }
     return [
-        Chapter(name, tuple(said[name]()), tuple(tables[name]), _charts(metrics, name))
+        Chapter(name, tuple(said[name]), tuple(tables[name]), _charts(metrics, name))
         for name in CHAPTERS
     ]
 
