@@ -27,7 +27,7 @@ def without_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the figures, most of the time of a small study, where a test is about the rest."""
     from metrascope.report.drawings import Drawings
 
-    monkeypatch.setattr("metrascope.report.page.draw", lambda study: Drawings())
+    monkeypatch.setattr("metrascope.report.page.draw", lambda *_: Drawings())
     monkeypatch.setattr("metrascope.report.drawings.write_figures", lambda *_, **__: [])
 
 

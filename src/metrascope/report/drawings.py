@@ -1,9 +1,10 @@
 """The figures of a study: as files in one language, and in the page in both."""
 
 import base64
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -20,6 +21,8 @@ from metrascope.results import explanation_figures, statistic_figures, write_fig
 
 # Matplotlib stays in metrascope.figures, its types too.
 Figure = Any
+
+POINTS: Final = 72
 
 
 @dataclass(frozen=True)
@@ -39,32 +42,64 @@ class Drawings:
     charts: dict[str, dict[str, Drawing]] = field(default_factory=dict)
 
 
-def draw(study: Study) -> Drawings:
-    """Draw the t-SNE maps, the learning curves and the charts of statistics in each language."""
+def draw(study: Study, written: str | None = None) -> Drawings:
+    """Draw the t-SNE maps, the learning curves and the charts of statistics in each language.
+
+    Parameters
+    ----------
+    study
+        The study.
+    written
+        Language in which :func:`write_files` has just drawn them into ``figures/``: those are
+        taken as they are, since drawing is most of the time of a report.
+    """
     maps, histories = study.embeddings, _histories(study)
     separation = {name: scores.get("embedding", {}) for name, scores in study.scores.items()}
+
+    def each(name: str, make: Callable[[str], Figure]) -> dict[str, Drawing]:
+        found = {lang: _read(study, name) if lang == written else None for lang in LANGUAGES}
+        return {lang: found[lang] or _drawing(make(lang)) for lang in LANGUAGES}
+
     return Drawings(
-        embedding=_in_each_language(lambda lang: embeddings(maps, study.classes, lang, separation))
+        embedding=each("embedding", lambda lang: embeddings(maps, study.classes, lang, separation))
         if len(maps)
         else {},
-        curves=_in_each_language(lambda lang: learning_curves(histories, lang))
-        if histories
-        else {},
-        charts=_charts(study) if study.scores else {},
+        curves=each("curves", lambda lang: learning_curves(histories, lang)) if histories else {},
+        charts=_charts(study, written) if study.scores else {},
     )
 
 
-def _charts(study: Study) -> dict[str, dict[str, Drawing]]:
+def _charts(study: Study, written: str | None) -> dict[str, dict[str, Drawing]]:
     """Draw what `metrascope.results` draws of the numbers, by name and language."""
     metrics = dict(study.metrics)
     drawn = {
-        lang: statistic_figures(metrics, lang, study.name) | explanation_figures(metrics, lang)
+        lang: {
+            name: _drawing(figure)
+            for name, figure in (
+                statistic_figures(metrics, lang, study.name) | explanation_figures(metrics, lang)
+            ).items()
+        }
         for lang in LANGUAGES
+        if lang != written
     }
+    names = next(iter(drawn.values()))
+    if written is not None:
+        files = {name: _read(study, name) for name in names}
+        drawn[written] = {name: found for name, found in files.items() if found is not None}
     return {
-        name: {lang: _drawing(figures[name]) for lang, figures in drawn.items()}
-        for name in drawn[LANGUAGES[0]]
+        name: {lang: drawn[lang][name] for lang in LANGUAGES if name in drawn[lang]}
+        for name in names
     }
+
+
+def _read(study: Study, name: str) -> Drawing | None:
+    """Return a figure that was written as SVG, None where it was not."""
+    file = study.folder / "figures" / f"{name}.svg"
+    if not file.is_file():
+        return None
+    content = file.read_bytes()
+    width = re.search(rb'<svg[^>]* width="([\d.]+)pt"', content)
+    return None if width is None else _embedded(content, float(width[1]) / POINTS)
 
 
 def write_files(study: Study, gallery: Gallery, lang: str) -> None:
@@ -120,10 +155,10 @@ def _reading(study: Study, card: Card) -> gradcam.Reading | None:
     return gradcam.Reading(heat, reading.predicted, max(reading.probabilities))
 
 
-def _in_each_language(make: Callable[[str], Figure]) -> dict[str, Drawing]:
-    return {lang: _drawing(make(lang)) for lang in LANGUAGES}
-
-
 def _drawing(figure: Figure) -> Drawing:
-    address = f"data:image/svg+xml;base64,{base64.b64encode(svg_bytes(figure)).decode()}"
-    return Drawing(address, min(100, round(100 * figure.get_figwidth() / PAGE_WIDTH)))
+    return _embedded(svg_bytes(figure), figure.get_figwidth())
+
+
+def _embedded(content: bytes, inches: float) -> Drawing:
+    address = f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"
+    return Drawing(address, min(100, round(100 * inches / PAGE_WIDTH)))

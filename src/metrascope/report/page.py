@@ -80,7 +80,7 @@ def write_report(study: Path, lang: str) -> Path:
     write_files(content, gallery, lang)
     write_documents(content, lang)
     page = study / "report.html"
-    write_text(page, render(content, gallery, draw(content), lang))
+    write_text(page, render(content, gallery, draw(content, lang), lang))
     return page
 
 
