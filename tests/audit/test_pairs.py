@@ -1,14 +1,9 @@
 """Pairs by file and by pixels; work in threads comes back in order."""
 
 import time
-from pathlib import Path
-
-from tests.audit.make import view
 
 from metrascope.audit.fingerprint import Fingerprint
-from metrascope.audit.pairs import exact_pairs, in_threads, near_pairs
-from metrascope.audit.settings import AuditSettings
-from metrascope.audit.shelf import open_shelf
+from metrascope.audit.pairs import exact_pairs, in_threads
 
 
 def taken(file_hash: str, pixel_hash: str) -> Fingerprint:
@@ -44,21 +39,3 @@ def test_threads_keep_the_order() -> None:
     expected = [(n, n * n) for n in range(150)]
     assert list(in_threads(slow, range(150), 4)) == expected
     assert list(in_threads(slow, range(150), 0)) == expected
-
-
-def test_near_pairs_name_rows_of_the_manifest_and_report_progress(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    with open_shelf(tmp_path) as shelf:
-        for number in (0, 1, 2, 0):
-            shelf.put(view(number))
-        same, beneath = near_pairs(
-            shelf,
-            [3, 5, 8, 13],
-            AuditSettings(),
-            jobs=1,
-            advance=lambda done, whole: told.append((done, whole)),
-        )
-    assert [(pair.first, pair.second) for pair in same] == [(3, 13)]
-    scores = [pair.agreement.score for pair in beneath if pair.agreement]
-    assert scores == sorted(scores, reverse=True)
-    assert told[-1] == (len(told), len(told))

@@ -12,7 +12,8 @@ from metrascope.audit.balance import Balance, weigh
 from metrascope.audit.fingerprint import Fingerprint, take_fingerprint
 from metrascope.audit.groups import patient_groups
 from metrascope.audit.leaks import Leak, find_leaks
-from metrascope.audit.pairs import Pair, exact_pairs, in_threads, near_pairs
+from metrascope.audit.near import near_pairs
+from metrascope.audit.pairs import Pair, exact_pairs, in_threads
 from metrascope.audit.partitions import read_partitions
 from metrascope.audit.quality import by_class
 from metrascope.audit.settings import AuditSettings
