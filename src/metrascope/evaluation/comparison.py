@@ -5,7 +5,7 @@ family corrected by Holm, and the gain that luck alone hands to the best is stat
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
@@ -192,7 +192,7 @@ def _corrected(found: list[Difference]) -> list[Difference]:
     ]
 
 
-def _correct(readings: Any) -> Floats:
+def _correct(readings: Iterable[Readings]) -> Floats:
     return np.stack([(one.predicted == one.truth).mean(0) for one in readings])
 
 

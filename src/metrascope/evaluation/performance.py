@@ -1,6 +1,6 @@
 """Everything that is said of one network's readings, each number with its interval."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from metrascope.evaluation.proportions import proportion
 from metrascope.evaluation.resampling import (
     Replicates,
     Resamples,
+    Statistic,
     Weights,
     bca,
     of_units,
@@ -79,12 +80,11 @@ def performance(
     return _nested(readings, classes, numbers, seeds), macro_f1
 
 
-def _over(readings: Readings, function: Any) -> Any:
+def _over(readings: Readings, function: Callable[[Floats], Floats]) -> Statistic:
     """Return the statistic that is a function of the confusion matrices."""
 
     def statistic(weights: Weights) -> Floats:
-        values: Floats = function(count(readings, of_units(weights, readings.units)))
-        return values
+        return function(count(readings, of_units(weights, readings.units)))
 
     return statistic
 
@@ -117,7 +117,7 @@ def _bounded(counted: Replicates, names: Sequence[Name]) -> tuple[Floats, Floats
     return lows, highs
 
 
-def _columns(replicates: Replicates, which: Any) -> Replicates:
+def _columns(replicates: Replicates, which: int | npt.NDArray[np.bool_]) -> Replicates:
     return replicates.map(lambda values: values[:, which])
 
 
