@@ -13,10 +13,12 @@ from metrascope.data.split import read_training_patients
 from metrascope.data.store import StoreKey, files_digest, open_store
 from metrascope.errors import DataError, WeightsError
 from metrascope.evaluation.predictions import write_predictions
+from metrascope.execution import make_deterministic
 from metrascope.messages import text
+from metrascope.outputs import said_of
 from metrascope.progress import progress, say
 from metrascope.report.content import is_finished
-from metrascope.run import Run, make_deterministic, said_of
+from metrascope.run import Run
 from metrascope.training import TrainingData, predict
 
 _BATCH = 16

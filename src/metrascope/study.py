@@ -25,6 +25,7 @@ from metrascope.data.split import Split, write_split
 from metrascope.data.store import open_store
 from metrascope.data.tally import cautions, sites, tally
 from metrascope.errors import StudyError, WeightsError
+from metrascope.execution import execute
 from metrascope.isolation import run_isolated
 from metrascope.messages import language, listing, text
 from metrascope.networks import create_network
@@ -34,7 +35,6 @@ from metrascope.progress import progress, say
 from metrascope.run import (
     Run,
     StudyInputs,
-    execute,
     input_size,
     is_finished,
     remove_training_state,

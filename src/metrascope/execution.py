@@ -1,0 +1,135 @@
+"""Carry out a run: train its network, or go on with it, and leave its files."""
+
+import os
+import time
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch.multiprocessing.spawn import ProcessException
+
+from metrascope.atomic import write_text
+from metrascope.errors import StudyError
+from metrascope.isolation import end_with_parent
+from metrascope.messages import text
+from metrascope.networks import Network, create_network
+from metrascope.outputs import write_answers, write_model, write_readings, write_resources
+from metrascope.progress import progress
+from metrascope.run import (
+    Run,
+    StudyInputs,
+    input_size,
+    remove_training_state,
+    training_data,
+)
+from metrascope.training import HISTORY, StepReport, derived_seed, fit
+
+
+def execute(inputs: StudyInputs, run: Run) -> None:
+    """Train one run, or go on with it, and write its folder.
+
+    With several processes each has its share of every batch, and the first one writes.
+
+    Raises
+    ------
+    MetrascopeError
+        If the weights cannot be had, the size does not suit the network, or training diverges.
+    """
+    recipe = inputs.settings.training
+    fabric = Fabric(
+        accelerator=inputs.device,
+        devices=recipe.processes,
+        strategy="ddp_spawn" if recipe.processes > 1 else "auto",
+        precision=recipe.precision,
+    )
+    try:
+        fabric.launch(partial(_execute, inputs=inputs, run=run))
+    except ProcessException as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise StudyError("study.process_failed", reason=reason) from error
+
+
+def _execute(fabric: Fabric, inputs: StudyInputs, run: Run) -> None:
+    """Train and write in one of the processes that share a run."""
+    if fabric.world_size > 1:
+        end_with_parent()
+    folder = inputs.folder / "runs" / run.name
+    make_deterministic()
+    data = training_data(inputs, run)
+    network = _create(inputs, run)
+    title = network.architecture.title
+    with progress(title) if fabric.is_global_zero else nullcontext(_silent) as advance:
+        fitted = fit(
+            fabric,
+            network,
+            data,
+            inputs.settings,
+            seed=derived_seed(run.seed, run.fold),
+            resume=folder / "resume.safetensors",
+            report=_Reporter(advance, inputs.settings.training.epochs),
+        )
+    if not fabric.is_global_zero:
+        return
+    trained = time.monotonic()
+    write_text(folder / "history.csv", "\n".join(map(",".join, [HISTORY, *fitted.history])) + "\n")
+    temperature = write_readings(fabric, network, data, inputs, run, folder)
+    write_answers(fabric, network, data, inputs, run, folder)
+    write_model(network, data, inputs, run, folder, temperature)
+    (folder / "failure.json").unlink(missing_ok=True)
+    write_resources(fabric, network, data, folder, fitted.seconds, time.monotonic() - trained)
+    remove_training_state(folder)
+
+
+def _silent(done: int, all_: int, note: str = "") -> None:
+    """Show nothing."""
+
+
+class _Reporter:
+    """Turns steps of training into a line for people: loss, validation F1."""
+
+    def __init__(self, advance: Any, epochs: int) -> None:
+        self.advance, self.epochs = advance, epochs
+        self.loss: float | None = None
+        self.macro_f1 = "–"
+
+    def __call__(self, step: StepReport) -> None:
+        if step.macro_f1 is None:
+            if step.step == step.steps:
+                return  # the report of the epoch follows, with its F1
+            self.loss = step.loss if self.loss is None else 0.9 * self.loss + 0.1 * step.loss
+        else:
+            self.macro_f1 = f"{step.macro_f1:.3f}"
+        note = text(
+            "progress.training",
+            epoch=step.epoch,
+            epochs=self.epochs,
+            loss=f"{self.loss or 0:.3f}",
+            macro_f1=self.macro_f1,
+        )
+        done = (step.epoch - 1) * step.steps + step.step
+        self.advance(done, self.epochs * step.steps, note)
+
+
+def make_deterministic() -> None:
+    """Let torch use only kernels that give the same bytes each time."""
+    # cuBLAS reads this once, before its first use.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True)
+    # Filling fresh memory finds bugs in kernels; it costs time and changes no result of ours.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def _create(inputs: StudyInputs, run: Run) -> Network:
+    torch.manual_seed(derived_seed("weights", run.seed, run.network))
+    network = create_network(
+        run.network,
+        len(inputs.classes),
+        inputs.settings.pooling,
+        weights=inputs.settings.weights_of(run.network),
+    )
+    size = input_size(inputs.settings, run.network)
+    network.architecture.require_size(size, training=True)
+    return network

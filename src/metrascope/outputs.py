@@ -1,0 +1,194 @@
+"""What a trained network leaves in its run's folder: readings, maps, answers, model, resources."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+
+from metrascope.atomic import replacing, write_json
+from metrascope.checkpoint import ModelDescription, save
+from metrascope.config import EvaluationSettings, Settings, dump_settings
+from metrascope.data.preprocess import centre_crop
+from metrascope.data.store import open_store
+from metrascope.evaluation.predictions import write_predictions
+from metrascope.evaluation.temperature import fit_temperature
+from metrascope.explain.heatmap import class_maps
+from metrascope.explain.reader import Reader
+from metrascope.explain.record import Shown, record
+from metrascope.networks import Network
+from metrascope.run import Run, StudyInputs, store_key
+from metrascope.training import Normalizer, TrainingData, derived_seed, predict
+
+
+def said_of(
+    images: pd.DataFrame,
+    partitions: Sequence[str],
+    logits: torch.Tensor,
+    classes: Sequence[str],
+    run: Run,
+) -> pd.DataFrame:
+    """Return the predictions table of one run.
+
+    Parameters
+    ----------
+    images
+        Rows of a manifest's table, as they were read.
+    partitions
+        Of each row.
+    logits
+        float64, (rows, classes), on the CPU.
+    classes
+        In the order of the logits.
+    run
+        Network, fold and seed.
+    """
+    table = images[["image", "patient_id", "label"]].reset_index(drop=True)
+    table = table.assign(
+        network=run.network, partition=list(partitions), fold=run.fold, seed=run.seed
+    )
+    columns = [f"p_{label}" for label in classes]
+    values = pd.DataFrame(logits.softmax(dim=1).numpy(), columns=columns)
+    return pd.concat([table, values], axis=1)
+
+
+def write_readings(
+    fabric: Fabric,
+    network: Network,
+    data: TrainingData,
+    inputs: StudyInputs,
+    run: Run,
+    folder: Path,
+) -> float:
+    """Write what the network says of validation and test; return the validation's temperature."""
+    test = inputs.split.rows(inputs.manifest.table, "test", run.fold)
+    rows = np.concatenate([data.validation, test])
+    logits, features, maps = [], [], []
+    batch_size = inputs.settings.training.batch_size
+    for output in predict(fabric, network, data, rows, batch_size):
+        logits.append(output.logits.cpu().double())
+        features.append(output.features.float().cpu())
+        maps.append(class_maps(network, output).float().cpu())
+    said, images = torch.cat(logits), inputs.manifest.table.iloc[rows]
+    partitions = ["validation"] * len(data.validation) + ["test"] * len(test)
+    table = said_of(images, partitions, said, inputs.classes, run)
+    write_predictions(table, folder / "predictions.csv")
+    _write_array(folder / "features.npy", torch.cat(features).numpy())
+    _write_array(folder / "heatmaps.npy", torch.cat(maps).numpy())
+    validating = len(data.validation)
+    return fit_temperature(said[:validating].numpy(), data.labels[data.validation])
+
+
+def write_answers(
+    fabric: Fabric,
+    network: Network,
+    data: TrainingData,
+    inputs: StudyInputs,
+    run: Run,
+    folder: Path,
+) -> None:
+    """Write what heat maps and shortcuts are measured from, of the evaluated images."""
+    test = inputs.split.rows(inputs.manifest.table, "test", run.fold)
+    rows = test if len(test) else data.validation
+    key = store_key(inputs.manifest, inputs.settings, run.network)
+    sectors = open_store(inputs.manifest, key, inputs.folder / "prepared").sectors(rows)
+    size = data.preprocessing.input_size
+    table = inputs.manifest.table.iloc[rows]
+    shown = Shown(
+        names=table["image"].to_numpy(object),
+        patients=table["patient_id"].to_numpy(object),
+        grey=centre_crop(data.pixels[rows], size),
+        sectors=centre_crop(sectors, size),
+    )
+    reader = Reader(
+        network.eval(),
+        Normalizer(data.preprocessing, fabric.device),
+        fabric.autocast,
+        inputs.settings.training.batch_size,
+    )
+    seed = derived_seed("explain", run.seed, run.fold)
+    record(reader, shown, inputs.classes, inputs.settings.explain, folder, seed=seed)
+
+
+def write_model(
+    network: Network,
+    data: TrainingData,
+    inputs: StudyInputs,
+    run: Run,
+    folder: Path,
+    temperature: float,
+) -> None:
+    """Write the weights, and ``model.json``, which lets anyone read with them; see `checkpoint`."""
+    versions = json.loads((inputs.folder / "versions.json").read_text(encoding="utf-8"))
+    description = ModelDescription(
+        network=run.network,
+        title=network.architecture.title,
+        pooling=network.pooling,
+        classes=inputs.classes,
+        preprocessing=data.preprocessing,
+        temperature=temperature,
+        fold=run.fold,
+        seed=run.seed,
+        origin=network.origin,
+        versions=versions,
+        manifest_sha256=inputs.manifest.digest,
+        split_sha256=inputs.split.digest,
+        settings_sha256=_settings_digest(inputs.settings),
+    )
+    save(folder, network, description)
+
+
+def _settings_digest(settings: Settings) -> str:
+    """Hash what shapes a run: not which other networks and seeds the study has."""
+    apart = {"networks": (), "seeds": (0,), "weights": {}, "evaluation": EvaluationSettings()}
+    shaping = settings.model_copy(update=apart)
+    return hashlib.sha256(dump_settings(shaping).encode()).hexdigest()
+
+
+def _write_array(path: Path, array: npt.NDArray[np.float32]) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def write_resources(
+    fabric: Fabric,
+    network: Network,
+    data: TrainingData,
+    folder: Path,
+    train_seconds: float,
+    predict_seconds: float,
+) -> None:
+    """Write ``resources.json``: device, time and memory; its presence marks a run as finished."""
+    content = {
+        "device": _device_name(fabric.device),
+        "precision": str(fabric._precision.precision),
+        "input_size": data.preprocessing.input_size,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "train_seconds": round(train_seconds, 3),
+        "predict_seconds": round(predict_seconds, 3),
+        "peak_memory_bytes": _peak_memory(fabric.device),
+        "threads": torch.get_num_threads(),
+    }
+    write_json(folder / "resources.json", content)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def _peak_memory(device: torch.device) -> int | None:
+    """Return the most memory that this process has held, of the GPU where it used one."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
