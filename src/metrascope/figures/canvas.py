@@ -77,8 +77,7 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     """
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
     metadata: list[dict[str, Any]] = [{"Date": None, "Creator": None}, {"Software": None}]
-    with style():
-        _settle(figure)
+    with style(), _settled(figure):
         for path, entries in zip(paths, metadata, strict=True):
             with replacing(path) as temporary:
                 figure.savefig(temporary, format=path.suffix[1:], metadata=entries)
@@ -88,8 +87,7 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
 def svg_bytes(figure: Figure) -> bytes:
     """Return a figure as SVG; the same bytes every time."""
     buffer = BytesIO()
-    with style():
-        _settle(figure)
+    with style(), _settled(figure):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
@@ -136,17 +134,19 @@ def class_key(classes: Sequence[str], lang: str) -> str:
     return "\n".join(lines)
 
 
-def _settle(figure: Figure) -> None:
-    """Fix the layout to five decimals.
+@contextmanager
+def _settled(figure: Figure) -> Iterator[None]:
+    """Lay a figure out once, in five decimals, for as many files as are written of it.
 
-    The solver behind it orders its equations by memory address, so that positions differ in
-    their last bits from call to call, and with them names and roundings inside the SVG.
+    The solver behind the layout orders its equations by memory address, so that positions differ
+    in their last bits from call to call, and with them names and roundings inside the SVG.
     """
-    with warnings.catch_warnings():
-        # Where very much does not fit, the figure is crowded; that is plain to see.
-        warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)
-        figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        with warnings.catch_warnings():
+            # Where very much does not fit, the figure is crowded; that is plain to see.
+            warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)
+            engine.execute(figure)
     parts: list[FigureBase] = [figure]
     for part in parts:
         for child in part.subfigs:
@@ -157,3 +157,7 @@ def _settle(figure: Figure) -> None:
     for axes in figure.axes:
         left, bottom, width, height = np.round(axes.get_position().bounds, 5)
         axes.set_position((left, bottom, width, height))
+    # With an engine, even one that does nothing, every file would take another whole drawing.
+    with mpl.rc_context({"figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
+        yield

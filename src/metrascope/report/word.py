@@ -297,7 +297,8 @@ def _merge(grid: list[list[_Cell]], heads: list[list[str]]) -> None:
 
 def _fill(cell: _Cell, words: str, style: ParagraphStyle, *, bold: bool, right: bool) -> None:
     paragraph = cell.paragraphs[0]
-    paragraph.style = style
+    # Not through the property: it searches the document's styles for the default every time.
+    paragraph._p.style = style.style_id
     if right:
         paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
     run = paragraph.add_run(_plain(words))
