@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 demo: $(VENV)/study.stamp
 	$(BIN)/metrascope study demo --out demo
 
+# By file: what the tests of a file share is then made once.
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -3,6 +3,11 @@
 import os
 from pathlib import Path
 
+# Small arrays gain nothing by threads, and a machine that others work on loses much by them:
+# for numpy, once it is loaded, and for every process that a test starts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import cv2
 import pytest
 import torch
 
@@ -13,8 +18,9 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
-    """Small tensors gain nothing by threads, and busy machines lose much by them."""
+    """Do as above where a library counts the cores itself."""
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
 
 
 @pytest.fixture(autouse=True)

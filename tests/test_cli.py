@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,12 +18,20 @@ def test_help_is_quick_and_loads_no_torch() -> None:
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "assert not {'torch', 'pandas', 'numpy', 'pydantic'} & set(sys.modules)"
     )
-    times = []
-    for _ in range(3):
-        started = time.perf_counter()
+    computed, waited = [], []
+    for _ in range(5):
+        started, before = time.perf_counter(), children_seconds()
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.5
+        computed.append(children_seconds() - before)
+        waited.append(time.perf_counter() - started - computed[-1])
+    # Apart from each other: on a busy machine even a bare interpreter waits for its turn.
+    assert min(computed) < 0.5
+    assert min(waited) < 0.5
+
+
+def children_seconds() -> float:
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 @pytest.mark.parametrize(

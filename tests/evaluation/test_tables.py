@@ -19,16 +19,17 @@ OF_NETWORKS = ("comparison", "per_class", "confusion", "overall", "diagnostic", 
 CONTROL = re.compile(r"\\[a-zA-Z]+|\\.")
 
 
-@pytest.fixture
-def published(tmp_path: Path) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Metrics of the study's Inception-v3, rebuilt from its only possible matrix."""
-    return evaluate(loaded(hard_labels(INCEPTION), tmp_path, "inception_v3.csv"))
+    folder = tmp_path_factory.mktemp("published")
+    return evaluate(loaded(hard_labels(INCEPTION), folder, "inception_v3.csv"))
 
 
-@pytest.fixture
-def eight(tmp_path: Path) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def eight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     table = random_table(np.random.default_rng(0), n=125, networks=list(PUBLISHED))
-    return evaluate(loaded(table, tmp_path))
+    return evaluate(loaded(table, tmp_path_factory.mktemp("eight")))
 
 
 def test_comparison_of_the_published_matrix_equals_the_published_figures(

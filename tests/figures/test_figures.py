@@ -124,8 +124,8 @@ def test_files_are_valid(name: str, lang: str, tmp_path: Path) -> None:
     with Image.open(first[1]) as image:
         image.load()
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
-        colors = np.asarray(image.convert("RGB")).reshape(-1, 3)
-    assert len(np.unique(colors, axis=0)) > 10
+        few = image.convert("RGB").getcolors(maxcolors=10)
+    assert few is None  # there are more
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -11,17 +11,16 @@ import pandas as pd
 import pytest
 
 from metrascope.classes import class_short
-from metrascope.errors import MetrascopeError, StudyError
 from metrascope.evaluation.published import PUBLISHED, network_title
 from metrascope.evaluation.ranking import ranking_sentences
 from metrascope.messages import table
 from metrascope.report.content import read_study
-from metrascope.report.drawings import Drawings, draw
+from metrascope.report.drawings import draw
 from metrascope.report.gallery import build_gallery
 from metrascope.report.page import render, write_report
 
 from .make import BOX, PAPER, make_study
-from .tree import Node, parse
+from .tree import Node, parse, rendered
 
 NETWORKS = ("mobilenet_v2", "inception_v3")
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a&amp;b {0} {x}")
@@ -39,12 +38,6 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(study: Path) -> Node:
     return parse((study / "report.html").read_text(encoding="utf-8"))
-
-
-def rendered(folder: Path, lang: str = "en") -> Node:
-    """The page without its drawings, which take most of the time."""
-    study = read_study(folder)
-    return parse(render(study, build_gallery(study), Drawings(), lang))
 
 
 def wrong_rows(study: Path) -> pd.DataFrame:
@@ -354,141 +347,6 @@ def test_flags_that_a_reader_must_know(tmp_path: Path) -> None:
         assert "The images are synthetic" in text
         assert "Best-epoch selection was on" in text
         assert "Not pretrained" in text
-
-
-@pytest.mark.parametrize(
-    "missing",
-    [
-        "metrics.json",
-        "cases.csv",
-        "settings.toml",
-        "versions.json",
-        "embeddings.csv",
-        "command.json",
-        "runs/vgg16-f0-s0/heatmaps.npy",
-        "runs/vgg16-f0-s0/history.csv",
-        "runs/vgg16-f0-s0/predictions.csv",
-        "runs/vgg16-f0-s0/resources.json",
-        "runs/vgg16-f0-s0/model.json",
-    ],
-)
-def test_incomplete_study_has_a_page_that_says_so(tmp_path: Path, missing: str) -> None:
-    folder = make_study(tmp_path / "s", ["vgg16"], n=6)
-    (folder / missing).unlink()
-    page = rendered(folder)
-    if "/" not in missing and missing != "command.json":
-        assert f"Missing: {missing}" in page.by_id("summary").text("en")
-
-
-def test_study_that_only_began(tmp_path: Path) -> None:
-    folder = make_study(tmp_path / "s", [], failed=["vgg16"])
-    page = rendered(folder, "zh")
-    assert "尚无网络完成评估" in page.by_id("summary").text("zh")
-    assert "Out of memory" in page.by_id("versions").text("zh")
-
-
-def test_folder_that_is_no_study_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="is not a study"):
-        write_report(tmp_path, "en")
-    with pytest.raises(StudyError, match="is not a study"):
-        write_report(tmp_path / "nowhere", "en")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("metrics.json", '{"networks"'),
-        ("metrics.json", '{"classes": ["a"], "n": 3}'),
-        ("data.json", "[1]"),
-        ("settings.toml", "a = "),
-        ("cases.csv", "image,file,mask_file,left,top,right,bottom\na,b,,5,0,5,1\n"),
-        ("cases.csv", "image,file,mask_file,left,top,right,bottom\na,b,,0,0,inf,1\n"),
-        ("cases/00002.png", "\x89PNG\r\n\x1a\n"),
-        ("cases.csv", "image,file\n"),
-        ("cases.csv", "image,file,mask_file,left,top,right,bottom\na,b,,x,0,1,1\n"),
-        ("embeddings.csv", "network,image,label,x,y\nvgg16,a,normal,,1\n"),
-        ("runs/vgg16-f0-s0/history.csv", "epoch,step,learning_rate,loss\n1,1,0.1,oops\n"),
-        ("runs/vgg16-f0-s0/predictions.csv", "image,label\n"),
-        ("runs/vgg16-f0-s0/heatmaps.npy", "\x93NUMPY"),
-    ],
-)
-def test_damaged_file_is_named_and_the_old_page_stays(
-    tmp_path: Path, name: str, content: str
-) -> None:
-    folder = make_study(tmp_path / "s", ["vgg16"], n=6)
-    (folder / "report.html").write_text("old")
-    (folder / name).write_text(content, encoding="latin-1")
-    with pytest.raises(MetrascopeError, match=re.escape(Path(name).name)):
-        write_report(folder, "en")
-    assert (folder / "report.html").read_text() == "old"
-
-
-def test_heat_maps_of_another_shape_are_refused(tmp_path: Path) -> None:
-    folder = make_study(tmp_path / "s", ["vgg16"], n=6)
-    np.save(folder / "runs/vgg16-f0-s0/heatmaps.npy", np.zeros((5, 3, 7, 7), np.float32))
-    with pytest.raises(StudyError, match=r"(?s)delete the run's folder .*\(5, 3, 7, 7\)"):
-        write_report(folder, "en")
-
-
-def test_pickle_is_never_loaded(tmp_path: Path) -> None:
-    folder = make_study(tmp_path / "s", ["vgg16"], n=6)
-    objects = np.array([{"a": 1}], dtype=object)
-    np.save(folder / "runs/vgg16-f0-s0/heatmaps.npy", objects, allow_pickle=True)
-    with pytest.raises(StudyError, match="heatmaps"):
-        write_report(folder, "en")
-
-
-def metrics_without(folder: Path, *path: str) -> None:
-    file = folder / "metrics.json"
-    metrics = json.loads(file.read_text())
-    inner = metrics
-    for key in path[:-1]:
-        inner = inner[key]
-    del inner[path[-1]]
-    file.write_text(json.dumps(metrics))
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        ("majority", "accuracy"),
-        ("networks", "vgg16", "seeds"),
-        ("networks", "vgg16", "classes", "polyp"),
-        ("networks", "vgg16", "classes", "polyp", "f1", "value"),
-        ("partition",),
-    ],
-)
-def test_metrics_that_lack_a_key_are_refused(tmp_path: Path, path: tuple[str, ...]) -> None:
-    folder = make_study(tmp_path / "s", ["vgg16"], n=6)
-    metrics_without(folder, *path)
-    with pytest.raises(StudyError, match=r"metrics\.json is damaged: make it anew with"):
-        read_study(folder)
-
-
-def test_numbers_that_are_not_finite_are_no_heat_maps(tmp_path: Path) -> None:
-    folder = make_study(tmp_path / "s", ["vgg16"], n=6)
-    maps = np.zeros((6, 3, 7, 7), np.float32)
-    maps[3, 1, 2, 2] = np.nan
-    np.save(folder / "runs/vgg16-f0-s0/heatmaps.npy", maps)
-    with pytest.raises(StudyError, match=r"heatmaps\.npy is damaged.*finite numbers"):
-        read_study(folder)
-
-
-def test_run_that_finished_after_a_failure_is_shown(tmp_path: Path) -> None:
-    folder = make_study(tmp_path / "s", ["vgg16"], n=12)
-    (folder / "runs/vgg16-f0-s0/failure.json").write_text('{"message": "Out of memory"}')
-    page = rendered(folder)
-    assert "of 12 readings were wrong" in page.by_id("cases").text("en")
-    assert "No run failed." in page.by_id("versions").text("en")
-    assert "Out of memory" not in page.text("en")
-
-
-def test_run_that_did_not_finish_is_left_out_as_in_the_numbers(tmp_path: Path) -> None:
-    folder = make_study(tmp_path / "s", ["vgg16"], n=12, seeds=2)
-    (folder / "runs/vgg16-f0-s1/resources.json").unlink()
-    page = rendered(folder)
-    assert "of 12 readings were wrong" in page.by_id("cases").text("en")
 
 
 def test_folds_and_seeds_are_all_read(tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_check
 from metrascope.report.content import read_study
 from metrascope.report.digest import digest
 from metrascope.report.document import report_document
+from metrascope.report.documents import write_documents
+from metrascope.report.drawings import write_files
+from metrascope.report.gallery import build_gallery
 from metrascope.report.methods import methods
-from metrascope.report.page import write_report
 from metrascope.report.word import Word
 
 from .evidence import whole_study
@@ -28,7 +30,9 @@ from .make import make_study
 @pytest.fixture(scope="module", params=["en", "zh"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = whole_study(tmp_path_factory.mktemp("w") / request.param)
-    write_report(folder, request.param)
+    content = read_study(folder)
+    write_files(content, build_gallery(content), request.param)
+    write_documents(content, request.param)
     return folder
 
 

@@ -3,6 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from pathlib import Path
+
+from metrascope.report.content import read_study
+from metrascope.report.drawings import Drawings
+from metrascope.report.gallery import build_gallery
+from metrascope.report.page import render
 
 VOID = {"meta", "input", "img", "br", "hr", "link"}
 SVG_VOID = {"use", "image", "rect"}
@@ -56,6 +62,12 @@ class Node:
                 yield from child._pieces(lang, skip)
                 if child.tag not in ("span", "b", "i", "em", "strong", "a"):
                     yield " "
+
+
+def rendered(folder: Path, lang: str = "en") -> Node:
+    """Return a study's page without its drawings, which take most of the time."""
+    study = read_study(folder)
+    return parse(render(study, build_gallery(study), Drawings(), lang))
 
 
 def parse(page: str) -> Node:

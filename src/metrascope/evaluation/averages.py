@@ -1,13 +1,11 @@
 """Averages over patients of what was measured on their images, with intervals."""
 
-from functools import lru_cache
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from metrascope.evaluation.interval import Interval
-from metrascope.evaluation.resampling import Floats, Resamples, Weights, bca, draw, replicate
+from metrascope.evaluation.resampling import Floats, Weights, bca, draw, replicate
 
 
 def averages(
@@ -36,7 +34,7 @@ def averages(
     means = table.groupby(np.asarray(patients).astype(str)).mean().to_numpy(np.float64)
     if not len(means):
         return [Interval(np.nan, np.nan, np.nan)] * table.shape[1]
-    found = replicate(lambda weights: _means(means, weights), _drawn(len(means)))
+    found = replicate(lambda weights: _means(means, weights), draw(np.arange(len(means))))
     lows, highs = bca(found, low, high)
     return [Interval(*map(float, ends)) for ends in zip(found.value, lows, highs, strict=True)]
 
@@ -47,8 +45,3 @@ def _means(values: Floats, weights: Weights) -> Floats:
     counts = weights @ known.astype(np.float64)
     with np.errstate(invalid="ignore"):
         return np.asarray(sums / counts, dtype=np.float64)
-
-
-@lru_cache(maxsize=4)
-def _drawn(patients: int) -> Resamples:
-    return draw(np.arange(patients))

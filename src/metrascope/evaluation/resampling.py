@@ -7,6 +7,7 @@ are then the same code, and ten thousand resamples are a few matrix products.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -101,12 +102,19 @@ def draw(clusters: npt.ArrayLike, *, replicates: int = REPLICATES, seed: int = 0
         Of the draw.
     """
     names, numbers = np.unique(np.asarray(clusters), return_inverse=True)
-    patients = len(names)
+    counts = _counts(len(names), replicates, seed)
+    return Resamples(numbers.reshape(-1).astype(np.int64), counts)
+
+
+@lru_cache(maxsize=4)
+def _counts(patients: int, replicates: int, seed: int) -> npt.NDArray[np.uint16]:
+    """Return how often each patient is drawn; kept, since most statistics are of the same ones."""
     rng = np.random.default_rng(seed)
     table = np.empty((replicates, patients), dtype=np.uint16)
     for row in table:
         row[:] = np.bincount(rng.integers(0, patients, patients), minlength=patients)
-    return Resamples(numbers.reshape(-1).astype(np.int64), table)
+    table.flags.writeable = False
+    return table
 
 
 def of_units(weights: Weights, units: npt.NDArray[np.int64]) -> Weights:
