@@ -30,6 +30,8 @@ TINY = [
     "--networks=resnet18",
     "--set=preprocessing.input_size=32",
     "--set=training.epochs=1",
+    "--set=explain.faithfulness_images=4",
+    "--set=explain.shortcut_images=4",
     "--set=training.batch_size=8",
     "--set=split.design=kfold",
     "--set=split.folds=2",

@@ -132,6 +132,7 @@ def test_the_grey_table_is_fitted_to_the_training_partition_alone(
     for row in manifest[manifest.patient_id.isin(held)].itertuples():
         shutil.copyfile(copy / str(row.sector), copy / str(row.image))
     one_epoch = ("--networks=resnet18", "--set=training.epochs=1")
+    one_epoch += ("--set=explain.faithfulness_images=0", "--set=explain.shortcut_images=0")
     splits = f"--splits={finished / 'splits.csv'}"
     assert study(copy, tmp_path / "out", splits, *one_epoch) == 0
     assert json.loads((tmp_path / "out/data.json").read_text())["split"] == "given"
