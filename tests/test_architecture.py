@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,12 @@ def layers() -> dict[str, set[str]]:
     return {name: set(rest.split()) for name, rest in (line.split(":") for line in lines)}
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -70,7 +76,7 @@ def layer_of(path: Path) -> str:
 def test_imports_follow_the_layers(path: Path) -> None:
     own = layer_of(path)
     if own == "__init__":
-        assert not list(imports(path))
+        assert not imports(path)
         return
     allowed = layers()[own] | {own} | (set() if own == "messages" else EVERYWHERE)
     for name in imports(path):
