@@ -9,6 +9,7 @@ import pandas as pd
 from metrascope.atomic import write_text
 from metrascope.classes import PAPER_CLASSES, class_short, class_title
 from metrascope.evaluation.calibration_tables import calibration_tables
+from metrascope.evaluation.estimate import Estimate
 from metrascope.evaluation.explanation_tables import explanation_tables
 from metrascope.evaluation.latex import latex_table
 from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, Figure, network_title
@@ -41,7 +42,7 @@ def comparison(
     -------
     pandas.DataFrame
         Two rows of column names: whose data (empty for the network), then what. Our columns
-        are percent with two decimals (float), then the number of patients where the networks
+        are estimates with their intervals, then the number of patients where the networks
         were not evaluated on equally many; the published columns are text as printed.
     """
     networks = metrics["networks"]
@@ -50,7 +51,8 @@ def comparison(
         ("", text("evaluation.network", lang)): [network_title(name) for name in networks]
     }
     for key in _MACRO:
-        columns[ours, _percent_heading(key, lang)] = [_percent(n[key]) for n in networks.values()]
+        cells = [Estimate.of(network[key], key) for network in networks.values()]
+        columns[ours, _percent_heading(key, lang)] = cells
     sizes = [network["n"] for network in networks.values()]
     if len(set(sizes)) > 1:
         columns[ours, text("evaluation.support", lang)] = sizes
@@ -63,12 +65,12 @@ def comparison(
 
 
 def per_class(metrics: Metrics, lang: str | None = None) -> pd.DataFrame:
-    """Return precision, recall, F1 (percent) and patients, a row per network and class."""
+    """Return precision, recall, F1 (estimates) and patients, a row per network and class."""
     rows = [
         [
             network_title(name),
             class_title(label, lang),
-            *(_percent(scores[key]) for key in _CLASS),
+            *(Estimate.of(scores[key], key) for key in _CLASS),
             scores["support"],
         ]
         for name, network in metrics["networks"].items()
@@ -188,9 +190,13 @@ def _closed(caption: str, data: str, lang: str | None) -> str:
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """Return a table as CSV that spreadsheets in China read and that runs no formula."""
+    """Return a table as CSV that spreadsheets in China read and that runs no formula.
+
+    An estimate becomes three columns of numbers: its value, ``<measure>_low``, ``<measure>_high``.
+    """
     if table.columns.nlevels > 1:
         table = _flat(table)
+    table = _in_numbers(table)
     safe = table.map(_inert).rename(columns=_inert)
     return "\ufeff" + safe.to_csv(index=False, float_format="%.2f", lineterminator="\n")
 
@@ -206,8 +212,21 @@ def _flat(table: pd.DataFrame) -> pd.DataFrame:
     return table.set_axis(names, axis=1)
 
 
-def _percent(number: dict[str, float]) -> float:
-    return round(100 * number["value"], 2)
+def _in_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """Put every column of estimates into three, or into one where they have no interval."""
+    columns: list[tuple[str, list[Any]]] = []
+    for place, name in enumerate(table.columns):
+        cells = table.iloc[:, place].tolist()
+        if not cells or not all(isinstance(cell, Estimate) for cell in cells):
+            columns.append((str(name), cells))
+            continue
+        columns.append((str(name), [cell.value for cell in cells]))
+        if any(cell.low is not None for cell in cells):
+            columns.append((f"{cells[0].measure}_low", [cell.low for cell in cells]))
+            columns.append((f"{cells[0].measure}_high", [cell.high for cell in cells]))
+    # Two columns may have one name, as "by chance" of two measures.
+    written = pd.DataFrame({place: cells for place, (_, cells) in enumerate(columns)})
+    return written.set_axis([name for name, _ in columns], axis=1)
 
 
 def _percent_heading(key: str, lang: str | None) -> str:
