@@ -6,6 +6,7 @@ from typing import Any
 from metrascope.classes import class_short
 from metrascope.evaluation.notation import decimal, p_value, percent
 from metrascope.evaluation.published import network_title
+from metrascope.evaluation.units import counted, patients
 from metrascope.messages import text
 
 Metrics = Mapping[str, Any]
@@ -53,7 +54,7 @@ def agreement_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
     missed = len(found["missed_by_all"])
     return [
         text("statistics.agreement", lang, kappa=kappa),
-        text("statistics.missed_by_all", lang, count=missed, n=metrics["comparisons"]["n"]),
+        text("statistics.missed_by_all", lang, count=missed, counted=_common(metrics, lang)),
     ]
 
 
@@ -79,11 +80,17 @@ def _alone(metrics: Metrics, lang: str | None) -> list[str]:
         lang,
         network=network_title(name),
         f1=percent(numbers["macro_f1"], 1),
-        n=metrics["n"],
+        counted=counted(metrics, lang),
     )
-    if needed is None or needed <= metrics["n"]:
+    if needed is None or needed <= patients(metrics):
         return [said]
     return [said, text("statistics.width", lang, needed=f"{needed:,}")]
+
+
+def _common(metrics: Metrics, lang: str | None) -> str:
+    """Return how many units every network read."""
+    ensemble = metrics.get("ensemble", {})
+    return counted(metrics, lang, int(ensemble.get("n", metrics["comparisons"]["n"])))
 
 
 def _told(ranks: Mapping[str, Any], networks: int, n: int, lang: str | None) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from metrascope.classes import class_short
 from metrascope.evaluation.notation import ABSENT, decimal, p_value, percent
 from metrascope.evaluation.published import network_title
+from metrascope.evaluation.units import counted
 from metrascope.messages import text
 
 Metrics = Mapping[str, Any]
@@ -69,8 +70,8 @@ def statistic_tables(metrics: Metrics, lang: str | None = None) -> list[Table]:
     }
     shares = metrics.get("prevalence", {})
     listed = ", ".join(f"{class_short(k, lang)} {100 * v:g}%" for k, v in shares.items())
-    values = {"n": metrics["n"], "replicates": metrics.get("replicates", 0), "shares": listed}
-    return captioned(made, lang, **values)
+    values = {"replicates": f"{metrics.get('replicates', 0):,}", "shares": listed}
+    return captioned(made, lang, counted=counted(metrics, lang), **values)
 
 
 def captioned(

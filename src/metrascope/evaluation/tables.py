@@ -14,6 +14,7 @@ from metrascope.evaluation.explanation_tables import explanation_tables
 from metrascope.evaluation.latex import latex_table
 from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, Figure, network_title
 from metrascope.evaluation.statistics import statistic_tables
+from metrascope.evaluation.units import counted, unit
 from metrascope.messages import text
 
 Metrics = dict[str, Any]
@@ -99,7 +100,8 @@ def data_heading(metrics: Metrics, lang: str | None = None, data_name: str = "")
     """Return whose data our figures are from: name of the data, partition and n."""
     name = data_name or text("evaluation.unnamed", lang)
     partition = text(f"evaluation.{metrics['partition']}", lang)
-    return text("evaluation.ours", lang, name=name, partition=partition, n=metrics["n"])
+    values = {"name": name, "partition": partition, "counted": counted(metrics, lang)}
+    return text("evaluation.ours", lang, **values)
 
 
 def write_tables(
@@ -149,7 +151,7 @@ def comparison_caption(
         keys.append("best")
     if table.columns[-1][0] == text("evaluation.paper", lang, n=N_PUBLISHED):
         keys.append("paper")
-    return _caption(keys, data_heading(metrics, lang, data_name), lang)
+    return _caption(keys, metrics, lang, data_name)
 
 
 def best_columns(table: pd.DataFrame) -> range:
@@ -159,7 +161,7 @@ def best_columns(table: pd.DataFrame) -> range:
 
 def per_class_caption(metrics: Metrics, lang: str | None = None, data_name: str = "") -> str:
     """Return what stands over :func:`per_class`."""
-    return _caption(["per_class"], data_heading(metrics, lang, data_name), lang)
+    return _caption(["per_class"], metrics, lang, data_name)
 
 
 def _comparison_latex(
@@ -176,8 +178,9 @@ def _per_class_latex(
     return latex_table(table, caption, "tab:per-class", range(0), rule=len(metrics["classes"]))
 
 
-def _caption(keys: Sequence[str], data: str, lang: str | None) -> str:
-    sentences = [text(f"evaluation.caption_{key}", lang, data=data) for key in keys]
+def _caption(keys: Sequence[str], metrics: Metrics, lang: str | None, data_name: str) -> str:
+    values = {"data": data_heading(metrics, lang, data_name), "unit": unit(metrics, lang)}
+    sentences = [text(f"evaluation.caption_{key}", lang, **values) for key in keys]
     sentences.append(text("common.research_only", lang))
     return text("evaluation.between_sentences", lang).join(sentences)
 

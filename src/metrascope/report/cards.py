@@ -12,13 +12,14 @@ import pandas as pd
 
 from metrascope.classes import class_title
 from metrascope.evaluation.published import network_title
+from metrascope.evaluation.units import counted
 from metrascope.messages import LANGUAGES, text
 from metrascope.report import recipe, tables
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Run, Study
 from metrascope.report.inference import has_intervals
 from metrascope.report.methods import finished, sentences
-from metrascope.report.numbers import ABSENT, count, percent
+from metrascope.report.numbers import ABSENT, percent
 
 _MACRO: Final = ("macro_precision", "macro_recall", "macro_f1", "accuracy")
 _CLASS: Final = ("precision", "recall", "f1")
@@ -120,7 +121,7 @@ def _evaluation_data(study: Study, network: str, lang: str) -> list[str]:
             lang,
             partition=text(f"evaluation.{study.partition}", lang),
             data=_data(study, lang),
-            n=count(scores.get("n")),
+            counted=counted(study.metrics, lang, scores["n"]),
             seeds=listed(scores.get("seeds", ()), lang),
         )
     ]

@@ -1,7 +1,7 @@
 """The chapters of statistics that page and Word document share: findings, tables and charts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from metrascope.evaluation.calibration_tables import calibration_tables
@@ -17,6 +17,7 @@ from metrascope.evaluation.ranking import (
     weakest_sentence,
 )
 from metrascope.evaluation.statistics import Table, statistic_tables
+from metrascope.evaluation.tables import data_heading
 from metrascope.messages import LANGUAGES, text
 from metrascope.report.bilingual import Bilingual, bilingual
 from metrascope.report.content import Study
@@ -92,6 +93,10 @@ def chapters(study: Study, lang: str) -> list[Chapter]:
     metrics = study.metrics
     if not study.scores:
         return []
+
+    def closed(table: Table) -> Table:
+        return replace(table, caption=of_data(study, table.caption, lang))
+
     said = {
         "statistics": _order(study, lang),
         "calibration": _calibration(metrics, lang),
@@ -105,7 +110,7 @@ def chapters(study: Study, lang: str) -> list[Chapter]:
         "explanations": explanation_tables(metrics, lang),
     }
     return [
-        Chapter(name, tuple(said[name]), tuple(tables[name]), _charts(metrics, name))
+        Chapter(name, tuple(said[name]), tuple(map(closed, tables[name])), _charts(metrics, name))
         for name in CHAPTERS
     ]
 
@@ -126,9 +131,15 @@ def order_findings(study: Study) -> list[Bilingual]:
     return [Bilingual(words) for words in zip(*said, strict=True)]
 
 
-def chart_caption(name: str) -> Bilingual:
+def chart_caption(study: Study, name: str) -> Bilingual:
     """Return what stands under a chart."""
-    return bilingual(lambda lang: text(f"statistics.chart_{name}", lang))
+    return bilingual(lambda lang: of_data(study, text(f"statistics.chart_{name}", lang), lang))
+
+
+def of_data(study: Study, caption: str, lang: str) -> str:
+    """Return a caption that ends with whose data it is about, which every result must say."""
+    whose = data_heading(dict(study.metrics), lang, study.name)
+    return text("document.of_data", lang, caption=caption, data=whose)
 
 
 def _order(study: Study, lang: str) -> list[str]:

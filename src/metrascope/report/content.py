@@ -91,6 +91,9 @@ class Study:
         Content of the files of those names, empty where a file is missing.
     cases
         Rows of ``cases.csv`` by image, empty where it is missing.
+    unreliable
+        By run and image whether the heat map for the class read misses the lesion; what was not
+        judged is not there.
     command
         Command line that made the study, empty where it was not kept.
     missing
@@ -105,6 +108,7 @@ class Study:
     metrics: Mapping[str, Any]
     cases: Mapping[str, Mapping[str, Any]]
     embeddings: pd.DataFrame
+    unreliable: Mapping[tuple[str, str], bool]
     command: tuple[str, ...]
     runs: tuple[Run, ...]
     missing: tuple[str, ...]
@@ -161,6 +165,7 @@ def read_study(folder: Path) -> Study:
         metrics=metrics,
         cases=_cases(folder / "cases.csv"),
         embeddings=read_table(embeddings, "result", ("network", "image", "label"), ("x", "y")),
+        unreliable=_unreliable(folder / "localization.csv"),
         command=tuple(_decoration(folder / "command.json", CommandForm).get("argv", ())),
         runs=_runs(folder / "runs", classes),
         missing=tuple(
@@ -258,6 +263,16 @@ def _cases(path: Path) -> dict[str, dict[str, Any]]:
     if (table["left"] >= table["right"]).any() or (table["top"] >= table["bottom"]).any():
         raise damaged(path, "case", text("report.reason_box"))
     return {str(row["image"]): dict(row) for _, row in table.iterrows()}
+
+
+def _unreliable(path: Path) -> dict[tuple[str, str], bool]:
+    words, numbers = ("network", "fold", "seed", "image", "map"), ("unreliable",)
+    table = read_table(path, "result", words, numbers, numbers)
+    judged = table[(table["map"] == "predicted") & table["unreliable"].notna()]
+    return {
+        (f"{row.network}-f{row.fold}-s{row.seed}", str(row.image)): bool(row.unreliable)
+        for row in judged.itertuples()
+    }
 
 
 def _decoration(path: Path, form: type[BaseModel]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from metrascope.classes import class_title
 from metrascope.evaluation.published import network_title
+from metrascope.evaluation.units import counted
 from metrascope.report import tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.report.chapters import order_findings
@@ -60,8 +61,8 @@ def _data(study: Study) -> Point:
         )
         return Point(lead, words)
     if not held or not train:
-        n = study.metrics.get("n", 0)
-        return Point(lead, sentence("report.sum_data_plain", data=name, n=n))
+        told = bilingual(lambda lang: counted(study.metrics, lang))
+        return Point(lead, sentence("report.sum_data_plain", data=name, counted=told))
     words = sentence(
         "report.sum_data",
         data=name,

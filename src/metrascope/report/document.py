@@ -10,13 +10,12 @@ from metrascope.evaluation.tables import (
     best_columns,
     comparison,
     comparison_caption,
-    data_heading,
     per_class,
     per_class_caption,
 )
 from metrascope.messages import text
 from metrascope.report import tables
-from metrascope.report.chapters import chapters, chart_caption
+from metrascope.report.chapters import chapters, chart_caption, of_data
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
 from metrascope.report.content import Study
 from metrascope.report.digest import digest
@@ -24,7 +23,6 @@ from metrascope.report.methods import methods, partition_title
 from metrascope.report.titles import study_title
 from metrascope.report.word import Word
 
-_CLASS_WIDTHS: Final = (0.2, 0.26, 0.14, 0.14, 0.14, 0.12)
 _CHECKLIST_WIDTHS: Final = (0.06, 0.13, 0.23, 0.07, 0.33, 0.18)
 
 
@@ -103,16 +101,12 @@ def _results(word: Word, study: Study, lang: str) -> None:
     metrics = dict(study.metrics)
     compared = comparison(metrics, lang, study.name)
     caption = comparison_caption(metrics, compared, lang, study.name)
-    others = compared.shape[1] - 1
-    widths = [0.2, *[0.8 / others] * others]
-    word.table(compared, caption, widths=widths, best=best_columns(compared), size=8)
-    classes = per_class(metrics, lang)
-    word.table(classes, per_class_caption(metrics, lang, study.name), widths=_CLASS_WIDTHS)
+    word.table(compared, caption, best=best_columns(compared), size=8)
+    word.table(per_class(metrics, lang), per_class_caption(metrics, lang, study.name))
 
 
 def _chapters(word: Word, study: Study, lang: str) -> None:
     """Add the chapters of statistics: findings, charts, tables."""
-    whose = data_heading(dict(study.metrics), lang, study.name) if study.scores else ""
     for chapter in chapters(study, lang):
         if chapter.empty:
             continue
@@ -121,11 +115,9 @@ def _chapters(word: Word, study: Study, lang: str) -> None:
         for chart in chapter.charts:
             file = study.folder / "figures" / f"{chart}.png"
             if file.is_file():
-                caption = chart_caption(chart).in_language(lang)
-                word.picture(file, text("document.of_data", lang, caption=caption, data=whose))
+                word.picture(file, chart_caption(study, chart).in_language(lang))
         for table in chapter.tables:
-            caption = text("document.of_data", lang, caption=table.caption, data=whose)
-            word.table(table.frame, caption, size=7)
+            word.table(table.frame, table.caption, size=8)
 
 
 def _pictures(word: Word, study: Study, lang: str) -> None:
@@ -143,8 +135,7 @@ def _pictures(word: Word, study: Study, lang: str) -> None:
             continue
         if heading:
             word.heading(text(f"report.{heading}", lang))
-        whose = data_heading(dict(study.metrics), lang, study.name)
-        word.picture(file, text("document.of_data", lang, caption=caption, data=whose))
+        word.picture(file, of_data(study, caption, lang))
         if name == "gradcam":
             word.paragraph(text("report.heatmaps_limits", lang), note=True)
 

@@ -11,6 +11,7 @@ from typing import Final
 from metrascope.atomic import sha256
 from metrascope.classes import class_short
 from metrascope.evaluation.published import network_title
+from metrascope.evaluation.units import counted
 from metrascope.messages import text
 from metrascope.report import inference, methods, tables
 from metrascope.report.bilingual import listed
@@ -174,7 +175,7 @@ def _evaluated(study: Study, lang: str) -> Fact | None:
     if not study.scores:
         return None
     name = text(f"evaluation.{study.partition}", lang)
-    told = text("checklist.evaluated", lang, partition=name, n=count(study.metrics.get("n")))
+    told = text("checklist.evaluated", lang, partition=name, counted=counted(study.metrics, lang))
     return Fact(told, "metrics.json: partition, n")
 
 

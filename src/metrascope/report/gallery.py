@@ -18,11 +18,15 @@ class Heat:
 
 @dataclass(frozen=True)
 class Card:
-    """A reading with its heat maps: for the predicted class, then for the true one if other."""
+    """A reading with its heat maps: for the predicted class, then for the true one if other.
+
+    ``unreliable`` is of the former: whether it misses the lesion; None where that was not judged.
+    """
 
     reading: Reading
     case: Case | None
     heats: tuple[Heat, ...]
+    unreliable: bool | None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,16 @@ class Gallery:
     networks_read: int
     map_sides: tuple[int, int] | None
     readings: int
+
+    @property
+    def judged(self) -> int:
+        """Number of wrong readings whose heat map was judged by the lesion's mask."""
+        return sum(card.unreliable is not None for group in self.groups for card in group.cards)
+
+    @property
+    def unreliable(self) -> int:
+        """Number of those whose heat map misses the lesion."""
+        return sum(bool(card.unreliable) for group in self.groups for card in group.cards)
 
     @property
     def misread(self) -> int:
@@ -141,7 +155,8 @@ def _missed(wrong: Sequence[Reading], cases: dict[str, Case]) -> Missed:
 
 def _card(study: Study, reading: Reading, labels: Sequence[str], cases: dict[str, Case]) -> Card:
     heats = tuple(Heat(label, _heat(study, reading, label)) for label in labels)
-    return Card(reading, cases.get(reading.image), heats)
+    unreliable = study.unreliable.get((reading.run.name, reading.image))
+    return Card(reading, cases.get(reading.image), heats, unreliable)
 
 
 def _heat(study: Study, reading: Reading, label: str) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from metrascope.evaluation.published import network_title
+from metrascope.evaluation.units import counted, is_by_class, unit
 from metrascope.messages import table, text
 from metrascope.report import inference, recipe, tables
 from metrascope.report.bilingual import listed
@@ -168,14 +169,18 @@ def _statistics(study: Study, lang: str) -> Sentences:
             "methods.statistics",
             lang,
             partition=text(f"evaluation.{study.partition}", lang),
-            n=count(study.metrics.get("n")),
+            counted=counted(study.metrics, lang),
             measures=listed(measures(study, lang), lang),
             class_measures=listed(class_measures(study, lang), lang),
         )
     ]
     if study.metrics.get("unit") == "patient":
         told.append(text("methods.unit", lang))
+        if is_by_class(study.metrics):
+            told.append(text("methods.unit_by_class", lang))
     told += _averaged(study, lang)
+    if study.metrics.get("ensemble"):
+        told.append(text("methods.ensemble", lang, unit=unit(study.metrics, lang)))
     parts = (
         inference.intervals,
         inference.comparisons,
@@ -192,11 +197,18 @@ def _averaged(study: Study, lang: str) -> Sentences:
     if len({run.fold for run in finished(study)}) > 1:
         told.append(text("methods.folds_pooled", lang))
     scores = study.scores.values()
-    if any(len(one.get("seeds", ())) > 1 for one in scores):
-        told.append(text("methods.seeds_mean", lang))
-    if any(one.get("replications", 1) > len(one.get("seeds", (0,))) for one in scores):
-        told.append(text("methods.repeats_mean", lang))
+    seeds = max((len(one.get("seeds", ())) for one in scores), default=0)
+    repeats = max((_repeats(one) for one in scores), default=1)
+    if seeds > 1:
+        told.append(text("methods.seeds_mean", lang, count=seeds))
+    if repeats > 1:
+        told.append(text("methods.repeats_mean", lang, count=repeats))
     return told
+
+
+def _repeats(scores: Mapping[str, Any]) -> int:
+    """Return how often a network read every patient with each of its seeds."""
+    return int(scores.get("replications", 1)) // max(1, len(scores.get("seeds", ())))
 
 
 def measures(study: Study, lang: str) -> list[str]:

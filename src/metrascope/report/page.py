@@ -14,10 +14,11 @@ from markupsafe import Markup
 from metrascope.atomic import sha256, write_text
 from metrascope.classes import class_short, class_title
 from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, network_title
+from metrascope.evaluation.units import counted, unit
 from metrascope.messages import LANGUAGES, table
 from metrascope.report import numbers, tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
-from metrascope.report.chapters import CHAPTERS, chart_caption, page_chapters
+from metrascope.report.chapters import CHAPTERS, chart_caption, of_data, page_chapters
 from metrascope.report.content import Study, read_study
 from metrascope.report.curves import summarize_run
 from metrascope.report.digest import digest
@@ -128,13 +129,18 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
         "languages": LANGUAGES,
         "sections": [name for name in _SECTIONS if name not in CHAPTERS or name in told],
         "chapters": told,
-        "chart_caption": chart_caption,
+        "chart_caption": lambda name: chart_caption(study, name),
+        "of_data": lambda caption: bilingual(
+            lambda each: of_data(study, caption.in_language(each), each)
+        ),
         "style": _file("report.css"),
         "script": script,
         "script_hash": _script_hash(script),
         "title": study_title(study),
         "counts": tables.partition_counts(study),
         "held": study.partition,
+        "counted": bilingual(lambda lang: counted(study.metrics, lang)) if study.scores else "",
+        "unit": bilingual(lambda lang: unit(study.metrics, lang)) if study.scores else "",
         "best": tables.best_network(study),
         "digest": digest(study),
         "warnings": tables.warnings(study),

@@ -8,6 +8,7 @@ from typing import Any
 
 from metrascope.classes import PAPER_CLASSES, class_title
 from metrascope.evaluation.published import network_title
+from metrascope.evaluation.units import is_by_class, patients
 from metrascope.messages import text
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.report.content import Run, Study
@@ -154,6 +155,9 @@ def warnings(study: Study) -> list[Bilingual]:
         found.append(sentence("report.warn_leaks", count=study.data["leaks"]))
     if _no_better_than_guessing(study):
         found.append(sentence("report.warn_no_better"))
+    if study.metrics and is_by_class(study.metrics):
+        values = {"n": int(study.metrics["n"]), "patients": patients(study.metrics)}
+        found.append(sentence("report.warn_by_class", **values))
     chosen = study.settings.get("training", {}).get("best_epoch")
     if chosen and study.partition == "validation":
         found.append(sentence("report.warn_best_epoch"))

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 import pandas as pd
 from docx import Document
+from docx.enum.section import WD_ORIENT, WD_SECTION
 from docx.enum.style import WD_STYLE_TYPE
 from docx.enum.table import WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
@@ -25,8 +26,10 @@ from docx.table import _Cell
 from docx.text.paragraph import Paragraph
 
 from metrascope.messages import text
+from metrascope.report.columns import PADDING, Layout, lay_out, parted
 
 TEXT_WIDTH: Final = 16.0  # cm: A4 with margins of 2.5 cm
+TURNED_WIDTH: Final = 24.7  # cm: the same page turned by 90°
 _LOCALES: Final = {"en": "en-US", "zh": "zh-CN"}
 _LATIN: Final = "Times New Roman"
 _LATIN_HEADING: Final = "Arial"
@@ -61,6 +64,7 @@ class Word:
     def __init__(self, title: str, notice: str, footer: str, lang: str) -> None:
         self._lang = lang
         self._numbers = {"table": 0, "figure": 0}
+        self._turned = False
         self._document = Document()
         self._set_up(title)
         section = self._document.sections[0]
@@ -71,11 +75,13 @@ class Word:
 
     def heading(self, words: str, level: int = 1, *, new_page: bool = False) -> None:
         """Add a heading; level 1 is a section."""
+        self._turn(on=False)
         paragraph = self._document.add_heading(_plain(words), level)
         paragraph.paragraph_format.page_break_before = new_page
 
     def paragraph(self, words: str, *, lead: str = "", note: bool = False) -> None:
         """Add a paragraph, with a bold beginning or as a small note."""
+        self._turn(on=False)
         paragraph = self._document.add_paragraph()
         if lead:
             _run(paragraph, lead).bold = True
@@ -83,6 +89,7 @@ class Word:
 
     def bullets(self, lines: Sequence[str]) -> None:
         """Add a list."""
+        self._turn(on=False)
         for line in lines:
             self._document.add_paragraph(_plain(line), style="List Bullet")
 
@@ -97,6 +104,9 @@ class Word:
     ) -> None:
         """Add a three-line table with its caption above and its headings on every page.
 
+        No number breaks inside its cell: where the page is too narrow intervals stand under their
+        numbers, and where that is too wide as well the page is turned.
+
         Parameters
         ----------
         frame
@@ -104,28 +114,33 @@ class Word:
         caption
             Without its number.
         widths
-            Shares of the text width; equal where not given.
+            Shares of the text width; as the cells need where not given.
         best
             Positions of the columns whose highest values are set in bold.
         size
             Of the letters in points.
         """
-        self._caption("table", caption)
         heads = _heads(frame)
         rows = [[_written(cell) for cell in row] for row in frame.to_numpy(dtype=object).tolist()]
+        layout = Layout(False, False, tuple(TEXT_WIDTH * share for share in widths))
+        if not widths:
+            layout = lay_out(heads, rows, size, TEXT_WIDTH, TURNED_WIDTH)
+        self._turn(on=layout.turned)
+        self._caption("table", caption)
         table = self._document.add_table(len(heads) + len(rows), frame.shape[1])
         table.alignment = WD_TABLE_ALIGNMENT.CENTER
         table.autofit = False
-        shares = widths or [1 / frame.shape[1]] * frame.shape[1]
+        _pad(table._tbl.tblPr, PADDING)
         grid = [list(row.cells) for row in table.rows]
         style = self._cell_style(size)
         # The first column names the row, also where its names are numbers.
-        right = [i > 0 and all(_is_number(row[i]) for row in rows) for i in range(len(shares))]
-        for column, share in zip(table.columns, shares, strict=True):
-            column.width = Cm(TEXT_WIDTH * share)
+        right = [i > 0 and all(_is_number(row[i]) for row in rows) for i in range(len(heads[0]))]
+        for column, width in zip(table.columns, layout.widths, strict=True):
+            column.width = Cm(width)
         for at, line in enumerate([*heads, *rows]):
             for cell, words, on_right in zip(grid[at], line, right, strict=True):
-                _fill(cell, words, style, bold=at < len(heads), right=on_right)
+                bold, stacked = at < len(heads), at >= len(heads) and layout.stacked
+                _fill(cell, words, style, bold=bold, right=on_right, stacked=stacked)
         _embolden(grid[len(heads) :], frame, best)
         _merge(grid, heads)
         for at, row in enumerate(table.rows):
@@ -139,6 +154,7 @@ class Word:
 
     def picture(self, path: Path, caption: str) -> None:
         """Add a figure at the text width at most, its caption below and as alternative text."""
+        self._turn(on=False)
         paragraph = self._document.add_paragraph()
         paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
         paragraph.paragraph_format.keep_with_next = True
@@ -157,6 +173,16 @@ class Word:
         buffer = io.BytesIO()
         self._document.save(buffer)
         return _timeless(buffer.getvalue())
+
+    def _turn(self, *, on: bool) -> None:
+        """Go on in a section whose pages are turned by 90°, or no longer."""
+        if on == self._turned:
+            return
+        self._turned = on
+        section = self._document.add_section(WD_SECTION.NEW_PAGE)
+        section.orientation = WD_ORIENT.LANDSCAPE if on else WD_ORIENT.PORTRAIT
+        sides = Cm(21.0), Cm(29.7)
+        section.page_width, section.page_height = reversed(sides) if on else sides
 
     def _set_up(self, title: str) -> None:
         locale = _LOCALES[self._lang]
@@ -295,15 +321,44 @@ def _merge(grid: list[list[_Cell]], heads: list[list[str]]) -> None:
         start = end
 
 
-def _fill(cell: _Cell, words: str, style: ParagraphStyle, *, bold: bool, right: bool) -> None:
+def _fill(
+    cell: _Cell,
+    words: str,
+    style: ParagraphStyle,
+    *,
+    bold: bool,
+    right: bool,
+    stacked: bool = False,
+) -> None:
     paragraph = cell.paragraphs[0]
     # Not through the property: it searches the document's styles for the default every time.
     paragraph._p.style = style.style_id
     if right:
         paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-    run = paragraph.add_run(_plain(words))
+    number, ends = parted(_plain(words)) if stacked else (_plain(words), "")
+    run = paragraph.add_run(number)
     if bold:
         run.bold = True
+    if ends:
+        run.add_break()
+        size = style.font.size
+        paragraph.add_run(ends).font.size = None if size is None else Pt(size.pt - 1)
+
+
+def _pad(properties: Any, width: float) -> None:
+    """Set the space between the sides of a table's cells and their letters, in cm."""
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        margin = OxmlElement(f"w:{side}")
+        margin.set(qn("w:w"), str(Cm(width).twips))
+        margin.set(qn("w:type"), "dxa")
+        margins.append(margin)
+    # The schema wants it before the look of the table.
+    look = properties.find(qn("w:tblLook"))
+    if look is None:
+        properties.append(margins)
+    else:
+        look.addprevious(margins)
 
 
 def _embolden(rows: list[list[_Cell]], frame: pd.DataFrame, columns: Collection[int]) -> None:
