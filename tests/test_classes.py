@@ -60,3 +60,5 @@ def test_titles_are_clinical_names_in_both_languages() -> None:
     assert class_title("polyp", "zh") == "子宫内膜息肉"
     assert class_short("fibroid", "zh") == "肌瘤"
     assert class_title("teratoma", "zh") == "teratoma"
+    assert class_title("chocolate_cyst", "en") == class_short("chocolate_cyst") == "chocolate cyst"
+    assert class_title("_") == "_"

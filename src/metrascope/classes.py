@@ -36,17 +36,22 @@ def class_colors(classes: Sequence[str]) -> dict[str, str]:
 
 
 def class_title(label: str, lang: str | None = None) -> str:
-    """Return the full clinical name of a class, or the label itself where none is known."""
-    return _entry(f"classes.{label}", label, lang)
+    """Return the full clinical name of a class, or the label in words where none is known."""
+    return _entry(f"classes.{label}", _in_words(label), lang)
 
 
 def class_short(label: str, lang: str | None = None) -> str:
-    """Return the short name of a class for axes and narrow columns, else the label itself."""
-    return _entry(f"classes.{label}_short", label, lang)
+    """Return the short name of a class for axes and narrow columns, else the label in words."""
+    return _entry(f"classes.{label}_short", _in_words(label), lang)
 
 
 def _entry(key: str, default: str, lang: str | None) -> str:
     return table().get(key, {}).get(lang or language(), default)
+
+
+def _in_words(label: str) -> str:
+    """Return a label as it is read; in files it keeps its underscores."""
+    return label.replace("_", " ").strip() or label
 
 
 def _paper_count(colors: dict[str, str]) -> int:

@@ -1,6 +1,8 @@
 """Tables against metrics.json and the published figures, as DataFrame, CSV and LaTeX."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrascope.evaluation import tables
+from metrascope.evaluation import tables, units
 from metrascope.evaluation.latex import latex_escape, latex_table
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.published import PUBLISHED, network_title, order_networks
@@ -40,9 +42,10 @@ def test_comparison_of_the_published_matrix_equals_the_published_figures(
     paper = "Liu et al. 2025, unpublished hospital images, n = 125"
     assert row["", "Network"] == "Inception-v3"
     for what, value in (("precision", 85.22), ("recall", 80.69), ("F1", 82.46)):
-        assert row[ours, f"Macro {what}, %"] == value
+        assert row[ours, f"Macro {what}, %"].value == value
         assert row[paper, f"Macro {what}, %"] == f"{value:.2f}"
-    assert row[ours, "Accuracy, %"] == 81.6
+    assert row[ours, "Accuracy, %"].value == 81.6
+    assert str(row[ours, "Accuracy, %"]) == "81.60 (73.90–87.41)"  # Wilson's of 102 of 125
 
 
 def test_published_figures_are_the_papers_and_bounds_are_marked() -> None:
@@ -83,10 +86,10 @@ def test_comparison_shows_the_number_of_images_where_it_differs(tmp_path: Path) 
 
 def test_per_class_holds_the_numbers_of_the_metrics(published: dict[str, Any]) -> None:
     table = tables.per_class(published, "en").set_index("Class")
-    assert table.loc["Submucosal fibroid", "Precision, %"] == 100.0
+    assert table.loc["Submucosal fibroid", "Precision, %"].value == 100.0
     assert list(table["Patients"]) == [43, 23, 59]
     recalls = [round(100 * hit / n, 2) for hit, n in ((34, 43), (18, 23), (50, 59))]
-    assert list(table["Recall, %"]) == recalls
+    assert [cell.value for cell in table["Recall, %"]] == recalls
 
 
 def test_confusion_holds_the_counts(published: dict[str, Any]) -> None:
@@ -109,7 +112,10 @@ def test_write_tables_gives_the_same_bytes_twice_and_readable_csv(
     read = pd.read_csv(first[0], encoding="utf-8-sig")
     assert first[0].read_bytes().startswith(b"\xef\xbb\xbf")
     expected = [round(100 * n["macro_f1"]["value"], 2) for n in eight["networks"].values()]
-    assert list(read.iloc[:, 3]) == expected
+    assert list(read.iloc[:, 7]) == expected
+    for end in ("low", "high"):
+        ends = [round(100 * n["macro_f1"][end], 2) for n in eight["networks"].values()]
+        assert list(read[f"macro_f1_{end}"]) == ends
     assert len(pd.read_csv(first[2], encoding="utf-8-sig")) == 24
 
 
@@ -120,12 +126,15 @@ def test_latex_is_balanced_and_every_row_has_all_columns(
 ) -> None:
     tables.write_tables(eight, tmp_path, lang, "50% of A_1 & {B} #2 ~^\\ <x>")
     content = (tmp_path / name).read_text("utf-8")
-    assert content.count("\\begin{") == content.count("\\end{") == 2
+    assert content.count("\\begin{") == content.count("\\end{") >= 1
     assert CONTROL.sub("", content).count("{") == CONTROL.sub("", content).count("}")
-    spec = re.search(r"\\begin\{tabular\}\{([lr]+)\}", content)
+    spec = re.search(r"\\begin\{(?:tabular|longtable)\}\{([lr]+)\}", content)
     assert spec is not None
-    body = content.split("\\toprule")[1].split("\\bottomrule")[0]
-    rows = [line for line in body.splitlines() if line.endswith(r" \\")]
+    body = "".join(re.findall(r"\\toprule(.*?)\\(?:bottomrule|endhead)", content, re.S))
+    if "longtable" in content:
+        body += content.split("\\endfoot")[1].split("\\end{longtable}")[0]
+    rows = [line for line in body.splitlines() if line.endswith((r" \\", r" \\*"))]
+    assert len(rows) > 2 * 8
     for row in rows:
         cells = re.split(r"(?<!\\)&", row)
         spans = [int(n) - 1 for n in re.findall(r"\\multicolumn\{(\d)\}", row)]
@@ -196,3 +205,55 @@ def test_latex_rows_do_not_begin_with_an_argument() -> None:
     assert r"{[}2pt{]} a & 70.00 \\" in rows
     assert "c  d & 82.50" in content
     assert r"\caption{a  b {[}c{]}}" in content
+
+
+def test_latex_puts_the_interval_under_its_number() -> None:
+    table = pd.DataFrame(
+        {"Network": ["a"], "F1": ["82.46 (74.50–88.53)"], "gain": ["−1.0 (−2.0, 0.1)"]}
+    )
+    content = latex_table(table, "c", "t")
+    assert "a & 82.46 & $-$1.0 \\\\*\n & {\\scriptsize (74.50--88.53)} & {\\scriptsize " in content
+    assert r"{\scriptsize ($-$2.0, 0.1)}" in content
+
+
+def test_latex_turns_a_wide_table_and_lets_a_long_one_run_over_pages() -> None:
+    wide = pd.DataFrame({f"Number {i}": ["100.0 (98.0–100.0)"] for i in range(14)})
+    content = latex_table(wide, "c", "t")
+    assert content.count("{landscape}") == 2
+    assert "\\begin{longtable}" in content
+    long = pd.DataFrame({"Network": ["a"] * 60, "F1": [1.0] * 60})
+    content = latex_table(long, "c", "t")
+    assert "landscape" not in content
+    assert "\\begin{longtable}" in content
+    assert "\\begin{table}" in latex_table(long.head(), "c", "t")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on this machine")
+def test_latex_of_all_tables_compiles_without_a_line_too_long(
+    eight: dict[str, Any], tmp_path: Path
+) -> None:
+    files = tables.write_tables(eight, tmp_path, "en", "50% of A_1 & {B} #2 ~^\\ <x>")
+    inputs = "\n".join(f"\\input{{{file.name}}}" for file in files if file.suffix == ".tex")
+    packages = "booktabs,longtable,pdflscape"
+    (tmp_path / "all.tex").write_text(
+        "\\documentclass[a4paper]{article}\\usepackage[margin=2.5cm]{geometry}"
+        f"\\usepackage{{{packages}}}\\begin{{document}}{inputs}\\end{{document}}"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    for _ in range(2):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert b"Overfull" not in done.stdout
+
+
+def test_units_are_told_where_a_patient_has_two_classes(tmp_path: Path) -> None:
+    table = hard_labels(INCEPTION)
+    table["patient_id"] = [*table["image"].iloc[-1:], *table["image"].iloc[1:]]
+    metrics = evaluate(loaded(table, tmp_path))
+    told = "125 units (patient and class) of 124 patients"
+    assert tables.data_heading(metrics, "en", "D") == f"D, validation set, n = {told}"
+    assert "the unit is the patient and class" in tables.comparison_caption(
+        metrics, tables.comparison(metrics, "en"), "en"
+    )
+    assert units.counted(metrics, "zh") == "125 个单位（患者与类别，共 124 例患者）"
+    assert units.counted(metrics, "en", 100) == "100 units (patient and class)"

@@ -249,7 +249,7 @@ def test_folds_and_seeds_are_counted(tmp_path: Path) -> None:
     assert "training / validation / test: 20 / 10 / 0; 20 / 10 / 0; 20 / 10 / 0." in paragraph
     assert "exactly one fold" in paragraph
     assert "6 run(s) in all (seeds: 0, 1)" in paragraph
-    assert "means over the seeds" in paragraph
+    assert "means over 2 seeds" in paragraph
     assert "readings of all folds were pooled" in paragraph
     assert "exact sign-flip" not in paragraph
 

@@ -11,6 +11,7 @@ from docx import Document
 from docx.document import Document as DocumentType
 from docx.oxml.ns import qn
 
+from metrascope.evaluation.tables import comparison, per_class
 from metrascope.messages import text
 from metrascope.report.chapters import chapters
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
@@ -41,7 +42,13 @@ def opened(folder: Path) -> DocumentType:
 
 
 def cells(document: DocumentType, at: int) -> list[list[str]]:
-    return [[cell.text for cell in row.cells] for row in document.tables[at].rows]
+    """Cells of a table; an interval that stands under its number is put beside it."""
+    rows = document.tables[at].rows
+    return [[cell.text.replace("\n", " ") for cell in row.cells] for row in rows]
+
+
+def shown(frame: pd.DataFrame) -> list[list[str]]:
+    return [list(map(str, row)) for row in frame.to_numpy(dtype=object).tolist()]
 
 
 def csv(folder: Path, name: str) -> list[list[str]]:
@@ -53,8 +60,11 @@ def csv(folder: Path, name: str) -> list[list[str]]:
 
 def test_tables_have_the_cells_of_the_csv_tables(made: Path) -> None:
     document = opened(made)
-    assert cells(document, 1)[2:] == csv(made, "comparison.csv")
-    assert cells(document, 2)[1:] == csv(made, "per_class.csv")
+    metrics = dict(read_study(made).metrics)
+    assert cells(document, 1)[2:] == shown(comparison(metrics, made.name))
+    assert cells(document, 2)[1:] == shown(per_class(metrics, made.name))
+    numbers = [row[2].split(" (")[0] for row in cells(document, 2)[1:]]
+    assert numbers == [row[2] for row in csv(made, "per_class.csv")]
     told = [table for chapter in chapters(read_study(made), made.name) for table in chapter.tables]
     for at, table in enumerate(told, start=3):
         assert cells(document, at)[0] == list(table.frame.columns)
@@ -95,7 +105,7 @@ def test_summary_and_methods_are_those_of_the_page(made: Path) -> None:
 def test_notice_on_every_page(made: Path) -> None:
     document = opened(made)
     notice = text("common.research_only", made.name)
-    assert [section.header.paragraphs[0].text for section in document.sections] == [notice]
+    assert {section.header.paragraphs[0].text for section in document.sections} == {notice}
     assert not document.sections[0].different_first_page_header_footer
 
 

@@ -217,7 +217,7 @@ def _choices(study: Study, lang: str) -> str:
 
 def _in_sentence(name: str, lang: str) -> str:
     title = class_title(name, lang)
-    return title if title == name else title[:1].lower() + title[1:]
+    return title if title.replace(" ", "_") == name else title[:1].lower() + title[1:]
 
 
 def _pair(entry: Mapping[str, Any]) -> tuple[int, int]:
