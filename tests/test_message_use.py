@@ -41,7 +41,7 @@ def test_every_message_is_used() -> None:
         area, name = key.split(".", 1)
         if key in found or any(pattern.fullmatch(key) for pattern in whole):
             return True
-        # Looked up by what they begin with, by the sentence that they title, by the name of a user's class.
+        # Looked up by how they begin, by the sentence they title, by the name of a user's class.
         if any(key.startswith(one) for one in found if re.fullmatch(r"\w+\.\w+_", one)):
             return True
         if area == "classes" or (area == "reason" and name.replace("_", ".", 1) in table()):
