@@ -6,6 +6,7 @@ from typing import Any, Final
 from metrascope.classes import class_short
 from metrascope.evaluation.notation import ABSENT, decimal, p_value, percent
 from metrascope.evaluation.published import network_title
+from metrascope.evaluation.reliability import SIMULATIONS
 from metrascope.evaluation.statistics import Metrics, Table, asked, captioned, framed
 from metrascope.evaluation.units import counted
 from metrascope.messages import text
@@ -24,7 +25,13 @@ def calibration_tables(metrics: Metrics, lang: str | None = None) -> list[Table]
         ``en`` or ``zh``; the language in use when not given.
     """
     made = {"calibration": _errors(metrics, lang), "operating": _operating(metrics, lang)}
-    return captioned(made, lang, counted=counted(metrics, lang))
+    return captioned(
+        made,
+        lang,
+        counted=counted(metrics, lang),
+        simulations=SIMULATIONS,
+        floor=f"{1 / (SIMULATIONS + 1):.4f}",
+    )
 
 
 def _errors(metrics: Metrics, lang: str | None) -> Any:

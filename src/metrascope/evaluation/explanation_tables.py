@@ -58,9 +58,10 @@ def _localization(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
         for key in _PLACES:
             cells += [percent(maps[key], 1), percent(maps["chance"][key], 1)]
         cells += [percent(maps["above_center"]["energy"], 1)]
-        rows[network_title(name)] = [*cells, percent(found.get("unreliable"), 1)]
+        cells.append(percent(found.get("unreliable"), 1))
+        rows[network_title(name)] = [str(found["patients"]), *cells]
     keys = [key for place in _PLACES for key in (place, f"{place}_chance")]
-    return framed(rows, [*keys, "above_center", "unreliable"], lang)
+    return framed(rows, ["patients", *keys, "above_center", "unreliable"], lang)
 
 
 def _faithfulness(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
@@ -68,7 +69,7 @@ def _faithfulness(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
     for name, found in _found(metrics, "faithfulness").items():
         if "deletion" not in found:
             continue
-        cells = []
+        cells = [str(found["patients"])]
         for way in ("deletion", "insertion"):
             cells.append(decimal(found[way]["map"]["area"]))
             cells += [decimal(found[way]["gain"][order]) for order in _ORDERS]
@@ -78,7 +79,7 @@ def _faithfulness(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
         for way in ("deletion", "insertion")
         for key in (f"{way}_area", *(f"{way}_gain_{order}" for order in _ORDERS))
     ]
-    return framed(rows, keys, lang)
+    return framed(rows, ["patients", *keys], lang)
 
 
 def _shortcuts(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
@@ -86,8 +87,12 @@ def _shortcuts(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
     for name, found in _found(metrics, "shortcuts").items():
         for change, numbers in found.get("changes", {}).items():
             row = network_title(name), text(f"localization.change_{change}", lang)
-            rows[row] = [percent(numbers["moved"], 1), percent(numbers["flipped"], 1)]
-    return framed(rows, ["moved", "flipped"], lang, ("network", "change"))
+            rows[row] = [
+                str(found["patients"]),
+                percent(numbers["moved"], 1),
+                percent(numbers["flipped"], 1),
+            ]
+    return framed(rows, ["patients", "moved", "flipped"], lang, ("network", "change"))
 
 
 def _border(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
@@ -96,8 +101,9 @@ def _border(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
         if "border" in found:
             border = found["border"]
             rows[network_title(name)] = [
+                str(border["patients"]),
                 percent(border["balanced_accuracy"], 1),
                 percent(border["chance"], 1),
                 p_value(value_of(border["p"])),
             ]
-    return framed(rows, ["balanced_accuracy", "border_chance", "border_p"], lang)
+    return framed(rows, ["patients", "balanced_accuracy", "border_chance", "border_p"], lang)

@@ -31,6 +31,14 @@ def calibration_sentences(calibration: Mapping[str, Any], lang: str | None = Non
         if off
         else text("calibration.none_off", lang)
     ]
+    scaled = [
+        network_title(name)
+        for name, blocks in calibration["networks"].items()
+        if "after" in blocks and _ece(blocks["after"]) >= _ece(blocks["before"])
+    ]
+    if scaled:
+        listed = text("calibration.between", lang).join(scaled)
+        told.append(text("calibration.scaled_no_better", lang, networks=listed))
     if calibration["after_scaling"] != "shown":
         told.append(text(f"calibration.{calibration['after_scaling']}", lang))
     return told
@@ -107,6 +115,10 @@ def _attribute(one: Mapping[str, Any], fewest: int, lang: str | None) -> str:
         patients=min(sizes),
         difference=f"{100 * difference:.0f}",
     )
+
+
+def _ece(block: Mapping[str, Any]) -> float:
+    return float(block["classwise_ece"]["value"])
 
 
 def _percent(share: float) -> str:

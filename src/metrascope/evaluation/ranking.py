@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metrascope.classes import class_short
+from metrascope.evaluation.findings import SIGNIFICANT
 from metrascope.evaluation.notation import decimal, p_value, percent
 from metrascope.evaluation.published import network_title
 from metrascope.evaluation.units import counted, patients
@@ -96,7 +97,10 @@ def _common(metrics: Metrics, lang: str | None) -> str:
 def _told(ranks: Mapping[str, Any], networks: int, n: int, lang: str | None) -> str:
     told, pairs = ranks["told_apart"], ranks["pairs"]
     values = {"told": told, "pairs": pairs, "networks": networks, "n": n}
-    key = "none" if not told else "some" if told < pairs else "both" if pairs == 1 else "all"
+    if pairs == 1:
+        key = "both" if told else "not"
+    else:
+        key = "none" if not told else "some" if told < pairs else "all"
     return text(f"statistics.told_{key}", lang, **values)
 
 
@@ -104,8 +108,11 @@ def _needed(found: Mapping[str, Any], order: list[str], lang: str | None) -> lis
     """Say how many patients would tell the first from the second."""
     wanted = set(order[:2])
     for pair in found["pairs"]:
-        if {pair["first"], pair["second"]} != wanted or pair["macro_f1"]["p_holm"] is None:
+        p = pair["macro_f1"]["p_holm"]
+        if {pair["first"], pair["second"]} != wanted or p is None:
             continue
+        if p < SIGNIFICANT:
+            return []  # shown already
         needed = pair["patients_needed"]
         if needed is None or needed <= found["n"]:
             return []

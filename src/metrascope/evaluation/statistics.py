@@ -4,7 +4,7 @@ Report, Word document, CSV and LaTeX show the same frames; cells are text with t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
@@ -70,8 +70,21 @@ def statistic_tables(metrics: Metrics, lang: str | None = None) -> list[Table]:
     }
     shares = metrics.get("prevalence", {})
     listed = ", ".join(f"{class_short(k, lang)} {100 * v:g}%" for k, v in shares.items())
-    values = {"replicates": f"{metrics.get('replicates', 0):,}", "shares": listed}
-    return captioned(made, lang, counted=counted(metrics, lang), **values)
+    values = {
+        "replicates": f"{metrics.get('replicates', 0):,}",
+        "shares": listed,
+        "common": metrics.get("comparisons", {}).get("n", 0),
+    }
+    told = captioned(made, lang, counted=counted(metrics, lang), **values)
+    voters = metrics.get("ensemble", {}).get("n", metrics["n"])
+    if voters == metrics["n"]:
+        return told
+    gap = text("evaluation.between_sentences", lang)
+    fewer = text("statistics.voters", lang, counted=counted(metrics, lang, voters))
+    return [
+        replace(table, caption=gap.join((table.caption, fewer))) if table.name != "pairs" else table
+        for table in told
+    ]
 
 
 def captioned(

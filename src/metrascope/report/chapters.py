@@ -1,10 +1,11 @@
 """The chapters of statistics that page and Word document share: findings, tables and charts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from metrascope.evaluation.calibration_tables import calibration_tables
+from metrascope.evaluation.explanation_findings import explanation_sentences
 from metrascope.evaluation.explanation_tables import explanation_tables
 from metrascope.evaluation.findings import (
     calibration_sentences,
@@ -131,6 +132,21 @@ def order_findings(study: Study) -> list[Bilingual]:
     return [Bilingual(words) for words in zip(*said, strict=True)]
 
 
+def chapter_findings(study: Study) -> dict[str, list[Bilingual]]:
+    """Return what can be said of probabilities, subgroups and heat maps, for the summary."""
+    metrics = study.metrics
+    tellers: dict[str, Callable[[str], list[str]]] = {
+        "calibration": lambda lang: _calibration(metrics, lang),
+        "subgroups": lambda lang: _subgroups(metrics, lang),
+        "explanations": lambda lang: explanation_sentences(metrics, lang),
+    }
+    said = {
+        name: [Bilingual(words) for words in zip(*(tell(lang) for lang in LANGUAGES), strict=True)]
+        for name, tell in tellers.items()
+    }
+    return {name: sentences for name, sentences in said.items() if sentences}
+
+
 def chart_caption(study: Study, name: str) -> Bilingual:
     """Return what stands under a chart."""
     return bilingual(lambda lang: of_data(study, text(f"statistics.chart_{name}", lang), lang))
@@ -165,12 +181,14 @@ def _subgroups(metrics: Metrics, lang: str) -> list[str]:
 
 
 def _explanations(metrics: Metrics, lang: str) -> list[str]:
-    """Return how to read the tables, where there are any."""
+    """Return what was found and how to read the tables, where there are any."""
     measured = any(
         numbers.get("localization") or numbers.get("faithfulness") or numbers.get("shortcuts")
         for numbers in metrics["networks"].values()
     )
-    return [text("statistics.explanations_read", lang)] if measured else []
+    if not measured:
+        return []
+    return [*explanation_sentences(metrics, lang), text("statistics.explanations_read", lang)]
 
 
 def _charts(metrics: Metrics, chapter: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from metrascope.evaluation.published import network_title
 from metrascope.evaluation.units import counted
 from metrascope.report import tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
-from metrascope.report.chapters import order_findings
+from metrascope.report.chapters import chapter_findings, order_findings
 from metrascope.report.content import Study
 from metrascope.report.numbers import count, percent
 
@@ -37,7 +37,10 @@ def digest(study: Study) -> list[Point]:
         )
         points.append(Point(sentence("report.lead_majority"), words))
     said = order_findings(study)
-    return [*points, Point(sentence("report.lead_ranking"), said[0], tuple(said[1:]))]
+    points.append(Point(sentence("report.lead_ranking"), said[0], tuple(said[1:])))
+    for lead, findings in chapter_findings(study).items():
+        points.append(Point(sentence(f"report.lead_{lead}"), findings[0], tuple(findings[1:])))
+    return points
 
 
 def _compared(study: Study) -> Point:
@@ -57,7 +60,7 @@ def _data(study: Study) -> Point:
             data=name,
             images=count(held[""][1]),
             patients=count(held[""][0]),
-            folds=len(folds),
+            design=_design(study, len(folds)),
         )
         return Point(lead, words)
     if not held or not train:
@@ -77,9 +80,22 @@ def _data(study: Study) -> Point:
     return Point(lead, words)
 
 
+def _design(study: Study, folds: int) -> Bilingual:
+    """Return how the folds came about, as far as the settings say."""
+    split = study.settings.get("split", {}) if study.data.get("split") == "drawn" else {}
+    if split.get("design") == "leave-one-out":
+        return sentence(f"report.design_{split.get('by', 'scanner')}", folds=folds)
+    repeats = int(split.get("repeats", 1))
+    if split.get("design") == "kfold" and repeats > 1:
+        return sentence("report.design_repeated", folds=folds // repeats, repeats=repeats)
+    return sentence("report.design_folds", folds=folds)
+
+
 def _best(study: Study, best: str) -> Point:
     f1 = percent(study.scores[best].get("macro_f1"))
-    words = sentence("report.sum_best", network=network_title(best), f1=f1)
+    value, _, interval = f1.partition(" ")
+    told = sentence("report.interval", ends=interval.strip("()")) if interval else ""
+    words = sentence("report.sum_best", network=network_title(best), f1=value, interval=told)
     return Point(sentence("report.lead_best"), words, tuple(_details(study, best)))
 
 
@@ -87,12 +103,14 @@ def _details(study: Study, best: str) -> list[Bilingual]:
     cells = tables.confusion_cells(study, best)
     if not cells:
         return []
-    told = []
+    times = int(study.scores[best].get("replications", 1))
+    of = "_readings" if times > 1 else ""
+    told = [sentence("report.sum_times", count=times)] if times > 1 else []
     for place, name in enumerate(study.classes):
         called = sum(row[place].count for row in cells)
         told.append(
             sentence(
-                "report.sum_found" if called else "report.sum_never",
+                f"report.sum_found{of}" if called else f"report.sum_never{of}",
                 label=_label(name),
                 network=network_title(best),
                 found=cells[place][place].count,
@@ -105,7 +123,7 @@ def _details(study: Study, best: str) -> list[Bilingual]:
         return [*told, sentence("report.sum_no_error")]
     labels = {"true": _label(error.true), "predicted": _label(error.predicted)}
     counts = {"count": error.count, "total": error.total}
-    return [*told, sentence("report.sum_error", **labels, **counts)]
+    return [*told, sentence(f"report.sum_error{of}", **labels, **counts)]
 
 
 def _label(name: str) -> Bilingual:

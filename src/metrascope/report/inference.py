@@ -31,6 +31,10 @@ def intervals(study: Study, lang: str) -> Sentences:
     replicates = study.metrics.get("replicates")
     if replicates:
         told.append(text("methods.intervals_bootstrap", lang, replicates=f"{replicates:,}"))
+    told.append(text("methods.intervals_given", lang))
+    if shares := study.metrics.get("prevalence"):
+        names = (f"{class_short(name, lang)} {100 * share:g}%" for name, share in shares.items())
+        told.append(text("methods.prevalence", lang, shares=listed(names, lang)))
     return told
 
 
@@ -81,10 +85,25 @@ def subgroups(study: Study, lang: str) -> Sentences:
     ]
     if not attributes:
         return []
-    names = listed((attribute_title(one["name"], lang) for one in attributes), lang)
+    names = listed((attribute_title(one["name"], lang) for one in attributes), lang, "semicolon")
     told = [text("methods.subgroups", lang, list=names, fewest=found.get("fewest"))]
     if any(one.get("tests") for one in attributes):
         told.append(text("methods.subgroups_test", lang))
+    return told
+
+
+def explanations(study: Study, lang: str) -> Sentences:
+    """Return how heat maps were judged and shortcuts looked for."""
+    parts = {"localization": "maps", "faithfulness": "deletion", "shortcuts": "changes"}
+    told = []
+    for name, part in parts.items():
+        found = [scores.get(name, {}) for scores in study.scores.values()]
+        sizes = {f"{one['patients']:,}" for one in found if part in one}
+        if sizes:
+            listed_sizes = text("methods.or_more", lang).join(sorted(sizes, key=len))
+            told.append(text(f"methods.{name}", lang, patients=listed_sizes))
+    if any("border" in scores.get("shortcuts", {}) for scores in study.scores.values()):
+        told.append(text("methods.border", lang))
     return told
 
 

@@ -187,6 +187,7 @@ def _statistics(study: Study, lang: str) -> Sentences:
         inference.calibration,
         inference.thresholds,
         inference.subgroups,
+        inference.explanations,
     )
     return told + [sentence for part in parts for sentence in part(study, lang)]
 
@@ -198,17 +199,12 @@ def _averaged(study: Study, lang: str) -> Sentences:
         told.append(text("methods.folds_pooled", lang))
     scores = study.scores.values()
     seeds = max((len(one.get("seeds", ())) for one in scores), default=0)
-    repeats = max((_repeats(one) for one in scores), default=1)
+    repeats = max((tables.repeats_of(one) for one in scores), default=1)
     if seeds > 1:
         told.append(text("methods.seeds_mean", lang, count=seeds))
     if repeats > 1:
         told.append(text("methods.repeats_mean", lang, count=repeats))
     return told
-
-
-def _repeats(scores: Mapping[str, Any]) -> int:
-    """Return how often a network read every patient with each of its seeds."""
-    return int(scores.get("replications", 1)) // max(1, len(scores.get("seeds", ())))
 
 
 def measures(study: Study, lang: str) -> list[str]:
@@ -226,8 +222,16 @@ def _named(entries: Iterable[Mapping[str, Any]], lang: str) -> list[str]:
     found = list(entries)
     keys = [key for key, value in found[0].items() if isinstance(value, Mapping)] if found else []
     everywhere = [key for key in keys if all(key in entry for entry in found)]
-    known = [key for key in everywhere if f"evaluation.{key}" in table()]
-    return [_in_sentence(text(f"evaluation.{key}", lang)) for key in known]
+    named = (_measure(key, lang) for key in everywhere)
+    return [_in_sentence(name) for name in named if name]
+
+
+def _measure(key: str, lang: str) -> str:
+    """Return the name of a figure, as the heads of tables have it but for its unit."""
+    for area in ("evaluation", "statistics"):
+        if f"{area}.{key}" in table() and not key.endswith("_at_prevalence"):
+            return text(f"{area}.{key}", lang).removesuffix(", %").removesuffix("（%）")
+    return ""
 
 
 def _in_sentence(name: str) -> str:

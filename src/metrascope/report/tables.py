@@ -165,11 +165,36 @@ def warnings(study: Study) -> list[Bilingual]:
         found.append(sentence("report.warn_other_classes"))
     if len(seeds := {run.seed for run in study.runs}) > 1:
         found.append(sentence("report.warn_seeds", count=len(seeds)))
+    repeats = max((repeats_of(scores) for scores in study.scores.values()), default=1)
+    if repeats > 1:
+        found.append(sentence("report.warn_repeats", count=repeats))
+    if len(seeds) == 1 and repeats == 1:
+        found.append(sentence("report.warn_one_seed"))
+    found += _fewer(study)
     scratch = [run.network for run in study.runs if weights_source(study, run) == "none"]
     if scratch:
         names = listing(network_title(name) for name in dict.fromkeys(scratch))
         found.append(sentence("report.warn_no_weights", networks=names))
     return found
+
+
+def repeats_of(scores: Mapping[str, Any]) -> int:
+    """Return how often a network read every patient with each of its seeds."""
+    return int(scores.get("replications", 1)) // max(1, len(scores.get("seeds", ())))
+
+
+def _fewer(study: Study) -> list[Bilingual]:
+    """Say which networks have not read everyone, where they are compared."""
+    n = int(study.metrics.get("n", 0))
+    few = {name: scores["n"] for name, scores in study.scores.items() if scores["n"] < n}
+    if not few or len(study.scores) < 2:
+        return []
+    told = listing(
+        sentence("report.fewer", network=network_title(name), counted=number, all=n)
+        for name, number in few.items()
+    )
+    common = study.metrics.get("comparisons", {}).get("n", 0)
+    return [sentence("report.warn_fewer", list=told, n=common)]
 
 
 def is_synthetic(study: Study) -> bool:

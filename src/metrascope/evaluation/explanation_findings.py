@@ -1,0 +1,82 @@
+"""What heat maps and shortcuts come to, in plain sentences."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from metrascope.evaluation.findings import SIGNIFICANT
+from metrascope.evaluation.notation import p_value, percent, value_of
+from metrascope.evaluation.published import network_title
+from metrascope.messages import text
+
+_FLOOR: Final = "jpeg"
+_ORDERS: Final = ("shuffled", "randomized")
+
+
+def explanation_sentences(metrics: Mapping[str, Any], lang: str | None = None) -> list[str]:
+    """Return for each network what was found; nothing where nothing was measured.
+
+    Parameters
+    ----------
+    metrics
+        Content of ``metrics.json``.
+    lang
+        ``en`` or ``zh``; the language in use when not given.
+    """
+    told = []
+    for name, numbers in metrics["networks"].items():
+        title = network_title(name)
+        if "maps" in numbers.get("localization", {}):
+            told.append(_place(title, numbers["localization"], lang))
+        if "deletion" in numbers.get("faithfulness", {}):
+            told.append(_faith(title, numbers["faithfulness"], lang))
+        if numbers.get("shortcuts", {}).get("changes"):
+            told.append(_change(title, numbers["shortcuts"], lang))
+        if "border" in numbers.get("shortcuts", {}):
+            told.append(_border(title, numbers["shortcuts"]["border"], lang))
+    return told
+
+
+def _place(network: str, found: Mapping[str, Any], lang: str | None) -> str:
+    maps = found["maps"]["predicted"]
+    above_chance, above_center = (
+        maps[f"above_{baseline}"]["energy"] for baseline in ("chance", "center")
+    )
+    if above_center["low"] > 0:
+        key = "center"
+    elif above_chance["low"] > 0:
+        key = "below_center" if above_center["high"] < 0 else "chance"
+    else:
+        key = "nowhere"
+    values = {"network": network, "patients": found["patients"]}
+    gain = percent(above_chance, 1)
+    center = percent(above_center, 1)
+    return text(f"localization.told_{key}", lang, **values, gain=gain, center=center)
+
+
+def _faith(network: str, found: Mapping[str, Any], lang: str | None) -> str:
+    """Say whether the order of the map beats both other orders in both ways."""
+    gains = [found[way]["gain"][order] for way in ("deletion", "insertion") for order in _ORDERS]
+    shown = all(gain["low"] > 0 for gain in gains)
+    key = "told_faithful" if shown else "told_unfaithful"
+    return text(f"localization.{key}", lang, network=network, patients=found["patients"])
+
+
+def _change(network: str, found: Mapping[str, Any], lang: str | None) -> str:
+    changes = {name: one for name, one in found["changes"].items() if name != _FLOOR}
+    most = max(changes, key=lambda name: value_of(changes[name]["flipped"]))
+    return text(
+        "localization.told_change",
+        lang,
+        network=network,
+        patients=found["patients"],
+        change=text(f"localization.change_{most}", lang),
+        share=percent(changes[most]["flipped"], 1),
+        floor=percent(found["changes"][_FLOOR]["flipped"], 1),
+    )
+
+
+def _border(network: str, border: Mapping[str, Any], lang: str | None) -> str:
+    p = p_value(value_of(border["p"]))
+    key = "told_border" if value_of(border["p"]) < SIGNIFICANT else "told_no_border"
+    p = p if p.startswith("<") else f"= {p}"
+    return text(f"localization.{key}", lang, network=network, patients=border["patients"], p=p)
