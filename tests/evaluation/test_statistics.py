@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from metrascope.evaluation.explanation_findings import explanation_sentences
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.notation import percent
 from metrascope.evaluation.predictions import Predictions, read_predictions
@@ -122,3 +123,71 @@ def test_agreement_and_the_weakest_class(equal: dict[str, Any]) -> None:
     lowest = min(classes, key=lambda name: classes[name]["recall"]["value"])
     assert lowest.capitalize() in weakest_sentence(equal, "vgg16", "en")
     assert all(ranking_sentences(equal, "zh"))
+
+
+def test_no_sentence_asks_for_patients_to_show_what_is_shown(equal: dict[str, Any]) -> None:
+    """With two networks: the words for one pair, and no number of patients once it is told."""
+    for p, told in ((0.4, 0), (0.01, 1)):
+        ranking = {
+            "order": ["vgg16", "resnet18"],
+            "told_from_best": ["resnet18"] * told,
+            "told_apart": told,
+            "pairs": 1,
+            "best_of_resamples": {"vgg16": 0.9},
+        }
+        difference = {"value": 0.1, "p_holm": p}
+        pair = {"first": "vgg16", "second": "resnet18", "macro_f1": difference}
+        found = equal["comparisons"] | {
+            "ranking": ranking,
+            "pairs": [pair | {"patients_needed": 5000}],
+        }
+        said = ranking_sentences(equal | {"comparisons": found}, "en")
+        apart = "can be" if told else "cannot be"
+        assert f"the two networks {apart} told apart" in said[0]
+        assert any(one.startswith("To show") for one in said) == (not told)
+
+
+def explained(above_chance: float, above_center: float, gain: float, p: float) -> dict[str, Any]:
+    """Return what metrics.json says of one network's maps: intervals of ± 0.05."""
+
+    def around(value: float) -> dict[str, float]:
+        return {"value": value, "low": value - 0.05, "high": value + 0.05}
+
+    gains = {"gain": {"shuffled": around(gain), "randomized": around(gain)}}
+    maps = {
+        "above_chance": {"energy": around(above_chance)},
+        "above_center": {"energy": around(above_center)},
+    }
+    changes = {"jpeg": {"flipped": around(0.1)}, "frame": {"flipped": around(0.3)}}
+    network = {
+        "localization": {"maps": {"predicted": maps}, "patients": 40},
+        "faithfulness": {"deletion": gains, "insertion": gains, "patients": 12},
+        "shortcuts": {
+            "changes": changes,
+            "patients": 24,
+            "border": {"p": {"value": p}, "patients": 60},
+        },
+    }
+    return {"networks": {"resnet18": network}}
+
+
+@pytest.mark.parametrize(
+    ("above_chance", "above_center", "told"),
+    [
+        (0.3, 0.2, "its heat maps follow the lesion"),
+        (0.3, 0.0, "not shown to be more than of a map that always shows the middle"),
+        (0.3, -0.2, "do not show that it looks at the lesion"),
+        (0.0, -0.2, "not shown to lie on the lesion more than an even map"),
+    ],
+)
+def test_heat_maps_get_a_verdict_from_their_intervals(
+    above_chance: float, above_center: float, told: str
+) -> None:
+    for gain, p in ((0.2, 0.001), (0.01, 0.5)):
+        said = explanation_sentences(explained(above_chance, above_center, gain, p), "en")
+        assert told in said[0]
+        assert "40 patients" in said[0]
+        assert ("rest on what the maps mark more" in said[1]) == (gain == 0.2)
+        assert "“black frame” alters most readings, 30.0 (25.0–35.0)%" in said[2]
+        assert ("better than by chance" in said[3]) == (p < 0.05)
+        assert all(explanation_sentences(explained(above_chance, above_center, gain, p), "zh"))

@@ -13,6 +13,9 @@ from metrascope.report.cases import (
     readings,
 )
 from metrascope.report.content import Run, read_study
+from metrascope.report.drawings import Drawings
+from metrascope.report.gallery import build_gallery
+from metrascope.report.page import render
 
 from .make import PAPER, make_study
 
@@ -78,3 +81,23 @@ def test_other_partitions_than_the_evaluated_one_are_left_out(tmp_path: Path) ->
     table.loc[:4, "partition"] = "train"
     table.to_csv(file, index=False)
     assert len(readings(read_study(study))) == len(table) - 5
+
+
+def test_a_misread_case_says_that_its_heat_map_is_unreliable(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "s", networks=["vgg16"], n=40)
+    wrong = misread(readings(read_study(folder)), PAPER)
+    # Of the map of the class read (1), of a class without lesions (no verdict), of the true one.
+    verdicts = [("predicted", "1.00000"), ("predicted", ""), ("true", "1.00000")]
+    rows = [
+        {"network": "vgg16", "fold": 0, "seed": 0, "image": one.image, "map": name, "unreliable": v}
+        for one, (name, v) in zip(wrong, verdicts, strict=False)
+    ]
+    pd.DataFrame(rows).to_csv(folder / "localization.csv", index=False)
+    study = read_study(folder)
+    gallery = build_gallery(study)
+    marked = {card.reading.image: card.unreliable for card in gallery.groups[0].cards}
+    assert [marked[one.image] for one in wrong[:3]] == [True, None, None]
+    assert (gallery.unreliable, gallery.judged) == (1, 1)
+    page = render(study, gallery, Drawings(), "en")
+    assert page.count('<span lang="en">heat map unreliable</span>') == 1
+    assert "1 of the 1 wrong readings" in page

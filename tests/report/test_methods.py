@@ -269,3 +269,12 @@ def test_missing_file_leaves_its_sentences_out(tmp_path: Path, name: str) -> Non
     before = methods(read_study(folder), "en")
     (folder / name).unlink()
     assert len(methods(read_study(folder), "en")) < len(before)
+
+
+def test_the_ensemble_and_the_seeds_are_told_where_there_are_any(tmp_path: Path) -> None:
+    both = methods(read_study(whole_study(tmp_path / "a", seeds=2)), "en")
+    assert "Soft voting: the probabilities of all networks for the patient were averaged" in both
+    assert "means over 2 seeds" in both
+    alone = methods(read_study(whole_study(tmp_path / "b", networks=["resnet18"])), "en")
+    assert "Soft voting" not in alone
+    assert "means over" not in alone

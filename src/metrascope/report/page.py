@@ -145,7 +145,6 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
         "digest": digest(study),
         "warnings": tables.warnings(study),
         "highest": tables.highest_scores(study),
-        "supports": tables.supports(study),
         "separated": [name for name in study.networks if tables.embedding_scores(study, name)],
         "unfinished": tables.unfinished(study),
         "scale": _scale(),

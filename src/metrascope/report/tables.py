@@ -98,15 +98,6 @@ def highest_scores(study: Study) -> dict[str, str]:
     }
 
 
-def supports(study: Study) -> dict[str, int]:
-    """Return the number of evaluated patients of each class."""
-    counts: dict[str, int] = {}
-    for scores in study.scores.values():
-        for name, numbers in scores.get("classes", {}).items():
-            counts.setdefault(name, int(numbers.get("support", 0)))
-    return counts
-
-
 def embedding_scores(study: Study, network: str) -> Mapping[str, Any]:
     """Return how well a network's features separate the classes, empty where unknown."""
     scores: Mapping[str, Any] = study.scores.get(network, {}).get("embedding", {})
