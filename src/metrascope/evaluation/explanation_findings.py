@@ -36,6 +36,30 @@ def explanation_sentences(metrics: Mapping[str, Any], lang: str | None = None) -
     return told
 
 
+def explanation_summary(metrics: Mapping[str, Any], lang: str | None = None) -> list[str]:
+    """Return the verdicts in few words: whose heat maps follow the lesion, whose border tells."""
+    follows: dict[bool, list[str]] = {True: [], False: []}
+    told_by_border = []
+    for name, numbers in metrics["networks"].items():
+        found, border = numbers.get("localization", {}), numbers.get("shortcuts", {}).get("border")
+        if "maps" in found:
+            low = found["maps"]["predicted"]["above_center"]["energy"]["low"]
+            follows[low > 0].append(network_title(name))
+        if border and value_of(border["p"]) < SIGNIFICANT:
+            told_by_border.append(network_title(name))
+    groups = {
+        "center": follows[True],
+        "elsewhere": follows[False],
+        "border": told_by_border,
+    }
+    comma = text("calibration.between", lang)
+    return [
+        text(f"localization.sum_{key}", lang, networks=comma.join(names))
+        for key, names in groups.items()
+        if names
+    ]
+
+
 def _place(network: str, found: Mapping[str, Any], lang: str | None) -> str:
     maps = found["maps"]["predicted"]
     above_chance, above_center = (

@@ -82,6 +82,21 @@ def subgroup_sentences(subgroups: Mapping[str, Any], lang: str | None = None) ->
     return [_attribute(one, subgroups["fewest"], lang) for one in subgroups["attributes"]]
 
 
+def subgroup_summary(subgroups: Mapping[str, Any], lang: str | None = None) -> list[str]:
+    """Return the differences between subgroups, and in one sentence where none was shown."""
+    told, alike = [], []
+    for one in subgroups["attributes"]:
+        values = [test["p_holm"] for test in one["tests"].values() if test["p_holm"] is not None]
+        if values and min(values) < SIGNIFICANT:
+            told.append(_attribute(one, subgroups["fewest"], lang))
+        elif values:
+            alike.append(attribute_title(one["name"], lang))
+    if alike:
+        names = text("report.semicolon", lang).join(alike)
+        told.append(text("subgroups.sum_alike", lang, attributes=names))
+    return told
+
+
 def attribute_title(name: str, lang: str | None = None) -> str:
     """Return what people call an attribute, or its name where none is known."""
     return table().get(f"subgroups.{name}", {}).get(lang or language(), name)

@@ -17,8 +17,8 @@ _CHINESE: Final = "% Chinese text also needs \\usepackage{ctex} and XeLaTeX or L
 _INTERVAL: Final = re.compile(r"(?P<value>\S+) (?P<ends>\([−\d.]+(–|, )[−\d.]+\))")
 # In points: text of A4 with margins of 2.5 cm, a letter of \small and one of \scriptsize.
 _TEXT_WIDTH: Final = 455
-_LETTER: Final = 4.6
-_SMALL_LETTER: Final = 3.8
+_LETTER: Final = 4.75
+_SMALL_LETTER: Final = 4.05
 # Sizes that are tried in turn, what they are of \small, and half the space between two columns.
 _SIZES: Final = (("\\small", 1.0, 4), ("\\footnotesize", 0.9, 3))
 _LONGEST: Final = 45  # lines that a floating table may have

@@ -30,6 +30,12 @@ def p_value(p: object) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def about(number: int) -> str:
+    """Write a large number to two digits, as befits one that is known no better."""
+    places = max(0, len(str(number)) - 2)
+    return f"{round(number, -places):,}"
+
+
 def value_of(number: object) -> float:
     """Return the value of a number object, minus infinity where there is none."""
     value = number.get("value") if isinstance(number, Mapping) else number
@@ -48,7 +54,10 @@ def _written(number: object, write: Callable[[float], str]) -> str:
 
 
 def _signed(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("-", _MINUS)
+    written = f"{value:.{digits}f}"
+    if not float(written):
+        written = written.lstrip("-")  # a zero has no sign
+    return written.replace("-", _MINUS)
 
 
 def _finite(value: object) -> bool:

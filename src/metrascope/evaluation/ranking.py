@@ -5,7 +5,7 @@ from typing import Any
 
 from metrascope.classes import class_short
 from metrascope.evaluation.findings import SIGNIFICANT
-from metrascope.evaluation.notation import decimal, p_value, percent
+from metrascope.evaluation.notation import about, decimal, p_value, percent
 from metrascope.evaluation.published import network_title
 from metrascope.evaluation.units import counted, patients
 from metrascope.messages import text
@@ -85,7 +85,7 @@ def _alone(metrics: Metrics, lang: str | None) -> list[str]:
     )
     if needed is None or needed <= patients(metrics):
         return [said]
-    return [said, text("statistics.width", lang, needed=f"{needed:,}")]
+    return [said, text("statistics.width", lang, needed=about(needed))]
 
 
 def _common(metrics: Metrics, lang: str | None) -> str:
@@ -118,7 +118,7 @@ def _needed(found: Mapping[str, Any], order: list[str], lang: str | None) -> lis
             return []
         points = f"{100 * abs(pair['macro_f1']['value']):.1f}"
         first, second = (network_title(name) for name in order[:2])
-        values = {"first": first, "second": second, "points": points, "needed": f"{needed:,}"}
+        values = {"first": first, "second": second, "points": points, "needed": about(needed)}
         return [text("statistics.needed", lang, **values)]
     return []
 

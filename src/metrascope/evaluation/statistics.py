@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from metrascope.classes import class_short
-from metrascope.evaluation.notation import ABSENT, decimal, p_value, percent
+from metrascope.evaluation.notation import ABSENT, about, decimal, p_value, percent
 from metrascope.evaluation.published import network_title
 from metrascope.evaluation.units import counted
 from metrascope.messages import text
@@ -31,6 +31,7 @@ _LABELS: Final = {
     "calibration": 3,
     "operating": 3,
     "shortcuts": 2,
+    "subgroups": 3,
 }
 
 
@@ -166,7 +167,7 @@ def _pairs(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
             found = pair.get(test, {})
             cells += [percent(found, _DIGITS) if found else ABSENT, p_value(found.get("p_holm"))]
         needed = pair.get("patients_needed")
-        cells.append(ABSENT if needed is None else f"{needed:,}")
+        cells.append(ABSENT if needed is None else about(needed))
         rows[network_title(pair["first"]), network_title(pair["second"])] = cells
     keys = [key for test in tests for key in (f"difference_{test}", f"p_{test}")]
     return framed(rows, [*keys, "patients_needed"], lang, ("first", "second"))

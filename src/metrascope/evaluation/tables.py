@@ -14,6 +14,7 @@ from metrascope.evaluation.explanation_tables import explanation_tables
 from metrascope.evaluation.latex import latex_table
 from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, Figure, network_title
 from metrascope.evaluation.statistics import statistic_tables
+from metrascope.evaluation.subgroup_tables import subgroup_tables
 from metrascope.evaluation.units import counted, unit
 from metrascope.messages import text
 
@@ -132,7 +133,7 @@ def write_tables(
         "per_class.tex": _per_class_latex(metrics, classes, lang, data_name),
         "confusion.csv": csv_text(confusion(metrics, lang)),
     }
-    made = [statistic_tables, calibration_tables, explanation_tables]
+    made = [statistic_tables, calibration_tables, subgroup_tables, explanation_tables]
     for table in [table for make in made for table in make(metrics, lang)]:
         caption = _closed(table.caption, data_heading(metrics, lang, data_name), lang)
         files[f"{table.name}.csv"] = csv_text(table.frame)

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from metrascope.evaluation.calibration_tables import calibration_tables
-from metrascope.evaluation.explanation_findings import explanation_sentences
+from metrascope.evaluation.explanation_findings import explanation_sentences, explanation_summary
 from metrascope.evaluation.explanation_tables import explanation_tables
 from metrascope.evaluation.findings import (
     calibration_sentences,
     decision_sentences,
     subgroup_sentences,
+    subgroup_summary,
 )
 from metrascope.evaluation.ranking import (
     agreement_sentences,
@@ -18,6 +19,7 @@ from metrascope.evaluation.ranking import (
     weakest_sentence,
 )
 from metrascope.evaluation.statistics import Table, statistic_tables
+from metrascope.evaluation.subgroup_tables import subgroup_tables
 from metrascope.evaluation.tables import data_heading
 from metrascope.messages import LANGUAGES, text
 from metrascope.report.bilingual import Bilingual, bilingual
@@ -107,7 +109,7 @@ def chapters(study: Study, lang: str) -> list[Chapter]:
     tables: dict[str, list[Table]] = {
         "statistics": statistic_tables(metrics, lang),
         "calibration": calibration_tables(metrics, lang),
-        "subgroups": [],
+        "subgroups": subgroup_tables(metrics, lang),
         "explanations": explanation_tables(metrics, lang),
     }
     return [
@@ -136,9 +138,13 @@ def chapter_findings(study: Study) -> dict[str, list[Bilingual]]:
     """Return what can be said of probabilities, subgroups and heat maps, for the summary."""
     metrics = study.metrics
     tellers: dict[str, Callable[[str], list[str]]] = {
-        "calibration": lambda lang: _calibration(metrics, lang),
-        "subgroups": lambda lang: _subgroups(metrics, lang),
-        "explanations": lambda lang: explanation_sentences(metrics, lang),
+        "calibration": lambda lang: (
+            calibration_sentences(found, lang) if (found := metrics.get("calibration")) else []
+        ),
+        "subgroups": lambda lang: (
+            subgroup_summary(metrics["subgroups"], lang) if metrics.get("subgroups") else []
+        ),
+        "explanations": lambda lang: explanation_summary(metrics, lang),
     }
     said = {
         name: [Bilingual(words) for words in zip(*(tell(lang) for lang in LANGUAGES), strict=True)]
