@@ -175,7 +175,7 @@ def explained(above_chance: float, above_center: float, gain: float, p: float) -
     ("above_chance", "above_center", "told"),
     [
         (0.3, 0.2, "its heat maps follow the lesion"),
-        (0.3, 0.0, "not shown to be more than of a map that always shows the middle"),
+        (0.3, 0.0, "so that it is not shown to follow the lesion"),
         (0.3, -0.2, "do not show that it looks at the lesion"),
         (0.0, -0.2, "not shown to lie on the lesion more than an even map"),
     ],
