@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from metrascope.evaluation.notation import about
 from metrascope.report import numbers
 
 
@@ -58,7 +59,7 @@ def test_flat_settings() -> None:
 
 
 def test_zero_has_no_sign_and_large_numbers_two_digits() -> None:
-    assert percent({"value": -0.0001, "low": -0.02, "high": 0.0002}, 1) == "0.0 (−2.0, 0.0)"
+    assert numbers.percent({"value": -0.0001, "low": -0.02, "high": 0.0002}, 1) == "0.0 (−2.0, 0.0)"
     assert [about(n) for n in (7, 99, 101, 8_840, 800_298)] == [
         "7",
         "99",
