@@ -273,6 +273,7 @@ def _write_inputs(inputs: StudyInputs, leaks: int, split_origin: str) -> None:
         "classes": list(inputs.classes),
         **_partitions(inputs),
         "leaks": leaks,
+        "near_duplicates_joined": "patient_group" in manifest.table,
     }
     write_json(out / "data.json", content)
 
