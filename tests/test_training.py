@@ -13,11 +13,10 @@ from metrascope.checkpoint import save_weights
 from metrascope.config import Settings, load_settings
 from metrascope.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from metrascope.errors import StudyError
+from metrascope.feed import Feed, Normalizer, TrainingData
 from metrascope.networks import Network, create_network
 from metrascope.training import (
-    Normalizer,
     StepReport,
-    TrainingData,
     batches,
     best_weights,
     derived_seed,
@@ -58,6 +57,10 @@ def fabric() -> Fabric:
     return Fabric(accelerator="cpu", devices=1)
 
 
+def feed() -> Feed:
+    return Feed(data(), torch.device("cpu"))
+
+
 def run(folder: Path, chosen: Settings, stop_after: int | None = None) -> tuple[Network, list]:
     """Train; with ``stop_after``, end like a kill in the middle of the epoch after that one."""
 
@@ -92,7 +95,7 @@ def test_it_learns_and_tells_every_step(tmp_path: Path) -> None:
     rates = [float(row[2]) for row in history]
     assert max(rates) == pytest.approx(0.02)
     assert rates[-1] == pytest.approx(0)
-    outputs = list(predict(fabric(), trained, data(), data().validation, 4))
+    outputs = list(predict(fabric(), trained, feed(), data().validation, 4))
     assert [len(output.logits) for output in outputs] == [4, 4, 2]
 
 
@@ -113,7 +116,7 @@ def test_the_best_epoch_is_kept_when_asked_for(tmp_path: Path) -> None:
     best, history = run(tmp_path, settings(best_epoch=True, epochs=4))
     scores = [float(row[5]) for row in history if row[5]]
     assert best_weights(tmp_path / "resume.safetensors").is_file()
-    logits = torch.cat([o.logits for o in predict(fabric(), best, data(), data().validation, 8)])
+    logits = torch.cat([o.logits for o in predict(fabric(), best, feed(), data().validation, 8)])
     true = data().labels[data().validation]
     assert f1_score(true, logits.argmax(1), average="macro") == pytest.approx(max(scores))
 

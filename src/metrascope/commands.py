@@ -34,6 +34,9 @@ def study(options: argparse.Namespace) -> None:
         device=options.device,
         splits=options.splits,
         allow_leaks=options.allow_leaks,
+        jobs=options.jobs,
+        engine=options.engine,
+        address=options.address,
     )
     _print_study(options.out)
 
