@@ -14,6 +14,7 @@ from metrascope.execution import execute
 from metrascope.isolation import Arguments, Work, run_side_by_side
 from metrascope.messages import text
 from metrascope.progress import say
+from metrascope.ranks import launched, share_out_to_ranks
 from metrascope.run import Run, StudyInputs, is_finished, remove_training_state
 
 EngineName = Literal["local", "ray"]
@@ -45,7 +46,7 @@ class Engine:
 def create_engine(
     name: EngineName, device: str, *, jobs: int = 1, address: str | None = None
 ) -> Engine:
-    """Return what carries out runs.
+    """Return what carries out runs; where torchrun started this process, that is its processes.
 
     Parameters
     ----------
@@ -72,6 +73,8 @@ def create_engine(
 
         cluster = connect(address, device, jobs=jobs)
         return Engine(cluster.device, cluster.share_out, cluster.threads, alone=False)
+    if launched():
+        return Engine(_device(device), share_out_to_ranks, None, alone=True)
     if address is not None:
         raise SettingsError("engine.address", address=address)
     threads = None if jobs == 1 else max(1, available_cores() // jobs)

@@ -18,6 +18,7 @@ from metrascope.messages import text
 from metrascope.networks import Network, create_network
 from metrascope.outputs import read, write_answers, write_model, write_readings, write_resources
 from metrascope.progress import progress
+from metrascope.ranks import launched
 from metrascope.run import (
     Run,
     StudyInputs,
@@ -50,18 +51,41 @@ def execute(inputs: StudyInputs, run: Run, threads: int | None = None, alone: bo
     for needed in (inputs.folder, inputs.manifest.root):
         if not needed.is_dir():
             raise StudyError("engine.not_shared", folder=needed, host=platform.node())
+    fabric = _fabric(inputs)
+    work = partial(_execute, inputs=inputs, run=run, threads=threads, alone=alone)
+    try:
+        fabric.launch(work)
+    except ProcessException as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise StudyError("study.process_failed", reason=reason) from error
+    except RuntimeError as error:
+        if not _is_of_another_process(error):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise StudyError("study.process_failed", reason=reason) from error
+
+
+def _fabric(inputs: StudyInputs) -> Fabric:
     recipe = inputs.settings.training
-    fabric = Fabric(
+    if launched():
+        return Fabric(
+            accelerator=inputs.device,
+            devices=int(os.environ["LOCAL_WORLD_SIZE"]),
+            num_nodes=int(os.environ["GROUP_WORLD_SIZE"]),
+            strategy="ddp",
+            precision=recipe.precision,
+        )
+    return Fabric(
         accelerator=inputs.device,
         devices=recipe.processes,
         strategy="ddp_spawn" if recipe.processes > 1 else "auto",
         precision=recipe.precision,
     )
-    try:
-        fabric.launch(partial(_execute, inputs=inputs, run=run, threads=threads, alone=alone))
-    except ProcessException as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise StudyError("study.process_failed", reason=reason) from error
+
+
+def _is_of_another_process(error: RuntimeError) -> bool:
+    """Tell whether an error says that another process of the run is gone."""
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
 
 def _execute(
