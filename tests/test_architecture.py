@@ -24,6 +24,7 @@ TORCH = (
     "training.py",
     "execution.py",
     "engine.py",
+    "precision.py",
     "ranks.py",
     "outputs.py",
     "external.py",

@@ -25,6 +25,7 @@ TINY = [
     "--set=split.validation=0.3",
     "--set=training.epochs=3",
     "--set=training.batch_size=8",
+    "--set=training.precision=32-true",
 ]
 
 
@@ -168,7 +169,7 @@ def test_killed_and_started_again_it_ends_the_same(
     two = [*command, "--jobs", "2"]  # side by side at first, then one after the other
     process = subprocess.Popen(two, stderr=subprocess.DEVNULL)
     resume = out / "runs" / "resnet18-f0-s0" / "resume.safetensors"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not resume.is_file() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)

@@ -8,11 +8,13 @@ from typing import Literal
 
 import torch
 
+from metrascope.architectures import ARCHITECTURES
 from metrascope.atomic import write_json
 from metrascope.errors import SettingsError, StudyError
 from metrascope.execution import execute
 from metrascope.isolation import Arguments, Work, run_side_by_side
 from metrascope.messages import text
+from metrascope.precision import measure, precision_of, unmeasured
 from metrascope.progress import say
 from metrascope.ranks import launched, share_out_to_ranks
 from metrascope.run import Run, StudyInputs, is_finished, remove_training_state
@@ -105,9 +107,24 @@ def carry_out(engine: Engine, inputs: StudyInputs, runs: Sequence[Run]) -> None:
             say(text("study.run_kept", run=run.name))
         else:
             pending.append(run)
+    _choose_precision(engine, inputs, [run.network for run in pending])
     tasks = [(inputs, run, engine.threads, engine.alone) for run in pending]
     for number, failure in engine.share_out(execute, tasks):
         run = pending[number]
         if failure is not None:
             write_json(inputs.folder / "runs" / run.name / "failure.json", {"message": failure})
             say(text("study.run_failed", run=run.name, message=failure))
+
+
+def _choose_precision(engine: Engine, inputs: StudyInputs, networks: list[str]) -> None:
+    """Measure in which arithmetic each network trains faster, one at a time; tell the choice.
+
+    Where that fails, the run itself will say why.
+    """
+    names = unmeasured(inputs, networks)
+    for name in names:
+        say(text("engine.measuring", network=ARCHITECTURES[name].title))
+        for _ in engine.share_out(measure, [(inputs, name, engine.threads)]):
+            pass
+        kind = "mixed" if precision_of(inputs, name) == "bf16-mixed" else "full"
+        say(text(f"engine.precision_{kind}", network=ARCHITECTURES[name].title))

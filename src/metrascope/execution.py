@@ -17,6 +17,7 @@ from metrascope.isolation import end_with_parent
 from metrascope.messages import text
 from metrascope.networks import Network, create_network
 from metrascope.outputs import read, write_answers, write_model, write_readings, write_resources
+from metrascope.precision import precision_of
 from metrascope.progress import progress
 from metrascope.ranks import launched
 from metrascope.run import (
@@ -51,7 +52,7 @@ def execute(inputs: StudyInputs, run: Run, threads: int | None = None, alone: bo
     for needed in (inputs.folder, inputs.manifest.root):
         if not needed.is_dir():
             raise StudyError("engine.not_shared", folder=needed, host=platform.node())
-    fabric = _fabric(inputs)
+    fabric = _fabric(inputs, run)
     work = partial(_execute, inputs=inputs, run=run, threads=threads, alone=alone)
     try:
         fabric.launch(work)
@@ -65,21 +66,21 @@ def execute(inputs: StudyInputs, run: Run, threads: int | None = None, alone: bo
         raise StudyError("study.process_failed", reason=reason) from error
 
 
-def _fabric(inputs: StudyInputs) -> Fabric:
-    recipe = inputs.settings.training
+def _fabric(inputs: StudyInputs, run: Run) -> Fabric:
+    recipe, precision = inputs.settings.training, precision_of(inputs, run.network)
     if launched():
         return Fabric(
             accelerator=inputs.device,
             devices=int(os.environ["LOCAL_WORLD_SIZE"]),
             num_nodes=int(os.environ["GROUP_WORLD_SIZE"]),
             strategy="ddp",
-            precision=recipe.precision,
+            precision=precision,
         )
     return Fabric(
         accelerator=inputs.device,
         devices=recipe.processes,
         strategy="ddp_spawn" if recipe.processes > 1 else "auto",
-        precision=recipe.precision,
+        precision=precision,
     )
 
 

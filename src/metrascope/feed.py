@@ -83,7 +83,7 @@ class Feed:
     def __init__(self, data: TrainingData, device: torch.device) -> None:
         self._data, self._device = data, device
         self._normalize = Normalizer(data.preprocessing, device)
-        self._labels = torch.from_numpy(data.labels).to(device)
+        self._labels = torch.tensor(data.labels, device=device)
         self._size = data.preprocessing.input_size
         self._centre = centre_transforms(
             1, input_size=self._size, stored_size=data.preprocessing.stored_size
@@ -94,7 +94,7 @@ class Feed:
     def to_device(self, rows: Rows) -> Tensor:
         """Return numbers of rows as the other methods take them."""
         device = self._device if self.resident else torch.device("cpu")
-        return torch.from_numpy(rows).to(device)
+        return torch.tensor(rows, device=device)
 
     def images(self, rows: Tensor, transforms: Tensor | None = None) -> Tensor:
         """Return images as the network takes them, float32 (n, 3, size, size), channels last.
