@@ -120,7 +120,7 @@ def reference(options: argparse.Namespace, data: Path, names: list[str], steps: 
             f"--device={options.device}", f"--threads={options.cores}", environment={},
         )  # fmt: skip
         side.seconds(2 * options.workers)  # what was fetched ahead while the network was made
-        each = side.seconds(options.steps)
+        each, _ = side.seconds(options.steps)
         side.end()
         total += each * steps
         print(f"  {name:16} {1000 * each:8.1f} ms a step, {each * steps:7.1f} s", flush=True)
