@@ -1,5 +1,6 @@
 """Carry out a run: train its network, or go on with it, and leave its files."""
 
+import math
 import os
 import platform
 import time
@@ -142,14 +143,15 @@ class _Reporter:
         if step.macro_f1 is None:
             if step.step == step.steps:
                 return  # the report of the epoch follows, with its F1
-            self.loss = step.loss if self.loss is None else 0.9 * self.loss + 0.1 * step.loss
+            if not math.isnan(step.loss):
+                self.loss = step.loss if self.loss is None else 0.9 * self.loss + 0.1 * step.loss
         else:
             self.macro_f1 = f"{step.macro_f1:.3f}"
         note = text(
             "progress.training",
             epoch=step.epoch,
             epochs=self.epochs,
-            loss=f"{self.loss or 0:.3f}",
+            loss="–" if self.loss is None else f"{self.loss:.3f}",
             macro_f1=self.macro_f1,
         )
         done = (step.epoch - 1) * step.steps + step.step

@@ -9,14 +9,21 @@ import time
 from pathlib import Path
 from typing import Final, Literal, cast
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 from torch.nn import functional
 
 from metrascope.atomic import write_json
-from metrascope.networks import Network, create_network
+from metrascope.config import PreprocessingSettings
+from metrascope.data.augment import centre_transforms
+from metrascope.data.preprocess import Preprocessing, stored_size
+from metrascope.feed import Feed, TrainingData
+from metrascope.networks import Output, create_network
 from metrascope.ranks import is_follower
 from metrascope.run import StudyInputs, input_size
+from metrascope.step import Step
 
 Precision = Literal["32-true", "bf16-mixed"]
 
@@ -96,25 +103,40 @@ def _in_turns(trials: "dict[Precision, _Trial]") -> dict[Precision, list[float]]
 
 
 class _Trial:
-    """A network from a random start and a batch of noise: what they are changes no time."""
+    """The step of training itself, on noise and from a random start, which change no time."""
 
     def __init__(self, inputs: StudyInputs, name: str, precision: Precision) -> None:
-        self._fabric = Fabric(accelerator=inputs.device, devices=1, precision=precision)
         recipe, size = inputs.settings.training, input_size(inputs.settings, name)
-        device, count = self._fabric.device, -(-recipe.batch_size // recipe.processes)
-        network: Network = create_network(
-            name, len(inputs.classes), inputs.settings.pooling, weights="none"
-        )
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        fabric = Fabric(accelerator=inputs.device, devices=1, precision=precision)
+        count = -(-recipe.batch_size // recipe.processes)
+        network = create_network(name, len(inputs.classes), inputs.settings.pooling, weights="none")
+        network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, fused=True)
-        self._model, self._optimizer = self._fabric.setup(network.train(), optimizer)
-        images = torch.randn(count, 3, size, size, device=device)
-        self._images = images.to(memory_format=torch.channels_last)
-        self._target = torch.zeros(count, dtype=torch.int64, device=device)
+        feed = Feed(_noise(count, size, inputs.settings.preprocessing), fabric.device)
+        model, wrapped = fabric.setup(network.train(), optimizer)
+        self._step = Step(fabric, model, wrapped, feed, _loss, recorded=count)
+        self._rows = feed.to_device(np.arange(count))
+        centre = centre_transforms(count, input_size=size, stored_size=stored_size(size))
+        self._transforms = centre.to(fabric.device)
 
     def step(self) -> None:
-        loss = functional.cross_entropy(self._model(self._images).logits, self._target)
-        self._optimizer.zero_grad()
-        self._fabric.backward(loss)
-        self._optimizer.step()
-        loss.item()  # waits for the device
+        # Reading the loss waits for the device.
+        self._step(self._rows, self._transforms, rate=1e-4, share=1.0).item()
+
+
+def _noise(count: int, size: int, steps: PreprocessingSettings) -> TrainingData:
+    stored = stored_size(size)
+    pixels = np.random.default_rng(0).integers(0, 256, (count, stored, stored)).astype(np.uint8)
+    preprocessing = Preprocessing(
+        input_size=size,
+        stored_size=stored,
+        sector_crop=steps.sector_crop,
+        fit=steps.fit,
+        equalization="none",
+    )
+    rows = np.arange(count)
+    return TrainingData(pixels, np.zeros(count, dtype=np.int64), rows, rows, preprocessing)
+
+
+def _loss(output: Output, target: Tensor) -> Tensor:
+    return functional.cross_entropy(output.logits, target)

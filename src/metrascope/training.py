@@ -241,8 +241,8 @@ class _Losses:
 
     @property
     def last(self) -> float:
-        """The last loss that has been read, for people; 0 before the first."""
-        return self._read[-1] if self._read else 0.0
+        """The last loss that has been read, for people; NaN before the first."""
+        return self._read[-1] if self._read else math.nan
 
     def add(self, loss: Tensor, rate: float) -> None:
         self._waiting.append((mean_of(self._fabric, loss), rate))
