@@ -218,6 +218,7 @@ def train_vgg(fabric: Fabric, folder: Path) -> None:
         save_weights(vgg, folder / "weights.safetensors")
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     """Batches of 5 do not divide evenly among them; what is left is rounding."""
     for processes in (1, 2):
