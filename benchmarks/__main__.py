@@ -1,15 +1,171 @@
-"""Run the benchmarks that need no data beside the phantom: ``python -m benchmarks``."""
+"""The short form of the benchmarks that need no data but the phantom: ``make bench``.
 
+Prints one table: ours, what one would use instead, the ratio, and the floor where one can be
+counted. Under ten minutes on two cores. The long forms are the other programs in this folder.
+"""
+
+import argparse
+import statistics
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
-BENCHMARKS = ("phantom_speed",)
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+
+from benchmarks import statistics_speed, training_speed
+from metrascope.data.manifest import read_manifest
+from metrascope.data.picture import read_picture
+from metrascope.data.preprocess import square
+from metrascope.evaluation.metrics import evaluate
+from metrascope.explain.heatmap import class_maps
+from metrascope.networks import Network, create_network
+from metrascope.phantom.dataset import write_phantom
+
+THREADS = 2
+
+
+class Row(NamedTuple):
+    """What one benchmark found, in seconds of the processor; ``floor`` NaN where not counted."""
+
+    what: str
+    ours: float
+    reference: str
+    theirs: float
+    floor: float = float("nan")
 
 
 def main() -> None:
-    for name in BENCHMARKS:
-        print(f"== {name}", flush=True)
-        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", default="mobilenet_v2,resnet18")
+    parser.add_argument("--images", type=int, default=48)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    started = time.monotonic()
+    print(f"== phantom_speed\n{run('benchmarks.phantom_speed')}", flush=True)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_phantom(folder / "data", patients=options.images, seed=0, size=512, jobs=THREADS)
+        for found in (training(folder, options), decoding(folder), heat_maps(), statistic()):
+            for row in found:
+                print(f"   {row.what}: done", flush=True)
+                rows.append(row)
+    show(rows)
+    print(f"{time.monotonic() - started:.0f} s in all")
+
+
+def run(module: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", module], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def show(rows: list[Row]) -> None:
+    print(f"\n{'':36} {'ours s':>8} {'them s':>8} {'ratio':>7} {'floor s':>8}  reference")
+    for row in rows:
+        floor = "" if np.isnan(row.floor) else f"{row.floor:.3f}"
+        print(
+            f"{row.what:36} {row.ours:8.3f} {row.theirs:8.3f} {row.theirs / row.ours:7.2f} "
+            f"{floor:>8}  {row.reference}"
+        )
+
+
+def training(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
+    """Time steps of training; the floor is their arithmetic."""
+    asked = argparse.Namespace(threads=THREADS, rounds=options.rounds, steps=1)
+    peak = training_speed.matrix_speed(THREADS)
+    for name in options.networks.split(","):
+        plain, ours = training_speed.measured(folder, name, asked)
+        theirs, mine = (statistics.median(spent for _, spent in side) for side in (plain, ours))
+        # Processor time: the work of both cores.
+        floor = THREADS * training_speed.operations(name) / peak
+        reference = "torchvision, DataLoader, 2 workers"
+        yield Row(f"training step, {name}", mine, reference, theirs, floor)
+
+
+def decoding(folder: Path) -> Iterator[Row]:
+    """Time one image from file to the store's square; ours finds the sector as well."""
+    manifest = read_manifest(folder / "data")
+    rows = range(min(48, len(manifest.table)))
+
+    def ours() -> None:
+        for row in rows:
+            square(read_picture(manifest, row, sector_crop=True).grey, 256, "crop")
+
+    def theirs() -> None:
+        for row in rows:
+            with Image.open(str(manifest.path(row))) as image:
+                np.asarray(image.convert("L").resize((256, 256), Image.Resampling.BILINEAR))
+
+    def floor() -> None:
+        for row in rows:
+            cv2.imread(str(manifest.path(row)), cv2.IMREAD_GRAYSCALE)
+
+    parts = [spent(work) / len(rows) for work in (ours, theirs, floor)]
+    yield Row("decoding an image, once per study", parts[0], "Pillow", parts[1], parts[2])
+
+
+def heat_maps() -> Iterator[Row]:
+    """Time Grad-CAM of all classes of a batch; the floor is the forward pass."""
+    torch.manual_seed(0)
+    network = create_network("resnet18", 3, weights="none").eval()
+    images = torch.randn(8, 3, 224, 224)
+
+    def ours() -> None:
+        with torch.no_grad():
+            class_maps(network, network(images))
+
+    def theirs() -> None:
+        logits = _Logits(network)
+        with GradCAM(model=logits, target_layers=[network.last_map]) as cam:
+            for index in range(3):
+                cam(images, targets=[ClassifierOutputTarget(index)] * len(images))
+
+    def floor() -> None:
+        with torch.no_grad():
+            network(images)
+
+    parts = [spent(work) for work in (ours, theirs, floor)]
+    yield Row("heat maps of 3 classes, 8 images", parts[0], "pytorch-grad-cam", parts[1], parts[2])
+
+
+class _Logits(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(images).logits
+        return logits
+
+
+def statistic(replicates: int = 2000, loop: int = 5) -> Iterator[Row]:
+    """Time all statistics of eight networks; some resamples of the loop are multiplied."""
+    predictions = statistics_speed.made(1291)
+    mine = spent(lambda: evaluate(predictions, replicates=replicates), times=1)
+    theirs = spent(lambda: statistics_speed.loop(predictions, loop), times=1) * replicates / loop
+    yield Row(f"statistics, {replicates} resamples", mine, "scikit-learn in a loop", theirs)
+
+
+def spent(work: Callable[[], object], times: int = 3) -> float:
+    """Return the least processor time of several calls."""
+    found = []
+    for _ in range(times):
+        started = time.process_time()
+        work()
+        found.append(time.process_time() - started)
+    return min(found)
 
 
 if __name__ == "__main__":

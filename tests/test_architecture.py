@@ -18,10 +18,15 @@ TORCH = (
     "networks.py",
     "weights.py",
     "checkpoint.py",
+    "feed.py",
+    "sharing.py",
+    "step.py",
     "training.py",
     "execution.py",
+    "engine.py",
+    "precision.py",
+    "ranks.py",
     "outputs.py",
-    "study.py",
     "external.py",
     "explain/heatmap.py",
     "explain/reader.py",
@@ -44,6 +49,7 @@ CONFINED = {
     "openpyxl": ("ingest/sheet.py", "phantom/export/tables.py"),
     "faiss": ("audit/candidates.py",),
     "docx": ("report/word.py",),
+    "ray": ("cluster.py",),
 }
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name not in ("__main__.py",))
 

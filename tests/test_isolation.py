@@ -1,11 +1,12 @@
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
 from metrascope.errors import DataError
-from metrascope.isolation import run_isolated
+from metrascope.isolation import run_isolated, run_side_by_side
 
 
 def succeed(path: Path) -> None:
@@ -57,3 +58,71 @@ def test_every_end_is_one_sentence(work: object, expected: str) -> None:
 def test_the_sentence_is_in_the_language_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("metrascope.messages._chosen", ["zh"])
     assert "只有表头没有数据行" in str(run_isolated(fail))
+
+
+def meet(folder: Path, name: str, other: str) -> None:
+    """Leave a mark and wait for the other's: it ends only if both are under way at once."""
+    (folder / name).touch()
+    deadline = time.monotonic() + 60
+    while not (folder / other).exists():
+        if time.monotonic() > deadline:
+            raise DataError("data.no_rows", path=other)
+        time.sleep(0.01)
+
+
+def test_tasks_run_side_by_side(tmp_path: Path) -> None:
+    tasks = [(tmp_path, "a", "b"), (tmp_path, "b", "a")]
+    ended = dict(run_side_by_side(meet, tasks, jobs=2))
+    assert ended == {0: None, 1: None}
+
+
+def succeed_but_second(folder: Path, number: int) -> None:
+    if number == 1:
+        get_killed()
+    succeed(folder / str(number))
+
+
+def test_one_that_dies_leaves_the_others(tmp_path: Path) -> None:
+    tasks = [(tmp_path, number) for number in range(3)]
+    ended = dict(run_side_by_side(succeed_but_second, tasks, jobs=2))
+    assert "signal 9" in str(ended.pop(1))
+    assert ended == {0: None, 2: None}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "2"]
+
+
+def sleep_long(path: Path) -> None:
+    succeed(path)
+    time.sleep(600)
+
+
+def test_processes_end_with_the_one_that_waits_for_them(tmp_path: Path) -> None:
+    tasks = [(tmp_path / "quick",), (tmp_path / "slow",)]
+    ends = run_side_by_side(_quick_or_slow, tasks, jobs=2)
+    assert next(ends) == (0, None)
+    slow = tmp_path / "slow"
+    while not (slow.exists() and slow.read_text(encoding="utf-8")):
+        time.sleep(0.01)
+    pid = int(slow.read_text(encoding="utf-8"))
+    ends.close()  # type: ignore[attr-defined]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def _quick_or_slow(path: Path) -> None:
+    (succeed if path.name == "quick" else sleep_long)(path)
+
+
+def see_environment(path: Path) -> None:
+    path.write_text(os.environ["GLIBC_TUNABLES"], encoding="utf-8")
+
+
+def test_freed_memory_is_kept_unless_the_user_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    assert run_isolated(see_environment, tmp_path / "ours") is None
+    assert "hugetlb=1" in (tmp_path / "ours").read_text(encoding="utf-8")
+    assert "GLIBC_TUNABLES" not in os.environ
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=0")
+    assert run_isolated(see_environment, tmp_path / "theirs") is None
+    assert (tmp_path / "theirs").read_text(encoding="utf-8") == "glibc.malloc.check=0"

@@ -25,6 +25,7 @@ TINY = [
     "--set=split.validation=0.3",
     "--set=training.epochs=3",
     "--set=training.batch_size=8",
+    "--set=training.precision=32-true",
 ]
 
 
@@ -165,9 +166,10 @@ def test_killed_and_started_again_it_ends_the_same(
     networks = ("--networks", "resnet18,mobilenet_v2")
     command = [sys.executable, "-m", "metrascope", "study", "paper", *TINY]
     command += ["--data", str(phantom), "--out", str(out), *networks]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    two = [*command, "--jobs", "2"]  # side by side at first, then one after the other
+    process = subprocess.Popen(two, stderr=subprocess.DEVNULL)
     resume = out / "runs" / "resnet18-f0-s0" / "resume.safetensors"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not resume.is_file() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
@@ -175,6 +177,18 @@ def test_killed_and_started_again_it_ends_the_same(
     assert resume.is_file()
     assert not (out / "runs" / "resnet18-f0-s0" / "resources.json").is_file()
     assert study(phantom, out, *networks) == 0
+    assert results(out) == results(finished)
+
+
+def test_runs_on_a_cluster_are_those_of_one_machine(
+    finished: Path, phantom: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed (pip install metrascope[ray])")
+    out = Path(shutil.copytree(finished, tmp_path / "out"))
+    shutil.rmtree(out / "runs" / "mobilenet_v2-f0-s0")
+    command = [sys.executable, "-m", "metrascope", "study", "paper", *TINY, "--engine", "ray"]
+    command += ["--data", str(phantom), "--out", str(out), "--networks", "resnet18,mobilenet_v2"]
+    subprocess.run(command, check=True, capture_output=True)
     assert results(out) == results(finished)
 
 
@@ -283,6 +297,8 @@ def test_bad_options_are_one_sentence(
         (['--set=classes=["normal","polyp"]'], "label fibroid, which is not among"),
         (["--networks=inception_v3"], "Inception-v3"),
         (["--splits=/nowhere.csv"], "/nowhere.csv does not exist"),
+        (["--jobs=0"], "--jobs 0 runs nothing"),
+        (["--address=auto"], "add --engine ray"),
     ]
     for options, expected in wrong:
         assert study(phantom, tmp_path / "out", *options) == 1, options

@@ -1,3 +1,4 @@
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +14,10 @@ from metrascope.checkpoint import save_weights
 from metrascope.config import Settings, load_settings
 from metrascope.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from metrascope.errors import StudyError
+from metrascope.feed import Feed, Normalizer, TrainingData
 from metrascope.networks import Network, create_network
 from metrascope.training import (
-    Normalizer,
     StepReport,
-    TrainingData,
     batches,
     best_weights,
     derived_seed,
@@ -26,6 +26,8 @@ from metrascope.training import (
 )
 
 SIZE, STORED = 32, 37
+# A fork need not import everything again; the product spawns, which is the same everywhere.
+START = "ddp_fork" if sys.platform == "linux" else "ddp_spawn"
 
 
 def data(count: int = 40) -> TrainingData:
@@ -56,6 +58,10 @@ def network() -> Network:
 
 def fabric() -> Fabric:
     return Fabric(accelerator="cpu", devices=1)
+
+
+def feed() -> Feed:
+    return Feed(data(), torch.device("cpu"))
 
 
 def run(folder: Path, chosen: Settings, stop_after: int | None = None) -> tuple[Network, list]:
@@ -92,7 +98,7 @@ def test_it_learns_and_tells_every_step(tmp_path: Path) -> None:
     rates = [float(row[2]) for row in history]
     assert max(rates) == pytest.approx(0.02)
     assert rates[-1] == pytest.approx(0)
-    outputs = list(predict(fabric(), trained, data(), data().validation, 4))
+    outputs = list(predict(fabric(), trained, feed(), data().validation, 4))
     assert [len(output.logits) for output in outputs] == [4, 4, 2]
 
 
@@ -113,7 +119,7 @@ def test_the_best_epoch_is_kept_when_asked_for(tmp_path: Path) -> None:
     best, history = run(tmp_path, settings(best_epoch=True, epochs=4))
     scores = [float(row[5]) for row in history if row[5]]
     assert best_weights(tmp_path / "resume.safetensors").is_file()
-    logits = torch.cat([o.logits for o in predict(fabric(), best, data(), data().validation, 8)])
+    logits = torch.cat([o.logits for o in predict(fabric(), best, feed(), data().validation, 8)])
     true = data().labels[data().validation]
     assert f1_score(true, logits.argmax(1), average="macro") == pytest.approx(max(scores))
 
@@ -212,11 +218,12 @@ def train_vgg(fabric: Fabric, folder: Path) -> None:
         save_weights(vgg, folder / "weights.safetensors")
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     """Batches of 5 do not divide evenly among them; what is left is rounding."""
     for processes in (1, 2):
         (tmp_path / str(processes)).mkdir()
-        strategy = "ddp_spawn" if processes > 1 else "auto"
+        strategy = START if processes > 1 else "auto"
         shared = Fabric(accelerator="cpu", devices=processes, strategy=strategy)
         shared.launch(partial(train_vgg, folder=tmp_path / str(processes)))
     one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("1", "2"))

@@ -65,6 +65,7 @@ _EXTRAS = {
     "matplotlib": "report",
     "sklearn": "report",
     "lightning_fabric": "study",
+    "ray": "ray",
     "safetensors": "study",
     "torch": "study",
     "torchvision": "study",
@@ -177,6 +178,11 @@ def _add_study(group: "argparse._SubParsersAction[_Parser]") -> None:
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help=text("cli.device")
     )
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help=text("cli.study_jobs"))
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help=text("cli.engine")
+    )
+    parser.add_argument("--address", metavar="HOST:PORT|auto", help=text("cli.address"))
 
 
 def _add_ingest(group: "argparse._SubParsersAction[_Parser]") -> None:

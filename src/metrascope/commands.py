@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 def study(options: argparse.Namespace) -> None:
     """Train and compare the networks; print the tables and where the report is."""
     from metrascope.config import load_settings, with_weights
+    from metrascope.ranks import follow, is_follower, launched, processes
 
+    if is_follower():
+        follow()
+        return
     changes = list(options.set)
+    if launched():
+        changes.append(f"training.processes={processes()}")
     if options.networks:
         changes.append(f"networks={_names(options.networks)}")
     settings = with_weights(load_settings(options.settings, changes), options.weights)
@@ -34,6 +40,9 @@ def study(options: argparse.Namespace) -> None:
         device=options.device,
         splits=options.splits,
         allow_leaks=options.allow_leaks,
+        jobs=options.jobs,
+        engine=options.engine,
+        address=options.address,
     )
     _print_study(options.out)
 

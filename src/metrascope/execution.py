@@ -1,6 +1,8 @@
 """Carry out a run: train its network, or go on with it, and leave its files."""
 
+import math
 import os
+import platform
 import time
 from contextlib import nullcontext
 from functools import partial
@@ -15,8 +17,10 @@ from metrascope.errors import StudyError
 from metrascope.isolation import end_with_parent
 from metrascope.messages import text
 from metrascope.networks import Network, create_network
-from metrascope.outputs import write_answers, write_model, write_readings, write_resources
+from metrascope.outputs import read, write_answers, write_model, write_readings, write_resources
+from metrascope.precision import precision_of
 from metrascope.progress import progress
+from metrascope.ranks import launched
 from metrascope.run import (
     Run,
     StudyInputs,
@@ -27,40 +31,80 @@ from metrascope.run import (
 from metrascope.training import HISTORY, StepReport, derived_seed, fit
 
 
-def execute(inputs: StudyInputs, run: Run) -> None:
+def execute(inputs: StudyInputs, run: Run, threads: int | None = None, alone: bool = True) -> None:
     """Train one run, or go on with it, and write its folder.
 
     With several processes each has its share of every batch, and the first one writes.
+
+    Parameters
+    ----------
+    inputs, run
+        What the runs of the study share, and which one it is.
+    threads
+        Of the processor, at most; None for as many as torch takes.
+    alone
+        Whether no other run has the terminal at the same time.
 
     Raises
     ------
     MetrascopeError
         If the weights cannot be had, the size does not suit the network, or training diverges.
     """
-    recipe = inputs.settings.training
-    fabric = Fabric(
-        accelerator=inputs.device,
-        devices=recipe.processes,
-        strategy="ddp_spawn" if recipe.processes > 1 else "auto",
-        precision=recipe.precision,
-    )
+    for needed in (inputs.folder, inputs.manifest.root):
+        if not needed.is_dir():
+            raise StudyError("engine.not_shared", folder=needed, host=platform.node())
+    fabric = _fabric(inputs, run)
+    work = partial(_execute, inputs=inputs, run=run, threads=threads, alone=alone)
     try:
-        fabric.launch(partial(_execute, inputs=inputs, run=run))
+        fabric.launch(work)
     except ProcessException as error:
         reason = str(error).strip().splitlines()[-1]
         raise StudyError("study.process_failed", reason=reason) from error
+    except RuntimeError as error:
+        if not _is_of_another_process(error):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise StudyError("study.process_failed", reason=reason) from error
 
 
-def _execute(fabric: Fabric, inputs: StudyInputs, run: Run) -> None:
+def _fabric(inputs: StudyInputs, run: Run) -> Fabric:
+    recipe, precision = inputs.settings.training, precision_of(inputs, run.network)
+    if launched():
+        return Fabric(
+            accelerator=inputs.device,
+            devices=int(os.environ["LOCAL_WORLD_SIZE"]),
+            num_nodes=int(os.environ["GROUP_WORLD_SIZE"]),
+            strategy="ddp",
+            precision=precision,
+        )
+    return Fabric(
+        accelerator=inputs.device,
+        devices=recipe.processes,
+        strategy="ddp_spawn" if recipe.processes > 1 else "auto",
+        precision=precision,
+    )
+
+
+def _is_of_another_process(error: RuntimeError) -> bool:
+    """Tell whether an error says that another process of the run is gone."""
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
+
+
+def _execute(
+    fabric: Fabric, inputs: StudyInputs, run: Run, threads: int | None, alone: bool
+) -> None:
     """Train and write in one of the processes that share a run."""
     if fabric.world_size > 1:
         end_with_parent()
     folder = inputs.folder / "runs" / run.name
     make_deterministic()
+    if threads is not None:
+        torch.set_num_threads(min(threads, torch.get_num_threads()))
     data = training_data(inputs, run)
     network = _create(inputs, run)
-    title = network.architecture.title
-    with progress(title) if fabric.is_global_zero else nullcontext(_silent) as advance:
+    title = network.architecture.title if alone else run.name
+    shown = progress(title, lines=not alone)
+    with shown if fabric.is_global_zero else nullcontext(_silent) as advance:
         fitted = fit(
             fabric,
             network,
@@ -70,11 +114,12 @@ def _execute(fabric: Fabric, inputs: StudyInputs, run: Run) -> None:
             resume=folder / "resume.safetensors",
             report=_Reporter(advance, inputs.settings.training.epochs),
         )
+    trained = time.monotonic()
+    readings = read(fabric, network, data, inputs, run)
     if not fabric.is_global_zero:
         return
-    trained = time.monotonic()
     write_text(folder / "history.csv", "\n".join(map(",".join, [HISTORY, *fitted.history])) + "\n")
-    temperature = write_readings(fabric, network, data, inputs, run, folder)
+    temperature = write_readings(readings, data, inputs, run, folder)
     write_answers(fabric, network, data, inputs, run, folder)
     write_model(network, data, inputs, run, folder, temperature)
     (folder / "failure.json").unlink(missing_ok=True)
@@ -98,14 +143,15 @@ class _Reporter:
         if step.macro_f1 is None:
             if step.step == step.steps:
                 return  # the report of the epoch follows, with its F1
-            self.loss = step.loss if self.loss is None else 0.9 * self.loss + 0.1 * step.loss
+            if not math.isnan(step.loss):
+                self.loss = step.loss if self.loss is None else 0.9 * self.loss + 0.1 * step.loss
         else:
             self.macro_f1 = f"{step.macro_f1:.3f}"
         note = text(
             "progress.training",
             epoch=step.epoch,
             epochs=self.epochs,
-            loss=f"{self.loss or 0:.3f}",
+            loss="–" if self.loss is None else f"{self.loss:.3f}",
             macro_f1=self.macro_f1,
         )
         done = (step.epoch - 1) * step.steps + step.step

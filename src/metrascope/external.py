@@ -14,12 +14,13 @@ from metrascope.data.store import StoreKey, files_digest, open_store
 from metrascope.errors import DataError, WeightsError
 from metrascope.evaluation.predictions import write_predictions
 from metrascope.execution import make_deterministic
+from metrascope.feed import Feed, TrainingData
 from metrascope.messages import text
 from metrascope.outputs import said_of
 from metrascope.progress import progress, say
 from metrascope.report.content import is_finished
 from metrascope.run import Run
-from metrascope.training import TrainingData, predict
+from metrascope.training import predict
 
 _BATCH = 16
 
@@ -90,10 +91,11 @@ def _read(fabric: Fabric, folder: Path, manifest: Manifest, out: Path) -> pd.Dat
         store = open_store(manifest, key, out / "prepared", advance)
     rows, none = np.arange(len(manifest.table)), np.empty(0, dtype=np.int64)
     images = TrainingData(store.pixels, none, none, none, steps)
+    feed = Feed(images, fabric.device)
     network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     logits = []
     with progress(description.title) as advance:
-        for output in predict(fabric, network, images, rows, _BATCH):
+        for output in predict(fabric, network, feed, rows, _BATCH):
             logits.append(output.logits.cpu().double())
             advance(min(len(logits) * _BATCH, len(rows)), len(rows))
     run = Run(description.network, description.fold, description.seed)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,11 @@ from metrascope.evaluation.temperature import fit_temperature
 from metrascope.explain.heatmap import class_maps
 from metrascope.explain.reader import Reader
 from metrascope.explain.record import Shown, record
+from metrascope.feed import Feed, Normalizer, TrainingData
 from metrascope.networks import Network
 from metrascope.run import Run, StudyInputs, store_key
-from metrascope.training import Normalizer, TrainingData, derived_seed, predict
+from metrascope.sharing import gather
+from metrascope.training import derived_seed, predict
 
 
 def said_of(
@@ -58,31 +61,64 @@ def said_of(
     return pd.concat([table, values], axis=1)
 
 
+@dataclass(frozen=True)
+class Readings:
+    """What a network says of images, in their order, on the processor.
+
+    Attributes
+    ----------
+    logits
+        float64, (n, classes).
+    features
+        float32, (n, d).
+    maps
+        float32, (n, classes, h, w).
+    """
+
+    logits: torch.Tensor
+    features: torch.Tensor
+    maps: torch.Tensor
+
+
+def read(
+    fabric: Fabric, network: Network, data: TrainingData, inputs: StudyInputs, run: Run
+) -> Readings:
+    """Read validation and test; several processes take turns, and each returns all of it."""
+    rows = _evaluated(data, inputs, run)
+    feed = Feed(data, fabric.device)
+    batches = [
+        Readings(
+            output.logits.cpu().double(),
+            output.features.float().cpu(),
+            class_maps(network, output).float().cpu(),
+        )
+        for output in predict(fabric, network, feed, rows, inputs.settings.training.batch_size)
+    ]
+    everyone = gather(fabric, batches)
+    return Readings(
+        torch.cat([batch.logits for batch in everyone]),
+        torch.cat([batch.features for batch in everyone]),
+        torch.cat([batch.maps for batch in everyone]),
+    )
+
+
+def _evaluated(data: TrainingData, inputs: StudyInputs, run: Run) -> npt.NDArray[np.int64]:
+    test = inputs.split.rows(inputs.manifest.table, "test", run.fold)
+    return np.concatenate([data.validation, test])
+
+
 def write_readings(
-    fabric: Fabric,
-    network: Network,
-    data: TrainingData,
-    inputs: StudyInputs,
-    run: Run,
-    folder: Path,
+    readings: Readings, data: TrainingData, inputs: StudyInputs, run: Run, folder: Path
 ) -> float:
     """Write what the network says of validation and test; return the validation's temperature."""
-    test = inputs.split.rows(inputs.manifest.table, "test", run.fold)
-    rows = np.concatenate([data.validation, test])
-    logits, features, maps = [], [], []
-    batch_size = inputs.settings.training.batch_size
-    for output in predict(fabric, network, data, rows, batch_size):
-        logits.append(output.logits.cpu().double())
-        features.append(output.features.float().cpu())
-        maps.append(class_maps(network, output).float().cpu())
-    said, images = torch.cat(logits), inputs.manifest.table.iloc[rows]
-    partitions = ["validation"] * len(data.validation) + ["test"] * len(test)
-    table = said_of(images, partitions, said, inputs.classes, run)
+    rows, validating = _evaluated(data, inputs, run), len(data.validation)
+    images = inputs.manifest.table.iloc[rows]
+    partitions = ["validation"] * validating + ["test"] * (len(rows) - validating)
+    table = said_of(images, partitions, readings.logits, inputs.classes, run)
     write_predictions(table, folder / "predictions.csv")
-    _write_array(folder / "features.npy", torch.cat(features).numpy())
-    _write_array(folder / "heatmaps.npy", torch.cat(maps).numpy())
-    validating = len(data.validation)
-    return fit_temperature(said[:validating].numpy(), data.labels[data.validation])
+    _write_array(folder / "features.npy", readings.features.numpy())
+    _write_array(folder / "heatmaps.npy", readings.maps.numpy())
+    return fit_temperature(readings.logits[:validating].numpy(), data.labels[data.validation])
 
 
 def write_answers(

@@ -22,16 +22,19 @@ class Advance(Protocol):
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Advance]:
+def progress(title: str, *, lines: bool = False) -> Iterator[Advance]:
     """Show the progress of one piece of work on standard error while the block runs.
 
     Parameters
     ----------
     title
         What is being done, a few words.
+    lines
+        Show lines on a terminal too, where bars of several processes would be drawn over
+        each other.
     """
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if lines or not console.is_terminal:
         yield _log_lines(title)
         return
     columns: list[ProgressColumn] = [
@@ -68,6 +71,8 @@ def _log_lines(title: str) -> Advance:
         last = now
         left = (now - started) * (all_ - done) / max(done, 1)
         line = text("progress.line", title=title, done=done, all=all_, note=note, left=round(left))
-        print(line, file=sys.stderr, flush=True)  # noqa: T201
+        # In one piece, so that lines of several processes do not run into each other.
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
     return advance

@@ -12,7 +12,8 @@ from metrascope.data.manifest import Manifest
 from metrascope.data.preprocess import Preprocessing, fit_grey_table, stored_size
 from metrascope.data.split import Split
 from metrascope.data.store import StoreKey, files_digest, open_store
-from metrascope.training import TrainingData, best_weights
+from metrascope.feed import TrainingData
+from metrascope.training import best_weights
 
 
 @dataclass(frozen=True, order=True)

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import torch
 from filelock import FileLock, Timeout
 
 from metrascope import __version__
@@ -24,9 +23,8 @@ from metrascope.data.manifest import Manifest, read_manifest
 from metrascope.data.split import Split, write_split
 from metrascope.data.store import open_store
 from metrascope.data.tally import cautions, sites, tally
+from metrascope.engine import EngineName, carry_out, create_engine
 from metrascope.errors import StudyError, WeightsError
-from metrascope.execution import execute
-from metrascope.isolation import run_isolated
 from metrascope.messages import language, listing, text
 from metrascope.networks import create_network
 from metrascope.partitioning import choose_classes, choose_split
@@ -37,7 +35,6 @@ from metrascope.run import (
     StudyInputs,
     input_size,
     is_finished,
-    remove_training_state,
     store_key,
 )
 from metrascope.summary import summarize
@@ -55,6 +52,9 @@ def run_study(
     device: str = "auto",
     splits: Path | None = None,
     allow_leaks: bool = False,
+    jobs: int = 1,
+    engine: EngineName = "local",
+    address: str | None = None,
 ) -> Path:
     """Train and compare the networks of a study; go on where an earlier call stopped.
 
@@ -73,6 +73,8 @@ def run_study(
         A split to use instead of drawing one.
     allow_leaks
         Train on a split that leaks all the same; the report says so.
+    jobs, engine, address
+        How many runs at a time, and where; see `metrascope.engine.create_engine`.
 
     Returns
     -------
@@ -84,7 +86,9 @@ def run_study(
         If something the user gave cannot be used, or no run finished. A single failed run is
         told and recorded, and the others go on.
     """
-    device = _device(device)
+    carrier = create_engine(engine, device, jobs=jobs, address=address)
+    if engine == "ray":  # the machines of a cluster work in folders of their own
+        out, data = out.resolve(), data and data.resolve()
     if data is None:
         _check_folder(out)
         _check_weights(settings, settings.networks, len(PAPER_CLASSES))
@@ -101,14 +105,13 @@ def run_study(
     pending = [run.network for run in runs if not is_finished(out, run)]
     _check_weights(settings, pending, len(classes))
     origin = _split_origin(out, splits)
-    inputs = StudyInputs(out, manifest, split, classes, settings, device)
+    inputs = StudyInputs(out, manifest, split, classes, settings, carrier.device)
     with _alone(out):
         _remove_leftovers(out)
         _write_inputs(inputs, leaks, origin)
         write_json(out / "command.json", {"argv": _command(inputs)})
         _prepare(inputs)
-        for run in runs:
-            _run_one(inputs, run)
+        carry_out(carrier, inputs, runs)
         return summarize(out, language())
 
 
@@ -144,14 +147,6 @@ def _alone(out: Path) -> Iterator[None]:
         raise StudyError("common.cannot_write", path=out, reason=reason) from error
     with lock:
         yield
-
-
-def _device(asked: str) -> str:
-    """Return ``cpu`` or ``cuda``."""
-    found = torch.cuda.is_available()
-    if asked == "cuda" and not found:
-        raise StudyError("study.no_cuda")
-    return asked if asked != "auto" else "cuda" if found else "cpu"
 
 
 def _is_study(out: Path) -> bool:
@@ -337,14 +332,3 @@ def _prepare(inputs: StudyInputs) -> None:
     held = set(table["patient_id"][table["partition"] == inputs.split.evaluated])
     rows = np.flatnonzero(manifest.table["patient_id"].isin(held))
     write_cases(manifest, rows.tolist(), settings.preprocessing, inputs.folder)
-
-
-def _run_one(inputs: StudyInputs, run: Run) -> None:
-    if is_finished(inputs.folder, run):
-        remove_training_state(inputs.folder / "runs" / run.name)
-        say(text("study.run_kept", run=run.name))
-        return
-    failure = run_isolated(execute, inputs, run)
-    if failure is not None:
-        write_json(inputs.folder / "runs" / run.name / "failure.json", {"message": failure})
-        say(text("study.run_failed", run=run.name, message=failure))

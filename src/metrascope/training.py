@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 from sklearn.metrics import f1_score
@@ -19,13 +18,13 @@ from torch.nn import functional
 
 from metrascope.checkpoint import load_resume, load_weights, save_resume, save_weights
 from metrascope.config import Settings, TrainingSettings
-from metrascope.data.augment import centre_transforms, draw_transforms, resample
-from metrascope.data.preprocess import Preprocessing
+from metrascope.data.augment import draw_transforms
 from metrascope.errors import StudyError
+from metrascope.feed import Feed, Rows, TrainingData
 from metrascope.networks import Network, Output
 from metrascope.schedule import learning_rate
-
-Rows = npt.NDArray[np.int64]
+from metrascope.sharing import gather, mean_of, own_batches, share_buffers, synchronized
+from metrascope.step import Step
 
 HISTORY: Final = (
     "epoch",
@@ -35,29 +34,6 @@ HISTORY: Final = (
     "validation_loss",
     "validation_macro_f1",
 )
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What one run reads.
-
-    Attributes
-    ----------
-    pixels
-        uint8, (images, stored, stored): the whole store.
-    labels
-        int64, (images,): class index of each image.
-    train, validation
-        Rows of each partition, ascending.
-    preprocessing
-        With the grey-level table fitted to ``train``.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
-    train: npt.NDArray[np.int64]
-    validation: npt.NDArray[np.int64]
-    preprocessing: Preprocessing
 
 
 @dataclass(frozen=True)
@@ -124,10 +100,21 @@ def fit(
     network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(network, recipe)
     done, history, best, earlier = _resumed(resume, network, optimizer)
-    model, fabric_optimizer = fabric.setup(network, optimizer)
+    feed = Feed(data, fabric.device)
+    model, fabric_optimizer = fabric.setup(synchronized(fabric, network), optimizer)
+    step = Step(
+        fabric,
+        model,
+        fabric_optimizer,
+        feed,
+        _criterion(data, recipe, fabric.device),
+        recorded=recipe.batch_size,
+    )
     for epoch in range(done + 1, recipe.epochs + 1):
-        rows = _train_epoch(fabric, model, fabric_optimizer, data, settings, epoch, seed, report)
-        loss, macro_f1 = _validate(fabric, network, data, recipe.batch_size)
+        model.train()
+        rows = _train_epoch(fabric, step, feed, data, settings, epoch, seed, report)
+        share_buffers(fabric, network)
+        loss, macro_f1 = _validate(fabric, network, feed, data, recipe.batch_size)
         rows[-1][-2:] = [repr(loss), repr(macro_f1)]
         history += rows
         report(StepReport(epoch, len(rows), len(rows), loss, macro_f1))
@@ -150,36 +137,16 @@ def best_weights(resume: Path) -> Path:
 
 
 def predict(
-    fabric: Fabric, network: Network, data: TrainingData, rows: Rows, batch_size: int
+    fabric: Fabric, network: Network, feed: Feed, rows: Rows, batch_size: int
 ) -> Iterator[Output]:
-    """Yield the network's output for batches of images, in order, without randomness."""
-    network.eval()
-    size = data.preprocessing.input_size
-    centre = centre_transforms(1, input_size=size, stored_size=data.preprocessing.stored_size)
-    normalize = Normalizer(data.preprocessing, fabric.device)
-    for start in range(0, len(rows), batch_size):
-        chosen = rows[start : start + batch_size]
-        transforms = centre.repeat(len(chosen), 1, 1)
-        with torch.no_grad(), fabric.autocast():
-            yield network(normalize(_batch(data, chosen, transforms, fabric.device)))
+    """Yield the network's output for this process's batches of images, without randomness.
 
-
-class Normalizer:
-    """The photometric part of preprocessing on tensors: grey-level table, [0, 1], normalize.
-
-    Called with uint8 (n, size, size), returns float32 (n, 3, size, size), channels last.
+    One process reads all, in order; several take turns (`metrascope.sharing.gather`).
     """
-
-    def __init__(self, preprocessing: Preprocessing, device: torch.device) -> None:
-        table = torch.tensor(preprocessing.grey_table, dtype=torch.float32, device=device) / 255
-        mean = torch.tensor(preprocessing.mean, device=device)
-        std = torch.tensor(preprocessing.std, device=device)
-        self.table = (table[:, None] - mean) / std
-
-    def __call__(self, grey: Tensor) -> Tensor:
-        """Look every pixel up in the table of 256 grey levels x 3 channels."""
-        # The channel is the last axis of the table, so the result is channels-last as it comes.
-        return self.table[grey.long()].permute(0, 3, 1, 2)
+    network.eval()
+    for batch in own_batches(fabric, len(rows), batch_size):
+        with torch.no_grad(), fabric.autocast():
+            yield network(feed.images(feed.to_device(rows[batch])))
 
 
 def derived_seed(*parts: object) -> int:
@@ -205,6 +172,7 @@ def _optimizer(network: Network, recipe: TrainingSettings) -> torch.optim.SGD:
         lr=recipe.learning_rate,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
+        fused=True,
     )
 
 
@@ -220,8 +188,8 @@ def _resumed(
 
 def _train_epoch(
     fabric: Fabric,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    step: Step,
+    feed: Feed,
     data: TrainingData,
     settings: Settings,
     epoch: int,
@@ -238,44 +206,60 @@ def _train_epoch(
         input_size=data.preprocessing.input_size,
         stored_size=data.preprocessing.stored_size,
         generator=generator,
-    )
-    normalize = Normalizer(data.preprocessing, fabric.device)
-    loss_of = _criterion(data, recipe, fabric.device)
+    ).to(fabric.device)
+    rows = feed.to_device(order)
     slices = batches(len(order), recipe.batch_size, fabric.world_size)
-    rows: list[list[str]] = []
-    model.train()
-    for step, batch in enumerate(slices):
+    rates, losses = [], _Losses(fabric, epoch)
+    for number, batch in enumerate(slices):
         # Each process takes every n-th image of the batch; the share makes the mean over the
         # processes the mean over the batch, also where it does not divide evenly.
-        part = np.arange(batch.start, batch.stop)[fabric.global_rank :: fabric.world_size]
-        share = len(part) * fabric.world_size / (batch.stop - batch.start)
-        rate = learning_rate((epoch - 1) * len(slices) + step, len(slices), recipe)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        grey = _batch(data, order[part], transforms[part], fabric.device)
-        target = torch.from_numpy(data.labels[order[part]]).to(fabric.device)
-        loss = loss_of(model(normalize(grey)), target) * share
-        optimizer.zero_grad()
-        fabric.backward(loss)
-        optimizer.step()
-        value = _mean(fabric, loss)
-        if not math.isfinite(value):
-            raise StudyError("study.diverged", epoch=epoch, step=step + 1, rate=rate)
-        rows.append([str(epoch), str(step + 1), repr(rate), repr(value), "", ""])
-        report(StepReport(epoch, step + 1, len(slices), value))
-    return rows
+        part = slice(batch.start + fabric.global_rank, batch.stop, fabric.world_size)
+        share = len(rows[part]) * fabric.world_size / (batch.stop - batch.start)
+        rates.append(learning_rate((epoch - 1) * len(slices) + number, len(slices), recipe))
+        losses.add(step(rows[part], transforms[part], rate=rates[-1], share=share), rates[-1])
+        report(StepReport(epoch, number + 1, len(slices), losses.last))
+    return [
+        [str(epoch), str(number + 1), repr(rate), repr(loss), "", ""]
+        for number, (rate, loss) in enumerate(zip(rates, losses.all(), strict=True))
+    ]
 
 
-def _mean(fabric: Fabric, loss: Tensor) -> float:
-    """Return the mean of a loss over the processes."""
-    if fabric.world_size == 1:
-        return loss.item()
-    return cast(Tensor, fabric.all_reduce(loss.detach(), reduce_op="mean")).item()
+class _Losses:
+    """The losses of an epoch's steps, which a GPU is not made to wait for each time.
 
+    Raises
+    ------
+    StudyError
+        Once a loss that is not finite has been read.
+    """
 
-def _batch(data: TrainingData, rows: Rows, transforms: Tensor, device: torch.device) -> Tensor:
-    pixels = torch.from_numpy(data.pixels[rows]).to(device)
-    return resample(pixels, transforms.to(device), data.preprocessing.input_size)
+    def __init__(self, fabric: Fabric, epoch: int) -> None:
+        self._fabric, self._epoch = fabric, epoch
+        self._every = 16 if fabric.device.type == "cuda" else 1
+        self._waiting: list[tuple[Tensor, float]] = []
+        self._read: list[float] = []
+
+    @property
+    def last(self) -> float:
+        """The last loss that has been read, for people; NaN before the first."""
+        return self._read[-1] if self._read else math.nan
+
+    def add(self, loss: Tensor, rate: float) -> None:
+        self._waiting.append((mean_of(self._fabric, loss), rate))
+        if len(self._waiting) >= self._every:
+            self.all()
+
+    def all(self) -> list[float]:
+        """Return the loss of every step so far."""
+        if self._waiting:
+            values = torch.stack([loss for loss, _ in self._waiting]).tolist()
+            for value, (_, rate) in zip(values, self._waiting, strict=True):
+                self._read.append(value)
+                if not math.isfinite(value):
+                    step = len(self._read)
+                    raise StudyError("study.diverged", epoch=self._epoch, step=step, rate=rate)
+            self._waiting.clear()
+        return self._read
 
 
 def _criterion(
@@ -298,11 +282,12 @@ def _criterion(
 
 
 def _validate(
-    fabric: Fabric, network: Network, data: TrainingData, batch_size: int
+    fabric: Fabric, network: Network, feed: Feed, data: TrainingData, batch_size: int
 ) -> tuple[float, float]:
     rows = data.validation
-    outputs = predict(fabric, network, data, rows, batch_size)
-    logits = torch.cat([output.logits.float().cpu() for output in outputs])
+    outputs = predict(fabric, network, feed, rows, batch_size)
+    own = [output.logits.float().cpu() for output in outputs]
+    logits = torch.cat(gather(fabric, own))
     target = torch.from_numpy(data.labels[rows])
     loss = functional.cross_entropy(logits, target).item()
     predicted = logits.argmax(dim=1).numpy()

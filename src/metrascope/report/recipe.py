@@ -81,7 +81,13 @@ def training(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
         told.append(_schedule(recipe, lang))
     kinds = {"32-true": "full", "bf16-mixed": "mixed"}
     if recipe.get("precision") in kinds:
-        told.append(text(f"methods.precision_{kinds[recipe['precision']]}", lang))
+        told.append(text(f"methods.precision_{kinds[recipe['precision']]}", lang, whose=""))
+    elif recipe.get("precision") == "auto":
+        told += [
+            text(f"methods.precision_{kinds[kind]}", lang, whose=whose)
+            for kind, whose in _by(lambda run: run.resources.get("precision"), runs, lang)
+            if kind in kinds
+        ]
     if recipe.get("processes", 1) > 1:
         told.append(text("methods.processes", lang, count=recipe["processes"]))
     return told

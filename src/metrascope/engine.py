@@ -1,0 +1,130 @@
+"""What carries out the runs of a study: this machine, side by side, or a cluster of machines."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+
+from metrascope.architectures import ARCHITECTURES
+from metrascope.atomic import write_json
+from metrascope.errors import SettingsError, StudyError
+from metrascope.execution import execute
+from metrascope.isolation import Arguments, Work, run_side_by_side
+from metrascope.messages import text
+from metrascope.precision import measure, precision_of, unmeasured
+from metrascope.progress import say
+from metrascope.ranks import launched, share_out_to_ranks
+from metrascope.run import Run, StudyInputs, is_finished, remove_training_state
+
+EngineName = Literal["local", "ray"]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Carries out tasks in processes of their own.
+
+    Attributes
+    ----------
+    device
+        ``cpu`` or ``cuda``: what each task computes on.
+    share_out
+        Calls a function for each of several tasks and yields the number of each as it ends, with
+        what went wrong, or None: `metrascope.isolation.run_side_by_side` or its like.
+    threads
+        Of the processor, for each task; None for all.
+    alone
+        Whether one task at a time has the terminal.
+    """
+
+    device: str
+    share_out: Callable[[Work, Sequence[Arguments]], Iterator[tuple[int, str | None]]]
+    threads: int | None
+    alone: bool
+
+
+def create_engine(
+    name: EngineName, device: str, *, jobs: int = 1, address: str | None = None
+) -> Engine:
+    """Return what carries out runs; where torchrun started this process, that is its processes.
+
+    Parameters
+    ----------
+    name
+        ``local`` or ``ray``.
+    device
+        ``auto``, ``cpu`` or ``cuda``: what each run computes on.
+    jobs
+        Runs at a time on a machine, which share its threads and its GPU.
+    address
+        Of the Ray cluster; None starts one of this machine alone.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such number of jobs, or an address without a cluster.
+    StudyError
+        If there is no cluster at the address, or no such device.
+    """
+    if jobs < 1:
+        raise SettingsError("engine.jobs", jobs=jobs)
+    if name == "ray":
+        from metrascope.cluster import connect  # not everyone has Ray
+
+        cluster = connect(address, device, jobs=jobs)
+        return Engine(cluster.device, cluster.share_out, cluster.threads, alone=False)
+    if launched():
+        return Engine(_device(device), share_out_to_ranks, None, alone=True)
+    if address is not None:
+        raise SettingsError("engine.address", address=address)
+    threads = None if jobs == 1 else max(1, available_cores() // jobs)
+    share_out = partial(run_side_by_side, jobs=jobs)
+    return Engine(_device(device), share_out, threads, alone=jobs == 1)
+
+
+def _device(asked: str) -> str:
+    found = torch.cuda.is_available()
+    if asked == "cuda" and not found:
+        raise StudyError("study.no_cuda")
+    return asked if asked != "auto" else "cuda" if found else "cpu"
+
+
+def available_cores() -> int:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def carry_out(engine: Engine, inputs: StudyInputs, runs: Sequence[Run]) -> None:
+    """Carry out the runs that are not finished; tell and record those that fail."""
+    pending = []
+    for run in runs:
+        if is_finished(inputs.folder, run):
+            remove_training_state(inputs.folder / "runs" / run.name)
+            say(text("study.run_kept", run=run.name))
+        else:
+            pending.append(run)
+    _choose_precision(engine, inputs, [run.network for run in pending])
+    tasks = [(inputs, run, engine.threads, engine.alone) for run in pending]
+    for number, failure in engine.share_out(execute, tasks):
+        run = pending[number]
+        if failure is not None:
+            write_json(inputs.folder / "runs" / run.name / "failure.json", {"message": failure})
+            say(text("study.run_failed", run=run.name, message=failure))
+
+
+def _choose_precision(engine: Engine, inputs: StudyInputs, networks: list[str]) -> None:
+    """Measure in which arithmetic each network trains faster, one at a time; tell the choice.
+
+    Where that fails, the run itself will say why.
+    """
+    names = unmeasured(inputs, networks)
+    for name in names:
+        say(text("engine.measuring", network=ARCHITECTURES[name].title))
+        for _ in engine.share_out(measure, [(inputs, name, engine.threads)]):
+            pass
+        kind = "mixed" if precision_of(inputs, name) == "bf16-mixed" else "full"
+        say(text(f"engine.precision_{kind}", network=ARCHITECTURES[name].title))

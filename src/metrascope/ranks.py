@@ -1,0 +1,87 @@
+"""The processes of one command that torchrun started, on one machine or several.
+
+The first of them is the study: it reads, prepares, writes and reports. The others follow it: they
+wait for a run, have their share of its batches, and wait for the next.
+"""
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from types import FrameType
+from typing import Final
+
+import torch
+from torch import distributed
+
+from metrascope.errors import StudyError
+from metrascope.isolation import Arguments, Work
+
+_PATIENCE: Final = timedelta(days=7)
+"""While the first process draws phantoms or decodes, the others wait; torchrun ends them all when
+one of them dies."""
+
+
+def launched() -> bool:
+    """Tell whether torchrun started this process."""
+    return distributed.is_available() and distributed.is_torchelastic_launched()
+
+
+def processes() -> int:
+    """Return how many processes torchrun started, 1 without it."""
+    return int(os.environ["WORLD_SIZE"]) if launched() else 1
+
+
+def is_follower() -> bool:
+    """Tell whether torchrun started this process, and not as the first."""
+    return launched() and int(os.environ["RANK"]) > 0
+
+
+def follow() -> None:
+    """Do the tasks of the first process with it, until there are none left."""
+    _join()
+    while True:
+        message: list[tuple[Work, Arguments] | None] = [None]
+        distributed.broadcast_object_list(message, 0)
+        if message[0] is None:
+            return
+        work, task = message[0]
+        work(*task)
+
+
+def share_out_to_ranks(work: Work, tasks: Sequence[Arguments]) -> Iterator[tuple[int, str | None]]:
+    """Do tasks one after the other in all processes at once; called in the first one.
+
+    A failure ends the command: the processes cannot agree on how far each of them came.
+
+    Yields
+    ------
+    The number of each task, and None.
+
+    Raises
+    ------
+    MetrascopeError
+        What a task raised.
+    """
+    _join()
+    for number, task in enumerate(tasks):
+        distributed.broadcast_object_list([(work, task)], 0)
+        work(*task)
+        yield number, None
+    distributed.broadcast_object_list([None], 0)
+
+
+def _join() -> None:
+    signal.signal(signal.SIGTERM, _told_to_end)
+    if distributed.is_initialized():
+        return
+    backend = "gloo"
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        backend = "cpu:gloo,cuda:nccl"
+    distributed.init_process_group(backend, timeout=_PATIENCE)
+
+
+def _told_to_end(number: int, frame: FrameType | None) -> None:
+    # torchrun ends the others when one of the processes has died.
+    raise StudyError("study.process_failed", reason=signal.Signals(number).name)

@@ -1,0 +1,83 @@
+"""Runs on a Ray cluster: two workers on this machine stand for two machines."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from metrascope.errors import DataError, StudyError
+
+ray = pytest.importorskip("ray", reason="Ray is not installed (pip install metrascope[ray])")
+
+from metrascope.cluster import Cluster, connect  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    ray.init(num_cpus=2, include_dashboard=False)
+    try:
+        yield Cluster("cpu", threads=1, gpu_share=0.0)
+    finally:
+        ray.shutdown()
+
+
+def leave_mark(folder: Path, number: int) -> None:
+    """Say which worker carries this out; wait for the word to go on."""
+    (folder / f"{number}-{os.getppid()}-{os.getpid()}").touch()
+    deadline = time.monotonic() + 120
+    while not (folder / "go").exists():
+        if time.monotonic() > deadline:
+            raise DataError("data.no_rows", path=folder)
+        time.sleep(0.02)
+
+
+def marks(folder: Path, number: int) -> list[tuple[int, int]]:
+    """Return (worker, process) of each attempt at a task, the first first."""
+    found = sorted(folder.glob(f"{number}-*"), key=lambda path: path.stat().st_mtime_ns)
+    return [(int(name.split("-")[1]), int(name.split("-")[2])) for name in (f.name for f in found)]
+
+
+def wait_for(folder: Path, number: int, attempts: int) -> list[tuple[int, int]]:
+    deadline = time.monotonic() + 120
+    while len(marks(folder, number)) < attempts:
+        assert time.monotonic() < deadline, "no attempt"
+        time.sleep(0.02)
+    return marks(folder, number)
+
+
+def test_a_lost_worker_is_replaced_and_its_process_ends(cluster: Cluster, tmp_path: Path) -> None:
+    ends = cluster.share_out(leave_mark, [(tmp_path, 0), (tmp_path, 1)])
+    ended: dict[int, str | None] = {}
+    thread = threading.Thread(target=lambda: ended.update(dict(ends)))
+    thread.start()
+    ((worker, process),) = wait_for(tmp_path, 0, 1)
+    ((other, _),) = wait_for(tmp_path, 1, 1)
+    assert worker != other
+    os.kill(worker, signal.SIGKILL)
+    attempts = wait_for(tmp_path, 0, 2)
+    assert attempts[1][0] != worker
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    (tmp_path / "go").touch()
+    thread.join(120)
+    assert ended == {0: None, 1: None}
+    assert len(marks(tmp_path, 1)) == 1
+
+
+def fail(folder: Path) -> None:
+    raise DataError("data.no_rows", path=folder / "x.csv")
+
+
+def test_what_goes_wrong_is_told(cluster: Cluster, tmp_path: Path) -> None:
+    ((number, failure),) = cluster.share_out(fail, [(tmp_path,)])
+    assert number == 0
+    assert "x.csv has a header and no rows" in str(failure)
+
+
+def test_no_cluster_is_one_sentence() -> None:
+    with pytest.raises(StudyError, match=r"No Ray cluster answers at 127.0.0.1:1 "):
+        connect("127.0.0.1:1", "cpu", jobs=1)
