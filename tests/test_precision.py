@@ -31,7 +31,7 @@ def test_a_set_arithmetic_is_not_measured(tmp_path: Path) -> None:
 def test_what_was_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = inputs(tmp_path)
     assert precision_of(study, "mobilenet_v2") == "32-true"
-    monkeypatch.setattr(precision, "may_gain", lambda _: True)
+    monkeypatch.setattr(precision, "may_gain", lambda: True)
     assert unmeasured(study, ["mobilenet_v2", "mobilenet_v2"]) == ["mobilenet_v2"]
     measure(study, "mobilenet_v2", threads=1)
     kept = json.loads((tmp_path / "precision" / "mobilenet_v2.json").read_text())
@@ -56,6 +56,18 @@ def test_bfloat16_must_gain_a_tenth(
 def test_processors_without_its_instructions_do_not_try(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = SimpleNamespace(_is_mkldnn_bf16_supported=lambda: False)
     monkeypatch.setattr(torch.ops, "mkldnn", fake)
-    assert not may_gain("cpu")
+    assert not may_gain()
     monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace())
-    assert not may_gain("cpu")
+    assert not may_gain()
+
+
+@pytest.mark.parametrize(("known", "expected"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_gpus_take_bfloat16_where_they_know_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool, expected: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: known)
+    study = inputs(tmp_path)
+    study.device = "cuda"
+    assert precision_of(study, "vgg16") == expected
+    assert unmeasured(study, ["vgg16"]) == []

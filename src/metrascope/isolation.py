@@ -33,7 +33,7 @@ ALLOCATOR: Final = {
 """Environment in which a process keeps the memory that it frees, in large pages.
 
 Training frees and takes the same hundreds of megabytes in every step; glibc gives them back to the
-system each time, and a third to a half of a step on the processor goes into having them zeroed
+system each time, and of the step of a small network up to half goes into having them zeroed
 and mapped again. Only glibc reads this, at the start of a process."""
 
 

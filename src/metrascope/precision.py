@@ -33,10 +33,17 @@ _GAIN: Final = 1.1
 
 
 def precision_of(inputs: StudyInputs, network: str) -> Precision:
-    """Return the arithmetic of a network in a study: as set, or as it was measured."""
+    """Return the arithmetic of a network in a study: as set, as its device has it, as measured.
+
+    A GPU that knows bfloat16 gets it: its matrix units compute so, and measuring would cost more
+    than a study of the paper's size could gain.
+    """
     asked = inputs.settings.training.precision
     if asked != "auto":
         return asked
+    if inputs.device == "cuda":
+        known = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        return "bf16-mixed" if known else "32-true"
     file = _file(inputs.folder, network)
     if not file.is_file():
         return "32-true"
@@ -44,19 +51,15 @@ def precision_of(inputs: StudyInputs, network: str) -> Precision:
 
 
 def unmeasured(inputs: StudyInputs, networks: list[str]) -> list[str]:
-    """Return the networks whose arithmetic has yet to be measured."""
-    if inputs.settings.training.precision != "auto" or not may_gain(inputs.device):
+    """Return the networks whose arithmetic has yet to be measured: on a processor alone."""
+    asked = inputs.settings.training.precision
+    if asked != "auto" or inputs.device != "cpu" or not may_gain():
         return []
     return [name for name in dict.fromkeys(networks) if not _file(inputs.folder, name).is_file()]
 
 
-def may_gain(device: str) -> bool:
-    """Tell whether a device computes with bfloat16 at all: GPUs, and processors with AVX-512.
-
-    A GPU may be another machine's, so that none here says nothing.
-    """
-    if device != "cpu":
-        return not torch.cuda.is_available() or torch.cuda.is_bf16_supported()
+def may_gain() -> bool:
+    """Tell whether this processor computes with bfloat16 at all: those with AVX-512 for it."""
     supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return supported is not None and bool(supported())
 

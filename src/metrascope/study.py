@@ -21,7 +21,7 @@ from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings
 from metrascope.data.cases import write_cases, write_images
 from metrascope.data.manifest import Manifest, read_manifest
 from metrascope.data.split import Split, write_split
-from metrascope.data.store import open_store
+from metrascope.data.store import make_stores
 from metrascope.data.tally import cautions, sites, tally
 from metrascope.engine import EngineName, carry_out, create_engine
 from metrascope.errors import StudyError, WeightsError
@@ -323,10 +323,10 @@ def _version(package: str) -> str:
 def _prepare(inputs: StudyInputs) -> None:
     """Decode every image once per size, and keep the pictures that the report shows."""
     manifest, settings = inputs.manifest, inputs.settings
-    keys = {store_key(manifest, settings, name): None for name in settings.networks}
-    for key in keys:
-        with progress(text("progress.decoding", size=key.size)) as advance:
-            open_store(manifest, key, inputs.folder / "prepared", advance)
+    keys = list({store_key(manifest, settings, name): None for name in settings.networks})
+    sizes = ", ".join(str(key.size) for key in keys)
+    with progress(text("progress.decoding", size=sizes)) as advance:
+        make_stores(manifest, keys, inputs.folder / "prepared", advance)
     write_images(manifest, inputs.folder)
     table = inputs.split.table
     held = set(table["patient_id"][table["partition"] == inputs.split.evaluated])

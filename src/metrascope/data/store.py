@@ -3,8 +3,9 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from metrascope.atomic import replacing, sha256, write_json
 from metrascope.data.manifest import Manifest
-from metrascope.data.picture import read_picture
+from metrascope.data.picture import Picture, read_picture
 from metrascope.data.preprocess import Equalization, equalize, square
 from metrascope.errors import DataError
 from metrascope.messages import listing
@@ -24,6 +25,7 @@ _VERSION: Final = 3
 """Another number where the same files give another store: 2, sectors found as shapes; 3, sectors
 kept."""
 _CHUNK: Final = 256
+_THREADS: Final = 4
 
 _Prepared = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 
@@ -110,14 +112,44 @@ def open_store(
     DataError
         If images cannot be used; all are listed.
     """
-    store = folder / key.name
-    if (store / "key.json").is_file():
-        try:
-            return _load(store)
-        except (OSError, ValueError):
-            shutil.rmtree(store)  # cut short or overwritten: made again below
-    _make(manifest, key, store, progress)
-    return _load(store)
+    make_stores(manifest, [key], folder, progress)
+    return _load(folder / key.name)
+
+
+def make_stores(
+    manifest: Manifest,
+    keys: Sequence[StoreKey],
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Make those stores of a manifest that do not exist yet; every image is decoded once.
+
+    Parameters
+    ----------
+    manifest, folder, progress
+        As in `open_store`.
+    keys
+        That differ in size alone.
+
+    Raises
+    ------
+    DataError
+        If images cannot be used; all are listed.
+    """
+    missing = [key for key in keys if not _is_whole(folder / key.name)]
+    if missing:
+        _make(manifest, missing, folder, progress)
+
+
+def _is_whole(store: Path) -> bool:
+    if not (store / "key.json").is_file():
+        return False
+    try:
+        _load(store)
+    except (OSError, ValueError):
+        shutil.rmtree(store)  # cut short or overwritten: made again
+        return False
+    return True
 
 
 def _load(store: Path) -> PixelStore:
@@ -128,31 +160,51 @@ def _load(store: Path) -> PixelStore:
 
 
 def _make(
-    manifest: Manifest, key: StoreKey, store: Path, progress: Callable[[int, int], None] | None
+    manifest: Manifest,
+    keys: Sequence[StoreKey],
+    folder: Path,
+    progress: Callable[[int, int], None] | None,
 ) -> None:
     count = len(manifest.table)
     problems: list[str] = []
-    histograms = np.zeros((count, 256), dtype=np.int64)
-    sectors = np.zeros((count, key.size, -(-key.size // 8)), dtype=np.uint8)
-    with replacing(store / "pixels.npy") as temporary, temporary.open("wb") as file:
-        # Written in sequence, not through the map: on a full disk a map ends the process.
-        _write_header(file, (count, key.size, key.size))
-        for row, result in enumerate(_prepared(manifest, key)):
+    with ExitStack() as files:
+        stores = [_Growing(files, key, folder / key.name, count) for key in keys]
+        for row, result in enumerate(_prepared(manifest, keys)):
             if isinstance(result, DataError):
                 problems.append(str(result))
             else:
-                grey, inside = result
-                file.write(grey.tobytes())
-                histograms[row] = np.bincount(grey[inside], minlength=256)
-                sectors[row] = np.packbits(inside, axis=1)
+                for store, prepared in zip(stores, result, strict=True):
+                    store.add(row, *prepared)
             if progress:
                 progress(row + 1, count)
         if problems:
             raise DataError("picture.problems", count=len(problems), problems=listing(problems))
-    for name, array in (("histograms", histograms), ("sectors", sectors)):
-        with replacing(store / f"{name}.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-    write_json(store / "key.json", key.__dict__)
+    for store in stores:
+        store.finish()
+
+
+class _Growing:
+    """A store that is being written, image by image."""
+
+    def __init__(self, files: ExitStack, key: StoreKey, folder: Path, count: int) -> None:
+        self._key, self._folder = key, folder
+        self._histograms = np.zeros((count, 256), dtype=np.int64)
+        self._sectors = np.zeros((count, key.size, -(-key.size // 8)), dtype=np.uint8)
+        temporary = files.enter_context(replacing(folder / "pixels.npy"))
+        # Written in sequence, not through the map: on a full disk a map ends the process.
+        self._file = files.enter_context(temporary.open("wb"))
+        _write_header(self._file, (count, key.size, key.size))
+
+    def add(self, row: int, grey: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) -> None:
+        self._file.write(grey.tobytes())
+        self._histograms[row] = np.bincount(grey[inside], minlength=256)
+        self._sectors[row] = np.packbits(inside, axis=1)
+
+    def finish(self) -> None:
+        for name, array in (("histograms", self._histograms), ("sectors", self._sectors)):
+            with replacing(self._folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
+                np.save(file, array, allow_pickle=False)
+        write_json(self._folder / "key.json", self._key.__dict__)
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
@@ -160,20 +212,27 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _prepared(manifest: Manifest, key: StoreKey) -> Iterator[_Prepared | DataError]:
+def _prepared(
+    manifest: Manifest, keys: Sequence[StoreKey]
+) -> Iterator[list[_Prepared] | DataError]:
     """Decode in threads, in order, a chunk at a time so that memory stays flat."""
-    with ThreadPoolExecutor() as threads:
+    # Decoding holds Python's lock for most of its time: more threads would wait for each other.
+    with ThreadPoolExecutor(_THREADS) as threads:
         for start in range(0, len(manifest.table), _CHUNK):
             rows = range(start, min(start + _CHUNK, len(manifest.table)))
-            yield from threads.map(partial(_prepare, manifest, key), rows)
+            yield from threads.map(partial(_prepare, manifest, keys), rows)
 
 
-def _prepare(manifest: Manifest, key: StoreKey, row: int) -> _Prepared | DataError:
+def _prepare(manifest: Manifest, keys: Sequence[StoreKey], row: int) -> list[_Prepared] | DataError:
     try:
         _check_hash(manifest, row)
-        picture = read_picture(manifest, row, sector_crop=key.sector_crop)
+        picture = read_picture(manifest, row, sector_crop=keys[0].sector_crop)
     except DataError as error:
         return error
+    return [_square(picture, key) for key in keys]
+
+
+def _square(picture: Picture, key: StoreKey) -> _Prepared:
     grey = square(picture.grey, key.size, key.fit)
     inside = square(picture.sector.astype(np.uint8) * 255, key.size, key.fit) > 127
     return equalize(grey, key.equalization, inside), inside
