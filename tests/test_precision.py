@@ -61,13 +61,9 @@ def test_processors_without_its_instructions_do_not_try(monkeypatch: pytest.Monk
     assert not may_gain()
 
 
-@pytest.mark.parametrize(("known", "expected"), [(True, "bf16-mixed"), (False, "32-true")])
-def test_gpus_take_bfloat16_where_they_know_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool, expected: str
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: known)
+def test_gpus_are_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "may_gain", lambda: True)
     study = inputs(tmp_path)
     study.device = "cuda"
-    assert precision_of(study, "vgg16") == expected
     assert unmeasured(study, ["vgg16"]) == []
+    assert precision_of(study, "vgg16") == "32-true"

@@ -33,17 +33,10 @@ _GAIN: Final = 1.1
 
 
 def precision_of(inputs: StudyInputs, network: str) -> Precision:
-    """Return the arithmetic of a network in a study: as set, as its device has it, as measured.
-
-    A GPU that knows bfloat16 gets it: its matrix units compute so, and measuring would cost more
-    than a study of the paper's size could gain.
-    """
+    """Return the arithmetic of a network in a study: as set, or as it was measured."""
     asked = inputs.settings.training.precision
     if asked != "auto":
         return asked
-    if inputs.device == "cuda":
-        known = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-        return "bf16-mixed" if known else "32-true"
     file = _file(inputs.folder, network)
     if not file.is_file():
         return "32-true"
@@ -51,7 +44,11 @@ def precision_of(inputs: StudyInputs, network: str) -> Precision:
 
 
 def unmeasured(inputs: StudyInputs, networks: list[str]) -> list[str]:
-    """Return the networks whose arithmetic has yet to be measured: on a processor alone."""
+    """Return the networks whose arithmetic has yet to be measured: on a processor alone.
+
+    On a GPU, 32-bit convolutions use its matrix units as they are (TF32), batches of 16 are bound
+    by launches, of which bfloat16 makes more, and measuring took longer than it could save.
+    """
     asked = inputs.settings.training.precision
     if asked != "auto" or inputs.device != "cpu" or not may_gain():
         return []

@@ -190,7 +190,7 @@ def test_confusion_with_long_names_uses_numerals_with_a_key() -> None:
     figure = confusion_matrices(metrics_of(classes=("normal", "chocolate_cyst", "teratoma")), "en")
     ax = panels(figure)["VGG-16"]
     assert [item.get_text() for item in ax.get_xticklabels()] == ["I", "II", "III"]
-    assert "I Normal    II chocolate_cyst    III teratoma" in words(figure)
+    assert "I Normal    II chocolate cyst    III teratoma" in words(figure)
 
 
 def test_confusion_of_a_class_without_images_is_empty_not_an_error(tmp_path: Path) -> None:
