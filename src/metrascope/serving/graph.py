@@ -11,8 +11,6 @@ from metrascope.explain.heatmap import class_maps
 from metrascope.networks import Network
 from metrascope.serving.resampling import resize_and_crop
 
-INPUT: Final = "pixels"
-OUTPUTS: Final = ("logits", "probabilities", "maps", "features")
 _LUMINANCE: Final = (19595.0, 38470.0, 7471.0)
 """Red, green and blue in grey, of 65536: Pillow's whole numbers for ITU-R 601."""
 
