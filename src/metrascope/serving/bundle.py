@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from metrascope.atomic import sha256
 from metrascope.data.preprocess import Preprocessing
 from metrascope.errors import WeightsError
+from metrascope.serving.familiarity import FamiliarityDescription
+from metrascope.serving.refusal import RefusalRule
 
 MODEL: Final = "model.json"
 SUMS: Final = "SHA256SUMS"
@@ -56,10 +58,14 @@ class Member(_Record):
         Where training began: ``imagenet``, ``none`` or a file's name.
     weights_sha256, settings_sha256
         Of the run.
+    familiarity, familiarity_file
+        What is known of the features of its training images; see
+        `metrascope.serving.familiarity`.
     """
 
     name: FileName
     graph: FileName
+    familiarity_file: FileName
     network: str
     title: str
     pooling: str
@@ -70,6 +76,7 @@ class Member(_Record):
     initial_weights: str
     weights_sha256: Sha256
     settings_sha256: Sha256
+    familiarity: FamiliarityDescription
 
 
 class TrainingSet(_Record):
@@ -147,6 +154,8 @@ class BundleDescription(_Record):
         One, or several whose probabilities are averaged.
     data
         What it was made from.
+    rule
+        When a reading is refused, and the prediction sets.
     performance
         As measured in the study; empty where the study had not been evaluated.
     parity
@@ -162,6 +171,7 @@ class BundleDescription(_Record):
     classes: Annotated[tuple[Label, ...], Field(min_length=2)]
     members: Annotated[tuple[Member, ...], Field(min_length=1)]
     data: TrainingSet
+    rule: RefusalRule
     performance: tuple[Figure, ...]
     parity: Parity
     intended_use: dict[Literal["en", "zh"], str]
@@ -172,6 +182,8 @@ class BundleDescription(_Record):
         for names in (self.classes, tuple(member.graph for member in self.members)):
             if len(set(names)) < len(names):
                 raise ValueError("a name stands twice")
+        if self.rule.conformal.classes != self.classes:
+            raise ValueError("the prediction sets are of other classes")
         return self
 
 
@@ -221,7 +233,8 @@ def open_bundle(folder: Path) -> Bundle:
         if sha256(path) != expected:
             raise WeightsError("serving.file_changed", folder=folder, file=name)
     description = _description(folder / MODEL)
-    needed = {MODEL, *(member.graph for member in description.members)}
+    parts = {name for own in description.members for name in (own.graph, own.familiarity_file)}
+    needed = {MODEL, *parts}
     if not needed <= set(sums):
         missing = min(needed - set(sums))
         raise WeightsError("serving.file_missing", folder=folder, file=missing)

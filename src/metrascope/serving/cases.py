@@ -53,10 +53,24 @@ class Cases:
         the image validates. No member was trained with it, or it would look easier than a new
         case is.
         """
-        counts = self.validation.sum(0)
-        numbers = np.flatnonzero(counts)
-        weights = self.validation[:, numbers, None] / counts[numbers, None]
-        return numbers, (self.probabilities[:, numbers] * weights).sum(0)
+        numbers = np.flatnonzero(self.validation.any(0))
+        return numbers, self.mean_unseen(self.probabilities, numbers)
+
+    def mean_unseen(
+        self, values: npt.NDArray[np.float64], numbers: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """Return the mean, for each image, over the members that it validates.
+
+        Parameters
+        ----------
+        values
+            (M, n, ...).
+        numbers
+            Of the images that are asked for.
+        """
+        chosen = self.validation[:, numbers]
+        weights = chosen / chosen.sum(0)
+        return np.asarray(np.einsum("mi,mi...->i...", weights, values[:, numbers]))
 
 
 def read_cases(
@@ -96,7 +110,7 @@ def read_cases(
     codes = table["label"].map({label: code for code, label in enumerate(first.classes)})
     return Cases(
         images=table.iloc[rows],
-        codes=codes.to_numpy(dtype=np.int64)[rows],
+        codes=np.asarray(codes, dtype=np.int64)[rows],
         training=training[:, rows],
         validation=validation[:, rows],
         probabilities=np.array([[own[0] for own in member] for member in members], np.float64),

@@ -12,6 +12,8 @@ from metrascope.atomic import sha256
 from metrascope.data.preprocess import Preprocessing, seen_box
 from metrascope.serving.bundle import Bundle
 from metrascope.serving.engine import Answer, Engine, EngineName, choose_engine, open_engine
+from metrascope.serving.familiarity import Familiarity
+from metrascope.serving.refusal import disagreement
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -29,11 +31,18 @@ class Combined:
     maps
         float32, (n, K, rows, columns), at least 0: of several members the mean, each scaled by
         the largest value that it has in the image.
+    unfamiliarity
+        float64, (n,): the mean of the members' scores; None where nothing is known of the
+        training images.
+    disagreement
+        float64, (n,): see `metrascope.serving.refusal.disagreement`.
     """
 
     answers: tuple[Answer, ...]
     probabilities: npt.NDArray[np.float64]
     maps: npt.NDArray[np.float32]
+    unfamiliarity: npt.NDArray[np.float64] | None
+    disagreement: npt.NDArray[np.float64]
 
 
 class Ensemble:
@@ -45,22 +54,42 @@ class Ensemble:
         One for each member.
     preprocessings
         Of the members.
+    familiarities
+        Of the members; none for a run.
     """
 
-    def __init__(self, engines: Sequence[Engine], preprocessings: Sequence[Preprocessing]) -> None:
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        preprocessings: Sequence[Preprocessing],
+        familiarities: Sequence[Familiarity] = (),
+    ) -> None:
         self.engines, self.preprocessings = tuple(engines), tuple(preprocessings)
+        self.familiarities = tuple(familiarities)
 
     def read(self, grey: Pixels) -> Combined:
         """Read crops of one size: uint8, (n, height, width)."""
         answers = tuple(engine(grey[:, None]) for engine in self.engines)
-        probabilities = np.mean(
-            [answer.probabilities.astype(np.float64) for answer in answers], axis=0
+        each = np.array([answer.probabilities for answer in answers], dtype=np.float64)
+        return Combined(
+            answers,
+            each.mean(0),
+            _mean_maps([answer.maps for answer in answers]),
+            self._unfamiliarity(answers),
+            disagreement(each),
         )
-        return Combined(answers, probabilities, _mean_maps([answer.maps for answer in answers]))
+
+    def _unfamiliarity(self, answers: Sequence[Answer]) -> npt.NDArray[np.float64] | None:
+        if not self.familiarities:
+            return None
+        pairs = zip(self.familiarities, answers, strict=True)
+        scores = [familiarity.score(answer.features) for familiarity, answer in pairs]
+        return np.asarray(np.mean(scores, axis=0), dtype=np.float64)
 
     def box(self, height: int, width: int) -> tuple[float, float, float, float]:
         """Return what the networks see of a crop, in its pixels: the same for all sizes."""
-        return tuple(seen_box(height, width, self.preprocessings[0].fit))
+        box = seen_box(height, width, self.preprocessings[0].fit)
+        return box.left, box.top, box.right, box.bottom
 
 
 def open_ensemble(bundle: Bundle, *, engine: EngineName | None, threads: int) -> Ensemble:
@@ -79,7 +108,11 @@ def open_ensemble(bundle: Bundle, *, engine: EngineName | None, threads: int) ->
         path = bundle.path(member.graph)
         name = engine or choose_engine(path, sha256(path), threads=threads)
         engines.append(open_engine(path, name=name, threads=threads))
-    return Ensemble(engines, [member.preprocessing for member in members])
+    familiarities = [
+        Familiarity.load(bundle.path(member.familiarity_file), member.familiarity)
+        for member in members
+    ]
+    return Ensemble(engines, [member.preprocessing for member in members], familiarities)
 
 
 def open_run(folder: Path) -> tuple[Ensemble, tuple[str, ...]]:
@@ -107,4 +140,4 @@ def _mean_maps(maps: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float3
         scaled.append(
             [[cv2.resize(plane, (columns, rows)) for plane in image] for image in relative]
         )
-    return np.mean(np.asarray(scaled, dtype=np.float32), axis=0, dtype=np.float32)
+    return np.asarray(np.mean(scaled, axis=0), dtype=np.float32)

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
-import pandas as pd
 
 from metrascope import __version__
 from metrascope.atomic import write_json
@@ -20,7 +19,6 @@ from metrascope.errors import MissingExtraError, SettingsError, StudyError, Weig
 from metrascope.messages import text
 from metrascope.progress import progress
 from metrascope.serving.bundle import (
-    SUMS,
     BundleDescription,
     Figure,
     Member,
@@ -30,7 +28,10 @@ from metrascope.serving.bundle import (
 )
 from metrascope.serving.cases import Cases, read_cases
 from metrascope.serving.engine import Engine, installed, open_engine
+from metrascope.serving.familiarity import Familiarity
+from metrascope.serving.fitting import fit_familiarities, fit_rule
 from metrascope.serving.onnx_file import to_onnx
+from metrascope.serving.refusal import CONFIDENCE, FALSE_REFUSAL_RATE
 from metrascope.serving.torch_engine import TorchEngine
 from metrascope.serving.trained import TrainedRun, find_trained, read_training_data
 
@@ -41,7 +42,14 @@ _MEASURES: Final = ("macro_f1", "macro_precision", "macro_recall", "accuracy")
 _PACKAGES: Final = ("torch", "torchvision", "onnx", "onnxruntime", "openvino", "numpy", "pillow")
 
 
-def export(paths: Sequence[Path], out: Path, *, data: Path | None = None) -> Path:
+def export(
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    data: Path | None = None,
+    false_refusal_rate: float = FALSE_REFUSAL_RATE,
+    confidence: float = CONFIDENCE,
+) -> BundleDescription:
     """Write a bundle that reads images without torch.
 
     Parameters
@@ -52,10 +60,14 @@ def export(paths: Sequence[Path], out: Path, *, data: Path | None = None) -> Pat
         The bundle: new, or an empty folder.
     data
         The data set of the study, where it has moved.
+    false_refusal_rate
+        Share of the validation images that may be refused as unfamiliar.
+    confidence
+        Of prediction sets, where the reader asks for no other.
 
     Returns
     -------
-    The bundle.
+    What ``model.json`` says.
 
     Raises
     ------
@@ -63,6 +75,9 @@ def export(paths: Sequence[Path], out: Path, *, data: Path | None = None) -> Pat
         If a run or its data cannot be used; or if a graph does not say what PyTorch says of the
         images that were compared: then nothing is written.
     """
+    for name, share in (("false-refusals", false_refusal_rate), ("confidence", confidence)):
+        if not 0 < share < 1:
+            raise SettingsError("serving.share", name=name, found=share)
     _check_out(out)
     _check_engines()
     runs = find_trained(paths)
@@ -75,10 +90,32 @@ def export(paths: Sequence[Path], out: Path, *, data: Path | None = None) -> Pat
             parities.append(parity)
         with progress(text("serving.reading_training")) as advance:
             cases = read_cases(engines, runs, manifest, split, advance)
-        description = _description(runs, cases, manifest, _worst(parities))
+        classes = runs[0].description.classes
+        familiarities = fit_familiarities(cases, [run.name for run in runs])
+        rule = fit_rule(
+            cases,
+            familiarities,
+            classes,
+            false_refusal_rate=false_refusal_rate,
+            confidence=confidence,
+        )
+        members = tuple(
+            _member(run, familiarity, folder)
+            for run, familiarity in zip(runs, familiarities, strict=True)
+        )
+        description = BundleDescription(
+            classes=classes,
+            members=members,
+            data=_training_set(runs[0], cases, manifest),
+            rule=rule,
+            performance=tuple(_figures(runs)),
+            parity=_worst(parities),
+            intended_use=_intended_use(manifest),
+            versions={"metrascope": __version__, **_versions()},
+        )
         write_json(folder / "model.json", description.model_dump(mode="json"))
         write_sums(folder)
-    return out
+    return description
 
 
 def _check_out(out: Path) -> None:
@@ -119,7 +156,7 @@ def _beside(out: Path) -> Iterator[Path]:
 
 def _export_run(run: TrainedRun, folder: Path, manifest: Manifest) -> tuple[Engine, Parity]:
     """Write the graph of a run, and compare every engine with PyTorch on real images."""
-    name = run.folder.resolve().name
+    name = run.name
     with progress(text("serving.exporting", run=name)) as advance:
         advance(0, 2)
         original = TorchEngine(run.folder)
@@ -172,39 +209,35 @@ def _worst(parities: Sequence[Parity]) -> Parity:
     )
 
 
-def _description(
-    runs: Sequence[TrainedRun], cases: Cases, manifest: Manifest, parity: Parity
-) -> BundleDescription:
-    classes = runs[0].description.classes
-    name = manifest.root.resolve().name
-    return BundleDescription(
-        classes=classes,
-        members=tuple(_member(run) for run in runs),
-        data=TrainingSet(
-            name=name,
-            manifest_sha256=runs[0].description.manifest_sha256,
-            split_sha256=runs[0].description.split_sha256,
-            training=_patients(cases, cases.training.any(0), classes),
-            validation=_patients(cases, cases.validation.any(0), classes),
-            cleaned=cases.cleaned,
-        ),
-        performance=tuple(_figures(runs)),
-        parity=parity,
-        intended_use={
-            "en": text("serving.intended_use", "en", name=name),
-            "zh": text("serving.intended_use", "zh", name=name),
-        },
-        versions={"metrascope": __version__, **_versions()},
+def _training_set(run: TrainedRun, cases: Cases, manifest: Manifest) -> TrainingSet:
+    classes = run.description.classes
+    return TrainingSet(
+        name=manifest.root.resolve().name,
+        manifest_sha256=run.description.manifest_sha256,
+        split_sha256=run.description.split_sha256,
+        training=_patients(cases, cases.training.any(0), classes),
+        validation=_patients(cases, cases.validation.any(0), classes),
+        cleaned=cases.cleaned,
     )
 
 
-def _member(run: TrainedRun) -> Member:
-    own, name = run.description, run.folder.resolve().name
+def _intended_use(manifest: Manifest) -> dict[Literal["en", "zh"], str]:
+    name = manifest.root.resolve().name
+    return {
+        "en": text("serving.intended_use", "en", name=name),
+        "zh": text("serving.intended_use", "zh", name=name),
+    }
+
+
+def _member(run: TrainedRun, familiarity: Familiarity, folder: Path) -> Member:
+    """Describe a run, and write what is known of the features of its training images."""
+    own, features = run.description, f"{run.name}-features.npy"
     if own.weights_sha256 is None:
         raise SettingsError("serving.no_hash", run=run.folder)
     return Member(
-        name=name,
-        graph=f"{name}.onnx",
+        name=run.name,
+        graph=f"{run.name}.onnx",
+        familiarity_file=features,
         network=own.network,
         title=own.title,
         pooling=own.pooling,
@@ -215,6 +248,7 @@ def _member(run: TrainedRun) -> Member:
         initial_weights=own.origin.source,
         weights_sha256=own.weights_sha256,
         settings_sha256=own.settings_sha256,
+        familiarity=familiarity.save(folder / features),
     )
 
 

@@ -67,6 +67,7 @@ class Graph(nn.Module):
         normalized = (table[:, None] - torch.tensor(preprocessing.mean)) / torch.tensor(
             preprocessing.std
         )
+        self.table: Tensor
         self.register_buffer("table", normalized)
 
     def forward(self, pixels: Tensor) -> GraphOutput:

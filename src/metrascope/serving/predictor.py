@@ -17,7 +17,8 @@ from metrascope.serving.bundle import Bundle, is_bundle, open_bundle
 from metrascope.serving.engine import EngineName
 from metrascope.serving.ensemble import Ensemble, open_ensemble, open_run
 from metrascope.serving.intake import Crop, Exam, crop_frames, open_exam
-from metrascope.serving.reading import ImageReading, PatientReading, Said, Seen
+from metrascope.serving.reading import ImageReading, Kind, PatientReading, Said, Seen
+from metrascope.serving.refusal import RefusalRule, Verdict
 
 Pixels = npt.NDArray[np.uint8]
 Frames = Literal["key", "all"] | int
@@ -45,7 +46,7 @@ class Predictor:
     threads
         That one reading may use; None for all cores.
     confidence
-        At which prediction sets are stated, above 0 and below 1.
+        At which prediction sets are stated, above 0 and below 1; None for the bundle's own.
     frames
         Of a loop: ``all``, ``key`` (the sharpest) or a number, evenly spread.
 
@@ -63,17 +64,20 @@ class Predictor:
         *,
         engine: EngineName | None = None,
         threads: int | None = None,
-        confidence: float = 0.9,
+        confidence: float | None = None,
         frames: Frames = "all",
     ) -> None:
-        if not 0 < confidence < 1:
+        if confidence is not None and not 0 < confidence < 1:
             raise SettingsError("serving.confidence", found=confidence)
         if isinstance(frames, int) and frames < 1:
             raise SettingsError("serving.frames", found=frames)
-        self.confidence, self.frames = confidence, frames
+        self.frames, self.confidence = frames, confidence
+        self.rule: RefusalRule | None = None
         self.bundle: Bundle | None = None
         if is_bundle(source):
             self.bundle = open_bundle(source)
+            self.rule = self.bundle.description.rule
+            self.confidence = confidence or self.rule.confidence
             threads = threads or os.cpu_count() or 1
             self.ensemble: Ensemble = open_ensemble(self.bundle, engine=engine, threads=threads)
             self.classes = self.bundle.description.classes
@@ -133,8 +137,10 @@ class Predictor:
         about = _About(name, "", 0, 1, key_frame=True)
         return self._read_crop(Crop(grey, (), (0, 0)), about, time.perf_counter())
 
-    def read_patient(self, patient: str, readings: Sequence[FrameReading]) -> PatientReading:
-        """Sum up what was read of a patient's images: every file counts once.
+    def read_patient(
+        self, patient: str, readings: Sequence[FrameReading], *, kind: Kind = "patient"
+    ) -> PatientReading:
+        """Sum up what was read of a patient's images, or of a loop: every file counts once.
 
         Parameters
         ----------
@@ -142,22 +148,54 @@ class Predictor:
             Who, or the file's name where nothing says who.
         readings
             Of one file or several, as `read_bytes` gives them.
+        kind
+            ``loop`` for the frames of one file.
         """
         files: dict[str, list[npt.NDArray[np.float64]]] = {}
         for reading, seen in readings:
             used = files.setdefault(reading.file, [])
-            if seen is not None and reading.refusal is None:
+            if seen is not None and seen.usable:
                 used.append(seen.probabilities)
         means = [np.mean(used, axis=0) for used in files.values() if used]
-        common = {"patient": patient, "files": len(files), "read": len(means)}
+        return self.sum_up(patient, len(files), means, kind=kind)
+
+    def sum_up(
+        self,
+        patient: str,
+        files: int,
+        means: Sequence[npt.NDArray[np.float64]],
+        *,
+        kind: Kind = "patient",
+    ) -> PatientReading:
+        """Make the reading of a patient from the mean probabilities of each usable file.
+
+        Parameters
+        ----------
+        patient, kind
+            As in `read_patient`.
+        files
+            How many there are, usable or not.
+        means
+            (K,) each.
+        """
         if not means:
             said = Said(key="serving.none_read", text=text("serving.none_read"))
-            return PatientReading(**common, refusal=said, bundle=self.digest)
+            return PatientReading(
+                kind=kind, patient=patient, files=files, read=0, refusal=said, bundle=self.digest
+            )
         mean = np.mean(means, axis=0)
+        verdict = self.rule.mean(mean, self.confidence) if self.rule else None
+        after = _judged(verdict)
         return PatientReading(
-            **common,
+            kind=kind,
+            patient=patient,
+            files=files,
+            read=len(means),
             probabilities=self._named(mean),
-            predicted=self.classes[int(mean.argmax())],
+            predicted=None if after.refusal else self.classes[int(mean.argmax())],
+            prediction_set=after.labels,
+            confidence=self.confidence if self.rule else None,
+            refusal=after.refusal,
             bundle=self.digest,
         )
 
@@ -175,21 +213,41 @@ class Predictor:
 
     def _read_crop(self, crop: Crop, about: "_About", start: float) -> FrameReading:
         combined = self.ensemble.read(crop.grey[None])
+        probabilities = combined.probabilities[0]
+        likeliest = int(probabilities.argmax())
+        strange = combined.unfamiliarity
+        unfamiliarity = 0.0 if strange is None else float(strange[0])
+        apart = float(combined.disagreement[0])
+        after = _judged(
+            self.rule.image(probabilities, unfamiliarity, apart, self.confidence)
+            if self.rule
+            else None
+        )
         seen = Seen(
             grey=crop.grey,
             maps=combined.maps[0],
             box=self.ensemble.box(*crop.grey.shape),
-            probabilities=combined.probabilities[0],
+            probabilities=probabilities,
+            usable=after.usable,
         )
         reading = ImageReading(
             **about.fields(),
-            probabilities=self._named(seen.probabilities),
-            predicted=self.classes[int(seen.probabilities.argmax())],
-            warnings=_warnings(crop.marks, seen, int(seen.probabilities.argmax())),
+            probabilities=self._named(probabilities),
+            predicted=None if after.refusal else self.classes[likeliest],
+            prediction_set=after.labels,
+            confidence=self.confidence if self.rule else None,
+            refusal=after.refusal,
+            warnings=_warnings(crop.marks, seen, likeliest),
+            strangeness=self._strangeness(unfamiliarity),
             seconds=round(time.perf_counter() - start, 6),
             bundle=self.digest,
         )
         return FrameReading(reading, seen)
+
+    def _strangeness(self, unfamiliarity: float) -> float | None:
+        if self.rule is None or not np.isfinite(unfamiliarity):
+            return None
+        return round(unfamiliarity / max(self.rule.unfamiliar_above, 1e-9), 4)
 
     def _refused(
         self, name: str, said: Said, start: float, about: "_About | None" = None
@@ -201,6 +259,23 @@ class Predictor:
     def _named(self, probabilities: npt.NDArray[np.float64]) -> dict[str, float]:
         values = np.clip(probabilities, 0, 1).tolist()
         return dict(zip(self.classes, (round(value, 6) for value in values), strict=True))
+
+
+class _Judged(NamedTuple):
+    """Prediction set and refusal, and whether a patient's reading may rest on it."""
+
+    labels: tuple[str, ...] | None
+    refusal: Said | None
+    usable: bool
+
+
+def _judged(verdict: Verdict | None) -> _Judged:
+    if verdict is None:
+        return _Judged(None, None, usable=True)
+    if not verdict.reasons:
+        return _Judged(verdict.labels, None, usable=True)
+    said = Said(key=verdict.reasons[0].key, text=verdict.reasons[0].text())
+    return _Judged(verdict.labels if verdict.usable else None, said, usable=verdict.usable)
 
 
 class _About(NamedTuple):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 FORMAT: Final = "metrascope-reading/1"
 NOTICE: Final = "Research use only, not a medical device."
 
+Kind = Literal["patient", "loop"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -114,13 +115,15 @@ class PatientReading(_Record):
 
     Attributes
     ----------
+    kind
+        ``loop`` for the frames of one file.
     patient
-        As of the images; of a loop without a patient, its file.
-    files
-        How many images and loops there are, and how many were read.
+        As of the images; of a loop, its file.
+    files, read
+        How many images and loops there are, and how many of them can be used.
     """
 
-    kind: Literal["patient"] = "patient"
+    kind: Kind = "patient"
     format: Literal["metrascope-reading/1"] = FORMAT
     patient: str
     files: Annotated[int, Field(ge=1)]
@@ -147,6 +150,8 @@ class Seen(BaseModel):
         Left, top, right and bottom of what the networks saw, in pixels of ``grey``.
     probabilities
         float64, (K,): calibrated.
+    usable
+        Whether the reading of a patient may rest on it: not for a stranger to the networks.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
@@ -155,6 +160,7 @@ class Seen(BaseModel):
     maps: npt.NDArray[np.float32]
     box: tuple[float, float, float, float]
     probabilities: npt.NDArray[np.float64]
+    usable: bool
 
 
 def schema() -> dict[str, object]:

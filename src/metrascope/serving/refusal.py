@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 Share = Annotated[float, Field(ge=0, le=1)]
 Inside = Annotated[float, Field(gt=0, lt=1)]
 
+_STRANGERS: Final = ("refusal.unfamiliar", "refusal.disagreement")
 FALSE_REFUSAL_RATE: Final = 0.05
 CONFIDENCE: Final = 0.9
 
@@ -43,6 +44,11 @@ class Verdict:
     labels: tuple[str, ...]
     reasons: tuple[Reason, ...]
     probabilities: Floats | None
+
+    @property
+    def usable(self) -> bool:
+        """Whether the reading of a patient may rest on it, though it may decide nothing itself."""
+        return not any(reason.key in _STRANGERS for reason in self.reasons)
 
 
 class _Record(BaseModel):
@@ -165,7 +171,24 @@ class RefusalRule(_Record):
         if not read.any():
             first = {reason.key: reason for reasons in reversed(found) for reason in reasons}
             return Verdict((), tuple(first.values()), None)
-        return self._verdict(values[read].mean(axis=0), confidence, "patient")
+        return self.mean(values[read].mean(axis=0), confidence)
+
+    def mean(self, probabilities: npt.ArrayLike, confidence: float | None = None) -> Verdict:
+        """Judge the mean over the images of a patient, or frames of a loop, that can be used.
+
+        Parameters
+        ----------
+        probabilities
+            (classes,).
+        confidence
+            As in `image`.
+
+        Raises
+        ------
+        SettingsError
+            If the confidence is not between 0 and 1.
+        """
+        return self._verdict(probabilities, confidence, "patient")
 
     def _reasons(self, unfamiliarity: float, disagreement: float) -> tuple[Reason, ...]:
         reasons = []

@@ -6,7 +6,7 @@ Pillow, on engines that count in float32. Everything here is an integer below 2*
 holds exactly, so that the result is Pillow's to the last bit on every engine.
 """
 
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import torch
 from torch import Tensor
@@ -57,17 +57,20 @@ def _weights(
     Two float32 of shape (side, input_size): column i has what each pixel of the source counts in
     the i-th pixel of the result.
     """
+    # Sides are symbols while a graph is exported; what they are compared by is torch's.
     if fit == "crop":
-        extent, target = torch.sym_min(side, other), stored_size
+        extent, target = cast(int, torch.sym_min(side, other)), stored_size
     else:
-        extent, target = side, inner_side(side, torch.sym_max(side, other), stored_size)
+        longest = cast(int, torch.sym_max(side, other))
+        extent, target = side, inner_side(side, longest, stored_size)
     # int32 throughout: some engines have no wider integers.
     source = torch.arange(side, dtype=torch.int32)[:, None]
     place = torch.arange(input_size, dtype=torch.int32)[None]
     place = place + (stored_size - input_size) // 2 - (stored_size - target) // 2
     # Distance of two pixels' middles, and a triangle over it, in units of 1 / (2 * target).
     distance = (2 * source + 1 + extent - side) * target - (2 * place + 1) * extent
-    height = (2 * torch.sym_max(extent, target) - distance.abs()).clamp(min=0)
+    widest = cast(int, torch.sym_max(extent, target))
+    height = (2 * widest - distance.abs()).clamp(min=0)
     triangle = height * ((place >= 0) & (place < target)).to(torch.int32)
     total = triangle.sum(0, keepdim=True, dtype=torch.int32).clamp(min=1)
     # Long division in two steps, so that no number needs more than 31 bits.

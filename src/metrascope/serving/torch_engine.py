@@ -31,7 +31,7 @@ class TorchEngine:
 
     def __init__(self, folder: Path) -> None:
         network, self.description = load(folder)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
         self.graph = Graph(network, self.description.preprocessing, self.description.temperature)
         self.graph.eval()
 

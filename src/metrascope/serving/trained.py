@@ -20,6 +20,11 @@ class TrainedRun:
     description: ModelDescription
 
     @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return self.folder.resolve().name
+
+    @property
     def study(self) -> Path:
         """Folder of the study that it belongs to."""
         return self.folder.resolve().parent.parent
@@ -51,7 +56,7 @@ def find_trained(paths: Sequence[Path]) -> tuple[TrainedRun, ...]:
             raise SettingsError("serving.other_classes", first=first.folder, other=run.folder)
         if run.study != first.study:
             raise SettingsError("serving.other_study", first=first.study, other=run.study)
-    names = [run.folder.resolve().name for run in runs]
+    names = [run.name for run in runs]
     for name in names:
         if names.count(name) > 1:
             raise SettingsError("serving.run_twice", run=name)
@@ -96,6 +101,9 @@ def _data_of(study: Path) -> Path:
     """Return where a study found its data set, as its ``command.json`` says."""
     try:
         argv = json.loads((study / "command.json").read_text(encoding="utf-8"))["argv"]
-        return Path(argv[argv.index("--data") + 1])
+        data = Path(argv[argv.index("--data") + 1])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise DataError("serving.no_data", study=study) from error
+    # As it was typed then: relative to where the command ran, often beside the study.
+    found = [base / data for base in (Path(), study.parent, study) if (base / data).is_dir()]
+    return found[0] if found else data
