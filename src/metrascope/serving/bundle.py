@@ -154,6 +154,8 @@ class BundleDescription(_Record):
         One, or several whose probabilities are averaged.
     data
         What it was made from.
+    neighbors_file
+        Thumbnails and features of training images, patient data; None where there are none.
     rule
         When a reading is refused, and the prediction sets.
     performance
@@ -171,6 +173,7 @@ class BundleDescription(_Record):
     classes: Annotated[tuple[Label, ...], Field(min_length=2)]
     members: Annotated[tuple[Member, ...], Field(min_length=1)]
     data: TrainingSet
+    neighbors_file: FileName | None = None
     rule: RefusalRule
     performance: tuple[Figure, ...]
     parity: Parity
@@ -234,6 +237,8 @@ def open_bundle(folder: Path) -> Bundle:
             raise WeightsError("serving.file_changed", folder=folder, file=name)
     description = _description(folder / MODEL)
     parts = {name for own in description.members for name in (own.graph, own.familiarity_file)}
+    if description.neighbors_file:
+        parts.add(description.neighbors_file)
     needed = {MODEL, *parts}
     if not needed <= set(sums):
         missing = min(needed - set(sums))

@@ -11,6 +11,7 @@ from metrascope.data.manifest import Manifest
 from metrascope.data.picture import Picture, read_picture
 from metrascope.data.split import Split
 from metrascope.serving.engine import Engine
+from metrascope.serving.neighbors import thumbnail
 from metrascope.serving.trained import TrainedRun
 
 Progress = Callable[[int, int], None]
@@ -34,6 +35,8 @@ class Cases:
         Of each member float32, (n, d).
     cleaned
         Whether all images come with their sector and are black outside it.
+    thumbnails
+        uint8, (n, side, side), where they were asked for.
     """
 
     images: pd.DataFrame
@@ -43,6 +46,7 @@ class Cases:
     probabilities: npt.NDArray[np.float64]
     features: tuple[npt.NDArray[np.float32], ...]
     cleaned: bool
+    thumbnails: npt.NDArray[np.uint8] | None = None
 
     def held_out(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Return images that were held out, and what those members say that had not seen them.
@@ -79,8 +83,21 @@ def read_cases(
     manifest: Manifest,
     split: Split,
     progress: Progress,
+    *,
+    thumbnails: bool = False,
 ) -> Cases:
     """Read every training and validation image with all members.
+
+    Parameters
+    ----------
+    engines, runs
+        Of the members.
+    manifest, split
+        Of the study.
+    progress
+        Called with images done and images in all.
+    thumbnails
+        Keep small pictures of the images.
 
     Raises
     ------
@@ -98,6 +115,7 @@ def read_cases(
         validation[member, split.rows(table, "validation", run.description.fold)] = True
     rows = np.flatnonzero((training | validation).any(0))
     answers: list[list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]] = []
+    small: list[npt.NDArray[np.uint8]] = []
     cleaned = True
     for done, row in enumerate(rows, start=1):
         picture = read_picture(manifest, int(row), sector_crop=first.preprocessing.sector_crop)
@@ -105,6 +123,8 @@ def read_cases(
         pixels = np.ascontiguousarray(picture.grey)[None, None]
         read = [engine(pixels) for engine in engines]
         answers.append([(answer.probabilities[0], answer.features[0]) for answer in read])
+        if thumbnails:
+            small.append(thumbnail(picture.grey))
         progress(done, len(rows))
     members = list(zip(*answers, strict=True))
     codes = table["label"].map({label: code for code, label in enumerate(first.classes)})
@@ -116,6 +136,7 @@ def read_cases(
         probabilities=np.array([[own[0] for own in member] for member in members], np.float64),
         features=tuple(np.array([own[1] for own in member]) for member in members),
         cleaned=cleaned,
+        thumbnails=np.array(small) if thumbnails else None,
     )
 
 

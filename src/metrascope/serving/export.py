@@ -30,6 +30,7 @@ from metrascope.serving.cases import Cases, read_cases
 from metrascope.serving.engine import Engine, installed, open_engine
 from metrascope.serving.familiarity import Familiarity
 from metrascope.serving.fitting import fit_familiarities, fit_rule
+from metrascope.serving.neighbors import make_neighborhood
 from metrascope.serving.onnx_file import to_onnx
 from metrascope.serving.refusal import CONFIDENCE, FALSE_REFUSAL_RATE
 from metrascope.serving.torch_engine import TorchEngine
@@ -49,6 +50,7 @@ def export(
     data: Path | None = None,
     false_refusal_rate: float = FALSE_REFUSAL_RATE,
     confidence: float = CONFIDENCE,
+    thumbnails: bool = False,
 ) -> BundleDescription:
     """Write a bundle that reads images without torch.
 
@@ -64,6 +66,9 @@ def export(
         Share of the validation images that may be refused as unfamiliar.
     confidence
         Of prediction sets, where the reader asks for no other.
+    thumbnails
+        Let the bundle carry small pictures of the training images, which are patient data, so
+        that it shows the nearest ones beside a reading.
 
     Returns
     -------
@@ -89,7 +94,7 @@ def export(
             engines.append(engine)
             parities.append(parity)
         with progress(text("serving.reading_training")) as advance:
-            cases = read_cases(engines, runs, manifest, split, advance)
+            cases = read_cases(engines, runs, manifest, split, advance, thumbnails=thumbnails)
         classes = runs[0].description.classes
         familiarities = fit_familiarities(cases, [run.name for run in runs])
         rule = fit_rule(
@@ -107,6 +112,7 @@ def export(
             classes=classes,
             members=members,
             data=_training_set(runs[0], cases, manifest),
+            neighbors_file=_write_neighbors(cases, folder),
             rule=rule,
             performance=tuple(_figures(runs)),
             parity=_worst(parities),
@@ -250,6 +256,21 @@ def _member(run: TrainedRun, familiarity: Familiarity, folder: Path) -> Member:
         settings_sha256=own.settings_sha256,
         familiarity=familiarity.save(folder / features),
     )
+
+
+def _write_neighbors(cases: Cases, folder: Path) -> str | None:
+    """Write what shows the nearest training images, of the first member."""
+    if cases.thumbnails is None:
+        return None
+    chosen, images = cases.training[0], cases.images[cases.training[0]]
+    neighborhood = make_neighborhood(
+        cases.features[0][chosen],
+        images["image"].tolist(),
+        images["label"].tolist(),
+        cases.thumbnails[chosen],
+    )
+    neighborhood.save(folder / "neighbors.npz")
+    return "neighbors.npz"
 
 
 def _patients(cases: Cases, chosen: Any, classes: Sequence[str]) -> dict[str, int]:

@@ -17,7 +17,8 @@ from metrascope.serving.bundle import Bundle, is_bundle, open_bundle
 from metrascope.serving.engine import EngineName
 from metrascope.serving.ensemble import Ensemble, open_ensemble, open_run
 from metrascope.serving.intake import Crop, Exam, crop_frames, open_exam
-from metrascope.serving.reading import ImageReading, Kind, PatientReading, Said, Seen
+from metrascope.serving.neighbors import Neighborhood
+from metrascope.serving.reading import ImageReading, Kind, Neighbor, PatientReading, Said, Seen
 from metrascope.serving.refusal import RefusalRule, Verdict
 
 Pixels = npt.NDArray[np.uint8]
@@ -73,6 +74,7 @@ class Predictor:
             raise SettingsError("serving.frames", found=frames)
         self.frames, self.confidence = frames, confidence
         self.rule: RefusalRule | None = None
+        self.neighborhood: Neighborhood | None = None
         self.bundle: Bundle | None = None
         if is_bundle(source):
             self.bundle = open_bundle(source)
@@ -81,6 +83,10 @@ class Predictor:
             threads = threads or os.cpu_count() or 1
             self.ensemble: Ensemble = open_ensemble(self.bundle, engine=engine, threads=threads)
             self.classes = self.bundle.description.classes
+            file, first = self.bundle.description.neighbors_file, self.bundle.description.members[0]
+            if file:
+                path, width = self.bundle.path(file), first.familiarity.width
+                self.neighborhood = Neighborhood.load(path, width)
         else:
             self.ensemble, self.classes = open_run(source)
 
@@ -223,12 +229,14 @@ class Predictor:
             if self.rule
             else None
         )
+        near = self._nearest(combined.answers[0].features[0])
         seen = Seen(
             grey=crop.grey,
             maps=combined.maps[0],
             box=self.ensemble.box(*crop.grey.shape),
             probabilities=probabilities,
             usable=after.usable,
+            thumbnails=tuple(picture for _, picture in near),
         )
         reading = ImageReading(
             **about.fields(),
@@ -239,10 +247,16 @@ class Predictor:
             refusal=after.refusal,
             warnings=_warnings(crop.marks, seen, likeliest),
             strangeness=self._strangeness(unfamiliarity),
+            neighbors=tuple(neighbor for neighbor, _ in near),
             seconds=round(time.perf_counter() - start, 6),
             bundle=self.digest,
         )
         return FrameReading(reading, seen)
+
+    def _nearest(
+        self, features: npt.NDArray[np.float32]
+    ) -> list[tuple[Neighbor, npt.NDArray[np.uint8]]]:
+        return self.neighborhood.nearest(features) if self.neighborhood else []
 
     def _strangeness(self, unfamiliarity: float) -> float | None:
         if self.rule is None or not np.isfinite(unfamiliarity):

@@ -150,6 +150,8 @@ class Seen(BaseModel):
         Left, top, right and bottom of what the networks saw, in pixels of ``grey``.
     probabilities
         float64, (K,): calibrated.
+    thumbnails
+        uint8, squares: of the neighbors.
     usable
         Whether the reading of a patient may rest on it: not for a stranger to the networks.
     """
@@ -161,6 +163,7 @@ class Seen(BaseModel):
     box: tuple[float, float, float, float]
     probabilities: npt.NDArray[np.float64]
     usable: bool
+    thumbnails: tuple[npt.NDArray[np.uint8], ...] = ()
 
 
 def schema() -> dict[str, object]:
