@@ -3,7 +3,8 @@
 Both get the same sector crop in memory and give probabilities and the heat map of the likeliest
 class; batch 1, all cores. The reference is what a user would write: torchvision's transforms on a
 PIL image, the network in evaluation mode, `pytorch_grad_cam.GradCAM`. Ours is the exported graph
-with the engine that `metrascope predict` would choose here. Weights are random: they change no time.
+with the engine that `metrascope predict` would choose here. Weights are random: they
+change no time.
 
     python -m benchmarks.predict_speed [--folder F] [--networks A,B] [--rounds 15]
 """

@@ -91,7 +91,7 @@ class Neighborhood:
             If the file cannot be read or does not hold what it should.
         """
         try:
-            with np.load(path, allow_pickle=False) as found:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 parts = [found[name] for name in ("directions", "images", "labels", "thumbnails")]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise WeightsError("serving.bad_neighbors", path=path, reason=error) from error
