@@ -9,6 +9,7 @@ one patient: Lee Y, Barber RF, Willett R. Distribution-free inference with hiera
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Final, Literal
@@ -65,10 +66,8 @@ class Calibration(BaseModel):
     def limit(self, confidence: float) -> float:
         """Return the worst fit that is still in the set; infinite where patients are too few."""
         needed = (self.patients + 1) * confidence - _SLACK
-        for score, rank in zip(self.scores, self.ranks, strict=True):
-            if rank >= needed:
-                return score
-        return math.inf
+        place = bisect_left(self.ranks, needed)
+        return self.scores[place] if place < len(self.scores) else math.inf
 
 
 class Conformal(BaseModel):

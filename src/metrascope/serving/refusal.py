@@ -6,7 +6,6 @@ at most a stated share of images like those is refused. A prediction set that is
 every class is a reason of its own; how often that happens in validation is measured and stored.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -308,18 +307,20 @@ def fit_refusal(
 
 
 def _limits(scores: Sequence[Floats], rate: float) -> list[float]:
-    """Return a limit for each score; each alone passes the same number of images.
+    """Return a limit for each score, so that together they refuse the share of new images.
 
-    Of n images so many are refused that of n + 1 with a new one the share is the asked one.
+    A new image is as likely as any of the n to be among the strangest of n + 1, by each score:
+    that is one more image for each than is refused of the n themselves.
     """
-    count = len(scores[0])
-    allowed = max(0, math.floor((count + 1) * rate + 1e-9) - 1)
+    count, kinds = len(scores[0]), len(scores)
     descending = [np.sort(score)[::-1] for score in scores]
-    for over in range(min(allowed, count - 1), 0, -1):
-        limits = [score[over] for score in descending]
+    for step in range(int(count * rate) * kinds, 0, -1):
+        # In turn, so that each has the same part in it.
+        over = [(step + kinds - 1 - kind) // kinds for kind in range(kinds)]
+        limits = [score[place] for score, place in zip(descending, over, strict=True)]
         pairs = zip(scores, limits, strict=True)
         refused = np.logical_or.reduce([score > limit for score, limit in pairs])
-        if refused.sum() <= allowed:
+        if refused.sum() + kinds <= (count + 1) * rate + 1e-9:
             return [float(limit) for limit in limits]
     return [float(score[0]) for score in descending]
 
