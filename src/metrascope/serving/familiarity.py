@@ -1,7 +1,12 @@
 """How far a case is from what a network was trained on, by the network's features.
 
-The distance is Mahalanobis', to the nearest class: features are turned into directions of equal
-spread within the classes, of which those that training images vary in are kept.
+The nearest training images are looked for, and their distance is compared with how far those are
+from their own nearest ones. A rare kind of training image (another centre, say) lies far from all
+others, and so do new images like it: they are no stranger for that.
+
+Breunig MM et al. LOF: identifying density-based local outliers. SIGMOD 2000, of which this is the
+plain ratio. Mahalanobis distances, plain neighbors, residuals of principal components and energy
+were measured beside it: see docs/decisions.md.
 """
 
 import math
@@ -19,8 +24,15 @@ Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[np.float32]
 Size = Annotated[int, Field(ge=1, le=65536)]
 
-RANK: Final = 64
-"""Directions that are kept at most."""
+NEIGHBORS: Final = 6
+MOST: Final = 2000
+"""Training images that are kept: more cost time and room, and change little."""
+_LEAST_SPREAD: Final = 0.5
+"""Of a feature, against the mean one: one that training hardly used must not outweigh all."""
+_LEAST_SPACING: Final = 0.5
+"""Of an image, against the median: copies of one image have none."""
+_ROWS: Final = 256
+_SMALLEST: Final = float(np.finfo(np.float16).tiny)
 
 
 class FamiliarityDescription(BaseModel):
@@ -30,52 +42,50 @@ class FamiliarityDescription(BaseModel):
     ----------
     width
         Of the features, d.
-    rank
-        Directions that are looked at, r.
-    points
-        Places in them that are familiar, m.
+    images
+        Training images in it, m.
     neighbors
-        Of the points, how many near ones count.
+        How many of them count.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     width: Size
-    rank: Size
-    points: Size
+    images: Size
     neighbors: Size
 
     @property
     def numbers(self) -> int:
-        """How many float32 the file holds."""
-        return self.rank * self.width + self.rank + self.points * self.rank + 1
+        """How many numbers the file holds."""
+        return 2 * self.width + self.images * (self.width + 1)
 
 
 class Familiarity:
-    """The neighborhood of the training images in the space of a network's features.
+    """Training images in the space of a network's features, and how close they lie there.
+
+    Everything has the precision of float16, in which it is stored.
 
     Attributes
     ----------
-    directions
-        float32, (r, d).
-    origin
-        float32, (r,): what is subtracted after turning.
-    points
-        float32, (m, r).
-    unit
-        Distance that counts as 1: the median of the training images.
+    middle, spread
+        float32, (d,): of the square roots of the features; negative ones keep their sign.
+    known
+        float32, (m, d): the training images, with the middle taken away, divided by the spread.
+    spacing
+        float32, (m,): mean distance of each from its nearest others.
     neighbors
-        The score is the mean distance to so many nearest points.
+        How many nearest ones count.
     """
 
     def __init__(
-        self, directions: Array, origin: Array, points: Array, unit: float, neighbors: int
+        self, middle: Array, spread: Array, known: Array, spacing: Array, neighbors: int
     ) -> None:
-        self.directions, self.origin, self.points = directions, origin, points
-        self.unit, self.neighbors = unit, neighbors
+        self.middle, self.spread = middle, spread
+        self.known, self.spacing, self.neighbors = known, spacing, neighbors
+        self._squares = (known**2).sum(axis=1)
 
     def score(self, features: npt.ArrayLike) -> Floats:
-        """Return how strange images are: 1 for a middling training image, more for stranger ones.
+        """Return how strange images are: about 1 where they lie as close as training images do.
 
         Parameters
         ----------
@@ -85,28 +95,34 @@ class Familiarity:
         Returns
         -------
         (n,), at least 0; infinite where features are not finite.
+
+        Raises
+        ------
+        ValueError
+            If the features have another width.
         """
         values = np.asarray(features, dtype=np.float32)
-        if values.ndim != 2 or values.shape[1] != self.directions.shape[1]:
-            raise ValueError(f"features {values.shape}, expected width {self.directions.shape[1]}")
-        finite = np.isfinite(values).all(axis=1)
+        if values.ndim != 2 or values.shape[1] != len(self.middle):
+            raise ValueError(f"features {values.shape}, expected width {len(self.middle)}")
         scores = np.full(len(values), math.inf)
-        placed = values[finite] @ self.directions.T - self.origin
-        apart = _distances(placed.astype(np.float64), self.points.astype(np.float64))
-        nearest = np.sort(apart, axis=1)[:, : self.neighbors]
-        scores[finite] = nearest.mean(axis=1) / self.unit
+        finite = np.flatnonzero(np.isfinite(values).all(axis=1))
+        for start in range(0, len(finite), _ROWS):
+            rows = finite[start : start + _ROWS]
+            apart = self._distances((_root(values[rows]) - self.middle) / self.spread)
+            count = self.neighbors
+            nearest = np.argpartition(apart, count - 1, axis=1)[:, :count]
+            far = np.take_along_axis(apart, nearest, axis=1).mean(axis=1)
+            scores[rows] = far / self.spacing[nearest].mean(axis=1)
         return scores
 
     def save(self, path: Path) -> FamiliarityDescription:
-        """Write everything as one array of float32; return what has to be known to read it."""
-        parts = [self.directions, self.origin, self.points, np.array([self.unit])]
-        flat = np.concatenate([part.ravel().astype(np.float32) for part in parts])
+        """Write everything as one array of float16; return what has to be known to read it."""
+        parts = (self.middle, self.spread, self.known, self.spacing)
+        flat = np.concatenate([part.ravel() for part in parts]).astype(np.float16)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, flat, allow_pickle=False)
-        (rank, width), points = self.directions.shape, len(self.points)
-        return FamiliarityDescription(
-            width=width, rank=rank, points=points, neighbors=self.neighbors
-        )
+        images, width = self.known.shape
+        return FamiliarityDescription(width=width, images=images, neighbors=self.neighbors)
 
     @classmethod
     def load(cls, path: Path, description: FamiliarityDescription) -> "Familiarity":
@@ -119,28 +135,30 @@ class Familiarity:
         """
         try:
             # Mapped, so that a header that claims too much allocates nothing.
-            flat = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError, SyntaxError) as error:
             raise WeightsError("refusal.bad_features", path=path, reason=error) from error
-        rank, width, points = description.rank, description.width, description.points
-        if flat.dtype != np.float32 or flat.shape != (description.numbers,):
-            reason = f"{flat.dtype} {flat.shape}"
+        images, width = description.images, description.width
+        if mapped.dtype != np.float16 or mapped.shape != (description.numbers,):
+            reason = f"{mapped.dtype} {mapped.shape}"
             raise WeightsError("refusal.bad_features", path=path, reason=reason)
-        ends = np.cumsum([rank * width, rank, points * rank])
-        directions, origin, familiar, unit = np.split(np.array(flat), ends)
-        if not np.isfinite(flat).all() or unit[0] <= 0:
-            raise WeightsError("refusal.bad_features", path=path, reason="not finite")
-        return cls(
-            directions.reshape(rank, width),
-            origin,
-            familiar.reshape(points, rank),
-            float(unit[0]),
-            description.neighbors,
-        )
+        flat = np.array(mapped, dtype=np.float32)
+        ends = (width, 2 * width, 2 * width + images * width)
+        middle, spread, known, spacing = np.split(flat, ends)
+        sound = np.isfinite(flat).all() and min(spread.min(), spacing.min()) > 0
+        if not sound or description.neighbors > images:
+            raise WeightsError("refusal.bad_features", path=path, reason="no such distances")
+        known = known.reshape(images, width)
+        return cls(middle, spread, known, spacing, description.neighbors)
+
+    def _distances(self, placed: Array) -> Array:
+        """Return the distances of n places from the m training images, (n, m)."""
+        squares = (placed**2).sum(axis=1)[:, None] + self._squares - 2 * placed @ self.known.T
+        return np.asarray(np.sqrt(np.maximum(squares, 0)), dtype=np.float32)
 
 
 def fit_familiarity(
-    features: npt.ArrayLike, labels: npt.ArrayLike, *, rank: int = RANK
+    features: npt.ArrayLike, labels: npt.ArrayLike, *, neighbors: int = NEIGHBORS
 ) -> Familiarity:
     """Fit to the training images of a network.
 
@@ -149,40 +167,49 @@ def fit_familiarity(
     features
         (n, d), finite, of the training images as they are read, not as they were augmented.
     labels
-        (n,), the class of each.
-    rank
-        Directions to keep at most.
+        (n,), the class of each: of more than `MOST` images, every class keeps its share.
+    neighbors
+        How many nearest ones count; fewer where there are fewer images.
 
     Raises
     ------
     ValueError
-        If the sizes do not belong together, or all features are equal.
+        If the sizes do not belong together, there are fewer than two images, features are not
+        finite, or all are equal.
     """
-    values, own = np.asarray(features, dtype=np.float64), np.asarray(labels)
-    if values.ndim != 2 or own.shape != values.shape[:1] or not len(own):
+    values, own = np.asarray(features, dtype=np.float32), np.asarray(labels)
+    if values.ndim != 2 or own.shape != values.shape[:1] or len(own) < 2:
         raise ValueError(f"features {values.shape} and labels {own.shape} do not belong together")
-    names, place = np.unique(own.astype(str), return_inverse=True)
-    means = np.stack([values[place == k].mean(axis=0) for k in range(len(names))])
-    _, spread, turned = np.linalg.svd(values - means[place], full_matrices=False)
-    variance = spread**2 / max(1, len(values) - len(names))
-    if not variance[0] > 0:
+    if not np.isfinite(values).all():
+        raise ValueError("features are not finite")
+    if len(own) > MOST:
+        # Evenly through the classes, one after the other.
+        order = np.argsort(own.astype(str), kind="stable")
+        kept = np.sort(order[np.linspace(0, len(own) - 1, MOST).astype(np.int64)])
+        values = values[kept]
+    roots = _root(values)
+    variance = roots.var(axis=0, dtype=np.float64)
+    if not variance.max() > 0:
         raise ValueError("all features are equal")
-    kept = min(rank, int((variance > 1e-6 * variance[0]).sum()))
-    directions = turned[:kept] / np.sqrt(variance[:kept])[:, None]
-    centre = values.mean(axis=0)
-    points = (means - centre) @ directions.T
-    raw = Familiarity(
-        directions.astype(np.float32),
-        (centre @ directions.T).astype(np.float32),
-        points.astype(np.float32),
-        1.0,
-        1,
-    )
-    raw.unit = float(np.median(raw.score(values)))
-    return raw
+    middle = _half(roots.mean(axis=0, dtype=np.float64))
+    spread = _half(np.sqrt(variance + _LEAST_SPREAD**2 * variance.mean()))
+    known = _half((roots - middle) / spread)
+    count = min(neighbors, len(values) - 1)
+    raw = Familiarity(middle, spread, known, np.ones(len(values), np.float32), count)
+    spacing = np.empty(len(values))
+    for start in range(0, len(values), _ROWS):
+        apart = raw._distances(known[start : start + _ROWS])
+        apart[np.arange(len(apart)), start + np.arange(len(apart))] = math.inf
+        spacing[start : start + _ROWS] = np.sort(apart, axis=1)[:, :count].mean(axis=1)
+    least = max(_LEAST_SPACING * float(np.median(spacing)), _SMALLEST)
+    return Familiarity(middle, spread, known, _half(np.maximum(spacing, least)), count)
 
 
-def _distances(places: Floats, points: Floats) -> Floats:
-    """Return the Euclidean distances of n places from m points, (n, m)."""
-    squares = (places**2).sum(1)[:, None] + (points**2).sum(1)[None] - 2 * places @ points.T
-    return np.asarray(np.sqrt(np.maximum(squares, 0)), dtype=np.float64)
+def _root(features: Array) -> Array:
+    """Return the square roots, negative ones with their sign: maxima have long tails."""
+    return np.asarray(np.sign(features) * np.sqrt(np.abs(features)), dtype=np.float32)
+
+
+def _half(values: npt.NDArray[np.floating]) -> Array:
+    """Round to the precision that is stored."""
+    return values.astype(np.float16).astype(np.float32)
