@@ -237,7 +237,7 @@ def report(study: Path, kinds: dict[str, Read], networks: int) -> None:
     total = [0, 0]
     # The few real images of the training data lie apart from the phantoms: U numbers them.
     real = np.array([name.rpartition("|")[2].startswith("U") for name in held.names])
-    shown = dict(kinds)
+    shown = {kind: found for kind, found in kinds.items() if kind != "train"}
     shown["  real"], shown["  phantom"] = subset(held, real), subset(held, ~real)
     for kind, found in shown.items():
         strange, apart = scores(found)
@@ -248,7 +248,7 @@ def report(study: Path, kinds: dict[str, Read], networks: int) -> None:
         said = found.probabilities[:, :networks].mean(axis=1)
         by_set = [bool(rule.image(row, 0.0).reasons) for row in said]
         refused = before | over
-        if kind not in ("train", "validation", "test", "  real", "  phantom"):
+        if kind in others:
             total[0] += int(refused.sum())
             total[1] += len(refused)
         why = pd.Series(found.before).replace("", np.nan).value_counts().head(4).to_dict()
