@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from metrascope.atomic import sha256
 from metrascope.data.preprocess import Preprocessing, seen_box
+from metrascope.errors import WeightsError
 from metrascope.serving.bundle import Bundle
 from metrascope.serving.engine import Answer, Engine, EngineName, choose_engine, open_engine
 from metrascope.serving.familiarity import Familiarity
@@ -123,6 +124,9 @@ def open_run(folder: Path) -> tuple[Ensemble, tuple[str, ...]]:
     WeightsError
         If the folder holds no trained network.
     """
+    # Before torch is loaded, which is no answer to a folder misspelt.
+    if not (folder / "model.json").is_file() or not (folder / "weights.safetensors").is_file():
+        raise WeightsError("serving.no_bundle", folder=folder)
     from metrascope.serving.torch_engine import TorchEngine
 
     engine = TorchEngine(folder)
