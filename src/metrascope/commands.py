@@ -325,7 +325,7 @@ def predict(options: argparse.Namespace) -> None:
         if order.out is not None:
             _read_into(order.out, reader, tally, options.format or "csv")
         else:
-            form = options.format or "table"
+            form: Form = options.format or "table"
             if form != "table" and isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.reconfigure(encoding="utf-8", newline="")
             with _progress_of(reader, quiet=sys.stdout.isatty()) as advance:
@@ -392,8 +392,10 @@ def _say_lettering() -> None:
 
 
 def _frames(value: str) -> "Frames":
-    if value == "all" or value == "key":
-        return value
+    if value == "all":
+        return "all"
+    if value == "key":
+        return "key"
     if not value.isascii() or not value.isdigit():
         raise SettingsError("serving.frames", found=value)
     return int(value)

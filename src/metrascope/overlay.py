@@ -28,7 +28,8 @@ SCALE: Final = _scale()
 
 def heat_rgb(heat: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the colors of heat in [0, 1]: shape (..., 3), red, green and blue in [0, 1]."""
-    return SCALE[(heat * _LEVELS).astype(int).clip(0, _LEVELS - 1)]
+    colors: NDArray[np.float64] = SCALE[(heat * _LEVELS).astype(int).clip(0, _LEVELS - 1)]
+    return colors
 
 
 def overlay(

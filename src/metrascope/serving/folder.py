@@ -147,7 +147,7 @@ class Reader:
         for done, all_ in self._work():
             if advance is not None:
                 advance(done, all_)
-            for place, readings in journal.readings(place):
+            for _, readings in journal.readings(place):
                 yield from map(ImageReading.model_validate_json, readings)
                 place += 1
         yield from self._patients()

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metrascope.errors import DataError
-from metrascope.ingest.reason import Reason
 from metrascope.ingest.sources import Skipped, Source, find_sources, shown
 
 

@@ -158,7 +158,8 @@ class Journal:
                 rows = self._base.execute(query, (place, _PAGE)).fetchall()
             if not rows:
                 return
-            for place, packed, folder in rows:
+            place = rows[-1][0]
+            for _, packed, folder in rows:
                 values = json.loads(packed)
                 values |= {"path": Path(values["path"]), "entries": tuple(values["entries"])}
                 yield Pending(Source(**values), folder)

@@ -61,8 +61,8 @@ def write_readings(
     readings
         Of one bundle.
     form
-        ``table``: lines of 80 columns, of a loop the key frame; ``csv``: for a spreadsheet; ``json``: a line each, as in
-        docs/reading.schema.json.
+        ``table``: lines of 80 columns, of a loop the key frame; ``csv``: for a spreadsheet;
+        ``json``: a line each, as in docs/reading.schema.json.
     classes
         In the order of the bundle.
     """
