@@ -66,6 +66,8 @@ _EXTRAS = {
     "rle": "ingest",
     "jinja2": "report",
     "matplotlib": "report",
+    "pandas": "report",
+    "scipy": "report",
     "sklearn": "report",
     "lightning_fabric": "study",
     "safetensors": "study",
