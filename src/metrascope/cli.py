@@ -273,6 +273,11 @@ def _add_export(group: "argparse._SubParsersAction[_Parser]") -> None:
         "--out", type=Path, metavar="BUNDLE", required=True, help=text("cli.export_out")
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help=text("cli.export_data"))
+    parser.add_argument(
+        "--false-refusals", type=float, metavar="SHARE", help=text("cli.false_refusals")
+    )
+    parser.add_argument("--confidence", type=float, metavar="C", help=text("cli.export_confidence"))
+    parser.add_argument("--thumbnails", action="store_true", help=text("cli.thumbnails"))
 
 
 def _add_predict(group: "argparse._SubParsersAction[_Parser]") -> None:
@@ -285,9 +290,7 @@ def _add_predict(group: "argparse._SubParsersAction[_Parser]") -> None:
     formats = ("table", "csv", "json")
     parser.add_argument("--format", choices=formats, help=text("cli.predict_format"))
     parser.add_argument("--heatmaps", action="store_true", help=text("cli.heatmaps"))
-    parser.add_argument(
-        "--confidence", type=float, default=0.9, metavar="C", help=text("cli.confidence")
-    )
+    parser.add_argument("--confidence", type=float, metavar="C", help=text("cli.confidence"))
     parser.add_argument(
         "--frames", default="all", metavar="all|key|N", help=text("cli.predict_frames")
     )

@@ -283,21 +283,25 @@ def _predictions(options: argparse.Namespace) -> tuple[list[Path], str]:
 
 def export(options: argparse.Namespace) -> None:
     """Make a bundle of trained runs; print how near it is to them and where it is."""
-    from metrascope.serving.bundle import open_bundle
     from metrascope.serving.export import export
 
-    out = export(options.runs, options.out, data=options.data)
-    parity = open_bundle(out).description.parity
+    shares = {"false_refusal_rate": options.false_refusals, "confidence": options.confidence}
+    given = {name: share for name, share in shares.items() if share is not None}
+    made = export(
+        options.runs, options.out, data=options.data, thumbnails=options.thumbnails, **given
+    )
     print(
         text(
             "serving.exported",
-            images=parity.images,
-            probabilities=f"{parity.probabilities:.1g}",
-            maps=f"{parity.maps:.1g}",
+            images=made.parity.images,
+            probabilities=f"{made.parity.probabilities:.1g}",
+            maps=f"{made.parity.maps:.1g}",
         )
     )
+    if options.thumbnails:
+        print(text("serving.has_thumbnails"))
     print(text("common.research_only"))
-    print(out.resolve())
+    print(options.out.resolve())
 
 
 def predict(options: argparse.Namespace) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from metrascope.errors import DataError, MetrascopeError, SettingsError
 from metrascope.ingest.reason import Reason
@@ -33,7 +32,7 @@ _FEW: Final = 8
 """Files that are read at once sooner than a process of its own has started."""
 _SECONDS: Final = 600.0
 _MEMORY_MB: Final = 4096
-_PATIENT, _LOOP = "patient:", "loop:"
+_IMAGE: Final = '{"kind":"image"'
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Order:
     bundle: Path
     inputs: tuple[Path, ...]
     out: Path | None = None
-    confidence: float = 0.9
+    confidence: float | None = None
     frames: Frames = "all"
     engine: EngineName | None = None
     by_folder: bool = False
@@ -137,7 +136,7 @@ class Reader:
 
         Yields
         ------
-        The reading of every frame in the order of files, then of patients and loops.
+        The reading of every frame in the order of files, loops summed up, then of patients.
         """
         journal = self._journal
         with journal.listing():
@@ -148,14 +147,14 @@ class Reader:
             if advance is not None:
                 advance(done, all_)
             for _, readings in journal.readings(place):
-                yield from map(ImageReading.model_validate_json, readings)
+                yield from map(_parsed, readings)
                 place += 1
         yield from self._patients()
 
     def results(self) -> Iterator[Reading]:
         """Yield all that has been read once more."""
         for _, readings in self._journal.readings():
-            yield from map(ImageReading.model_validate_json, readings)
+            yield from map(_parsed, readings)
         yield from self._patients()
 
     @property
@@ -225,13 +224,18 @@ class Reader:
         return _not_read(task.source.name, told, patient, self.predictor.digest)
 
     def _patients(self) -> Iterator[PatientReading]:
-        for unit, means in self._journal.units():
-            name = unit.partition(":")[2]
-            yield self.predictor.sum_up(name, map(_array, means))
+        for patient, means in self._journal.patients():
+            files, read, total = 0, 0, np.zeros(len(self.predictor.classes))
+            for mean in means:
+                files += 1
+                if mean is not None:
+                    read, total = read + 1, total + mean
+            yield self.predictor.sum_up(patient, files, read, total / read if read else None)
 
 
-def _array(mean: tuple[float, ...] | None) -> npt.NDArray[np.float64] | None:
-    return None if mean is None else np.array(mean)
+def _parsed(line: str) -> Reading:
+    kind = ImageReading if line.startswith(_IMAGE) else PatientReading
+    return kind.model_validate_json(line)
 
 
 class _Work:
@@ -250,14 +254,11 @@ class _Work:
         read = self._predictor.read_bytes(content, source.name)
         patient = patient or read[0].reading.patient
         mean = self._predictor.mean_of(read)
-        unit = _PATIENT + patient if patient else ""
-        if not unit and read[0].reading.frames > 1:
-            unit = _LOOP + source.name
-        return Outcome(
-            readings=tuple(self._finished(one, patient) for one in read),
-            unit=unit,
-            mean=None if mean is None else tuple(mean.tolist()),
-        )
+        readings = [self._finished(one, patient) for one in read]
+        if read[0].reading.frames > 1:
+            loop = self._predictor.read_patient(source.name, read, kind="loop")
+            readings.append(loop.model_dump_json())
+        return Outcome(tuple(readings), patient, None if mean is None else tuple(mean.tolist()))
 
     def _finished(self, read: FrameReading, patient: str) -> str:
         changes: dict[str, str] = {"patient": patient}
@@ -288,7 +289,7 @@ def _attempt(work: _Work, task: Pending) -> Outcome:
 def _not_read(name: str, reason: Reason, patient: str, bundle: str) -> Outcome:
     said = Said(key=reason.key, text=reason.text())
     reading = ImageReading(file=name, patient=patient, refusal=said, seconds=0, bundle=bundle)
-    return Outcome((reading.model_dump_json(),), _PATIENT + patient if patient else "", None)
+    return Outcome((reading.model_dump_json(),), patient, None)
 
 
 def _check_out(out: Path, inputs: Sequence[Path]) -> None:

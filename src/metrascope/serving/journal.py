@@ -26,12 +26,12 @@ CREATE TABLE IF NOT EXISTS files (
     state TEXT NOT NULL,
     source TEXT NOT NULL,
     folder TEXT NOT NULL,
-    unit TEXT NOT NULL DEFAULT '',
+    patient TEXT NOT NULL DEFAULT '',
     readings TEXT,
     mean TEXT
 );
 CREATE INDEX IF NOT EXISTS places ON files (place);
-CREATE INDEX IF NOT EXISTS units ON files (unit);
+CREATE INDEX IF NOT EXISTS patients ON files (patient);
 """
 # Another time of change means another file, whose reading is worth nothing for this one.
 _ENTER: Final = """
@@ -41,11 +41,11 @@ ON CONFLICT (name) DO UPDATE SET
     place = excluded.place, state = excluded.state, source = excluded.source,
     folder = excluded.folder
 """
-_UNITS: Final = """
-SELECT files.unit, files.mean FROM files JOIN
-    (SELECT unit, MIN(place) AS first FROM files WHERE unit <> '' GROUP BY unit) AS units
-    ON files.unit = units.unit
-ORDER BY units.first, files.place
+_PATIENTS: Final = """
+SELECT files.patient, files.mean FROM files JOIN
+    (SELECT patient, MIN(place) AS first FROM files WHERE patient <> '' GROUP BY patient) AS firsts
+    ON files.patient = firsts.patient
+ORDER BY firsts.first, files.place
 """
 
 
@@ -56,15 +56,15 @@ class Outcome:
     Attributes
     ----------
     readings
-        JSON of each of its frames.
-    unit
-        Whose reading it is part of: ``patient:`` or ``loop:`` and the name, ``""`` for neither.
+        JSON of each of its frames, and of the loop.
+    patient
+        Whose it is, ``""`` where nothing says so.
     mean
         Of the probabilities of the frames that could be read; None where none could.
     """
 
     readings: tuple[str, ...]
-    unit: str
+    patient: str
     mean: tuple[float, ...] | None
 
 
@@ -134,10 +134,10 @@ class Journal:
     def keep(self, name: str, outcome: Outcome) -> None:
         """Keep what was read of a file."""
         mean = None if outcome.mean is None else json.dumps(outcome.mean)
-        values = (json.dumps(outcome.readings), outcome.unit, mean, name)
+        values = (json.dumps(outcome.readings), outcome.patient, mean, name)
         with self._told():
             self._base.execute(
-                "UPDATE files SET readings = ?, unit = ?, mean = ? WHERE name = ?", values
+                "UPDATE files SET readings = ?, patient = ?, mean = ? WHERE name = ?", values
             )
 
     def count(self) -> tuple[int, int]:
@@ -175,12 +175,12 @@ class Journal:
             yield start, json.loads(row[0])
             start += 1
 
-    def units(self) -> Iterator[tuple[str, Iterator[tuple[float, ...] | None]]]:
-        """Yield patients and loops in the order of their first file, with the files' means."""
+    def patients(self) -> Iterator[tuple[str, Iterator[tuple[float, ...] | None]]]:
+        """Yield patients in the order of their first file, each with the means of all files."""
         with self._told():
-            rows = self._base.execute(_UNITS)
-        for unit, files in groupby(rows, key=lambda row: row[0]):
-            yield unit, (None if mean is None else tuple(json.loads(mean)) for _, mean in files)
+            rows = self._base.execute(_PATIENTS)
+        for patient, files in groupby(rows, key=lambda row: row[0]):
+            yield patient, (None if mean is None else tuple(json.loads(mean)) for _, mean in files)
 
     def _agree(self, settings: Mapping[str, Any]) -> None:
         ours = {name: json.dumps(value) for name, value in settings.items()}

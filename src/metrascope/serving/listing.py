@@ -60,7 +60,7 @@ def _words(content: str, columns: int) -> Iterator[str]:
 
 def _subject(reading: ImageReading | PatientReading) -> str:
     if isinstance(reading, PatientReading):
-        return text("serving.list_patient", patient=_plain(reading.patient), files=reading.files)
+        return text(f"serving.list_{reading.kind}", patient=_plain(reading.patient))
     if reading.frames == 1:
         return _plain(reading.file)
     key = "serving.key_frame_of" if reading.key_frame else "serving.frame_of"
@@ -81,7 +81,8 @@ def _said(reading: ImageReading | PatientReading) -> Iterator[str]:
         percent = f"{100 * reading.confidence:g}"
         yield text("serving.set_of", percent=percent, classes=classes)
     if isinstance(reading, PatientReading):
-        yield text("serving.list_files", read=reading.read, files=reading.files)
+        if reading.kind == "patient":
+            yield text("serving.list_files", read=reading.read, files=reading.files)
         return
     for said in reading.warnings:
         yield text("serving.list_warning", warning=said.text)

@@ -76,8 +76,14 @@ def write_readings(
         return
     file.write(heading())
     for reading in readings:
-        # Of a loop, people want the frame that stands for it and the mean; the rest is in files.
-        if isinstance(reading, PatientReading) or reading.key_frame:
+        if _is_listed(reading):
             file.write(listed(reading))
             file.flush()
     file.write("\n" + text("common.research_only") + "\n")
+
+
+def _is_listed(reading: ImageReading | PatientReading) -> bool:
+    """Leave out what would hide the rest: all frames of a loop, and patients of one image."""
+    if isinstance(reading, ImageReading):
+        return reading.key_frame
+    return reading.kind == "loop" or reading.files > 1

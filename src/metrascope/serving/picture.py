@@ -72,21 +72,26 @@ def draw_picture(reading: ImageReading, seen: Seen) -> Image.Image:
     right = 3 * _MARGIN + 2 * panel + _BAR + 8 + int(words)
     top = 2 * _MARGIN + _TITLE + _LINE
     lines = _lines(reading, lang, right)
-    size = (right + _MARGIN, top + height + _MARGIN + len(lines) * (_LINE + 8) + _MARGIN)
+    below = top + height + _MARGIN + len(lines) * (_LINE + 8)
+    near = _neighbors(reading, seen, lang)
+    size = (right + _MARGIN, below + _MARGIN + (near.height + _MARGIN if near else 0))
     sheet = Image.new("RGB", size, (_GROUND,) * 3)
     pen = ImageDraw.Draw(sheet)
     name = class_name(reading.predicted or "", number, lang)
     share = f"{100 * probabilities[reading.predicted or '']:.1f} %"
-    draw_text(pen, _MARGIN, _MARGIN, f"{name}  {share}", _TITLE, _BRIGHT)
-    below = _MARGIN + _TITLE + 8
+    title = f"{fitting(name, _TITLE, right - text_width(share, _TITLE) - 40)}  {share}"
+    draw_text(pen, _MARGIN, _MARGIN, title, _TITLE, _BRIGHT)
+    captions = _MARGIN + _TITLE + 8
     first, second = _MARGIN, 2 * _MARGIN + panel
-    draw_text(pen, first, below, text("serving.as_read", lang), _SMALL, _DIM)
-    draw_text(pen, second, below, text("serving.looked", lang), _SMALL, _DIM)
+    draw_text(pen, first, captions, text("serving.as_read", lang), _SMALL, _DIM)
+    draw_text(pen, second, captions, text("serving.looked", lang), _SMALL, _DIM)
     sheet.paste(Image.fromarray(grey).convert("RGB"), (first, top))
     sheet.paste(Image.fromarray(heat), (second, top))
     _draw_scale(sheet, pen, second + panel + _MARGIN, top, height, lang)
     for row, (line, grade) in enumerate(lines):
         draw_text(pen, _MARGIN, top + height + _MARGIN + row * (_LINE + 8), line, _LINE, grade)
+    if near:
+        sheet.paste(near, (_MARGIN, below + _MARGIN))
     return sheet
 
 
@@ -118,6 +123,25 @@ def _lines(reading: ImageReading, lang: str, width: int) -> list[tuple[str, int]
     lines += [(told, _DIM), (text("common.research_only", lang), _BRIGHT)]
     room = width - 2 * _MARGIN
     return [(fitting(printable(line), _LINE, room), grade) for line, grade in lines]
+
+
+def _neighbors(reading: ImageReading, seen: Seen, lang: str) -> Image.Image | None:
+    """Draw the nearest training images in a row, where the bundle carries them."""
+    if not seen.thumbnails:
+        return None
+    side = max(picture.shape[0] for picture in seen.thumbnails)
+    step = max(side, _NARROWEST // 2) + _MARGIN
+    size = (step * len(seen.thumbnails), 2 * _LINE + side + _SMALL + 8)
+    sheet = Image.new("RGB", size, (_GROUND,) * 3)
+    pen = ImageDraw.Draw(sheet)
+    draw_text(pen, 0, 0, text("serving.nearest_shown", lang), _LINE, _DIM)
+    for at, (one, picture) in enumerate(zip(reading.neighbors, seen.thumbnails, strict=True)):
+        sheet.paste(Image.fromarray(picture).convert("RGB"), (at * step, 2 * _LINE))
+        told = fitting(
+            printable(f"{class_title(one.label, lang)} {one.similarity:.2f}"), _SMALL, step - 8
+        )
+        draw_text(pen, at * step, 2 * _LINE + side + 2, told, _SMALL, _DIM)
+    return sheet
 
 
 def _sized(grey: Pixels) -> tuple[Pixels, float]:

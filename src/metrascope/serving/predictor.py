@@ -157,46 +157,50 @@ class Predictor:
         kind
             ``loop`` for the frames of one file.
         """
-        files: dict[str, list[npt.NDArray[np.float64]]] = {}
-        for reading, seen in readings:
-            used = files.setdefault(reading.file, [])
-            if seen is not None and seen.usable:
-                used.append(seen.probabilities)
-        means = [np.mean(used, axis=0) for used in files.values() if used]
-        return self.sum_up(patient, len(files), means, kind=kind)
+        files: dict[str, list[FrameReading]] = {}
+        for one in readings:
+            files.setdefault(one.reading.file, []).append(one)
+        means = [mean for own in files.values() if (mean := self.mean_of(own)) is not None]
+        mean = np.mean(means, axis=0) if means else None
+        return self.sum_up(patient, len(files), len(means), mean, kind=kind)
+
+    def mean_of(self, readings: Sequence[FrameReading]) -> npt.NDArray[np.float64] | None:
+        """Return the mean probabilities of a file's usable frames, None where none is."""
+        used = [seen.probabilities for _, seen in readings if seen is not None and seen.usable]
+        return np.asarray(np.mean(used, axis=0)) if used else None
 
     def sum_up(
         self,
         patient: str,
         files: int,
-        means: Sequence[npt.NDArray[np.float64]],
+        read: int,
+        mean: npt.NDArray[np.float64] | None,
         *,
         kind: Kind = "patient",
     ) -> PatientReading:
-        """Make the reading of a patient from the mean probabilities of each usable file.
+        """Make the reading of a patient from what was read of each file.
 
         Parameters
         ----------
         patient, kind
             As in `read_patient`.
-        files
-            How many there are, usable or not.
-        means
-            (K,) each.
+        files, read
+            How many there are, and how many are usable.
+        mean
+            Of the usable files' probabilities, (K,); None where there is none.
         """
-        if not means:
+        if mean is None:
             said = Said(key="serving.none_read", text=text("serving.none_read"))
             return PatientReading(
                 kind=kind, patient=patient, files=files, read=0, refusal=said, bundle=self.digest
             )
-        mean = np.mean(means, axis=0)
         verdict = self.rule.mean(mean, self.confidence) if self.rule else None
         after = _judged(verdict)
         return PatientReading(
             kind=kind,
             patient=patient,
             files=files,
-            read=len(means),
+            read=read,
             probabilities=self._named(mean),
             predicted=None if after.refusal else self.classes[int(mean.argmax())],
             prediction_set=after.labels,
