@@ -55,12 +55,9 @@ def _check(path: Path) -> None:
 
 def _distinct(paths: Sequence[Path]) -> list[Path]:
     """Leave out what was given twice, or lies in a folder that was given too."""
-    known = {path.resolve(): path for path in reversed(paths)}
-    return [
-        path
-        for path in paths
-        if known[path.resolve()] is path and not set(path.resolve().parents) & set(known)
-    ]
+    known = dict.fromkeys(path.resolve() for path in paths)
+    first = {path.resolve(): path for path in reversed(paths)}
+    return [first[path] for path in known if not known.keys() & set(path.parents)]
 
 
 def _found(path: Path, *, alone: bool) -> Iterator[Found]:

@@ -173,3 +173,10 @@ def schema() -> dict[str, object]:
     line = Annotated[ImageReading | PatientReading, Field(discriminator="kind")]
     adapter: TypeAdapter[ImageReading | PatientReading] = TypeAdapter(line)
     return {"title": "A line of metrascope predict --format json", **adapter.json_schema()}
+
+
+if __name__ == "__main__":
+    import json
+    import sys
+
+    sys.stdout.write(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")
