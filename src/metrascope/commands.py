@@ -381,7 +381,7 @@ def _say_about(predictor: "Predictor") -> None:
         digest=predictor.digest[:12],
         name=made.data.name,
         members=len(made.members),
-        engines=", ".join(predictor.engines),
+        engines=", ".join(dict.fromkeys(predictor.engines)),
         probabilities=f"{made.parity.probabilities:.1g}",
         images=made.parity.images,
     )

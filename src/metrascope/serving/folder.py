@@ -12,7 +12,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from metrascope.errors import DataError, MetrascopeError, SettingsError
+from metrascope.errors import DataError, MetrascopeError, SettingsError, StudyError
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.sources import Skipped, Source
 from metrascope.messages import language
@@ -174,7 +174,14 @@ class Reader:
             "heatmaps": order.heat_maps,
             "lang": language(),
         }
-        return Journal(order.out / NAME if order.out else None, fixed)
+        if order.out is None:
+            return Journal(None, fixed)
+        try:
+            order.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise StudyError("common.cannot_write", path=order.out, reason=reason) from error
+        return Journal(order.out / NAME, fixed)
 
     def _enter(self, place: int, item: Source | Skipped, folder: str) -> None:
         if isinstance(item, Source):
@@ -299,9 +306,8 @@ def _check_out(out: Path, inputs: Sequence[Path]) -> None:
             raise DataError("serving.out_in_input", path=out, source=path)
     try:
         foreign = out.exists() and not (out / NAME).exists() and any(out.iterdir())
-        out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or error
-        raise DataError("common.cannot_write", path=out, reason=reason) from error
+        raise StudyError("common.cannot_write", path=out, reason=reason) from error
     if foreign:
         raise DataError("serving.foreign_folder", path=out, journal=NAME)
