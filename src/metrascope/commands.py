@@ -335,7 +335,7 @@ def predict(options: argparse.Namespace) -> None:
             with _progress_of(reader, quiet=sys.stdout.isatty()) as advance:
                 readings = tally.counting(reader.read(advance))
                 write_readings(sys.stdout, readings, form, reader.predictor.classes)
-    if not tally.read:
+    if not tally.seen:
         raise DataError("serving.nothing_read", count=tally.images, reason=tally.reason)
 
 

@@ -23,13 +23,14 @@ class Tally:
 
     Attributes
     ----------
-    images, read
-        Images or frames in all, and those with a reading that may be used.
+    images, seen, read
+        Images or frames in all, those that networks saw, and those that were not refused.
     reason
-        Of the first one that was not read.
+        Of the first one that was refused.
     """
 
     images: int = 0
+    seen: int = 0
     read: int = 0
     reason: str = ""
 
@@ -40,6 +41,7 @@ class Tally:
         for reading in readings:
             if isinstance(reading, ImageReading):
                 self.images += 1
+                self.seen += reading.probabilities is not None
                 self.read += reading.refusal is None
                 if reading.refusal is not None:
                     self.reason = self.reason or reading.refusal.text
