@@ -310,3 +310,16 @@ def test_options_that_make_no_sense(
 ) -> None:
     assert main(["predict", str(bundle), str(images), *options]) == 1
     assert said in capsys.readouterr().err
+
+
+def test_export_names_what_is_no_run(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["export", str(tmp_path), "--out", str(tmp_path / "bundle")]) == 1
+    assert str(tmp_path) in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("command", ["export", "predict"])
+def test_help_in_chinese(command: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--lang=zh", "--help"])
+    assert capsys.readouterr().out.startswith("用法：metrascope ")
