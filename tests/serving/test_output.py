@@ -46,12 +46,14 @@ def test_cells_come_back_as_they_were() -> None:
     patient = PatientReading(
         patient="42", files=2, read=0, refusal=Said(key="k", text="None."), bundle="0" * 64
     )
-    write_csv(file, [READING.model_copy(update={"file": name}), patient], CLASSES)
-    first, second = csv.DictReader(io.StringIO(file.getvalue().removeprefix("\ufeff")))
+    loop = patient.model_copy(update={"kind": "loop", "patient": "l.dcm"})
+    write_csv(file, [READING.model_copy(update={"file": name}), patient, loop], CLASSES)
+    first, second, third = csv.DictReader(io.StringIO(file.getvalue().removeprefix("\ufeff")))
     assert first["file"] == name
     assert float(first["p_polyp"]) == 0.7
     assert first["prediction_set"] == "fibroid polyp"
     assert (second["kind"], second["reason"], second["p_polyp"]) == ("patient", "None.", "")
+    assert (third["kind"], third["file"], third["patient"]) == ("loop", "l.dcm", "")
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

@@ -88,6 +88,8 @@ def _cells(reading: ImageReading | PatientReading, lang: str) -> dict[str, str]:
     cells["notice"] = text("common.research_only", lang)
     for label, value in (reading.probabilities or {}).items():
         cells[f"p_{label}"] = f"{value:.6f}"
+    if reading.kind == "loop":  # it is named by its file
+        cells["file"], cells["patient"] = cells["patient"], ""
     if isinstance(reading, ImageReading):
         cells["warnings"] = safe(" ".join(said.text for said in reading.warnings))
         near = (f"{named(one.label)} {one.similarity:.3f}" for one in reading.neighbors)
