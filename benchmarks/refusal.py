@@ -27,20 +27,21 @@ from benchmarks.strangers import decode, strangers
 from metrascope.checkpoint import load
 from metrascope.config import load_settings
 from metrascope.data.manifest import Manifest, read_manifest, write_manifest
-from metrascope.data.preprocess import square
+from metrascope.data.preprocess import centre_crop, square
 from metrascope.data.sector import find_sector
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.still import Still, make_still
 from metrascope.ingest.usability import Claims
 from metrascope.phantom.dataset import write_phantom
-from metrascope.serving.familiarity import fit_familiarity
+from metrascope.serving.appearance import appearance
+from metrascope.serving.familiarity import combine, fit_familiarity
 from metrascope.serving.graph import Graph
 from metrascope.serving.refusal import disagreement, fit_refusal
 from metrascope.study import run_study
 
 Pixels = npt.NDArray[np.uint8]
 DATA = Path(os.environ.get("METRASCOPE_DATA", "../shared/data"))
-SIDE = 256
+SIDE, SEEN = 256, 224
 KEPT = ("image", "patient_id", "label", "scanner", "centre", "source")
 
 
@@ -76,7 +77,8 @@ def main() -> None:
         write_phantom(test, patients=options.test, seed=777, difficulty=options.difficulty)
     kinds = read_all(options)
     for count in sorted({1, len(options.seeds)}):
-        report(options.work / "study", kinds, count)
+        for how in ("features", "appearance", "both"):
+            report(options.work / "study", kinds, count, how)
 
 
 def training_data(work: Path, patients: int, difficulty: float) -> Path:
@@ -203,18 +205,28 @@ def subset(found: Read, chosen: npt.NDArray[np.bool_]) -> Read:
     return Read(*(getattr(found, part)[chosen] for part in parts))
 
 
-def report(study: Path, kinds: dict[str, Read], networks: int) -> None:
-    """Fit to training and validation, and print what is refused of each kind."""
+def report(study: Path, kinds: dict[str, Read], networks: int, how: str = "both") -> None:
+    """Fit to training and validation, and print what is refused of each kind.
+
+    ``how`` is ``features``, ``appearance`` or ``both``, which the package does.
+    """
     classes = load(study / "runs" / "mobilenet_v2-f0-s0")[1].classes
     train = kinds["train"]
     labels = [name.partition("|")[0] for name in train.names]
     models = [fit_familiarity(train.features[:, k], labels) for k in range(networks)]
+    looks = fit_familiarity(appearance(centre_crop(train.squares, SEEN)), labels)
 
     def scores(found: Read) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
-        features = found.features
-        strange = [model.score(features[:, k]) for k, model in enumerate(models)]
+        each = [model.score(found.features[:, k]) for k, model in enumerate(models)]
+        by_features = np.mean(each, axis=0)
+        by_appearance = looks.score(appearance(centre_crop(found.squares, SEEN)))
+        strange = {
+            "features": by_features,
+            "appearance": by_appearance,
+            "both": combine(by_features, by_appearance),
+        }[how]
         said = found.probabilities[:, :networks].transpose(1, 0, 2)
-        return np.mean(strange, axis=0), disagreement(said) if networks > 1 else None
+        return strange, disagreement(said) if networks > 1 else None
 
     held = kinds["validation"]
     strange, apart = scores(held)
@@ -227,7 +239,7 @@ def report(study: Path, kinds: dict[str, Read], networks: int) -> None:
         patients=[name.partition("|")[2] for name in held.names],
         classes=classes,
     )
-    print(f"\n{networks} network(s); validation: {rule.validation.model_dump()}")
+    print(f"\n{networks} network(s), {how}; validation: {rule.validation.model_dump()}")
     inside = np.concatenate([scores(kinds[kind])[0] for kind in ("validation", "test")])
     others = [kind for kind in kinds if kind not in ("train", "validation", "test")]
     left = np.concatenate([scores(kinds[k])[0][kinds[k].before == ""] for k in others])

@@ -6,7 +6,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from metrascope.errors import WeightsError
 from metrascope.serving import familiarity
-from metrascope.serving.familiarity import Familiarity, fit_familiarity
+from metrascope.serving.familiarity import Familiarity, combine, fit_familiarity
 
 WIDTH = 40
 
@@ -130,3 +130,10 @@ def test_features_must_be_sound() -> None:
         fit_familiarity(np.full((5, 3), np.nan), ["a"] * 5)
     with pytest.raises(ValueError, match="width"):
         fit_familiarity(draw(5, 0), ["a"] * 5).score(np.ones((2, 3)))
+
+
+def test_two_scores_become_their_geometric_mean() -> None:
+    found = combine([1.0, 4.0, 0.0, np.inf], [1.0, 9.0, 2.0, 1.0])
+    np.testing.assert_allclose(found[[0, 1]], [1, 6])
+    assert found[2] < 1e-3
+    assert np.isinf(found[3])

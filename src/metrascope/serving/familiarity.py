@@ -205,6 +205,25 @@ def fit_familiarity(
     return Familiarity(middle, spread, known, _half(np.maximum(spacing, least)), count)
 
 
+def combine(by_features: npt.ArrayLike, by_appearance: npt.ArrayLike) -> Floats:
+    """Return one score of two: of a network's features and of `metrascope.serving.appearance`.
+
+    The geometric mean, both being ratios: what is a little strange in either way is stranger in
+    both, and a network that finds everything familiar does not hide what an image looks like.
+
+    Parameters
+    ----------
+    by_features, by_appearance
+        (n,), of `Familiarity.score`; of several networks, the mean.
+
+    Returns
+    -------
+    (n,), infinite where either is.
+    """
+    pair = np.maximum(np.array([by_features, by_appearance], dtype=np.float64), 1e-9)
+    return np.asarray(np.exp(np.log(pair).mean(axis=0)), dtype=np.float64)
+
+
 def _root(features: Array) -> Array:
     """Return the square roots, negative ones with their sign: maxima have long tails."""
     return np.asarray(np.sign(features) * np.sqrt(np.abs(features)), dtype=np.float32)
