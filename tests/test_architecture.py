@@ -31,6 +31,10 @@ TORCH = (
     "explain/heatmap.py",
     "explain/reader.py",
     "explain/sanity.py",
+    "serving/graph.py",
+    "serving/onnx_file.py",
+    "serving/resampling.py",
+    "serving/torch_engine.py",
 )
 # What a package is used for has one place: files, or folders that end with a stroke.
 CONFINED = {
@@ -39,12 +43,15 @@ CONFINED = {
     "torchvision": TORCH,
     "lightning_fabric": TORCH,
     # The phantom writes files of its own accord, so that what reads them is not its own judge.
-    "pydicom": ("dicom/", "phantom/export/", "ingest/intake.py"),
+    "pydicom": ("dicom/", "phantom/export/", "ingest/intake.py", "serving/intake.py"),
     "gdcm": ("dicom/codecs.py",),
     "openjpeg": ("dicom/codecs.py", "phantom/export/codings.py"),
     "rle": ("dicom/codecs.py", "phantom/export/codings.py"),
     "jpeg_ls": ("dicom/codecs.py", "phantom/export/codings.py"),
-    "onnxruntime": ("ingest/recognition.py",),
+    # What torch calls an ONNX file stays an object of its own; nothing reads one with onnx.
+    "onnx": (),
+    "onnxruntime": ("ingest/recognition.py", "serving/engine.py"),
+    "openvino": ("serving/engine.py",),
     "rapidocr": (),
     "openpyxl": ("ingest/sheet.py", "phantom/export/tables.py"),
     "faiss": ("audit/candidates.py",),
@@ -117,8 +124,17 @@ def test_files_stay_short() -> None:
         "metrascope.summary",
         "metrascope.ingest.batch, metrascope.ingest.recognition",
         "metrascope.audit.run",
+        "metrascope.serving.predictor",
     ],
 )
 def test_light_parts_load_no_torch(modules: str) -> None:
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_reading_loads_only_what_a_small_install_has() -> None:
+    heavy = {"torch", "pandas", "scipy", "sklearn", "matplotlib", "rich", "openvino", "onnx"}
+    modules = "metrascope.serving.folder, metrascope.serving.output"
+    code = f"import sys, {modules}; sys.exit(', '.join({heavy!r} & set(sys.modules)) or None)"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.stderr == ""

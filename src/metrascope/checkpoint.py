@@ -119,7 +119,7 @@ def load(folder: Path) -> tuple[Network, ModelDescription]:
     for name in (MODEL, WEIGHTS):
         if not (folder / name).is_file():
             raise WeightsError("weights.no_model", folder=folder, file=name)
-    description = _read_description(folder / MODEL)
+    description = read_description(folder / MODEL)
     path = folder / WEIGHTS
     tensors = read_safetensors(path)
     if tensors.sha256 != description.weights_sha256:
@@ -270,9 +270,18 @@ def _write_tensors(
         raise OSError(str(error)) from error
 
 
-def _read_description(path: Path) -> ModelDescription:
+def read_description(path: Path) -> ModelDescription:
+    """Read a ``model.json``.
+
+    Raises
+    ------
+    WeightsError
+        If it is missing, damaged or of another format.
+    """
     try:
         return ModelDescription.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise WeightsError("weights.no_model", folder=path.parent, file=path.name) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

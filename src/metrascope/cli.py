@@ -20,15 +20,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A console that cannot show Chinese shows question marks, not a traceback.
             stream.reconfigure(errors="replace")
+    command = ""
     try:
         set_language(_language(arguments))
         options = _parser().parse_args(arguments)
+        command = options.run.__name__
         return int(options.run(options) or 0)
     except MetrascopeError as error:
         print(f"metrascope: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        extra = _EXTRAS.get((error.name or "").split(".")[0])
+        package = (error.name or "").split(".")[0]
+        extra = _EXTRAS_OF.get(command, {}).get(package) or _EXTRAS.get(package)
         if extra is None:
             raise
         missing = MissingExtraError("common.missing_extra", package=error.name, extra=extra)
@@ -63,12 +66,21 @@ _EXTRAS = {
     "rle": "ingest",
     "jinja2": "report",
     "matplotlib": "report",
+    "pandas": "report",
+    "scipy": "report",
     "sklearn": "report",
     "lightning_fabric": "study",
     "ray": "ray",
     "safetensors": "study",
     "torch": "study",
     "torchvision": "study",
+}
+# Where a command has an extra of its own, no other is advised, which may be larger.
+_READING = ("gdcm", "jpeg_ls", "onnxruntime", "openjpeg", "pydicom", "rle")
+_EXPORTING = ("lightning_fabric", "onnx", "onnxscript", "safetensors", "torch", "torchvision")
+_EXTRAS_OF = {
+    "predict": dict.fromkeys(_READING, "predict"),
+    "export": dict.fromkeys((*_READING, *_EXPORTING), "export"),
 }
 
 
@@ -125,6 +137,8 @@ def _parser() -> _Parser:
     _add_phantom(group)
     _add_evaluate(group)
     _add_report(group)
+    _add_export(group)
+    _add_predict(group)
     return parser
 
 
@@ -132,8 +146,9 @@ def _add_command(
     group: "argparse._SubParsersAction[_Parser]",
     name: str,
     run: Callable[[argparse.Namespace], int | None],
+    sentence: str | None = None,
 ) -> _Parser:
-    sentence = text(f"cli.{name}")
+    sentence = text(f"cli.{sentence or name}")
     parser = group.add_parser(name, help=sentence, description=sentence)
     parser.set_defaults(run=run)
     _add_language(parser)
@@ -255,3 +270,40 @@ def _add_evaluate(group: "argparse._SubParsersAction[_Parser]") -> None:
 def _add_report(group: "argparse._SubParsersAction[_Parser]") -> None:
     parser = _add_command(group, "report", commands.report)
     parser.add_argument("study", type=Path, metavar="DIR", help=text("cli.report_dir"))
+
+
+def _add_export(group: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(group, "export", commands.export, "export_command")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help=text("cli.export_runs"))
+    parser.add_argument(
+        "--out", type=Path, metavar="BUNDLE", required=True, help=text("cli.export_out")
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help=text("cli.export_data"))
+    parser.add_argument(
+        "--false-refusals", type=float, metavar="SHARE", help=text("cli.false_refusals")
+    )
+    parser.add_argument("--confidence", type=float, metavar="C", help=text("cli.export_confidence"))
+    parser.add_argument("--thumbnails", action="store_true", help=text("cli.thumbnails"))
+
+
+def _add_predict(group: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = _add_command(group, "predict", commands.predict)
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help=text("cli.bundle"))
+    parser.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE|FOLDER", help=text("cli.predict_files")
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help=text("cli.predict_out"))
+    formats = ("table", "csv", "json")
+    parser.add_argument("--format", choices=formats, help=text("cli.predict_format"))
+    parser.add_argument("--heatmaps", action="store_true", help=text("cli.heatmaps"))
+    parser.add_argument("--confidence", type=float, metavar="C", help=text("cli.confidence"))
+    parser.add_argument(
+        "--frames", default="all", metavar="all|key|N", help=text("cli.predict_frames")
+    )
+    parser.add_argument("--by-folder", action="store_true", help=text("cli.by_folder"))
+    parser.add_argument("--engine", choices=("openvino", "onnxruntime"), help=text("cli.engine"))
+    cores = os.cpu_count() or 1
+    parser.add_argument(
+        "--jobs", type=int, default=cores, metavar="N", help=text("cli.predict_jobs")
+    )
+    parser.add_argument("--verbose", action="store_true", help=text("cli.verbose"))

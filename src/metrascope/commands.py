@@ -1,18 +1,23 @@
 """What each command does: call one function of the package, print what came of it."""
 
 import argparse
+import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metrascope.errors import SettingsError
+from metrascope.errors import DataError, SettingsError
 from metrascope.messages import language, text
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from metrascope.config import SplitSettings
+    from metrascope.serving.folder import Advance, Reader
+    from metrascope.serving.output import Form, Tally
+    from metrascope.serving.predictor import Frames, Predictor
 
 # Everything else is imported by the command that needs it: --help must not load torch.
 
@@ -283,6 +288,130 @@ def _predictions(options: argparse.Namespace) -> tuple[list[Path], str]:
     folder = options.data if options.data.is_dir() else options.data.parent
     path = predict_external(options.trained, options.data, options.out)
     return [path], folder.resolve().name
+
+
+def export(options: argparse.Namespace) -> None:
+    """Make a bundle of trained runs; print how near it is to them and where it is."""
+    from metrascope.serving.export import export
+
+    shares = {"false_refusal_rate": options.false_refusals, "confidence": options.confidence}
+    given = {name: share for name, share in shares.items() if share is not None}
+    made = export(
+        options.runs, options.out, data=options.data, thumbnails=options.thumbnails, **given
+    )
+    print(
+        text(
+            "serving.exported",
+            images=made.parity.images,
+            probabilities=f"{made.parity.probabilities:.1g}",
+            maps=f"{made.parity.maps:.1g}",
+        )
+    )
+    if options.thumbnails:
+        print(text("serving.has_thumbnails"))
+    print(text("common.research_only"))
+    print(options.out.resolve())
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Read new images; print what was read, or write it and print where it is."""
+    from metrascope.serving.folder import Order, Reader
+    from metrascope.serving.output import Tally, write_readings
+
+    order = Order(
+        bundle=options.bundle,
+        inputs=tuple(options.files),
+        out=options.out,
+        confidence=options.confidence,
+        frames=_frames(options.frames),
+        engine=options.engine,
+        by_folder=options.by_folder,
+        heat_maps=options.heatmaps,
+        jobs=options.jobs,
+    )
+    tally = Tally()
+    with Reader(order) as reader:
+        if options.verbose:
+            _say_about(reader.predictor)
+        if order.heat_maps:
+            _say_lettering()
+        if order.out is not None:
+            _read_into(order.out, reader, tally, options.format or "csv")
+        else:
+            form: Form = options.format or "table"
+            if form != "table" and isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(encoding="utf-8", newline="")
+            with _progress_of(reader, quiet=sys.stdout.isatty()) as advance:
+                readings = tally.counting(reader.read(advance))
+                write_readings(sys.stdout, readings, form, reader.predictor.classes)
+    if not tally.seen:
+        raise DataError("serving.nothing_read", count=tally.images, reason=tally.reason)
+
+
+def _read_into(out: Path, reader: "Reader", tally: "Tally", form: "Form") -> None:
+    from metrascope.atomic import replacing
+    from metrascope.serving.output import FILES, write_readings
+
+    with _progress_of(reader, quiet=False) as advance:
+        for _ in tally.counting(reader.read(advance)):
+            pass  # kept in the journal, from which the file is written when it is whole
+    path = out / FILES[form]
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        write_readings(file, reader.results(), form, reader.predictor.classes)
+    refused = tally.images - tally.read
+    print(text("serving.done", images=tally.images, read=tally.read, refused=refused))
+    print(text("serving.privacy"))
+    print(text("common.research_only"))
+    print(path.resolve())
+
+
+@contextmanager
+def _progress_of(reader: "Reader", *, quiet: bool) -> Iterator["Advance | None"]:
+    """Show progress of long work, unless the readings themselves show it."""
+    if quiet or not reader.is_long:
+        yield None
+        return
+    from metrascope.progress import progress
+
+    with progress(text("serving.reading_files")) as advance:
+        yield advance
+
+
+def _say_about(predictor: "Predictor") -> None:
+    if predictor.bundle is None:
+        print(text("serving.about_run"), file=sys.stderr)
+        return
+    made = predictor.bundle.description
+    about = text(
+        "serving.about",
+        digest=predictor.digest[:12],
+        name=made.data.name,
+        members=len(made.members),
+        engines=", ".join(dict.fromkeys(predictor.engines)),
+        probabilities=f"{made.parity.probabilities:.1g}",
+        images=made.parity.images,
+    )
+    print(about, file=sys.stderr)
+
+
+def _say_lettering() -> None:
+    from metrascope.serving.lettering import lettering
+
+    if lettering() != language():
+        print(text("serving.no_chinese_font"), file=sys.stderr)
+
+
+def _frames(value: str) -> "Frames":
+    if value == "all":
+        return "all"
+    if value == "key":
+        return "key"
+    if not value.isascii() or not value.isdigit():
+        raise SettingsError("serving.frames", found=value)
+    return int(value)
 
 
 def report(options: argparse.Namespace) -> None:

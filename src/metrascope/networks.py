@@ -112,10 +112,23 @@ class Network(nn.Module):
     def pool(self, maps: Tensor) -> Tensor:
         """Turn the last map (n, C, h, w) into features (n, d)."""
         if self.keeps_hidden_layers:
-            return _vgg_hidden_layers(self.model, maps)
+            hidden: Tensor = self.model.get_submodule("classifier")(self.hidden_input(maps))
+            return hidden
         average = maps.mean((2, 3))
         # amax, because the backward pass of adaptive_max_pool2d is not deterministic on CUDA.
         return average if self.pooling == "avg" else torch.cat([average, maps.amax((2, 3))], 1)
+
+    @property
+    def hidden_layers(self) -> list[nn.Linear]:
+        """Linear layers between the last map and the last layer, each followed by a rectifier."""
+        if not self.keeps_hidden_layers:
+            return []
+        layers = self.model.get_submodule("classifier")
+        return [layer for layer in layers.children() if isinstance(layer, nn.Linear)]
+
+    def hidden_input(self, maps: Tensor) -> Tensor:
+        """Turn the last map (n, C, h, w) into what the first hidden layer sees, (n, C * 49)."""
+        return _seven_by_seven(maps)
 
     def classify(self, features: Tensor) -> Tensor:
         """Turn features (n, d) into logits (n, K)."""
@@ -282,13 +295,13 @@ def _keeps_hidden_layers(architecture: Architecture, pooling: Pooling) -> bool:
     return architecture.name == "vgg16" and pooling == "avg"
 
 
-def _vgg_hidden_layers(model: nn.Module, maps: Tensor) -> Tensor:
+def _seven_by_seven(maps: Tensor) -> Tensor:
+    """Average a map (n, C, h, w) to the (n, C * 49) that VGG-16's own classifier was made for."""
     height, width = maps.shape[-2:]
     if (height, width) != (7, 7):  # at 224 pixels this pooling would change nothing
         rows, columns = _averaging(height, maps), _averaging(width, maps)
         maps = torch.einsum("ih,nchw,jw->ncij", rows, maps, columns)
-    hidden: Tensor = model.get_submodule("classifier")(maps.flatten(1))
-    return hidden
+    return maps.flatten(1)
 
 
 def _averaging(size: int, like: Tensor) -> Tensor:

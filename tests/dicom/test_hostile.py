@@ -183,3 +183,10 @@ def test_every_reason_has_its_sentence() -> None:
     assert names
     for name in names:
         assert set(table()[name]) == {"en", "zh"}
+
+
+def test_a_codec_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "find_spec", lambda _: None)
+    stream = sandbox.Stream("jpeg", 8, 8, 1, 12)
+    with pytest.raises(DataError, match="pip install python-gdcm"):
+        sandbox.decode_apart(b"", stream)

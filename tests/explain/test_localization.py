@@ -26,7 +26,7 @@ from metrascope.explain.localization import (
     seen_mask,
     spread,
 )
-from metrascope.figures.overlay import spread_heat
+from metrascope.overlay import spread_heat
 
 SIZE = 112
 

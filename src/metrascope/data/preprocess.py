@@ -89,16 +89,31 @@ def square(grey: Grey, size: int, fit: Literal["crop", "pad"] = "crop") -> Grey:
     uint8, (size, size). Resized with Pillow's antialiased bilinear filter.
     """
     height, width = grey.shape
-    box = _source_box(height, width, fit)
-    image = Image.fromarray(grey)
     if fit == "pad":
-        scale = size / max(height, width)
-        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+        longest = max(height, width)
+        inner = inner_side(width, longest, size), inner_side(height, longest, size)
         canvas = Image.new("L", (size, size))
         offset = ((size - inner[0]) // 2, (size - inner[1]) // 2)
-        canvas.paste(image.resize(inner, Image.Resampling.BILINEAR), offset)
+        canvas.paste(_resized(grey, inner, Box(0, 0, width, height)), offset)
         return np.asarray(canvas)
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
+    return np.asarray(_resized(grey, (size, size), _source_box(height, width, fit)))
+
+
+def _resized(grey: Grey, size: tuple[int, int], box: Box) -> Image.Image:
+    # Rows before columns, said in two steps: Pillow rounds between them, and from version 13 on
+    # it takes columns first in tall images, which moves grey levels by one.
+    across, down = size
+    height = grey.shape[0]
+    rows = Image.fromarray(grey).resize(
+        (across, height), Image.Resampling.BILINEAR, box=(box.left, 0, box.right, height)
+    )
+    box_down = (0, box.top, across, box.bottom)
+    return rows.resize((across, down), Image.Resampling.BILINEAR, box=box_down)
+
+
+def inner_side(side: int, longest: int, size: int) -> int:
+    """Return a side of the image within the square of ``pad``: in whole numbers, halves up."""
+    return max(1, (2 * side * size + longest) // (2 * longest))
 
 
 def centre_crop(stored: npt.NDArray[Any], input_size: int) -> npt.NDArray[Any]:

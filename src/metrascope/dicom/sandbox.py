@@ -12,6 +12,7 @@ import os
 import struct
 import subprocess
 import sys
+from importlib.util import find_spec
 from typing import IO, Any, Final
 
 from metrascope.dicom.streams import KINDS, Stream
@@ -21,6 +22,7 @@ _SECONDS: Final = 1.5
 _REQUEST: Final = struct.Struct("<BLLBBL")
 _REPLY: Final = struct.Struct("<q")
 _LOSSLESS, _LOSSY = "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.51"
+_CODECS: Final = (("gdcm", "python-gdcm"), ("jpeg_ls", "pyjpegls"))
 _running: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -30,8 +32,12 @@ def decode_apart(data: bytes, stream: Stream) -> bytes:
     Raises
     ------
     DataError
-        ``dicom.bad_stream`` where the codec refuses, crashes, or takes more than 1.5 seconds.
+        ``dicom.bad_stream`` where the codec refuses, crashes, or takes more than 1.5 seconds;
+        ``dicom.no_codec`` where it is not installed.
     """
+    codec, package = _CODECS[stream.kind == "jpeg_ls"]
+    if find_spec(codec) is None:
+        raise DataError("dicom.no_codec", package=package)
     # A process that was forked must not share its parent's.
     worker = _running.get(os.getpid()) or _start()
     try:
@@ -93,7 +99,7 @@ def serve(source: IO[bytes], target: IO[bytes]) -> None:
         kind, width, height, components, precision, length = _REQUEST.unpack(head)
         data = source.read(length)
         stream = Stream(KINDS[kind], width, height, components, precision)
-        codec = importlib.import_module("jpeg_ls" if stream.kind == "jpeg_ls" else "gdcm")
+        codec = importlib.import_module(_CODECS[stream.kind == "jpeg_ls"][0])
         faulthandler.dump_traceback_later(_SECONDS, exit=True)
         found = _decode(codec, data, stream)
         faulthandler.cancel_dump_traceback_later()

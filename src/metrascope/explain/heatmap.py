@@ -5,7 +5,8 @@ mean gradient of the class score with respect to that channel, adds the channels
 is positive. Where one linear layer follows the pooled map, those gradients are known in advance:
 the average hands ``w_avg / (h w)`` to every place of a channel and the maximum hands ``w_max`` to
 the place of the maximum (shared out where several are equal), so the mean over the channel is
-``(w_avg + w_max) / (h w)``. Nothing has to be differentiated.
+``(w_avg + w_max) / (h w)``. Hidden layers of a head are linear layers and rectifiers, through
+which the same is a product of matrices. Nothing has to be differentiated.
 """
 
 import torch
@@ -32,7 +33,7 @@ def class_maps(network: Network, output: Output) -> Tensor:
     maps = output.maps.detach().float()
     with torch.autocast(maps.device.type, enabled=False):
         if network.keeps_hidden_layers:
-            weights = _mean_gradients(network, maps)
+            weights = _through_hidden_layers(network, maps)
         else:
             weights = _closed_form(network, maps).expand(maps.shape[0], -1, -1)
         return torch.einsum("nkc,nchw->nkhw", weights, maps).relu()
@@ -45,13 +46,19 @@ def _closed_form(network: Network, maps: Tensor) -> Tensor:
     return per_channel / (maps.shape[2] * maps.shape[3])
 
 
-def _mean_gradients(network: Network, maps: Tensor) -> Tensor:
-    """Differentiate each class score; for layers between map and scores. Returns (n, K, C)."""
-    with torch.inference_mode(False), torch.enable_grad():
-        maps = maps.clone().requires_grad_()
-        logits = network.classify(network.pool(maps))
-        gradients = [
-            torch.autograd.grad(logits[:, index].sum(), maps, retain_graph=True)[0].mean((2, 3))
-            for index in range(network.classes)
-        ]
-    return torch.stack(gradients, 1)
+def _through_hidden_layers(network: Network, maps: Tensor) -> Tensor:
+    """Return the channel weights (n, K, C) of a head with hidden layers: VGG-16's own.
+
+    Linear layers and rectifiers: an image's gradient is the product of the weights, with the
+    units left out that the image did not excite.
+    """
+    hidden = network.hidden_layers
+    excited, values = [], network.hidden_input(maps)
+    for layer in hidden:
+        values = layer(values).relu()
+        excited.append((values > 0).to(maps.dtype))
+    gradients = network.head.weight.detach().float()[None]
+    for layer, unit in zip(reversed(hidden), reversed(excited), strict=True):
+        gradients = (gradients * unit[:, None]) @ layer.weight.detach().float()
+    per_channel = gradients.reshape(len(maps), network.classes, maps.shape[1], -1).sum(3)
+    return per_channel / (maps.shape[2] * maps.shape[3])

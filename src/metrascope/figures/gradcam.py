@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -17,8 +18,8 @@ from metrascope.classes import class_short
 from metrascope.evaluation.published import network_title, order_networks
 from metrascope.figures.canvas import DPI, PAGE_WIDTH, footnote, style
 from metrascope.figures.fonts import fitting, lettering, printable
-from metrascope.figures.overlay import COLORMAP, Box, overlay
 from metrascope.messages import text
+from metrascope.overlay import SCALE, Box, overlay
 
 _RIGHT, _WRONG = "#00664B", "#A63603"
 
@@ -158,7 +159,7 @@ def _lesion(ax: Axes, case: Case) -> None:
 
 
 def _color_bar(figure: Any, lang: str) -> None:
-    scale = ScalarMappable(cmap=COLORMAP)
+    scale = ScalarMappable(cmap=ListedColormap(SCALE))
     cax = figure.add_axes((0.35, 0.84, 0.3, 0.12))
     bar = figure.colorbar(scale, cax=cax, orientation="horizontal")
     bar.set_ticks([0, 1], labels=[text(f"figures.{key}", lang) for key in ("low", "high")])

@@ -147,7 +147,7 @@ def find_sources(
     except OSError as error:
         raise DataError("sources.no_source", path=root, reason=_why(error)) from error
     if not folder:
-        yield from _file(root, _shown(root.name), limits)
+        yield from _file(root, shown(root.name), limits)
         return
     left_out = {_identity(path.stat()) for path in exclude if path.exists()}
     yield from _folders(root, left_out, limits)
@@ -182,7 +182,7 @@ def _folders(
 def _listed(folder: Path, prefix: str) -> list[tuple[Path, str]]:
     """Return what is in a folder, last first: the end of the list is popped next."""
     with os.scandir(folder) as entries:
-        found = [(folder / entry.name, prefix + _shown(entry.name)) for entry in entries]
+        found = [(folder / entry.name, prefix + shown(entry.name)) for entry in entries]
     return sorted(found, key=lambda item: item[1], reverse=True)
 
 
@@ -242,7 +242,7 @@ def _archive(source: Source, limits: ArchiveLimits) -> Iterator[Source | Skipped
     except BROKEN as error:
         yield Skipped(source.name, Reason("sources.broken_archive", {"reason": _why(error)}))
         return
-    names = [_shown(member_name(info)) for info in infos]
+    names = [shown(member_name(info)) for info in infos]
     if "[Content_Types].xml" in names or names[:1] == ["mimetype"]:
         yield Skipped(source.name, Reason("sources.document"))
         return
@@ -317,7 +317,7 @@ def _directory(
     folder = source.name[: -len(PurePosixPath(source.name).name)]
     try:
         for parts in missing_files(source.read(limits), present):
-            yield Skipped(folder + _shown("/".join(parts)), Reason("sources.missing"))
+            yield Skipped(folder + shown("/".join(parts)), Reason("sources.missing"))
     except DataError as error:
         yield Skipped(source.name, Reason("sources.unreadable", {"reason": str(error)}))
 
@@ -326,7 +326,7 @@ def _identity(info: os.stat_result) -> tuple[int, int]:
     return info.st_dev, info.st_ino
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """Return a name that can be written into a table and shown: UTF-8 without control signs."""
     try:
         name = os.fsencode(name).decode()

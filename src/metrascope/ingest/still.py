@@ -63,6 +63,7 @@ def make_still(
     claims: Claims,
     settings: IngestSettings,
     verify: Verify | None,
+    known: Sector | None = None,
 ) -> Still | Reason:
     """Return the clean still of a frame, or why it is not usable.
 
@@ -78,11 +79,13 @@ def make_still(
         Thresholds, and what becomes of marks.
     verify
         Text recognition, None to do without.
+    known
+        The sector, where another frame of the same loop has shown it.
     """
     grey = _luminance(frame)
-    sector = find_sector(grey)
+    sector = known or find_sector(grey)
     region = _echo_region(regions, sector)
-    if region is not None and not _holds(region.box, sector.box):
+    if known is None and region is not None and not _holds(region.box, sector.box):
         sector = find_sector(grey, region.box)
     reason = judge(frame, sector, regions, claims, settings.usability)
     if reason is not None:

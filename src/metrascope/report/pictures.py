@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from metrascope.errors import StudyError
-from metrascope.figures.overlay import COLORMAP, outline, spread_heat
+from metrascope.overlay import heat_rgb, outline, spread_heat
 from metrascope.report.files import damaged
 
 # Odd, so that the map's own values, and its maximum, are among the pixels.
@@ -102,7 +102,7 @@ def heat_address(heatmap: NDArray[np.float32]) -> str:
 def heat_colors(levels: int = _LEVELS) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return the color scale of heat maps, ``(levels, 3)`` and alpha ``(levels,)``, uint8."""
     at = np.linspace(0, 1, levels)
-    colors = np.rint(COLORMAP(at)[:, :3] * 255).astype(np.uint8)
+    colors = np.rint(heat_rgb(at) * 255).astype(np.uint8)
     return colors, np.rint(_STRENGTH * at**0.75 * 255).astype(np.uint8)
 
 

@@ -1,10 +1,11 @@
 """Heat over image: placement, interpolation, outline."""
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from PIL import Image
 
-from metrascope.figures.overlay import COLORMAP, outline, overlay, spread_heat
+from metrascope.overlay import SCALE, heat_rgb, outline, overlay, spread_heat
 
 GREY = np.full((60, 90), 120, np.uint8)
 
@@ -53,7 +54,7 @@ def test_overlay_of_no_heat_is_the_grey_image() -> None:
 
 def test_overlay_of_full_heat_blends_three_quarters_of_the_hottest_color() -> None:
     picture = overlay(GREY, np.ones((2, 2), np.float32))
-    hottest = np.array(COLORMAP(1.0)[:3]) * 255
+    hottest = SCALE[-1] * 255
     np.testing.assert_allclose(picture[30, 45], 0.25 * 120 + 0.75 * hottest, atol=1)
 
 
@@ -74,6 +75,11 @@ def test_outline_closes_at_the_border_of_the_image() -> None:
 
 
 def test_colors_get_lighter_with_heat() -> None:
-    rgb = np.array([COLORMAP(value)[:3] for value in np.linspace(0, 1, 64)])
+    rgb = heat_rgb(np.linspace(0, 1, 64))
     luminance = rgb @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(luminance) > 0).all()
+
+
+def test_colors_are_those_of_matplotlib() -> None:
+    known = mpl.colormaps["inferno"](np.linspace(0.3, 1.0, 256))[:, :3]
+    np.testing.assert_allclose(SCALE, known, atol=0.5 / 255)

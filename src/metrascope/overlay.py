@@ -2,17 +2,34 @@
 
 from typing import Final
 
-import matplotlib as mpl
+import cv2
 import numpy as np
-from matplotlib.colors import ListedColormap
 from numpy.typing import NDArray
 
 Box = tuple[float, float, float, float]
-# Perceptually uniform from dark violet to yellow. The black end is left out: over an ultrasound
-# image it would look like shadow.
-COLORMAP: Final = ListedColormap(mpl.colormaps["inferno"](np.linspace(0.3, 1.0, 256)))
+_LEVELS: Final = 256
+_DARKEST: Final = 0.3
 _OUTLINE: Final = (0, 255, 255)
 _STRENGTH: Final = 0.75
+
+
+def _scale() -> NDArray[np.float64]:
+    # Perceptually uniform from dark violet to yellow: matplotlib's "inferno", which OpenCV has
+    # too. The black end is left out: over an ultrasound image it would look like shadow.
+    levels = (np.linspace(_DARKEST, 1.0, _LEVELS) * _LEVELS).astype(int).clip(0, _LEVELS - 1)
+    ramp = levels.astype(np.uint8)[:, None]
+    bgr = cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)
+    return np.asarray(bgr[:, 0, ::-1] / 255.0, dtype=np.float64)
+
+
+SCALE: Final = _scale()
+"""Colors from no heat to the hottest: float64, (256, 3), red, green and blue in [0, 1]."""
+
+
+def heat_rgb(heat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the colors of heat in [0, 1]: shape (..., 3), red, green and blue in [0, 1]."""
+    colors: NDArray[np.float64] = SCALE[(heat * _LEVELS).astype(int).clip(0, _LEVELS - 1)]
+    return colors
 
 
 def overlay(
@@ -43,7 +60,7 @@ def overlay(
     """
     height, width = grey.shape
     spread = spread_heat(heat, (height, width), box)
-    colors = COLORMAP(spread)[..., :3] * 255.0
+    colors = heat_rgb(spread) * 255.0
     cover = (_STRENGTH * spread**0.75)[..., None]
     picture = grey[..., None] * (1.0 - cover) + colors * cover
     result = np.rint(picture).astype(np.uint8)

@@ -1,0 +1,145 @@
+"""What the members of a bundle say of the images that they were trained and validated with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metrascope.data.manifest import Manifest
+from metrascope.data.picture import Picture, read_picture
+from metrascope.data.split import Split
+from metrascope.serving.engine import Engine
+from metrascope.serving.neighbors import thumbnail
+from metrascope.serving.trained import TrainedRun
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Images of a study as a bundle will read them: n images, M members, K classes.
+
+    Attributes
+    ----------
+    images
+        Rows of the manifest's table.
+    codes
+        int64, (n,): the class of each image.
+    training, validation
+        bool, (M, n): whether a member was trained, or validated, with an image.
+    probabilities
+        float64, (M, n, K): calibrated.
+    features
+        Of each member float32, (n, d).
+    cleaned
+        Whether all images come with their sector and are black outside it.
+    thumbnails
+        uint8, (n, side, side), where they were asked for.
+    """
+
+    images: pd.DataFrame
+    codes: npt.NDArray[np.int64]
+    training: npt.NDArray[np.bool_]
+    validation: npt.NDArray[np.bool_]
+    probabilities: npt.NDArray[np.float64]
+    features: tuple[npt.NDArray[np.float32], ...]
+    cleaned: bool
+    thumbnails: npt.NDArray[np.uint8] | None = None
+
+    def held_out(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Return images that were held out, and what those members say that had not seen them.
+
+        Returns
+        -------
+        Numbers of the images, ascending, and float64 (images, K): the mean of the members that
+        the image validates. No member was trained with it, or it would look easier than a new
+        case is.
+        """
+        numbers = np.flatnonzero(self.validation.any(0))
+        return numbers, self.mean_unseen(self.probabilities, numbers)
+
+    def mean_unseen(
+        self, values: npt.NDArray[np.float64], numbers: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """Return the mean, for each image, over the members that it validates.
+
+        Parameters
+        ----------
+        values
+            (M, n, ...).
+        numbers
+            Of the images that are asked for.
+        """
+        chosen = self.validation[:, numbers]
+        weights = chosen / chosen.sum(0)
+        return np.asarray(np.einsum("mi,mi...->i...", weights, values[:, numbers]))
+
+
+def read_cases(
+    engines: Sequence[Engine],
+    runs: Sequence[TrainedRun],
+    manifest: Manifest,
+    split: Split,
+    progress: Progress,
+    *,
+    thumbnails: bool = False,
+) -> Cases:
+    """Read every training and validation image with all members.
+
+    Parameters
+    ----------
+    engines, runs
+        Of the members.
+    manifest, split
+        Of the study.
+    progress
+        Called with images done and images in all.
+    thumbnails
+        Keep small pictures of the images.
+
+    Raises
+    ------
+    DataError
+        If an image cannot be read.
+    """
+    table, first = manifest.table, runs[0].description
+    count = len(table)
+    training, validation = (
+        np.zeros((len(runs), count), dtype=bool),
+        np.zeros((len(runs), count), dtype=bool),
+    )
+    for member, run in enumerate(runs):
+        training[member, split.rows(table, "train", run.description.fold)] = True
+        validation[member, split.rows(table, "validation", run.description.fold)] = True
+    rows = np.flatnonzero((training | validation).any(0))
+    answers: list[list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]] = []
+    small: list[npt.NDArray[np.uint8]] = []
+    cleaned = True
+    for done, row in enumerate(rows, start=1):
+        picture = read_picture(manifest, int(row), sector_crop=first.preprocessing.sector_crop)
+        cleaned = cleaned and _is_clean(manifest, int(row), picture)
+        pixels = np.ascontiguousarray(picture.grey)[None, None]
+        read = [engine(pixels) for engine in engines]
+        answers.append([(answer.probabilities[0], answer.features[0]) for answer in read])
+        if thumbnails:
+            small.append(thumbnail(picture.grey))
+        progress(done, len(rows))
+    members = list(zip(*answers, strict=True))
+    codes = table["label"].map({label: code for code, label in enumerate(first.classes)})
+    return Cases(
+        images=table.iloc[rows],
+        codes=np.asarray(codes, dtype=np.int64)[rows],
+        training=training[:, rows],
+        validation=validation[:, rows],
+        probabilities=np.array([[own[0] for own in member] for member in members], np.float64),
+        features=tuple(np.array([own[1] for own in member]) for member in members),
+        cleaned=cleaned,
+        thumbnails=np.array(small) if thumbnails else None,
+    )
+
+
+def _is_clean(manifest: Manifest, row: int, picture: Picture) -> bool:
+    given = manifest.path(row, "sector") is not None
+    return given and not picture.grey[~picture.sector].any()

@@ -1,0 +1,239 @@
+"""What runs a graph: OpenVINO or ONNX Runtime, whichever is faster on this processor.
+
+Both count in float32. Lower precision would be faster on some processors and moves probabilities
+by more than an export may differ from PyTorch (docs/predict.md has the figures), so it is not
+used.
+"""
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.atomic import write_json
+from metrascope.errors import MissingExtraError, WeightsError
+from metrascope.serving.protobuf import what_reaches_out
+
+EngineName = Literal["openvino", "onnxruntime"]
+Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+ENGINES: Final[tuple[EngineName, ...]] = ("openvino", "onnxruntime")
+OUTPUTS: Final = ("logits", "probabilities", "maps", "features")
+INPUT: Final = "pixels"
+_ROUNDS: Final = 7
+_PROBE: Final = (480, 640)
+"""Height and width of the sector that engines are timed on, pixels."""
+
+
+class Answer(NamedTuple):
+    """What a graph gives for n images and K classes; see `metrascope.serving.graph`."""
+
+    logits: Floats
+    probabilities: Floats
+    maps: Floats
+    features: Floats
+
+
+class Engine(Protocol):
+    """Reads sector crops: uint8 (n, 1 or 3, height, width)."""
+
+    @property
+    def name(self) -> str:
+        """What runs the graph."""
+
+    def __call__(self, pixels: Pixels) -> Answer:
+        """Read n images of one size."""
+
+
+def open_engine(path: Path, *, name: EngineName, threads: int) -> Engine:
+    """Load an ONNX file.
+
+    Parameters
+    ----------
+    path
+        The graph.
+    name
+        Which engine.
+    threads
+        That one reading may use.
+
+    Raises
+    ------
+    WeightsError
+        If the file is no graph of ours: damaged, with other inputs or outputs, or with parts
+        that lie in other files.
+    MissingExtraError
+        If the engine is not installed.
+    """
+    content = path.read_bytes()
+    try:
+        reaching = what_reaches_out(content)
+    except ValueError as error:
+        raise WeightsError("serving.no_graph", path=path, reason=error) from error
+    if reaching:
+        raise WeightsError("serving.reaches_out", path=path, found=reaching)
+    opener = _OpenVino if name == "openvino" else _OnnxRuntime
+    try:
+        return opener(content, threads)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "common.missing_extra", package=error.name, extra="predict"
+        ) from error
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
+        raise WeightsError("serving.no_graph", path=path, reason=reason) from error
+
+
+class _OnnxRuntime:
+    name = "onnxruntime"
+
+    def __init__(self, content: bytes, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Threads that spin between readings would take the processor from decoding.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its errors have no base of their own
+            raise ValueError(str(error)) from error
+        _check_names(
+            [item.name for item in self._session.get_inputs()],
+            [item.name for item in self._session.get_outputs()],
+        )
+
+    def __call__(self, pixels: Pixels) -> Answer:
+        return Answer(*self._session.run(list(OUTPUTS), {INPUT: pixels}))
+
+
+class _OpenVino:
+    name = "openvino"
+
+    def __init__(self, content: bytes, threads: int) -> None:
+        import openvino
+
+        core = openvino.Core()
+        settings = {
+            # Its default is half precision where the processor has it.
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+        }
+        model = core.read_model(content, b"")
+        _check_names(
+            [item.any_name for item in model.inputs], [item.any_name for item in model.outputs]
+        )
+        self._compiled = core.compile_model(model, "CPU", settings)
+        self._request = self._compiled.create_infer_request()
+
+    def __call__(self, pixels: Pixels) -> Answer:
+        self._request.infer({INPUT: np.ascontiguousarray(pixels)})
+        return Answer(*(self._request.get_tensor(name).data.copy() for name in OUTPUTS))
+
+
+def _check_names(inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    if list(inputs) != [INPUT] or not set(OUTPUTS) <= set(outputs):
+        raise ValueError(f"inputs {', '.join(inputs)}; outputs {', '.join(outputs)}")
+
+
+def installed() -> list[EngineName]:
+    """Return the engines that are installed here."""
+    return [name for name in ENGINES if find_spec(name) is not None]
+
+
+def choose_engine(path: Path, digest: str, *, threads: int) -> EngineName:
+    """Return the engine that is faster for a graph on this processor.
+
+    Where two are installed, both are timed on noise, for about a second, once: the choice is
+    kept in the user's cache, under the graph's hash, the processor, the number of threads and
+    the versions.
+
+    Raises
+    ------
+    MissingExtraError
+        If none is installed.
+    """
+    names = installed()
+    if not names:
+        raise MissingExtraError(
+            "common.missing_extra", package="onnxruntime or openvino", extra="predict"
+        )
+    if len(names) == 1:
+        return names[0]
+    key = _key(digest, names, threads)
+    known = _known().get(key)
+    if known in names:
+        return known  # type: ignore[no-any-return]
+    times = {name: seconds(open_engine(path, name=name, threads=threads)) for name in names}
+    fastest = min(times, key=lambda name: times[name])
+    _keep(key, fastest)
+    return fastest
+
+
+def seconds(engine: Engine, rounds: int = _ROUNDS) -> float:
+    """Return the median time of one reading of noise, in seconds."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (1, 1, *_PROBE), dtype=np.uint8)
+    engine(pixels)
+    return statistics.median(_timed(lambda: engine(pixels)) for _ in range(rounds))
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _key(digest: str, names: Sequence[str], threads: int) -> str:
+    versions = " ".join(f"{name} {_version(name)}" for name in names)
+    return f"{digest} {_processor()} {threads} {versions}"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "?"
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _cache() -> Path:
+    base = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "metrascope" / "engines.json"
+
+
+def _known() -> dict[str, Any]:
+    try:
+        content = json.loads(_cache().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _keep(key: str, name: str) -> None:
+    # A cache that cannot be written costs a second next time and nothing else.
+    with suppress(Exception):
+        write_json(_cache(), _known() | {key: name})

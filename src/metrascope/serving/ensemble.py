@@ -1,0 +1,147 @@
+"""The members of a bundle, or the network of a run, as one reader of crops."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.atomic import sha256
+from metrascope.data.preprocess import Preprocessing, seen_box
+from metrascope.errors import WeightsError
+from metrascope.serving.bundle import Bundle
+from metrascope.serving.engine import Answer, Engine, EngineName, choose_engine, open_engine
+from metrascope.serving.familiarity import Familiarity
+from metrascope.serving.refusal import disagreement
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Combined:
+    """What all members say of n images of one size, K classes.
+
+    Attributes
+    ----------
+    answers
+        Of each member.
+    probabilities
+        float64, (n, K): the mean of the members' calibrated probabilities.
+    maps
+        float32, (n, K, rows, columns), at least 0: of several members the mean, each scaled by
+        the largest value that it has in the image.
+    unfamiliarity
+        float64, (n,): the mean of the members' scores; None where nothing is known of the
+        training images.
+    disagreement
+        float64, (n,): see `metrascope.serving.refusal.disagreement`.
+    """
+
+    answers: tuple[Answer, ...]
+    probabilities: npt.NDArray[np.float64]
+    maps: npt.NDArray[np.float32]
+    unfamiliarity: npt.NDArray[np.float64] | None
+    disagreement: npt.NDArray[np.float64]
+
+
+class Ensemble:
+    """Members that read the same crops.
+
+    Parameters
+    ----------
+    engines
+        One for each member.
+    preprocessings
+        Of the members.
+    familiarities
+        Of the members; none for a run.
+    """
+
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        preprocessings: Sequence[Preprocessing],
+        familiarities: Sequence[Familiarity] = (),
+    ) -> None:
+        self.engines, self.preprocessings = tuple(engines), tuple(preprocessings)
+        self.familiarities = tuple(familiarities)
+
+    def read(self, grey: Pixels) -> Combined:
+        """Read crops of one size: uint8, (n, height, width)."""
+        answers = tuple(engine(grey[:, None]) for engine in self.engines)
+        each = np.array([answer.probabilities for answer in answers], dtype=np.float64)
+        return Combined(
+            answers,
+            each.mean(0),
+            _mean_maps([answer.maps for answer in answers]),
+            self._unfamiliarity(answers),
+            disagreement(each),
+        )
+
+    def _unfamiliarity(self, answers: Sequence[Answer]) -> npt.NDArray[np.float64] | None:
+        if not self.familiarities:
+            return None
+        pairs = zip(self.familiarities, answers, strict=True)
+        scores = [familiarity.score(answer.features) for familiarity, answer in pairs]
+        return np.asarray(np.mean(scores, axis=0), dtype=np.float64)
+
+    def box(self, height: int, width: int) -> tuple[float, float, float, float]:
+        """Return what the networks see of a crop, in its pixels: the same for all sizes."""
+        box = seen_box(height, width, self.preprocessings[0].fit)
+        return box.left, box.top, box.right, box.bottom
+
+
+def open_ensemble(bundle: Bundle, *, engine: EngineName | None, threads: int) -> Ensemble:
+    """Load the members of a bundle, with the engine that is faster here or the one named.
+
+    Raises
+    ------
+    WeightsError
+        If a file is no graph that may be loaded.
+    MissingExtraError
+        If no engine is installed.
+    """
+    members = bundle.description.members
+    engines = []
+    for member in members:
+        path = bundle.path(member.graph)
+        name = engine or choose_engine(path, sha256(path), threads=threads)
+        engines.append(open_engine(path, name=name, threads=threads))
+    familiarities = [
+        Familiarity.load(bundle.path(member.familiarity_file), member.familiarity)
+        for member in members
+    ]
+    return Ensemble(engines, [member.preprocessing for member in members], familiarities)
+
+
+def open_run(folder: Path) -> tuple[Ensemble, tuple[str, ...]]:
+    """Load the network of a run, which needs torch; return it and its classes.
+
+    Raises
+    ------
+    WeightsError
+        If the folder holds no trained network.
+    """
+    # Before torch is loaded, which is no answer to a folder misspelt.
+    if not (folder / "model.json").is_file() or not (folder / "weights.safetensors").is_file():
+        raise WeightsError("serving.no_bundle", folder=folder)
+    from metrascope.serving.torch_engine import TorchEngine
+
+    engine = TorchEngine(folder)
+    return Ensemble([engine], [engine.description.preprocessing]), engine.description.classes
+
+
+def _mean_maps(maps: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    if len(maps) == 1:
+        return maps[0]
+    rows, columns = (max(own.shape[axis] for own in maps) for axis in (2, 3))
+    scaled = []
+    for own in maps:
+        largest = own.max(axis=(1, 2, 3), keepdims=True)
+        relative = own / np.where(largest > 0, largest, 1)
+        scaled.append(
+            [[cv2.resize(plane, (columns, rows)) for plane in image] for image in relative]
+        )
+    return np.asarray(np.mean(scaled, axis=0), dtype=np.float32)

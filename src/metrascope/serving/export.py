@@ -1,0 +1,322 @@
+"""Make a bundle of trained runs: graphs that prove themselves, and what is known of their data."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from metrascope import __version__
+from metrascope.atomic import write_json
+from metrascope.data.manifest import Manifest
+from metrascope.data.picture import read_picture
+from metrascope.errors import MissingExtraError, SettingsError, StudyError, WeightsError
+from metrascope.messages import text
+from metrascope.progress import progress
+from metrascope.serving.bundle import (
+    BundleDescription,
+    Figure,
+    Member,
+    Parity,
+    TrainingSet,
+    write_sums,
+)
+from metrascope.serving.cases import Cases, read_cases
+from metrascope.serving.engine import Engine, installed, open_engine
+from metrascope.serving.familiarity import Familiarity
+from metrascope.serving.fitting import fit_familiarities, fit_rule
+from metrascope.serving.neighbors import make_neighborhood
+from metrascope.serving.onnx_file import to_onnx
+from metrascope.serving.refusal import CONFIDENCE, FALSE_REFUSAL_RATE
+from metrascope.serving.torch_engine import TorchEngine
+from metrascope.serving.trained import TrainedRun, find_trained, read_training_data
+
+_COMPARED: Final = 32
+_PROBABILITIES: Final = 1e-4
+_MAPS: Final = 1e-3
+_MEASURES: Final = ("macro_f1", "macro_precision", "macro_recall", "accuracy")
+_PACKAGES: Final = ("torch", "torchvision", "onnx", "onnxruntime", "openvino", "numpy", "pillow")
+
+
+def export(
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    data: Path | None = None,
+    false_refusal_rate: float = FALSE_REFUSAL_RATE,
+    confidence: float = CONFIDENCE,
+    thumbnails: bool = False,
+) -> BundleDescription:
+    """Write a bundle that reads images without torch.
+
+    Parameters
+    ----------
+    paths
+        Runs, or studies: all their runs. Several are averaged, as an ensemble.
+    out
+        The bundle: new, or an empty folder.
+    data
+        The data set of the study, where it has moved.
+    false_refusal_rate
+        Share of the validation images that may be refused as unfamiliar.
+    confidence
+        Of prediction sets, where the reader asks for no other.
+    thumbnails
+        Let the bundle carry small pictures of the training images, which are patient data, so
+        that it shows the nearest ones beside a reading.
+
+    Returns
+    -------
+    What ``model.json`` says.
+
+    Raises
+    ------
+    MetrascopeError
+        If a run or its data cannot be used; or if a graph does not say what PyTorch says of the
+        images that were compared: then nothing is written.
+    """
+    for name, share in (("false-refusals", false_refusal_rate), ("confidence", confidence)):
+        if not 0 < share < 1:
+            raise SettingsError("serving.share", name=name, found=share)
+    _check_out(out)
+    _check_engines()
+    runs = find_trained(paths)
+    manifest, split = read_training_data(runs[0], data)
+    with _beside(out) as folder:
+        engines, parities = [], []
+        for run in runs:
+            engine, parity = _export_run(run, folder, manifest)
+            engines.append(engine)
+            parities.append(parity)
+        with progress(text("serving.reading_training")) as advance:
+            cases = read_cases(engines, runs, manifest, split, advance, thumbnails=thumbnails)
+        classes = runs[0].description.classes
+        familiarities = fit_familiarities(cases, [run.name for run in runs])
+        rule = fit_rule(
+            cases,
+            familiarities,
+            classes,
+            false_refusal_rate=false_refusal_rate,
+            confidence=confidence,
+        )
+        members = tuple(
+            _member(run, familiarity, folder)
+            for run, familiarity in zip(runs, familiarities, strict=True)
+        )
+        description = BundleDescription(
+            classes=classes,
+            members=members,
+            data=_training_set(runs[0], cases, manifest),
+            neighbors_file=_write_neighbors(cases, folder),
+            rule=rule,
+            performance=tuple(_figures(runs)),
+            parity=_worst(parities),
+            intended_use=_intended_use(manifest),
+            versions={"metrascope": __version__, **_versions()},
+        )
+        write_json(folder / "model.json", description.model_dump(mode="json"))
+        write_sums(folder)
+    return description
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise StudyError("serving.not_empty", folder=out)
+
+
+def _check_engines() -> None:
+    for package in ("onnx", "onnxscript"):
+        try:
+            metadata.version(package)
+        except metadata.PackageNotFoundError as error:
+            raise MissingExtraError(
+                "common.missing_extra", package=package, extra="export"
+            ) from error
+    if not installed():
+        raise MissingExtraError("common.missing_extra", package="onnxruntime", extra="export")
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """Give an empty folder beside ``out`` that takes its name when all went well."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        reason = error.strerror or error
+        raise StudyError("common.cannot_write", path=out, reason=reason) from error
+    try:
+        yield folder
+        folder.chmod(0o755)
+        if out.exists():
+            out.rmdir()
+        folder.rename(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _export_run(run: TrainedRun, folder: Path, manifest: Manifest) -> tuple[Engine, Parity]:
+    """Write the graph of a run, and compare every engine with PyTorch on real images."""
+    name = run.name
+    with progress(text("serving.exporting", run=name)) as advance:
+        advance(0, 2)
+        original = TorchEngine(run.folder)
+        path = folder / f"{name}.onnx"
+        path.write_bytes(to_onnx(original.graph))
+        advance(1, 2)
+        engines = [open_engine(path, name=own, threads=1) for own in installed()]
+        parity = _parity(run, original, engines, manifest)
+        advance(2, 2)
+    return engines[0], parity
+
+
+def _parity(
+    run: TrainedRun, original: TorchEngine, engines: Sequence[Engine], manifest: Manifest
+) -> Parity:
+    """Compare engines with PyTorch on images spread over the data set, in grey and in RGB."""
+    count = len(manifest.table)
+    rows = np.unique(np.linspace(0, count - 1, min(count, _COMPARED)).astype(int))
+    crop = run.description.preprocessing.sector_crop
+    worst, worst_map = 0.0, 0.0
+    for number, row in enumerate(rows):
+        grey = np.ascontiguousarray(read_picture(manifest, int(row), sector_crop=crop).grey)
+        channels = 3 if number % 4 == 0 else 1
+        pixels = np.repeat(grey[None, None], channels, axis=1)
+        expected = original(pixels)
+        scale = max(float(expected.maps.max()), 1e-12)
+        for engine in engines:
+            found = engine(pixels)
+            apart = float(np.abs(found.probabilities - expected.probabilities).max())
+            maps_apart = float(np.abs(found.maps - expected.maps).max()) / scale
+            same = found.probabilities.argmax() == expected.probabilities.argmax()
+            if not (apart <= _PROBABILITIES and maps_apart <= _MAPS and same):
+                raise WeightsError(
+                    "serving.no_parity",
+                    run=run.folder,
+                    engine=engine.name,
+                    image=manifest.table["image"].iat[int(row)],
+                    probabilities=f"{apart:.2g}",
+                    maps=f"{maps_apart:.2g}",
+                )
+            worst, worst_map = max(worst, apart), max(worst_map, maps_apart)
+    return Parity(images=len(rows), probabilities=worst, maps=worst_map)
+
+
+def _worst(parities: Sequence[Parity]) -> Parity:
+    return Parity(
+        images=min(parity.images for parity in parities),
+        probabilities=max(parity.probabilities for parity in parities),
+        maps=max(parity.maps for parity in parities),
+    )
+
+
+def _training_set(run: TrainedRun, cases: Cases, manifest: Manifest) -> TrainingSet:
+    classes = run.description.classes
+    return TrainingSet(
+        name=manifest.root.resolve().name,
+        manifest_sha256=run.description.manifest_sha256,
+        split_sha256=run.description.split_sha256,
+        training=_patients(cases, cases.training.any(0), classes),
+        validation=_patients(cases, cases.validation.any(0), classes),
+        cleaned=cases.cleaned,
+    )
+
+
+def _intended_use(manifest: Manifest) -> dict[Literal["en", "zh"], str]:
+    name = manifest.root.resolve().name
+    return {
+        "en": text("serving.intended_use", "en", name=name),
+        "zh": text("serving.intended_use", "zh", name=name),
+    }
+
+
+def _member(run: TrainedRun, familiarity: Familiarity, folder: Path) -> Member:
+    """Describe a run, and write what is known of the features of its training images."""
+    own, features = run.description, f"{run.name}-features.npy"
+    if own.weights_sha256 is None:
+        raise SettingsError("serving.no_hash", run=run.folder)
+    return Member(
+        name=run.name,
+        graph=f"{run.name}.onnx",
+        familiarity_file=features,
+        network=own.network,
+        title=own.title,
+        pooling=own.pooling,
+        fold=own.fold,
+        seed=own.seed,
+        temperature=own.temperature,
+        preprocessing=own.preprocessing,
+        initial_weights=own.origin.source,
+        weights_sha256=own.weights_sha256,
+        settings_sha256=own.settings_sha256,
+        familiarity=familiarity.save(folder / features),
+    )
+
+
+def _write_neighbors(cases: Cases, folder: Path) -> str | None:
+    """Write what shows the nearest training images, of the first member."""
+    if cases.thumbnails is None:
+        return None
+    chosen, images = cases.training[0], cases.images[cases.training[0]]
+    neighborhood = make_neighborhood(
+        cases.features[0][chosen],
+        images["image"].tolist(),
+        images["label"].tolist(),
+        cases.thumbnails[chosen],
+    )
+    neighborhood.save(folder / "neighbors.npz")
+    return "neighbors.npz"
+
+
+def _patients(cases: Cases, chosen: Any, classes: Sequence[str]) -> dict[str, int]:
+    images = cases.images[chosen]
+    return {
+        label: int(images.loc[images["label"] == label, "patient_id"].nunique())
+        for label in classes
+    }
+
+
+def _figures(runs: Sequence[TrainedRun]) -> Iterator[Figure]:
+    """Take over what the study measured of these networks."""
+    study = runs[0].study
+    try:
+        metrics = json.loads((study / "metrics.json").read_text(encoding="utf-8"))
+        facts = json.loads((study / "data.json").read_text(encoding="utf-8"))
+        partition = "test" if "test" in facts["partitions"] else "validation"
+        counts = facts["partitions"][partition]
+        patients = sum(int(count["patients"]) for count in counts.values())
+        for network in dict.fromkeys(run.description.network for run in runs):
+            for measure in _MEASURES:
+                yield _figure(metrics["networks"][network], network, measure, partition, patients)
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+
+
+def _figure(
+    found: Mapping[str, Any], network: str, measure: str, partition: str, patients: int
+) -> Figure:
+    value = found[measure]
+    return Figure(
+        network=network,
+        measure=measure,
+        value=value["value"],
+        low=value.get("low"),
+        high=value.get("high"),
+        partition=partition,
+        patients=patients,
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

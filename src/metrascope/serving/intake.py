@@ -1,0 +1,165 @@
+"""From the bytes of a file to sector crops, as ``metrascope ingest`` makes them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+
+from metrascope.data.picture import decode_picture
+from metrascope.data.sector import Sector
+from metrascope.dicom.header import looks_like_dicom, read_header, value
+from metrascope.dicom.pixels import Cine, open_pixels
+from metrascope.dicom.regions import Region, read_regions
+from metrascope.errors import DataError
+from metrascope.ingest.cine import key_frames
+from metrascope.ingest.marks import Mark
+from metrascope.ingest.panels import panels
+from metrascope.ingest.reason import Reason
+from metrascope.ingest.settings import IngestSettings
+from metrascope.ingest.still import Still, make_still
+from metrascope.ingest.usability import Claims, claims_of
+
+Pixels = npt.NDArray[np.uint8]
+
+_SETTINGS: Final = IngestSettings(verify=False)
+
+
+@dataclass(frozen=True)
+class Exam:
+    """An opened file: who, and which frames.
+
+    Attributes
+    ----------
+    patient
+        PatientID of its header, ``""`` where there is none.
+    cine
+        Its frames; a still has one.
+    claims, regions
+        What the header says of them.
+    """
+
+    patient: str
+    cine: Cine
+    claims: Claims
+    regions: tuple[Region, ...]
+
+    @property
+    def key(self) -> int:
+        """The frame that shows most, counted from 0: the sharpest."""
+        return 0 if self.cine.count == 1 else key_frames(self.cine, 1)[0]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The scan sector of one frame, ready for a graph.
+
+    Attributes
+    ----------
+    grey
+        uint8, (height, width).
+    marks
+        Burned in and still there, boxes in pixels of ``grey``; text has been filled in where
+        the data set of the bundle was cleaned the same way.
+    origin
+        Left and top of the crop on the screen, pixels.
+    """
+
+    grey: Pixels
+    marks: tuple[Mark, ...]
+    origin: tuple[int, int]
+
+
+def open_exam(content: bytes) -> Exam:
+    """Decode what a file holds: DICOM, PNG, JPEG, BMP or TIFF, whatever its name.
+
+    Raises
+    ------
+    DataError
+        If it is none of these, damaged, or too large for an ultrasound screen.
+    """
+    if looks_like_dicom(content[:256]):
+        ds = read_header(content)
+        cine = open_pixels(ds)
+        shape = (cine.height, cine.width)
+        return Exam(_patient(ds), cine, claims_of(ds), read_regions(ds, shape))
+    picture = decode_picture(content)
+    height, width = picture.shape[:2]
+    return Exam("", Cine(1, height, width, 1, lambda _: picture), Claims(), ())
+
+
+def crop_frames(
+    exam: Exam, frames: Sequence[int], *, cleaned: bool
+) -> Iterator[tuple[int, Crop | Reason]]:
+    """Cut the scan sector out of frames, or say why one cannot be read.
+
+    The sector is looked for once in a loop: the probe's fan stays where it is.
+
+    Parameters
+    ----------
+    exam
+        The file.
+    frames
+        Numbers from 0, the key frame first.
+    cleaned
+        Black outside the sector and text filled in, as in an ingested data set; otherwise the
+        box of the sector as it is on the screen.
+
+    Yields
+    ------
+    The number of a frame, and its crop or the reason why there is none.
+    """
+    if panels(exam.regions):
+        count = len(panels(exam.regions))
+        yield from ((f, Reason("serving.several_images", {"count": count})) for f in frames)
+        return
+    known: Sector | None = None
+    for number in frames:
+        try:
+            frame = exam.cine.frame(number)
+        except DataError as error:
+            values = {name: _plain(found) for name, found in error.values.items()}
+            yield number, Reason(error.key, values)
+            continue
+        still = make_still(frame, exam.regions, exam.claims, _SETTINGS, None, known)
+        if isinstance(still, Still):
+            known = known or _sector(still, (exam.cine.height, exam.cine.width))
+            yield number, _crop(frame, still, cleaned=cleaned)
+        else:
+            yield number, still
+
+
+def _crop(frame: Pixels, still: Still, *, cleaned: bool) -> Crop:
+    if cleaned:
+        kept = tuple(mark for mark in still.marks if mark.kind != "text")
+        return Crop(still.grey, kept, still.origin)
+    (left, top), (height, width) = still.origin, still.grey.shape
+    part = frame[top : top + height, left : left + width]
+    return Crop(grey_of(part), still.marks, still.origin)
+
+
+def grey_of(picture: Pixels) -> Pixels:
+    """Return 8-bit grey of an RGB picture by the whole numbers that the graph uses too."""
+    if picture.ndim == 2:
+        return np.ascontiguousarray(picture)
+    weighted = picture.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
+    return np.asarray((weighted + 32768) >> 16, dtype=np.uint8)
+
+
+def _sector(still: Still, shape: tuple[int, int]) -> Sector:
+    (left, top), (height, width) = still.origin, still.grey.shape
+    mask = np.zeros(shape, dtype=bool)
+    mask[top : top + height, left : left + width] = still.sector
+    outline = tuple((x + left, y + top) for x, y in still.outline)
+    return Sector((left, top, width, height), mask, still.kind, outline)  # type: ignore[arg-type]
+
+
+def _patient(ds: Dataset) -> str:
+    found = value(ds, "PatientID")
+    return str(found).strip() if found is not None else ""
+
+
+def _plain(found: object) -> str | int | float:
+    return found if isinstance(found, int | float) else str(found)

@@ -1,0 +1,153 @@
+"""Letters in pictures without matplotlib: Latin always, Chinese where the system has a font.
+
+Pillow brings a Latin font of its own. A Chinese one is looked for among those of Windows, macOS
+and Linux, and in the package ``zhplot`` of the report. What no font has is written as ``?``: an
+empty box could be taken for a sign.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from PIL import ImageDraw, ImageFont
+
+from metrascope.messages import language
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+# File names, the best first: those made for screens before SimSun, whose strokes are thin.
+_CHINESE: Final = (
+    "NotoSansSC-Regular.ttf",
+    "NotoSansSC-Regular.otf",
+    "NotoSansSC-VF.ttf",
+    "NotoSansCJKsc-Regular.otf",
+    "NotoSansCJK-Regular.ttc",
+    "SourceHanSansSC-Regular.otf",
+    "SourceHanSansCN-Regular.otf",
+    "msyh.ttc",
+    "PingFang.ttc",
+    "Hiragino Sans GB.ttc",
+    "STHeiti Light.ttc",
+    "simhei.ttf",
+    "wqy-microhei.ttc",
+    "wqy-zenhei.ttc",
+    "DroidSansFallbackFull.ttf",
+    "DroidSansFallback.ttf",
+    "Arial Unicode.ttf",
+    "simsun.ttc",
+)
+_SIMPLIFIED: Final = {"NotoSansCJK-Regular.ttc": 2}
+"""Which face of a collection draws simplified characters as in China, if not the first."""
+_SAMPLE: Final = "正常肌瘤息肉仅供研究"
+_MISSING: Final = "\U0010fffe"
+
+
+def lettering(lang: str | None = None) -> str:
+    """Return the language to letter pictures in: ``lang``, or English where no font serves it."""
+    wanted = lang or language()
+    return "en" if wanted == "zh" and _chinese_file() is None else wanted
+
+
+def printable(content: str) -> str:
+    """Replace what no font at hand can draw by a question mark."""
+    return "".join(sign if _face(sign) else "?" for sign in content)
+
+
+def text_width(content: str, size: int) -> float:
+    """Return the width of a line in pixels."""
+    return sum(_font(face, size).getlength(run) for face, run in _runs(content))
+
+
+def draw_text(
+    sheet: ImageDraw.ImageDraw, left: float, top: float, content: str, size: int, color: int
+) -> None:
+    """Draw a line of text in grey; what no font can draw becomes a question mark."""
+    for face, run in _runs(content):
+        font = _font(face, size)
+        # On one base line, whatever font a part is of.
+        sheet.text((left, top + size), run, fill=(color,) * 3, font=font, anchor="ls")
+        left += font.getlength(run)
+
+
+def fitting(content: str, size: int, width: float) -> str:
+    """Return a line that is no wider than so many pixels, its middle left out if need be."""
+    if text_width(content, size) <= width:
+        return content
+    for kept in range(len(content) - 1, 1, -1):
+        cut = f"{content[: kept - kept // 2]}...{content[len(content) - kept // 2 :]}"
+        if text_width(cut, size) <= width:
+            return cut
+    return "..."
+
+
+def _runs(content: str) -> Iterator[tuple[str, str]]:
+    faced = ((_face(sign), sign) for sign in printable(content))
+    for face, signs in groupby(faced, key=lambda one: one[0]):
+        yield face, "".join(sign for _, sign in signs)
+
+
+@lru_cache(maxsize=4096)
+def _face(sign: str) -> str:
+    """Return what draws a sign: ``latin``, ``chinese`` or ``""`` for nothing."""
+    if sign == " " or _has(_font("latin", 24), sign):
+        return "latin"
+    return "chinese" if _chinese_file() and _has(_font("chinese", 24), sign) else ""
+
+
+def _has(font: Font, sign: str) -> bool:
+    if not sign.isprintable():
+        return False
+    found, missing = font.getmask(sign), font.getmask(_MISSING)
+    return (found.size, bytes(found)) != (missing.size, bytes(missing))
+
+
+@lru_cache(maxsize=64)
+def _font(face: str, size: int) -> Font:
+    file = _chinese_file()
+    if face == "latin" or file is None:
+        return ImageFont.load_default(size)
+    return ImageFont.truetype(str(file), size, index=_SIMPLIFIED.get(file.name, 0))
+
+
+@cache
+def _chinese_file() -> Path | None:
+    found: dict[str, Path] = {}
+    for folder in _folders():
+        for path, _, names in os.walk(folder):
+            found.update({name: Path(path) / name for name in names if name in _CHINESE})
+    for name in _CHINESE:
+        if name in found and _draws(found[name]):
+            return found[name]
+    return None
+
+
+def _draws(file: Path) -> bool:
+    try:
+        font = ImageFont.truetype(str(file), 24, index=_SIMPLIFIED.get(file.name, 0))
+    except OSError:
+        return False
+    return all(_has(font, sign) for sign in _SAMPLE)
+
+
+def _folders() -> Iterator[Path]:
+    # The package is located, not imported: importing it would change global settings.
+    package = find_spec("zhplot")
+    if package is not None and package.origin is not None:
+        yield Path(package.origin).parent / "fonts"
+    home = Path.home()
+    if sys.platform == "win32":
+        yield Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts"
+        yield Path(os.environ.get("LOCALAPPDATA", home)) / "Microsoft" / "Windows" / "Fonts"
+    elif sys.platform == "darwin":
+        for place in ("/System/Library/Fonts", "/Library/Fonts", str(home / "Library" / "Fonts")):
+            yield Path(place)
+    else:
+        for place in ("/usr/share/fonts", "/usr/local/share/fonts"):
+            yield Path(place)
+        yield home / ".fonts"
+        yield home / ".local" / "share" / "fonts"

@@ -1,0 +1,334 @@
+"""The one way from the bytes of a file to a reading."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.errors import DataError, SettingsError
+from metrascope.ingest.marks import Mark
+from metrascope.ingest.reason import Reason
+from metrascope.messages import text
+from metrascope.serving.bundle import Bundle, is_bundle, open_bundle
+from metrascope.serving.engine import EngineName
+from metrascope.serving.ensemble import Ensemble, open_ensemble, open_run
+from metrascope.serving.intake import Crop, Exam, crop_frames, open_exam
+from metrascope.serving.neighbors import Neighborhood
+from metrascope.serving.reading import ImageReading, Kind, Neighbor, PatientReading, Said, Seen
+from metrascope.serving.refusal import RefusalRule, Verdict
+
+Pixels = npt.NDArray[np.uint8]
+Frames = Literal["key", "all"] | int
+
+_HOT: Final = 0.5
+"""Share of the hottest value from which on a place counts as looked at."""
+
+
+class FrameReading(NamedTuple):
+    """A reading, and what is behind it where something could be read."""
+
+    reading: ImageReading
+    seen: Seen | None
+
+
+class Predictor:
+    """Reads files with a bundle, or with a run of a study.
+
+    Parameters
+    ----------
+    source
+        Folder of a bundle, or of a run (which needs torch).
+    engine
+        ``openvino`` or ``onnxruntime``; None for the faster one.
+    threads
+        That one reading may use; None for all cores.
+    confidence
+        At which prediction sets are stated, above 0 and below 1; None for the bundle's own.
+    frames
+        Of a loop: ``all``, ``key`` (the sharpest) or a number, evenly spread.
+
+    Raises
+    ------
+    WeightsError
+        If the bundle or run cannot be used, with the reason.
+    SettingsError
+        If a setting makes no sense.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        *,
+        engine: EngineName | None = None,
+        threads: int | None = None,
+        confidence: float | None = None,
+        frames: Frames = "all",
+    ) -> None:
+        if confidence is not None and not 0 < confidence < 1:
+            raise SettingsError("serving.confidence", found=confidence)
+        if isinstance(frames, int) and frames < 1:
+            raise SettingsError("serving.frames", found=frames)
+        self.frames, self.confidence = frames, confidence
+        self.rule: RefusalRule | None = None
+        self.neighborhood: Neighborhood | None = None
+        self.bundle: Bundle | None = None
+        if is_bundle(source):
+            self.bundle = open_bundle(source)
+            self.rule = self.bundle.description.rule
+            self.confidence = confidence or self.rule.confidence
+            threads = threads or os.cpu_count() or 1
+            self.ensemble: Ensemble = open_ensemble(self.bundle, engine=engine, threads=threads)
+            self.classes = self.bundle.description.classes
+            file, first = self.bundle.description.neighbors_file, self.bundle.description.members[0]
+            if file:
+                path, width = self.bundle.path(file), first.familiarity.width
+                self.neighborhood = Neighborhood.load(path, width)
+        else:
+            self.ensemble, self.classes = open_run(source)
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """What runs the members."""
+        return tuple(engine.name for engine in self.ensemble.engines)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bundle, ``""`` for a run."""
+        return self.bundle.sha256 if self.bundle else ""
+
+    def read_file(self, path: Path, name: str | None = None) -> list[FrameReading]:
+        """Read a file; see `read_bytes`."""
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise DataError("sources.lost", path=name or path.name, reason=reason) from error
+        return self.read_bytes(content, name or path.name)
+
+    def read_bytes(self, content: bytes, name: str = "") -> list[FrameReading]:
+        """Read every chosen frame of a file, the key frame of a loop first.
+
+        Nothing that the file holds raises: what cannot be read is a refusal.
+
+        Parameters
+        ----------
+        content
+            DICOM, PNG, JPEG, BMP or TIFF.
+        name
+            Stands in the readings.
+        """
+        start = time.perf_counter()
+        try:
+            exam = open_exam(content)
+        except DataError as error:
+            said = Said(key=error.key, text=str(error))
+            return [FrameReading(self._refused(name, said, start), None)]
+        found: list[FrameReading] = []
+        for number, crop in self._crops(exam):
+            about = _About(name, exam.patient, number, exam.cine.count, key_frame=not found)
+            if isinstance(crop, Reason):
+                said = Said(key=crop.key, text=crop.text())
+                found.append(FrameReading(self._refused(name, said, start, about), None))
+            else:
+                found.append(self._read_crop(crop, about, start))
+            start = time.perf_counter()
+        return found
+
+    def read_crop(self, grey: Pixels, name: str = "") -> FrameReading:
+        """Read a sector crop, as the data set of the bundle holds them: uint8, (height, width)."""
+        about = _About(name, "", 0, 1, key_frame=True)
+        return self._read_crop(Crop(grey, (), (0, 0)), about, time.perf_counter())
+
+    def read_patient(
+        self, patient: str, readings: Sequence[FrameReading], *, kind: Kind = "patient"
+    ) -> PatientReading:
+        """Sum up what was read of a patient's images, or of a loop: every file counts once.
+
+        Parameters
+        ----------
+        patient
+            Who, or the file's name where nothing says who.
+        readings
+            Of one file or several, as `read_bytes` gives them.
+        kind
+            ``loop`` for the frames of one file.
+        """
+        files: dict[str, list[FrameReading]] = {}
+        for one in readings:
+            files.setdefault(one.reading.file, []).append(one)
+        means = [mean for own in files.values() if (mean := self.mean_of(own)) is not None]
+        mean = np.mean(means, axis=0) if means else None
+        return self.sum_up(patient, len(files), len(means), mean, kind=kind)
+
+    def mean_of(self, readings: Sequence[FrameReading]) -> npt.NDArray[np.float64] | None:
+        """Return the mean probabilities of a file's usable frames, None where none is."""
+        used = [seen.probabilities for _, seen in readings if seen is not None and seen.usable]
+        return np.asarray(np.mean(used, axis=0)) if used else None
+
+    def sum_up(
+        self,
+        patient: str,
+        files: int,
+        read: int,
+        mean: npt.NDArray[np.float64] | None,
+        *,
+        kind: Kind = "patient",
+    ) -> PatientReading:
+        """Make the reading of a patient from what was read of each file.
+
+        Parameters
+        ----------
+        patient, kind
+            As in `read_patient`.
+        files, read
+            How many there are, and how many are usable.
+        mean
+            Of the usable files' probabilities, (K,); None where there is none.
+        """
+        if mean is None:
+            said = Said(key="serving.none_read", text=text("serving.none_read"))
+            return PatientReading(
+                kind=kind, patient=patient, files=files, read=0, refusal=said, bundle=self.digest
+            )
+        verdict = self.rule.mean(mean, self.confidence) if self.rule else None
+        after = _judged(verdict)
+        return PatientReading(
+            kind=kind,
+            patient=patient,
+            files=files,
+            read=read,
+            probabilities=self._named(mean),
+            predicted=None if after.refusal else self.classes[int(mean.argmax())],
+            prediction_set=after.labels,
+            confidence=self.confidence if self.rule else None,
+            refusal=after.refusal,
+            bundle=self.digest,
+        )
+
+    def _crops(self, exam: Exam) -> Iterator[tuple[int, Crop | Reason]]:
+        cleaned = self.bundle is None or self.bundle.description.data.cleaned
+        return crop_frames(exam, self._numbers(exam), cleaned=cleaned)
+
+    def _numbers(self, exam: Exam) -> list[int]:
+        key, count = exam.key, exam.cine.count
+        if self.frames == "key":
+            return [key]
+        wanted = count if self.frames == "all" else min(count, int(self.frames))
+        spread = np.linspace(0, count - 1, wanted).round().astype(int).tolist()
+        return [key, *(number for number in spread if number != key)][:wanted]
+
+    def _read_crop(self, crop: Crop, about: "_About", start: float) -> FrameReading:
+        combined = self.ensemble.read(crop.grey[None])
+        probabilities = combined.probabilities[0]
+        likeliest = int(probabilities.argmax())
+        strange = combined.unfamiliarity
+        unfamiliarity = 0.0 if strange is None else float(strange[0])
+        apart = float(combined.disagreement[0])
+        after = _judged(
+            self.rule.image(probabilities, unfamiliarity, apart, self.confidence)
+            if self.rule
+            else None
+        )
+        near = self._nearest(combined.answers[0].features[0])
+        seen = Seen(
+            grey=crop.grey,
+            maps=combined.maps[0],
+            box=self.ensemble.box(*crop.grey.shape),
+            probabilities=probabilities,
+            usable=after.usable,
+            thumbnails=tuple(picture for _, picture in near),
+        )
+        reading = ImageReading(
+            **about.fields(),
+            probabilities=self._named(probabilities),
+            predicted=None if after.refusal else self.classes[likeliest],
+            prediction_set=after.labels,
+            confidence=self.confidence if self.rule else None,
+            refusal=after.refusal,
+            warnings=_warnings(crop.marks, seen, likeliest),
+            strangeness=self._strangeness(unfamiliarity),
+            neighbors=tuple(neighbor for neighbor, _ in near),
+            seconds=round(time.perf_counter() - start, 6),
+            bundle=self.digest,
+        )
+        return FrameReading(reading, seen)
+
+    def _nearest(
+        self, features: npt.NDArray[np.float32]
+    ) -> list[tuple[Neighbor, npt.NDArray[np.uint8]]]:
+        return self.neighborhood.nearest(features) if self.neighborhood else []
+
+    def _strangeness(self, unfamiliarity: float) -> float | None:
+        if self.rule is None or not np.isfinite(unfamiliarity):
+            return None
+        return round(unfamiliarity / max(self.rule.unfamiliar_above, 1e-9), 4)
+
+    def _refused(
+        self, name: str, said: Said, start: float, about: "_About | None" = None
+    ) -> ImageReading:
+        about = about or _About(name, "", 0, 1, key_frame=True)
+        elapsed = round(time.perf_counter() - start, 6)
+        return ImageReading(**about.fields(), refusal=said, seconds=elapsed, bundle=self.digest)
+
+    def _named(self, probabilities: npt.NDArray[np.float64]) -> dict[str, float]:
+        values = np.clip(probabilities, 0, 1).tolist()
+        return dict(zip(self.classes, (round(value, 6) for value in values), strict=True))
+
+
+class _Judged(NamedTuple):
+    """Prediction set and refusal, and whether a patient's reading may rest on it."""
+
+    labels: tuple[str, ...] | None
+    refusal: Said | None
+    usable: bool
+
+
+def _judged(verdict: Verdict | None) -> _Judged:
+    if verdict is None:
+        return _Judged(None, None, usable=True)
+    if not verdict.reasons:
+        return _Judged(verdict.labels, None, usable=True)
+    said = Said(key=verdict.reasons[0].key, text=verdict.reasons[0].text())
+    return _Judged(verdict.labels if verdict.usable else None, said, usable=verdict.usable)
+
+
+class _About(NamedTuple):
+    """Which frame a reading is of."""
+
+    file: str
+    patient: str
+    number: int
+    frames: int
+    key_frame: bool
+
+    def fields(self) -> dict[str, Any]:
+        fields = self._asdict()
+        return fields | {"frame": fields.pop("number") + 1}
+
+
+def _warnings(marks: Sequence[Mark], seen: Seen, predicted: int) -> tuple[Said, ...]:
+    """Warn of marks that lie where the heat map says that the network looked."""
+    heat = seen.maps[predicted]
+    if not marks or not heat.max() > 0:
+        return ()
+    left, top, right, bottom = seen.box
+    rows, columns = heat.shape
+    touched = []
+    for mark in marks:
+        x, y, width, height = mark.box
+        across = (np.arange(columns) + 0.5) / columns * (right - left) + left
+        down = (np.arange(rows) + 0.5) / rows * (bottom - top) + top
+        cell_x, cell_y = (right - left) / columns / 2, (bottom - top) / rows / 2
+        near = (np.abs(down - y - height / 2) <= height / 2 + cell_y)[:, None] & (
+            np.abs(across - x - width / 2) <= width / 2 + cell_x
+        )
+        if near.any() and heat[near].max() >= _HOT * heat.max():
+            touched.append(mark.kind)
+    if not touched:
+        return ()
+    key = "serving.marks_on_heat"
+    return (Said(key=key, text=text(key, count=len(touched))),)

@@ -1,0 +1,177 @@
+"""A folder read at once, in processes, or in two goes with a kill between gives the same."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metrascope.cli import main
+from metrascope.errors import DataError, StudyError
+from metrascope.serving.folder import Order, Reader, Reading
+from metrascope.serving.journal import Journal
+from metrascope.serving.predictor import Predictor
+from metrascope.serving.reading import ImageReading, PatientReading
+
+
+def read(order: Order) -> list[Reading]:
+    with Reader(order) as reader:
+        return list(reader.read())
+
+
+def timeless(path: Path) -> str:
+    return re.sub(r'"seconds":[0-9.e-]+', "", path.read_text(encoding="utf-8"))
+
+
+def test_every_file_has_a_row_in_the_order_of_names(bundle: Path, images: Path) -> None:
+    found = read(Order(bundle, (images,)))
+    files = [one.file for one in found if isinstance(one, ImageReading)]
+    expected = sorted(path.relative_to(images).as_posix() for path in images.rglob("*.*"))
+    assert files == expected
+    text = next(one for one in found if isinstance(one, ImageReading) and "notes" in one.file)
+    assert text.refusal is not None
+    assert text.refusal.key == "sources.other"
+    readable = [one for one in found if isinstance(one, ImageReading) and one.probabilities]
+    assert len(readable) == 12
+
+
+def test_folder_readings_are_those_of_the_predictor(bundle: Path, images: Path) -> None:
+    predictor = Predictor(bundle, threads=1)
+    found = read(Order(bundle, (images / "P0",)))
+    for one in found:
+        assert isinstance(one, ImageReading)
+        alone = predictor.read_file(images / "P0" / one.file)[0].reading
+        assert one.model_copy(update={"seconds": 0}) == alone.model_copy(update={"seconds": 0})
+
+
+def test_patients_by_folder_are_the_mean_of_their_files(bundle: Path, images: Path) -> None:
+    found = read(Order(bundle, (images,), by_folder=True))
+    patients = {one.patient: one for one in found if isinstance(one, PatientReading)}
+    assert list(patients) == ["P0", "P1", "P2"]
+    for name, patient in patients.items():
+        own = [one for one in found if isinstance(one, ImageReading) and one.patient == name]
+        used = [list(one.probabilities.values()) for one in own if one.probabilities]
+        assert patient.files == len(own)
+        assert patient.probabilities is not None
+        np.testing.assert_allclose(
+            list(patient.probabilities.values()), np.mean(used, axis=0), atol=2e-6
+        )
+
+
+def test_processes_and_one_after_the_other_write_the_same(
+    bundle: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for jobs in ("1", "2"):
+        options = ["--out", str(tmp_path / jobs), "--format", "json", "--jobs", jobs]
+        assert main(["predict", str(bundle), str(images), *options]) == 0
+    capsys.readouterr()
+    assert timeless(tmp_path / "1" / "readings.jsonl") == timeless(tmp_path / "2/readings.jsonl")
+
+
+def test_a_killed_reading_goes_on_and_ends_alike(
+    bundle: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    many = tmp_path / "many"
+    for number in range(6):
+        for path in images.rglob("*.png"):
+            target = many / f"{number}" / path.parent.name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    common = ["predict", str(bundle), str(many), "--format", "json", "--jobs", "1"]
+    assert main([*common, "--out", str(whole)]) == 0
+    command = [sys.executable, "-m", "metrascope", *common, "--out", str(broken)]
+    process = subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for_growth(broken / "journal.sqlite-wal", process)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert not (broken / "readings.jsonl").exists()
+    assert main([*common, "--out", str(broken)]) == 0
+    assert timeless(whole / "readings.jsonl") == timeless(broken / "readings.jsonl")
+    told = (broken / "readings.jsonl").read_text(encoding="utf-8")
+    # Times come from the journal: the second run has not read again what the first had.
+    assert main([*common, "--out", str(broken)]) == 0
+    assert (broken / "readings.jsonl").read_text(encoding="utf-8") == told
+    capsys.readouterr()
+
+
+def wait_for_growth(path: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until some readings are in the journal, and the work is not done."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        if path.exists() and path.stat().st_size > 60_000:
+            return
+        time.sleep(0.01)
+    raise AssertionError("it was done, or never began")
+
+
+def test_a_file_that_changed_is_read_again(bundle: Path, images: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    first, *_, last = sorted((images / "P0").iterdir())
+    (folder / "a.png").write_bytes(first.read_bytes())
+    (folder / "b.png").write_bytes(first.read_bytes())
+    order = Order(bundle, (folder,), out)
+    before = read(order)
+    (folder / "b.png").write_bytes(last.read_bytes())
+    (folder / "a.png").rename(folder / "c.png")
+    after = read(order)
+    assert [one.file for one in after if isinstance(one, ImageReading)] == ["b.png", "c.png"]
+    assert after[0].probabilities != before[1].probabilities
+    assert after[1].probabilities == before[0].probabilities
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"confidence": 0.8}, "confidence"), ({"by_folder": True}, "by-folder")],
+)
+def test_results_of_other_options_are_not_mixed(
+    bundle: Path, images: Path, tmp_path: Path, change: dict[str, object], named: str
+) -> None:
+    read(Order(bundle, (images / "P0",), tmp_path / "out"))
+    with pytest.raises(DataError, match=named):
+        read(Order(bundle, (images / "P0",), tmp_path / "out", **change))  # type: ignore[arg-type]
+
+
+def test_names_say_what_was_given(bundle: Path, images: Path) -> None:
+    first, second = images / "P0", images / "P2" / "02.png"
+    found = read(Order(bundle, (first, second, second, first / "00.png"), by_folder=True))
+    files = [one.file for one in found if isinstance(one, ImageReading)]
+    assert files == [*(f"{first}/{path.name}" for path in sorted(first.iterdir())), str(second)]
+    patients = [one.patient for one in found if isinstance(one, PatientReading)]
+    assert patients == [str(first), "P2"]
+
+
+def test_two_cannot_write_the_same_journal(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.sqlite", {})
+    with pytest.raises(StudyError, match="Another metrascope predict"):
+        Journal(tmp_path / "journal.sqlite", {})
+    journal.close()
+
+
+def test_a_crash_costs_one_file(
+    bundle: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug in reading one file is a row with a reason; the others are read."""
+    plain = Predictor.read_bytes
+
+    def broken(self: Predictor, content: bytes, name: str = "") -> object:
+        if name == "03.png":
+            raise ZeroDivisionError
+        return plain(self, content, name)
+
+    monkeypatch.setattr(Predictor, "read_bytes", broken)
+    found = read(Order(bundle, (images / "P0",)))
+    refused = [one for one in found if one.refusal is not None]
+    assert [one.refusal.key for one in refused if one.refusal] == ["serving.bug"]
+    assert json.loads(refused[0].model_dump_json())["file"] == "03.png"

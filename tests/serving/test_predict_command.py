@@ -1,0 +1,325 @@
+"""What a user types, and what is told: results, and one sentence where nothing can be done."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+from PIL import Image
+
+from metrascope.cli import main
+from metrascope.phantom.export.export import write_export
+from metrascope.serving.bundle import write_sums
+from metrascope.serving.listing import WIDTH, _width
+from metrascope.serving.predictor import Predictor
+
+ROOT = Path(__file__).parent.parent.parent
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def exams(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what a scanner exports of four patients: DICOM and pictures."""
+    folder = tmp_path_factory.mktemp("exams") / "e"
+    write_export(folder, patients=2, seed=3)
+    return folder
+
+
+def test_a_table_fits_the_terminal(bundle: Path, exams: Path, capsys: Capture) -> None:
+    assert main(["predict", str(bundle), str(exams), "--jobs", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert all(_width(line) <= WIDTH for line in printed.splitlines())
+    assert "REFUSED." in printed
+    assert printed.endswith("Research use only, not a medical device.\n")
+    assert any(word in printed for word in ("NORMAL 9", "NORMAL 1", "FIBROID", "POLYP"))
+
+
+@pytest.fixture(scope="module")
+def lines(bundle: Path, exams: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """Return what is read of the exports, line by line."""
+    out = tmp_path_factory.mktemp("lines") / "out"
+    options = ["--out", str(out), "--format", "json", "--jobs", "1"]
+    assert main(["predict", str(bundle), str(exams), *options]) == 0
+    written = (out / "readings.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in written.splitlines()]
+
+
+def test_lines_follow_the_published_schema(lines: list[Any]) -> None:
+    assert {"image", "patient"} <= {line["kind"] for line in lines}
+    schema = json.loads((ROOT / "docs" / "reading.schema.json").read_text(encoding="utf-8"))
+    for line in lines:
+        known = schema["$defs"]["ImageReading" if line["kind"] == "image" else "PatientReading"]
+        assert set(line) <= set(known["properties"])
+        assert set(known["required"]) <= set(line)
+
+
+def test_schema_in_the_documentation_is_current() -> None:
+    from metrascope.serving.reading import schema
+
+    published = json.loads((ROOT / "docs" / "reading.schema.json").read_text(encoding="utf-8"))
+    assert published == schema()
+
+
+def test_command_and_python_say_the_same(bundle: Path, exams: Path, lines: list[Any]) -> None:
+    predictor = Predictor(bundle)
+    stills = [
+        line
+        for line in lines
+        if line["kind"] == "image" and line["frames"] == 1 and (exams / line["file"]).is_file()
+    ]
+    assert any(line["probabilities"] for line in stills)
+    for line in stills:
+        if line["probabilities"]:
+            reading = predictor.read_file(exams / line["file"])[0].reading
+            assert reading.probabilities == line["probabilities"]
+
+
+def test_results_are_written_for_a_spreadsheet(
+    bundle: Path, images: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "out"
+    options = ["--out", str(out), "--heatmaps", "--lang", "zh"]
+    assert main(["predict", str(bundle), str(images / "P0"), *options]) == 0
+    assert "仅供研究使用" in capsys.readouterr().out
+    content = (out / "readings.csv").read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf")
+    assert content.count(b"\r\n") == content.count(b"\n") == 5
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+    assert {row["种类"] for row in rows} == {"图像"}
+    assert sum(
+        float(rows[0][f"{name} 概率"]) for name in ("正常", "黏膜下肌瘤", "子宫内膜息肉")
+    ) == (pytest.approx(1, abs=1e-5))
+    read = [row for row in rows if not row["拒绝代码"]]
+    for row in read:
+        with Image.open(out / row["热图文件"]) as picture:
+            assert picture.format == "PNG"
+            assert min(picture.size) > 300
+    assert len(list((out / "heatmaps").iterdir())) == len(read)
+
+
+def test_heat_maps_need_a_folder(bundle: Path, images: Path, capsys: Capture) -> None:
+    assert main(["predict", str(bundle), str(images), "--heatmaps"]) == 1
+    assert "add --out FOLDER" in capsys.readouterr().err
+
+
+def test_a_folder_misspelt_needs_no_torch(tmp_path: Path, images: Path) -> None:
+    code = (
+        "import sys\nsys.modules['torch'] = None\nfrom metrascope.cli import main\n"
+        f"sys.exit(main(['predict', {str(tmp_path / 'no')!r}, {str(images)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "is no bundle" in done.stderr
+
+
+def test_predict_loads_nothing_heavy(bundle: Path, images: Path) -> None:
+    heavy = ("torch", "pandas", "scipy", "sklearn", "matplotlib", "rich", "onnx")
+    path = images / "P0" / "00.png"
+    code = (
+        f"import sys\nfor name in {heavy}: sys.modules[name] = None\n"
+        "from metrascope.cli import main\n"
+        f"sys.exit(main(['predict', {str(bundle)!r}, {str(path)!r}, '--engine', 'onnxruntime']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("missing", "command", "extra"),
+    [("pydicom", "predict", "predict"), ("onnxruntime", "predict", "predict")],
+)
+def test_a_missing_package_names_the_small_extra(
+    bundle: Path, images: Path, missing: str, command: str, extra: str
+) -> None:
+    path = images / "P0" / "00.png"
+    code = (
+        f"import sys\nsys.modules[{missing!r}] = None\nfrom metrascope.cli import main\n"
+        f"sys.exit(main([{command!r}, {str(bundle)!r}, {str(path)!r}, '--engine=onnxruntime']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f'"metrascope[{extra}]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def empty_folder(folder: Path) -> Path:
+    (folder / "empty").mkdir()
+    return folder / "empty"
+
+
+def text_file(folder: Path) -> Path:
+    (folder / "a.txt").write_text("hello", encoding="utf-8")
+    return folder / "a.txt"
+
+
+def cut_dicom(folder: Path) -> Path:
+    (folder / "cut.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\x08\0\x16\0UI\x1a\0" + b"1.2")
+    return folder / "cut.dcm"
+
+
+def cut_png(folder: Path) -> Path:
+    Image.fromarray(np.zeros((300, 300), np.uint8)).save(folder / "cut.png")
+    content = (folder / "cut.png").read_bytes()
+    (folder / "cut.png").write_bytes(content[:60])
+    return folder / "cut.png"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (empty_folder, "holds no file at all"),
+        (lambda folder: folder / "nowhere.dcm", "cannot be read (No such file"),
+        (text_file, "Not an image"),
+        (cut_dicom, "Nothing could be read"),
+        (cut_png, "Nothing could be read"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    bundle: Path, tmp_path: Path, make: Callable[[Path], Path], said: str, capsys: Capture
+) -> None:
+    assert main(["predict", str(bundle), str(make(tmp_path))]) == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.startswith("metrascope: ")
+    assert told.count("\n") == 1
+
+
+def test_results_never_go_where_they_could_do_harm(
+    bundle: Path, images: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "thesis.txt").write_text("mine", encoding="utf-8")
+    blocked = tmp_path / "file"
+    blocked.write_text("", encoding="utf-8")
+    for out, said in (
+        (images / "out", "which is only read"),
+        (full, "holds something else"),
+        (bundle, "holds something else"),
+        (blocked / "below", "cannot be written"),
+    ):
+        assert main(["predict", str(bundle), str(images), "--out", str(out)]) == 1
+        assert said in capsys.readouterr().err
+        assert not (images / "out").exists()
+
+
+def one_byte(folder: Path, name: str) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(bytes(content))
+
+
+def rewritten(folder: Path, change: Callable[[str], str]) -> None:
+    path = folder / "model.json"
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    write_sums(folder)
+
+
+def linked(folder: Path, elsewhere: Path) -> None:
+    shutil.move(folder / "net.onnx", elsewhere)
+    (folder / "net.onnx").symlink_to(elsewhere)
+
+
+def hostile_graph(folder: Path, change: Callable[[onnx.ModelProto], None]) -> None:
+    model = onnx.load(folder / "net.onnx")
+    change(model)
+    (folder / "net.onnx").write_bytes(model.SerializeToString())
+    write_sums(folder)
+
+
+def external(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[1]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../../../etc/passwd")
+
+
+def foreign_operator(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("Spy", ["mean"], ["seen"], domain="evil"))
+
+
+HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "graph changed": (lambda f: one_byte(f, "net.onnx"), "has changed since it was exported"),
+    "model changed": (lambda f: one_byte(f, "model.json"), "has changed since it was exported"),
+    "features changed": (lambda f: one_byte(f, "net-features.npy"), "has changed since"),
+    "sums changed": (lambda f: one_byte(f, "SHA256SUMS"), "xport"),
+    "graph missing": (lambda f: (f / "net.onnx").unlink(), "is not whole"),
+    "sums emptied": (lambda f: (f / "SHA256SUMS").write_bytes(b""), "cannot be read"),
+    "version": (lambda f: rewritten(f, lambda s: s.replace("bundle/1", "bundle/2")), "of version"),
+    "traversal": (
+        lambda f: rewritten(f, lambda s: s.replace("net.onnx", "../net.onnx")),
+        "graph",
+    ),
+    "nested": (lambda f: rewritten(f, lambda s: "[" * 100_000), "does not describe a bundle"),
+    "no number": (
+        lambda f: rewritten(f, lambda s: s.replace('"temperature": 1.0', '"temperature": NaN')),
+        "temperature",
+    ),
+    "external data": (lambda f: hostile_graph(f, external), "external data"),
+    "operator": (lambda f: hostile_graph(f, foreign_operator), "evil.Spy"),
+    "no graph": (
+        lambda f: ((f / "net.onnx").write_bytes(b"MZ" * 100), write_sums(f)),
+        "no graph that can be read",
+    ),
+    "link": (lambda f: linked(f, f.parent / "elsewhere.onnx"), "is not whole"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_bundle_that_is_not_as_it_was_made_is_refused(
+    name: str, bundle: Path, images: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    change, said = HOSTILE[name]
+    copy = tmp_path / "bundle"
+    shutil.copytree(bundle, copy)
+    change(copy)
+    assert main(["predict", str(copy), str(images / "P0"), "--engine", "onnxruntime"]) == 1
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+
+
+def test_verbose_names_bundle_and_engine(bundle: Path, images: Path, capsys: Capture) -> None:
+    path = str(images / "P0" / "00.png")
+    options = ["--engine", "onnxruntime", "--verbose"]
+    assert main(["predict", str(bundle), path, *options]) == 0
+    assert "engine: onnxruntime" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--confidence", "1.5"], "--confidence 1.5 is out of range"),
+        (["--frames", "some"], "--frames some makes no sense"),
+        (["--frames", "0"], "--frames 0 makes no sense"),
+        (["--jobs", "0"], "--jobs 0 makes no sense"),
+    ],
+)
+def test_options_that_make_no_sense(
+    bundle: Path, images: Path, options: list[str], said: str, capsys: Capture
+) -> None:
+    assert main(["predict", str(bundle), str(images), *options]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_export_names_what_is_no_run(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["export", str(tmp_path), "--out", str(tmp_path / "bundle")]) == 1
+    assert str(tmp_path) in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("command", ["export", "predict"])
+def test_help_in_chinese(command: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--lang=zh", "--help"])
+    assert capsys.readouterr().out.startswith("用法：metrascope ")
