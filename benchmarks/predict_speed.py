@@ -3,7 +3,7 @@
 Both get the same sector crop in memory and give probabilities and the heat map of the likeliest
 class; batch 1, all cores. The reference is what a user would write: torchvision's transforms on a
 PIL image, the network in evaluation mode, `pytorch_grad_cam.GradCAM`. Ours is the exported graph
-with the engine that `metrascope predict` would choose here. Weights are random: they
+with the runtime that `metrascope predict` would choose here. Weights are random: they
 change no time.
 
     python -m benchmarks.predict_speed [--folder F] [--networks A,B] [--rounds 15]
@@ -25,9 +25,9 @@ from torchvision import transforms
 from metrascope.config import NETWORKS
 from metrascope.data.preprocess import Preprocessing, stored_size
 from metrascope.networks import Network, create_network
-from metrascope.serving.engine import installed, open_engine
 from metrascope.serving.graph import Graph
 from metrascope.serving.onnx_file import to_onnx
+from metrascope.serving.runtime import installed, open_runtime
 
 
 class Scores(nn.Module):
@@ -89,17 +89,17 @@ def compare(name: str, folder: Path, rounds: int, threads: int) -> float:
     grey = np.random.default_rng(0).integers(0, 256, (512, 512), dtype=np.uint8)
     pixels = grey[None, None]
     theirs = reference(network)
-    engines = {own: open_engine(path, name=own, threads=threads) for own in installed()}
-    for engine in engines.values():
-        engine(pixels)
+    runtimes = {own: open_runtime(path, name=own, threads=threads) for own in installed()}
+    for runtime in runtimes.values():
+        runtime(pixels)
     theirs(grey)
-    times: dict[str, list[float]] = {own: [] for own in (*engines, "reference")}
+    times: dict[str, list[float]] = {own: [] for own in (*runtimes, "reference")}
     for _ in range(rounds):
-        for own, engine in engines.items():
-            times[own].append(timed(lambda engine=engine: engine(pixels)))
+        for own, runtime in runtimes.items():
+            times[own].append(timed(lambda runtime=runtime: runtime(pixels)))
         times["reference"].append(timed(lambda: theirs(grey)))
     middle = {own: statistics.median(values) for own, values in times.items()}
-    best = min(engines, key=lambda own: middle[own])
+    best = min(runtimes, key=lambda own: middle[own])
     ratio = statistics.median(
         slow / fast for slow, fast in zip(times["reference"], times[best], strict=True)
     )

@@ -34,7 +34,7 @@ TORCH = (
     "serving/graph.py",
     "serving/onnx_file.py",
     "serving/resampling.py",
-    "serving/torch_engine.py",
+    "serving/torch_runtime.py",
 )
 # What a package is used for has one place: files, or folders that end with a stroke.
 CONFINED = {
@@ -50,8 +50,8 @@ CONFINED = {
     "jpeg_ls": ("dicom/codecs.py", "phantom/export/codings.py"),
     # What torch calls an ONNX file stays an object of its own; nothing reads one with onnx.
     "onnx": (),
-    "onnxruntime": ("ingest/recognition.py", "serving/engine.py"),
-    "openvino": ("serving/engine.py",),
+    "onnxruntime": ("ingest/recognition.py", "serving/runtime.py"),
+    "openvino": ("serving/runtime.py",),
     "rapidocr": (),
     "openpyxl": ("ingest/sheet.py", "phantom/export/tables.py"),
     "faiss": ("audit/candidates.py",),

@@ -301,7 +301,7 @@ def _add_predict(group: "argparse._SubParsersAction[_Parser]") -> None:
         "--frames", default="all", metavar="all|key|N", help=text("cli.predict_frames")
     )
     parser.add_argument("--by-folder", action="store_true", help=text("cli.by_folder"))
-    parser.add_argument("--engine", choices=("openvino", "onnxruntime"), help=text("cli.engine"))
+    parser.add_argument("--runtime", choices=("openvino", "onnxruntime"), help=text("cli.runtime"))
     cores = os.cpu_count() or 1
     parser.add_argument(
         "--jobs", type=int, default=cores, metavar="N", help=text("cli.predict_jobs")

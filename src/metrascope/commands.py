@@ -324,7 +324,7 @@ def predict(options: argparse.Namespace) -> None:
         out=options.out,
         confidence=options.confidence,
         frames=_frames(options.frames),
-        engine=options.engine,
+        runtime=options.runtime,
         by_folder=options.by_folder,
         heat_maps=options.heatmaps,
         jobs=options.jobs,
@@ -390,7 +390,7 @@ def _say_about(predictor: "Predictor") -> None:
         digest=predictor.digest[:12],
         name=made.data.name,
         members=len(made.members),
-        engines=", ".join(dict.fromkeys(predictor.engines)),
+        runtimes=", ".join(dict.fromkeys(predictor.runtimes)),
         probabilities=f"{made.parity.probabilities:.1g}",
         images=made.parity.images,
     )

@@ -10,6 +10,7 @@ from PIL import Image
 
 from metrascope.atomic import write_json
 from metrascope.data.preprocess import Preprocessing
+from metrascope.serving.appearance import WIDTH
 from metrascope.serving.bundle import BundleDescription, Member, Parity, TrainingSet, write_sums
 from metrascope.serving.familiarity import fit_familiarity
 from metrascope.serving.refusal import fit_refusal
@@ -21,7 +22,7 @@ CENTRES = (30.0, 50.0, 70.0)
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep what is remembered of engines out of the user's home."""
+    """Keep what is remembered of runtimes out of the user's home."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
@@ -33,6 +34,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     codes = np.repeat(np.arange(3), 60)
     features = np.array(CENTRES)[codes, None] / 255 + rng.normal(0, 0.05, (180, 2))
     familiarity = fit_familiarity(features, codes)
+    looks = fit_familiarity(rng.uniform(0, 20, (180, WIDTH)), codes)
     own = rng.uniform(0.3, 0.95, (180, 1))
     # Sets of what has about 0.35 or more: never empty, and never full.
     probabilities = np.where(np.arange(3) == codes[:, None], own, (1 - own) / 2)
@@ -51,6 +53,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name="net",
         graph="net.onnx",
         familiarity_file="net-features.npy",
+        looks_file="net-looks.npy",
         network="mobilenet_v2",
         title="MobileNetV2",
         pooling="avgmax",
@@ -64,6 +67,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         weights_sha256="0" * 64,
         settings_sha256="0" * 64,
         familiarity=familiarity.save(folder / "net-features.npy"),
+        looks=looks.save(folder / "net-looks.npy"),
     )
     counts = dict.fromkeys(CLASSES, 60)
     described = BundleDescription(

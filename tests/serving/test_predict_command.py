@@ -127,7 +127,7 @@ def test_predict_loads_nothing_heavy(bundle: Path, images: Path) -> None:
     code = (
         f"import sys\nfor name in {heavy}: sys.modules[name] = None\n"
         "from metrascope.cli import main\n"
-        f"sys.exit(main(['predict', {str(bundle)!r}, {str(path)!r}, '--engine', 'onnxruntime']))"
+        f"sys.exit(main(['predict', {str(bundle)!r}, {str(path)!r}, '--runtime', 'onnxruntime']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -143,7 +143,7 @@ def test_a_missing_package_names_the_small_extra(
     path = images / "P0" / "00.png"
     code = (
         f"import sys\nsys.modules[{missing!r}] = None\nfrom metrascope.cli import main\n"
-        f"sys.exit(main([{command!r}, {str(bundle)!r}, {str(path)!r}, '--engine=onnxruntime']))"
+        f"sys.exit(main([{command!r}, {str(bundle)!r}, {str(path)!r}, '--runtime=onnxruntime']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -282,18 +282,18 @@ def test_a_bundle_that_is_not_as_it_was_made_is_refused(
     copy = tmp_path / "bundle"
     shutil.copytree(bundle, copy)
     change(copy)
-    assert main(["predict", str(copy), str(images / "P0"), "--engine", "onnxruntime"]) == 1
+    assert main(["predict", str(copy), str(images / "P0"), "--runtime", "onnxruntime"]) == 1
     told = capsys.readouterr()
     assert said in told.err
     assert told.err.count("\n") == 1
     assert told.out == ""
 
 
-def test_verbose_names_bundle_and_engine(bundle: Path, images: Path, capsys: Capture) -> None:
+def test_verbose_names_bundle_and_runtime(bundle: Path, images: Path, capsys: Capture) -> None:
     path = str(images / "P0" / "00.png")
-    options = ["--engine", "onnxruntime", "--verbose"]
+    options = ["--runtime", "onnxruntime", "--verbose"]
     assert main(["predict", str(bundle), path, *options]) == 0
-    assert "engine: onnxruntime" in capsys.readouterr().err
+    assert "runtime: onnxruntime" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.data.preprocess import Preprocessing, centre_crop, square
+
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
 
@@ -39,6 +41,24 @@ def appearance(squares: Pixels) -> Array:
     they spread alike.
     """
     return np.array([_describe(one) for one in squares], dtype=np.float32).reshape(-1, WIDTH)
+
+
+def appearance_of(grey: Pixels, steps: Preprocessing) -> Array:
+    """Describe one sector crop as a network with these steps sees it.
+
+    Parameters
+    ----------
+    grey
+        uint8, (height, width).
+    steps
+        Of the network.
+
+    Returns
+    -------
+    (`WIDTH`,).
+    """
+    seen = centre_crop(square(grey, steps.stored_size, steps.fit)[None], steps.input_size)
+    return np.asarray(appearance(seen)[0], dtype=np.float32)
 
 
 def _describe(square: Pixels) -> Array:

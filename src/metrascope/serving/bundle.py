@@ -61,11 +61,14 @@ class Member(_Record):
     familiarity, familiarity_file
         What is known of the features of its training images; see
         `metrascope.serving.familiarity`.
+    looks, looks_file
+        The same of what they look like without a network.
     """
 
     name: FileName
     graph: FileName
     familiarity_file: FileName
+    looks_file: FileName
     network: str
     title: str
     pooling: str
@@ -77,6 +80,7 @@ class Member(_Record):
     weights_sha256: Sha256
     settings_sha256: Sha256
     familiarity: FamiliarityDescription
+    looks: FamiliarityDescription
 
 
 class TrainingSet(_Record):
@@ -236,7 +240,11 @@ def open_bundle(folder: Path) -> Bundle:
         if sha256(path) != expected:
             raise WeightsError("serving.file_changed", folder=folder, file=name)
     description = _description(folder / MODEL)
-    parts = {name for own in description.members for name in (own.graph, own.familiarity_file)}
+    parts = {
+        name
+        for own in description.members
+        for name in (own.graph, own.familiarity_file, own.looks_file)
+    }
     if description.neighbors_file:
         parts.add(description.neighbors_file)
     needed = {MODEL, *parts}

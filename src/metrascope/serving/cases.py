@@ -10,8 +10,9 @@ import pandas as pd
 from metrascope.data.manifest import Manifest
 from metrascope.data.picture import Picture, read_picture
 from metrascope.data.split import Split
-from metrascope.serving.engine import Engine
+from metrascope.serving.appearance import appearance_of
 from metrascope.serving.neighbors import thumbnail
+from metrascope.serving.runtime import Runtime
 from metrascope.serving.trained import TrainedRun
 
 Progress = Callable[[int, int], None]
@@ -33,6 +34,8 @@ class Cases:
         float64, (M, n, K): calibrated.
     features
         Of each member float32, (n, d).
+    looks
+        Of each member float32, (n, 144): `metrascope.serving.appearance` of what it sees.
     cleaned
         Whether all images come with their sector and are black outside it.
     thumbnails
@@ -45,6 +48,7 @@ class Cases:
     validation: npt.NDArray[np.bool_]
     probabilities: npt.NDArray[np.float64]
     features: tuple[npt.NDArray[np.float32], ...]
+    looks: tuple[npt.NDArray[np.float32], ...]
     cleaned: bool
     thumbnails: npt.NDArray[np.uint8] | None = None
 
@@ -78,7 +82,7 @@ class Cases:
 
 
 def read_cases(
-    engines: Sequence[Engine],
+    runtimes: Sequence[Runtime],
     runs: Sequence[TrainedRun],
     manifest: Manifest,
     split: Split,
@@ -90,7 +94,7 @@ def read_cases(
 
     Parameters
     ----------
-    engines, runs
+    runtimes, runs
         Of the members.
     manifest, split
         Of the study.
@@ -116,13 +120,15 @@ def read_cases(
     rows = np.flatnonzero((training | validation).any(0))
     answers: list[list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]] = []
     small: list[npt.NDArray[np.uint8]] = []
+    looks: list[list[npt.NDArray[np.float32]]] = []
     cleaned = True
     for done, row in enumerate(rows, start=1):
         picture = read_picture(manifest, int(row), sector_crop=first.preprocessing.sector_crop)
         cleaned = cleaned and _is_clean(manifest, int(row), picture)
         pixels = np.ascontiguousarray(picture.grey)[None, None]
-        read = [engine(pixels) for engine in engines]
+        read = [runtime(pixels) for runtime in runtimes]
         answers.append([(answer.probabilities[0], answer.features[0]) for answer in read])
+        looks.append([appearance_of(picture.grey, run.description.preprocessing) for run in runs])
         if thumbnails:
             small.append(thumbnail(picture.grey))
         progress(done, len(rows))
@@ -135,6 +141,7 @@ def read_cases(
         validation=validation[:, rows],
         probabilities=np.array([[own[0] for own in member] for member in members], np.float64),
         features=tuple(np.array([own[1] for own in member]) for member in members),
+        looks=tuple(np.array(own) for own in zip(*looks, strict=True)),
         cleaned=cleaned,
         thumbnails=np.array(small) if thumbnails else None,
     )

@@ -11,10 +11,11 @@ import numpy.typing as npt
 from metrascope.atomic import sha256
 from metrascope.data.preprocess import Preprocessing, seen_box
 from metrascope.errors import WeightsError
+from metrascope.serving.appearance import appearance_of
 from metrascope.serving.bundle import Bundle
-from metrascope.serving.engine import Answer, Engine, EngineName, choose_engine, open_engine
-from metrascope.serving.familiarity import Familiarity
+from metrascope.serving.familiarity import Familiarity, Known
 from metrascope.serving.refusal import disagreement
+from metrascope.serving.runtime import Answer, Runtime, RuntimeName, choose_runtime, open_runtime
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -51,40 +52,44 @@ class Ensemble:
 
     Parameters
     ----------
-    engines
+    runtimes
         One for each member.
     preprocessings
         Of the members.
-    familiarities
-        Of the members; none for a run.
+    known
+        Of the members' training images; nothing for a run.
     """
 
     def __init__(
         self,
-        engines: Sequence[Engine],
+        runtimes: Sequence[Runtime],
         preprocessings: Sequence[Preprocessing],
-        familiarities: Sequence[Familiarity] = (),
+        known: Sequence[Known] = (),
     ) -> None:
-        self.engines, self.preprocessings = tuple(engines), tuple(preprocessings)
-        self.familiarities = tuple(familiarities)
+        self.runtimes, self.preprocessings = tuple(runtimes), tuple(preprocessings)
+        self.known = tuple(known)
 
     def read(self, grey: Pixels) -> Combined:
         """Read crops of one size: uint8, (n, height, width)."""
-        answers = tuple(engine(grey[:, None]) for engine in self.engines)
+        answers = tuple(runtime(grey[:, None]) for runtime in self.runtimes)
         each = np.array([answer.probabilities for answer in answers], dtype=np.float64)
         return Combined(
             answers,
             each.mean(0),
             _mean_maps([answer.maps for answer in answers]),
-            self._unfamiliarity(answers),
+            self._unfamiliarity(grey, answers),
             disagreement(each),
         )
 
-    def _unfamiliarity(self, answers: Sequence[Answer]) -> npt.NDArray[np.float64] | None:
-        if not self.familiarities:
+    def _unfamiliarity(
+        self, grey: Pixels, answers: Sequence[Answer]
+    ) -> npt.NDArray[np.float64] | None:
+        if not self.known:
             return None
-        pairs = zip(self.familiarities, answers, strict=True)
-        scores = [familiarity.score(answer.features) for familiarity, answer in pairs]
+        scores = [
+            own.score(answer.features, [appearance_of(one, steps) for one in grey])
+            for own, answer, steps in zip(self.known, answers, self.preprocessings, strict=True)
+        ]
         return np.asarray(np.mean(scores, axis=0), dtype=np.float64)
 
     def box(self, height: int, width: int) -> tuple[float, float, float, float]:
@@ -93,27 +98,30 @@ class Ensemble:
         return box.left, box.top, box.right, box.bottom
 
 
-def open_ensemble(bundle: Bundle, *, engine: EngineName | None, threads: int) -> Ensemble:
-    """Load the members of a bundle, with the engine that is faster here or the one named.
+def open_ensemble(bundle: Bundle, *, runtime: RuntimeName | None, threads: int) -> Ensemble:
+    """Load the members of a bundle, with the runtime that is faster here or the one named.
 
     Raises
     ------
     WeightsError
         If a file is no graph that may be loaded.
     MissingExtraError
-        If no engine is installed.
+        If no runtime is installed.
     """
     members = bundle.description.members
-    engines = []
+    runtimes = []
     for member in members:
         path = bundle.path(member.graph)
-        name = engine or choose_engine(path, sha256(path), threads=threads)
-        engines.append(open_engine(path, name=name, threads=threads))
-    familiarities = [
-        Familiarity.load(bundle.path(member.familiarity_file), member.familiarity)
+        name = runtime or choose_runtime(path, sha256(path), threads=threads)
+        runtimes.append(open_runtime(path, name=name, threads=threads))
+    known = [
+        Known(
+            Familiarity.load(bundle.path(member.familiarity_file), member.familiarity),
+            Familiarity.load(bundle.path(member.looks_file), member.looks),
+        )
         for member in members
     ]
-    return Ensemble(engines, [member.preprocessing for member in members], familiarities)
+    return Ensemble(runtimes, [member.preprocessing for member in members], known)
 
 
 def open_run(folder: Path) -> tuple[Ensemble, tuple[str, ...]]:
@@ -127,10 +135,10 @@ def open_run(folder: Path) -> tuple[Ensemble, tuple[str, ...]]:
     # Before torch is loaded, which is no answer to a folder misspelt.
     if not (folder / "model.json").is_file() or not (folder / "weights.safetensors").is_file():
         raise WeightsError("serving.no_bundle", folder=folder)
-    from metrascope.serving.torch_engine import TorchEngine
+    from metrascope.serving.torch_runtime import TorchRuntime
 
-    engine = TorchEngine(folder)
-    return Ensemble([engine], [engine.description.preprocessing]), engine.description.classes
+    runtime = TorchRuntime(folder)
+    return Ensemble([runtime], [runtime.description.preprocessing]), runtime.description.classes
 
 
 def _mean_maps(maps: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:

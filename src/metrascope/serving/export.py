@@ -27,13 +27,13 @@ from metrascope.serving.bundle import (
     write_sums,
 )
 from metrascope.serving.cases import Cases, read_cases
-from metrascope.serving.engine import Engine, installed, open_engine
-from metrascope.serving.familiarity import Familiarity
-from metrascope.serving.fitting import fit_familiarities, fit_rule
+from metrascope.serving.familiarity import Known
+from metrascope.serving.fitting import fit_known, fit_rule
 from metrascope.serving.neighbors import make_neighborhood
 from metrascope.serving.onnx_file import to_onnx
 from metrascope.serving.refusal import CONFIDENCE, FALSE_REFUSAL_RATE
-from metrascope.serving.torch_engine import TorchEngine
+from metrascope.serving.runtime import Runtime, installed, open_runtime
+from metrascope.serving.torch_runtime import TorchRuntime
 from metrascope.serving.trained import TrainedRun, find_trained, read_training_data
 
 _COMPARED: Final = 32
@@ -84,30 +84,27 @@ def export(
         if not 0 < share < 1:
             raise SettingsError("serving.share", name=name, found=share)
     _check_out(out)
-    _check_engines()
+    _check_runtimes()
     runs = find_trained(paths)
     manifest, split = read_training_data(runs[0], data)
     with _beside(out) as folder:
-        engines, parities = [], []
+        runtimes, parities = [], []
         for run in runs:
-            engine, parity = _export_run(run, folder, manifest)
-            engines.append(engine)
+            runtime, parity = _export_run(run, folder, manifest)
+            runtimes.append(runtime)
             parities.append(parity)
         with progress(text("serving.reading_training")) as advance:
-            cases = read_cases(engines, runs, manifest, split, advance, thumbnails=thumbnails)
+            cases = read_cases(runtimes, runs, manifest, split, advance, thumbnails=thumbnails)
         classes = runs[0].description.classes
-        familiarities = fit_familiarities(cases, [run.name for run in runs])
+        known = fit_known(cases, [run.name for run in runs])
         rule = fit_rule(
             cases,
-            familiarities,
+            known,
             classes,
             false_refusal_rate=false_refusal_rate,
             confidence=confidence,
         )
-        members = tuple(
-            _member(run, familiarity, folder)
-            for run, familiarity in zip(runs, familiarities, strict=True)
-        )
+        members = tuple(_member(run, own, folder) for run, own in zip(runs, known, strict=True))
         description = BundleDescription(
             classes=classes,
             members=members,
@@ -129,7 +126,7 @@ def _check_out(out: Path) -> None:
         raise StudyError("serving.not_empty", folder=out)
 
 
-def _check_engines() -> None:
+def _check_runtimes() -> None:
     for package in ("onnx", "onnxscript"):
         try:
             metadata.version(package)
@@ -160,25 +157,25 @@ def _beside(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _export_run(run: TrainedRun, folder: Path, manifest: Manifest) -> tuple[Engine, Parity]:
-    """Write the graph of a run, and compare every engine with PyTorch on real images."""
+def _export_run(run: TrainedRun, folder: Path, manifest: Manifest) -> tuple[Runtime, Parity]:
+    """Write the graph of a run, and compare every runtime with PyTorch on real images."""
     name = run.name
     with progress(text("serving.exporting", run=name)) as advance:
         advance(0, 2)
-        original = TorchEngine(run.folder)
+        original = TorchRuntime(run.folder)
         path = folder / f"{name}.onnx"
         path.write_bytes(to_onnx(original.graph))
         advance(1, 2)
-        engines = [open_engine(path, name=own, threads=1) for own in installed()]
-        parity = _parity(run, original, engines, manifest)
+        runtimes = [open_runtime(path, name=own, threads=1) for own in installed()]
+        parity = _parity(run, original, runtimes, manifest)
         advance(2, 2)
-    return engines[0], parity
+    return runtimes[0], parity
 
 
 def _parity(
-    run: TrainedRun, original: TorchEngine, engines: Sequence[Engine], manifest: Manifest
+    run: TrainedRun, original: TorchRuntime, runtimes: Sequence[Runtime], manifest: Manifest
 ) -> Parity:
-    """Compare engines with PyTorch on images spread over the data set, in grey and in RGB."""
+    """Compare runtimes with PyTorch on images spread over the data set, in grey and in RGB."""
     count = len(manifest.table)
     rows = np.unique(np.linspace(0, count - 1, min(count, _COMPARED)).astype(int))
     crop = run.description.preprocessing.sector_crop
@@ -189,8 +186,8 @@ def _parity(
         pixels = np.repeat(grey[None, None], channels, axis=1)
         expected = original(pixels)
         scale = max(float(expected.maps.max()), 1e-12)
-        for engine in engines:
-            found = engine(pixels)
+        for runtime in runtimes:
+            found = runtime(pixels)
             apart = float(np.abs(found.probabilities - expected.probabilities).max())
             maps_apart = float(np.abs(found.maps - expected.maps).max()) / scale
             same = found.probabilities.argmax() == expected.probabilities.argmax()
@@ -198,7 +195,7 @@ def _parity(
                 raise WeightsError(
                     "serving.no_parity",
                     run=run.folder,
-                    engine=engine.name,
+                    runtime=runtime.name,
                     image=manifest.table["image"].iat[int(row)],
                     probabilities=f"{apart:.2g}",
                     maps=f"{maps_apart:.2g}",
@@ -235,15 +232,16 @@ def _intended_use(manifest: Manifest) -> dict[Literal["en", "zh"], str]:
     }
 
 
-def _member(run: TrainedRun, familiarity: Familiarity, folder: Path) -> Member:
-    """Describe a run, and write what is known of the features of its training images."""
-    own, features = run.description, f"{run.name}-features.npy"
+def _member(run: TrainedRun, known: Known, folder: Path) -> Member:
+    """Describe a run, and write what is known of its training images."""
+    own, features, looks = run.description, f"{run.name}-features.npy", f"{run.name}-looks.npy"
     if own.weights_sha256 is None:
         raise SettingsError("serving.no_hash", run=run.folder)
     return Member(
         name=run.name,
         graph=f"{run.name}.onnx",
         familiarity_file=features,
+        looks_file=looks,
         network=own.network,
         title=own.title,
         pooling=own.pooling,
@@ -254,7 +252,8 @@ def _member(run: TrainedRun, familiarity: Familiarity, folder: Path) -> Member:
         initial_weights=own.origin.source,
         weights_sha256=own.weights_sha256,
         settings_sha256=own.settings_sha256,
-        familiarity=familiarity.save(folder / features),
+        familiarity=known.features.save(folder / features),
+        looks=known.looks.save(folder / looks),
     )
 
 

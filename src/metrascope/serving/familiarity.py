@@ -11,7 +11,7 @@ were measured beside it: see docs/decisions.md.
 
 import math
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -203,6 +203,29 @@ def fit_familiarity(
         spacing[start : start + _ROWS] = np.sort(apart, axis=1)[:, :count].mean(axis=1)
     least = max(_LEAST_SPACING * float(np.median(spacing)), _SMALLEST)
     return Familiarity(middle, spread, known, _half(np.maximum(spacing, least)), count)
+
+
+class Known(NamedTuple):
+    """What is known of a member's training images: its features of them, and their looks.
+
+    Attributes
+    ----------
+    features, looks
+        Fitted to the network's features, and to `metrascope.serving.appearance`.
+    """
+
+    features: Familiarity
+    looks: Familiarity
+
+    def score(self, features: npt.ArrayLike, looks: npt.ArrayLike) -> Floats:
+        """Return how strange images are in both together; see `combine`.
+
+        Parameters
+        ----------
+        features, looks
+            (n, d) and (n, 144).
+        """
+        return combine(self.features.score(features), self.looks.score(looks))
 
 
 def combine(by_features: npt.ArrayLike, by_appearance: npt.ArrayLike) -> Floats:

@@ -7,12 +7,12 @@ import numpy.typing as npt
 
 from metrascope.errors import DataError
 from metrascope.serving.cases import Cases
-from metrascope.serving.familiarity import Familiarity, fit_familiarity
+from metrascope.serving.familiarity import Known, fit_familiarity
 from metrascope.serving.refusal import RefusalRule, disagreement, fit_refusal
 
 
-def fit_familiarities(cases: Cases, members: Sequence[str]) -> tuple[Familiarity, ...]:
-    """Fit each member's neighborhood to its own training images.
+def fit_known(cases: Cases, members: Sequence[str]) -> tuple[Known, ...]:
+    """Fit each member's neighborhoods to its own training images.
 
     Raises
     ------
@@ -20,17 +20,22 @@ def fit_familiarities(cases: Cases, members: Sequence[str]) -> tuple[Familiarity
         If a network gives the same features for all images: it has learned nothing.
     """
     fitted = []
-    for name, features, chosen in zip(members, cases.features, cases.training, strict=True):
+    parts = zip(members, cases.features, cases.looks, cases.training, strict=True)
+    for name, features, looks, chosen in parts:
+        codes = cases.codes[chosen]
         try:
-            fitted.append(fit_familiarity(features[chosen], cases.codes[chosen]))
+            known = Known(
+                fit_familiarity(features[chosen], codes), fit_familiarity(looks[chosen], codes)
+            )
         except ValueError as error:
             raise DataError("serving.nothing_learned", run=name) from error
+        fitted.append(known)
     return tuple(fitted)
 
 
 def fit_rule(
     cases: Cases,
-    familiarities: Sequence[Familiarity],
+    known: Sequence[Known],
     classes: Sequence[str],
     *,
     false_refusal_rate: float,
@@ -42,9 +47,8 @@ def fit_rule(
     each, as in a bundle of folds, nothing can be said of disagreement, and it refuses nothing.
     """
     numbers, probabilities = cases.held_out()
-    scores = np.array(
-        [own.score(features) for own, features in zip(familiarities, cases.features, strict=True)]
-    )
+    parts = zip(known, cases.features, cases.looks, strict=True)
+    scores = np.array([own.score(features, looks) for own, features, looks in parts])
     images = cases.images.iloc[numbers]
     return fit_refusal(
         probabilities,

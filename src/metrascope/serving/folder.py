@@ -17,12 +17,12 @@ from metrascope.ingest.reason import Reason
 from metrascope.ingest.sources import Skipped, Source
 from metrascope.messages import language
 from metrascope.serving.bundle import is_bundle, open_bundle
-from metrascope.serving.engine import EngineName
 from metrascope.serving.inputs import Found, find_inputs
 from metrascope.serving.journal import NAME, Journal, Outcome, Pending
 from metrascope.serving.picture import file_name, write_picture
 from metrascope.serving.predictor import FrameReading, Frames, Predictor
 from metrascope.serving.reading import ImageReading, PatientReading, Said
+from metrascope.serving.runtime import RuntimeName
 
 Reading = ImageReading | PatientReading
 Advance = Callable[[int, int], None]
@@ -47,7 +47,7 @@ class Order:
         Files and folders.
     out
         Folder of the results; None where none are kept.
-    confidence, frames, engine
+    confidence, frames, runtime
         As of a `Predictor`.
     by_folder
         Whether a folder below the one given is a patient, whatever headers say.
@@ -62,7 +62,7 @@ class Order:
     out: Path | None = None
     confidence: float | None = None
     frames: Frames = "all"
-    engine: EngineName | None = None
+    runtime: RuntimeName | None = None
     by_folder: bool = False
     heat_maps: bool = False
     jobs: int = 1
@@ -71,7 +71,7 @@ class Order:
         """Return what reads."""
         return Predictor(
             self.bundle,
-            engine=self.engine,
+            runtime=self.runtime,
             threads=threads,
             confidence=self.confidence,
             frames=self.frames,
@@ -166,7 +166,7 @@ class Reader:
         order = self.order
         fixed = {
             "bundle": self.predictor.digest or str(order.bundle.resolve()),
-            "engine": self.predictor.engines,
+            "runtime": self.predictor.runtimes,
             "inputs": [os.fsencode(path.resolve()).hex() for path in order.inputs],
             "confidence": order.confidence,
             "frames": order.frames,

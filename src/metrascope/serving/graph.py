@@ -86,7 +86,7 @@ class Graph(nn.Module):
 def _luminance(pixels: Tensor) -> Tensor:
     """Return the grey levels that Pillow's conversion gives, as float32."""
     count, channels, height, width = pixels.shape
-    # Of one channel all three weights fall on it; a product is what engines do fast.
+    # Of one channel all three weights fall on it; a product is what runtimes do fast.
     taken = torch.arange(3) * (channels - 1) // 2
     share = (torch.arange(channels)[:, None] == taken).to(torch.float32)
     weights = (share @ torch.tensor(_LUMINANCE))[None]

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from metrascope.serving.bundle import OPSET
-from metrascope.serving.engine import INPUT, OUTPUTS
 from metrascope.serving.graph import Graph
+from metrascope.serving.runtime import INPUT, OUTPUTS
 
 
 def to_onnx(graph: Graph) -> bytes:

@@ -14,12 +14,12 @@ from metrascope.ingest.marks import Mark
 from metrascope.ingest.reason import Reason
 from metrascope.messages import text
 from metrascope.serving.bundle import Bundle, is_bundle, open_bundle
-from metrascope.serving.engine import EngineName
 from metrascope.serving.ensemble import Ensemble, open_ensemble, open_run
 from metrascope.serving.intake import Crop, Exam, crop_frames, open_exam
 from metrascope.serving.neighbors import Neighborhood
 from metrascope.serving.reading import ImageReading, Kind, Neighbor, PatientReading, Said, Seen
 from metrascope.serving.refusal import RefusalRule, Verdict
+from metrascope.serving.runtime import RuntimeName
 
 Pixels = npt.NDArray[np.uint8]
 Frames = Literal["key", "all"] | int
@@ -42,7 +42,7 @@ class Predictor:
     ----------
     source
         Folder of a bundle, or of a run (which needs torch).
-    engine
+    runtime
         ``openvino`` or ``onnxruntime``; None for the faster one.
     threads
         That one reading may use; None for all cores.
@@ -63,7 +63,7 @@ class Predictor:
         self,
         source: Path,
         *,
-        engine: EngineName | None = None,
+        runtime: RuntimeName | None = None,
         threads: int | None = None,
         confidence: float | None = None,
         frames: Frames = "all",
@@ -81,7 +81,7 @@ class Predictor:
             self.rule = self.bundle.description.rule
             self.confidence = confidence or self.rule.confidence
             threads = threads or os.cpu_count() or 1
-            self.ensemble: Ensemble = open_ensemble(self.bundle, engine=engine, threads=threads)
+            self.ensemble: Ensemble = open_ensemble(self.bundle, runtime=runtime, threads=threads)
             self.classes = self.bundle.description.classes
             file, first = self.bundle.description.neighbors_file, self.bundle.description.members[0]
             if file:
@@ -91,9 +91,9 @@ class Predictor:
             self.ensemble, self.classes = open_run(source)
 
     @property
-    def engines(self) -> tuple[str, ...]:
+    def runtimes(self) -> tuple[str, ...]:
         """What runs the members."""
-        return tuple(engine.name for engine in self.ensemble.engines)
+        return tuple(runtime.name for runtime in self.ensemble.runtimes)
 
     @property
     def digest(self) -> str:

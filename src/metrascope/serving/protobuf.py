@@ -1,4 +1,4 @@
-"""Look into an ONNX file without loading it: what would make an engine open other files.
+"""Look into an ONNX file without loading it: what would make an runtime open other files.
 
 The file is a protocol-buffer message; its wire format (varints, lengths, fields by number) is
 fixed, and of ONNX's schema a few numbers are needed (onnx.proto3). Nothing is trusted: lengths
@@ -53,7 +53,7 @@ def what_reaches_out(content: bytes) -> str | None:
     Returns
     -------
     ``external data`` for tensors that are said to lie in other files, the name of an operator
-    that is not ONNX's own (an engine may load a library for it), or None.
+    that is not ONNX's own (an runtime may load a library for it), or None.
 
     Raises
     ------

@@ -2,8 +2,8 @@
 
 `metrascope.data.preprocess.square` resizes with Pillow: a triangle filter in fixed-point
 arithmetic, rows rounded to 8 bits before columns. An exported graph must do the same without
-Pillow, on engines that count in float32. Everything here is an integer below 2**24, which float32
-holds exactly, so that the result is Pillow's to the last bit on every engine.
+Pillow, on runtimes that count in float32. Everything here is an integer below 2**24, which float32
+holds exactly, so that the result is Pillow's to the last bit on every runtime.
 """
 
 from typing import Final, Literal, cast
@@ -63,7 +63,7 @@ def _weights(
     else:
         longest = cast(int, torch.sym_max(side, other))
         extent, target = side, inner_side(side, longest, stored_size)
-    # int32 throughout: some engines have no wider integers.
+    # int32 throughout: some runtimes have no wider integers.
     source = torch.arange(side, dtype=torch.int32)[:, None]
     place = torch.arange(input_size, dtype=torch.int32)[None]
     place = place + (stored_size - input_size) // 2 - (stored_size - target) // 2

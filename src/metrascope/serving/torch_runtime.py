@@ -7,11 +7,11 @@ import numpy.typing as npt
 import torch
 
 from metrascope.checkpoint import load
-from metrascope.serving.engine import Answer
 from metrascope.serving.graph import Graph
+from metrascope.serving.runtime import Answer
 
 
-class TorchEngine:
+class TorchRuntime:
     """The graph of a run, run by PyTorch on the processor.
 
     Parameters
@@ -36,7 +36,7 @@ class TorchEngine:
         self.graph.eval()
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> Answer:
-        """Read n images of one size; see `metrascope.serving.engine.Engine`."""
+        """Read n images of one size; see `metrascope.serving.runtime.Runtime`."""
         with torch.inference_mode():
             output = self.graph(torch.from_numpy(np.ascontiguousarray(pixels)))
         return Answer(*(value.numpy() for value in output))

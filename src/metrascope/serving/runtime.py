@@ -24,16 +24,16 @@ from metrascope.atomic import write_json
 from metrascope.errors import MissingExtraError, WeightsError
 from metrascope.serving.protobuf import what_reaches_out
 
-EngineName = Literal["openvino", "onnxruntime"]
+RuntimeName = Literal["openvino", "onnxruntime"]
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
-ENGINES: Final[tuple[EngineName, ...]] = ("openvino", "onnxruntime")
+RUNTIMES: Final[tuple[RuntimeName, ...]] = ("openvino", "onnxruntime")
 OUTPUTS: Final = ("logits", "probabilities", "maps", "features")
 INPUT: Final = "pixels"
 _ROUNDS: Final = 7
 _PROBE: Final = (480, 640)
-"""Height and width of the sector that engines are timed on, pixels."""
+"""Height and width of the sector that runtimes are timed on, pixels."""
 
 
 class Answer(NamedTuple):
@@ -45,7 +45,7 @@ class Answer(NamedTuple):
     features: Floats
 
 
-class Engine(Protocol):
+class Runtime(Protocol):
     """Reads sector crops: uint8 (n, 1 or 3, height, width)."""
 
     @property
@@ -56,7 +56,7 @@ class Engine(Protocol):
         """Read n images of one size."""
 
 
-def open_engine(path: Path, *, name: EngineName, threads: int) -> Engine:
+def open_runtime(path: Path, *, name: RuntimeName, threads: int) -> Runtime:
     """Load an ONNX file.
 
     Parameters
@@ -64,7 +64,7 @@ def open_engine(path: Path, *, name: EngineName, threads: int) -> Engine:
     path
         The graph.
     name
-        Which engine.
+        Which runtime.
     threads
         That one reading may use.
 
@@ -74,7 +74,7 @@ def open_engine(path: Path, *, name: EngineName, threads: int) -> Engine:
         If the file is no graph of ours: damaged, with other inputs or outputs, or with parts
         that lie in other files.
     MissingExtraError
-        If the engine is not installed.
+        If the runtime is not installed.
     """
     content = path.read_bytes()
     try:
@@ -152,13 +152,13 @@ def _check_names(inputs: Sequence[str], outputs: Sequence[str]) -> None:
         raise ValueError(f"inputs {', '.join(inputs)}; outputs {', '.join(outputs)}")
 
 
-def installed() -> list[EngineName]:
-    """Return the engines that are installed here."""
-    return [name for name in ENGINES if find_spec(name) is not None]
+def installed() -> list[RuntimeName]:
+    """Return the runtimes that are installed here."""
+    return [name for name in RUNTIMES if find_spec(name) is not None]
 
 
-def choose_engine(path: Path, digest: str, *, threads: int) -> EngineName:
-    """Return the engine that is faster for a graph on this processor.
+def choose_runtime(path: Path, digest: str, *, threads: int) -> RuntimeName:
+    """Return the runtime that is faster for a graph on this processor.
 
     Where two are installed, both are timed on noise, for about a second, once: the choice is
     kept in the user's cache, under the graph's hash, the processor, the number of threads and
@@ -180,18 +180,18 @@ def choose_engine(path: Path, digest: str, *, threads: int) -> EngineName:
     known = _known().get(key)
     if known in names:
         return known  # type: ignore[no-any-return]
-    times = {name: seconds(open_engine(path, name=name, threads=threads)) for name in names}
+    times = {name: seconds(open_runtime(path, name=name, threads=threads)) for name in names}
     fastest = min(times, key=lambda name: times[name])
     _keep(key, fastest)
     return fastest
 
 
-def seconds(engine: Engine, rounds: int = _ROUNDS) -> float:
+def seconds(runtime: Runtime, rounds: int = _ROUNDS) -> float:
     """Return the median time of one reading of noise, in seconds."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (1, 1, *_PROBE), dtype=np.uint8)
-    engine(pixels)
-    return statistics.median(_timed(lambda: engine(pixels)) for _ in range(rounds))
+    runtime(pixels)
+    return statistics.median(_timed(lambda: runtime(pixels)) for _ in range(rounds))
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -222,7 +222,7 @@ def _processor() -> str:
 
 def _cache() -> Path:
     base = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "metrascope" / "engines.json"
+    return (Path(base) if base else Path.home() / ".cache") / "metrascope" / "runtimes.json"
 
 
 def _known() -> dict[str, Any]:
