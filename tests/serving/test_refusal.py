@@ -146,3 +146,29 @@ def test_scores_must_be_finite_and_of_every_image() -> None:
         fit_refusal(said, [1.0, np.nan], None, **rest)
     with pytest.raises(ValueError, match="scores"):
         fit_refusal(said, [1.0], None, **rest)
+
+
+def test_a_set_without_the_likeliest_class_decides_nothing() -> None:
+    # Polyps are read with little certainty and fibroids with much: 0.45 fits polyps alone.
+    rng = np.random.default_rng(0)
+    own = np.concatenate([rng.uniform(0.9, 1.0, 60), rng.uniform(0.3, 0.5, 60)])
+    labels = ["fibroid"] * 60 + ["polyp"] * 60
+    first = np.where(np.array(labels) == "fibroid", own, 1 - own)
+    values = np.stack([first, 1 - first], axis=1)
+    rule = fit_refusal(
+        values,
+        np.ones(120),
+        None,
+        labels=labels,
+        patients=[str(number) for number in range(120)],
+        classes=("fibroid", "polyp"),
+    )
+    verdict = rule.image([0.55, 0.45], 1.0)
+    assert verdict.labels == ("polyp",)
+    assert [reason.key for reason in verdict.reasons] == ["refusal.other_set"]
+    assert verdict.usable
+    verdicts = [rule.image(row, 1.0) for row in values]
+    told = [reason.key for one in verdicts for reason in one.reasons]
+    assert told.count("refusal.other_set") > 40
+    assert rule.validation.other_image == told.count("refusal.other_set") / 120
+    assert rule.validation.empty_image == told.count("refusal.empty_set") / 120

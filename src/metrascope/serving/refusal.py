@@ -6,6 +6,7 @@ at most a stated share of images like those is refused. A prediction set that is
 every class is a reason of its own; how often that happens in validation is measured and stored.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -63,9 +64,10 @@ class Refusals(_Record):
         How many there are.
     unfamiliar, disagreeing, either
         Share of the images that is refused for each reason, and for one or both.
-    empty_image, full_image
-        Share of the images that are left whose prediction set is empty, or has every class.
-    empty_patient, full_patient
+    empty_image, full_image, other_image
+        Share of the images that are left whose prediction set is empty, has every class, or has
+        classes and not the likeliest.
+    empty_patient, full_patient, other_patient
         The same of the patients with an image left.
     """
 
@@ -76,8 +78,10 @@ class Refusals(_Record):
     either: Share
     empty_image: Share
     full_image: Share
+    other_image: Share
     empty_patient: Share
     full_patient: Share
+    other_patient: Share
 
 
 class RefusalRule(_Record):
@@ -208,6 +212,9 @@ class RefusalRule(_Record):
         percent: dict[str, str | int | float] = {"percent": f"{100 * asked:g}"}
         if not labels:
             return Verdict(labels, (Reason("refusal.empty_set", percent),), values)
+        likeliest = self.conformal.classes[int(values.argmax())]
+        if likeliest not in labels:
+            return Verdict(labels, (Reason("refusal.other_set", percent),), values)
         if len(labels) < len(self.conformal.classes):
             return Verdict(labels, (), values)
         few = bool(self.conformal.undecided(asked, unit))
@@ -282,10 +289,8 @@ def fit_refusal(
     own, who = np.asarray(labels, dtype=object), np.asarray(patients, dtype=object)
     conformal = fit_conformal(values[read], list(own[read]), list(who[read]), classes)
     by_image = [conformal.prediction_set(row, confidence, "image") for row in values[read]]
-    by_patient = [
-        conformal.prediction_set(values[read & (who == one)].mean(axis=0), confidence, "patient")
-        for one in sorted(set(who[read]))
-    ]
+    means = [values[read & (who == one)].mean(axis=0) for one in sorted(set(who[read]))]
+    by_patient = [conformal.prediction_set(mean, confidence, "patient") for mean in means]
     return RefusalRule(
         false_refusal_rate=false_refusal_rate,
         unfamiliar_above=limits[0],
@@ -300,8 +305,10 @@ def fit_refusal(
             either=float((~read).mean()),
             empty_image=_share(by_image, 0),
             full_image=_share(by_image, len(classes)),
+            other_image=_others(by_image, values[read], classes),
             empty_patient=_share(by_patient, 0),
             full_patient=_share(by_patient, len(classes)),
+            other_patient=_others(by_patient, means, classes),
         ),
     )
 
@@ -334,5 +341,20 @@ def _share(sets: Sequence[tuple[str, ...]], size: int) -> float:
     return sum(len(labels) == size for labels in sets) / max(1, len(sets))
 
 
+def _others(
+    sets: Sequence[tuple[str, ...]], values: Sequence[Floats] | Floats, classes: Sequence[str]
+) -> float:
+    """Return the share of sets with a class, but without the likeliest."""
+    likeliest = [classes[int(np.argmax(row))] for row in values]
+    without = [
+        bool(labels) and label not in labels for labels, label in zip(sets, likeliest, strict=True)
+    ]
+    return sum(without) / max(1, len(sets))
+
+
 def _shown(number: float) -> str:
-    return f"{number:.1f}" if number < 10 else f"{number:.0f}"
+    if not math.isfinite(number):
+        return "∞"
+    # Just above the limit is above it in print, too.
+    rounded = math.ceil(100 * number) / 100
+    return f"{rounded:.2f}" if number < 2 else f"{number:.1f}" if number < 10 else f"{number:.0f}"
