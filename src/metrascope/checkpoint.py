@@ -45,6 +45,9 @@ class ModelDescription(BaseModel):
         Divisor of the logits before softmax that fits the run's validation partition best, see
         :mod:`metrascope.evaluation.temperature`; 1 where it was not fitted. ``predictions.csv``
         is without it.
+    cleaned
+        Whether the training images came with their sector and were black outside it: then a new
+        image is cleaned the same way before it is read.
     fold, seed
         Of the run.
     origin
@@ -66,6 +69,7 @@ class ModelDescription(BaseModel):
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     preprocessing: Preprocessing
     temperature: Annotated[float, Field(gt=0)] = 1.0
+    cleaned: bool = False
     fold: Annotated[int, Field(ge=0)] = 0
     seed: int = 0
     origin: Origin

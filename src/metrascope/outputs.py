@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 from metrascope.atomic import replacing, write_json
 from metrascope.checkpoint import ModelDescription, save
 from metrascope.config import EvaluationSettings, Settings, dump_settings
+from metrascope.data.picture import are_clean
 from metrascope.data.preprocess import centre_crop
 from metrascope.data.store import open_store
 from metrascope.evaluation.predictions import write_predictions
@@ -169,6 +170,7 @@ def write_model(
         classes=inputs.classes,
         preprocessing=data.preprocessing,
         temperature=temperature,
+        cleaned=are_clean(inputs.manifest, data.train.tolist()),
         fold=run.fold,
         seed=run.seed,
         origin=network.origin,

@@ -10,7 +10,7 @@ from PIL import Image
 from metrascope.config import PreprocessingSettings
 from metrascope.data.cases import write_cases, write_images
 from metrascope.data.manifest import Manifest, read_manifest, write_manifest
-from metrascope.data.picture import read_grey, read_picture
+from metrascope.data.picture import are_clean, read_grey, read_picture
 from metrascope.data.preprocess import Preprocessing, seen_box, square
 from metrascope.data.store import StoreKey, files_digest, open_store
 from metrascope.errors import DataError, StudyError
@@ -222,3 +222,19 @@ def test_postscript_in_a_pngs_clothes_is_not_run(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_text(content)
     with pytest.raises(DataError, match="cannot be decoded"):
         read_grey(tmp_path / "x.png", 2)
+
+
+def test_clean_images_are_black_outside_a_sector_that_comes_with_them(copy: Path) -> None:
+    manifest = read_manifest(copy)
+    for row in range(len(manifest.table)):
+        grey, sector = (cv2.imread(str(manifest.path(row, c)), 0) for c in ("image", "sector"))
+        cv2.imwrite(str(manifest.path(row)), np.where(sector > 0, grey, 0))
+    rows = list(range(len(manifest.table)))
+    assert are_clean(manifest, rows)
+    blank = np.full(cv2.imread(str(manifest.path(3)), 0).shape, 200, np.uint8)
+    blank[0, 0] = 0
+    cv2.imwrite(str(manifest.path(3)), blank)
+    assert not are_clean(manifest, rows)
+    write_manifest(manifest.table.drop(columns="sector"), copy / "manifest.csv")
+    assert not are_clean(read_manifest(copy), [0])
+    assert not are_clean(manifest, [])

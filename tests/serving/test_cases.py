@@ -17,7 +17,6 @@ def cases(validation: list[list[bool]], probabilities: list[list[list[float]]]) 
         probabilities=np.array(probabilities),
         features=(np.zeros((count, 2), np.float32),) * len(chosen),
         looks=(np.zeros((count, 144), np.float32),) * len(chosen),
-        cleaned=True,
     )
 
 

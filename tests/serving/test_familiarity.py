@@ -125,6 +125,8 @@ def test_features_must_be_sound() -> None:
     with pytest.raises(ValueError, match="belong together"):
         fit_familiarity(draw(5, 0), ["a"] * 4)
     with pytest.raises(ValueError, match="equal"):
+        fit_familiarity(np.random.default_rng(0).uniform(0, 1e-9, (20, 4)), ["a"] * 20)
+    with pytest.raises(ValueError, match="equal"):
         fit_familiarity(np.ones((5, 3)), ["a"] * 5)
     with pytest.raises(ValueError, match="finite"):
         fit_familiarity(np.full((5, 3), np.nan), ["a"] * 5)

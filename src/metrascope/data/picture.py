@@ -4,6 +4,7 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -41,6 +42,8 @@ FORMATS: Final = ("PNG", "JPEG", "BMP", "TIFF")
 
 SMALLEST: Final = 32
 """Pixels along the shorter side below which an image is refused."""
+
+_LOOKED_AT: Final = 32
 
 LARGEST: Final = 64_000_000
 """Pixels beyond which an image is refused: no ultrasound screen comes near."""
@@ -94,6 +97,31 @@ def read_picture(manifest: "Manifest", row: int, *, sector_crop: bool) -> Pictur
         return Picture(grey, sector, lesion)
     window = _window(manifest, row, box or _bounds(sector), grey.shape)
     return Picture(grey[window], sector[window], None if lesion is None else lesion[window])
+
+
+def are_clean(manifest: "Manifest", rows: Sequence[int]) -> bool:
+    """Tell whether images come with their sector and are black outside it, as after an ingest.
+
+    Parameters
+    ----------
+    manifest
+        The data set.
+    rows
+        Which images; of many, 32 spread over them are looked at.
+
+    Raises
+    ------
+    DataError
+        As `read_picture`.
+    """
+    step = max(1, len(rows) // _LOOKED_AT)
+    for row in rows[::step]:
+        if manifest.path(int(row), "sector") is None:
+            return False
+        picture = read_picture(manifest, int(row), sector_crop=True)
+        if picture.grey[~picture.sector].any():
+            return False
+    return len(rows) > 0
 
 
 def read_grey(path: Path, row: int) -> Grey:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from metrascope.data.manifest import Manifest
-from metrascope.data.picture import Picture, read_picture
+from metrascope.data.picture import read_picture
 from metrascope.data.split import Split
 from metrascope.serving.appearance import appearance_of
 from metrascope.serving.neighbors import thumbnail
@@ -36,8 +36,6 @@ class Cases:
         Of each member float32, (n, d).
     looks
         Of each member float32, (n, 144): `metrascope.serving.appearance` of what it sees.
-    cleaned
-        Whether all images come with their sector and are black outside it.
     thumbnails
         uint8, (n, side, side), where they were asked for.
     """
@@ -49,7 +47,6 @@ class Cases:
     probabilities: npt.NDArray[np.float64]
     features: tuple[npt.NDArray[np.float32], ...]
     looks: tuple[npt.NDArray[np.float32], ...]
-    cleaned: bool
     thumbnails: npt.NDArray[np.uint8] | None = None
 
     def held_out(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -121,10 +118,8 @@ def read_cases(
     answers: list[list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]] = []
     small: list[npt.NDArray[np.uint8]] = []
     looks: list[list[npt.NDArray[np.float32]]] = []
-    cleaned = True
     for done, row in enumerate(rows, start=1):
         picture = read_picture(manifest, int(row), sector_crop=first.preprocessing.sector_crop)
-        cleaned = cleaned and _is_clean(manifest, int(row), picture)
         pixels = np.ascontiguousarray(picture.grey)[None, None]
         read = [runtime(pixels) for runtime in runtimes]
         answers.append([(answer.probabilities[0], answer.features[0]) for answer in read])
@@ -142,11 +137,5 @@ def read_cases(
         probabilities=np.array([[own[0] for own in member] for member in members], np.float64),
         features=tuple(np.array([own[1] for own in member]) for member in members),
         looks=tuple(np.array(own) for own in zip(*looks, strict=True)),
-        cleaned=cleaned,
         thumbnails=np.array(small) if thumbnails else None,
     )
-
-
-def _is_clean(manifest: Manifest, row: int, picture: Picture) -> bool:
-    given = manifest.path(row, "sector") is not None
-    return given and not picture.grey[~picture.sector].any()

@@ -124,8 +124,12 @@ def open_ensemble(bundle: Bundle, *, runtime: RuntimeName | None, threads: int) 
     return Ensemble(runtimes, [member.preprocessing for member in members], known)
 
 
-def open_run(folder: Path) -> tuple[Ensemble, tuple[str, ...]]:
-    """Load the network of a run, which needs torch; return it and its classes.
+def open_run(folder: Path) -> tuple[Ensemble, tuple[str, ...], bool]:
+    """Load the network of a run, which needs torch.
+
+    Returns
+    -------
+    The network, its classes, and whether images are cleaned before they are read.
 
     Raises
     ------
@@ -138,7 +142,8 @@ def open_run(folder: Path) -> tuple[Ensemble, tuple[str, ...]]:
     from metrascope.serving.torch_runtime import TorchRuntime
 
     runtime = TorchRuntime(folder)
-    return Ensemble([runtime], [runtime.description.preprocessing]), runtime.description.classes
+    said = runtime.description
+    return Ensemble([runtime], [said.preprocessing]), said.classes, said.cleaned
 
 
 def _mean_maps(maps: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:

@@ -220,7 +220,7 @@ def _training_set(run: TrainedRun, cases: Cases, manifest: Manifest) -> Training
         split_sha256=run.description.split_sha256,
         training=_patients(cases, cases.training.any(0), classes),
         validation=_patients(cases, cases.validation.any(0), classes),
-        cleaned=cases.cleaned,
+        cleaned=run.description.cleaned,
     )
 
 

@@ -31,6 +31,8 @@ _LEAST_SPREAD: Final = 0.5
 """Of a feature, against the mean one: one that training hardly used must not outweigh all."""
 _LEAST_SPACING: Final = 0.5
 """Of an image, against the median: copies of one image have none."""
+_LEAST_VARIANCE: Final = 1e-8
+"""Of the roots of features: below it, a network says the same of every image, but for rounding."""
 _ROWS: Final = 256
 _SMALLEST: Final = float(np.finfo(np.float16).tiny)
 
@@ -189,7 +191,7 @@ def fit_familiarity(
         values = values[kept]
     roots = _root(values)
     variance = roots.var(axis=0, dtype=np.float64)
-    if not variance.max() > 0:
+    if not variance.mean() > _LEAST_VARIANCE:
         raise ValueError("all features are equal")
     middle = _half(roots.mean(axis=0, dtype=np.float64))
     spread = _half(np.sqrt(variance + _LEAST_SPREAD**2 * variance.mean()))

@@ -83,12 +83,13 @@ class Predictor:
             threads = threads or os.cpu_count() or 1
             self.ensemble: Ensemble = open_ensemble(self.bundle, runtime=runtime, threads=threads)
             self.classes = self.bundle.description.classes
+            self.cleaned = self.bundle.description.data.cleaned
             file, first = self.bundle.description.neighbors_file, self.bundle.description.members[0]
             if file:
                 path, width = self.bundle.path(file), first.familiarity.width
                 self.neighborhood = Neighborhood.load(path, width)
         else:
-            self.ensemble, self.classes = open_run(source)
+            self.ensemble, self.classes, self.cleaned = open_run(source)
 
     @property
     def runtimes(self) -> tuple[str, ...]:
@@ -210,8 +211,7 @@ class Predictor:
         )
 
     def _crops(self, exam: Exam) -> Iterator[tuple[int, Crop | Reason]]:
-        cleaned = self.bundle is None or self.bundle.description.data.cleaned
-        return crop_frames(exam, self._numbers(exam), cleaned=cleaned)
+        return crop_frames(exam, self._numbers(exam), cleaned=self.cleaned)
 
     def _numbers(self, exam: Exam) -> list[int]:
         key, count = exam.key, exam.cine.count

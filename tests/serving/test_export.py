@@ -1,0 +1,177 @@
+"""A run becomes a bundle that says what PyTorch says, by every way in."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from metrascope.checkpoint import ModelDescription, save
+from metrascope.cli import main
+from metrascope.data.manifest import read_manifest
+from metrascope.data.preprocess import Preprocessing, fit_grey_table
+from metrascope.data.split import split_patients, write_split
+from metrascope.errors import DataError, SettingsError, StudyError, WeightsError
+from metrascope.networks import create_network
+from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.export.export import write_export
+from metrascope.serving import export as exporting
+from metrascope.serving.bundle import open_bundle
+from metrascope.serving.export import export
+from metrascope.serving.predictor import Predictor
+
+CLASSES = ("normal", "fibroid", "polyp")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A study's folder, its data set, its run and the bundle of it."""
+
+    study: Path
+    data: Path
+    run: Path
+    bundle: Path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("export")
+    data, study = folder / "data", folder / "study"
+    write_phantom(data, patients=36, seed=3, size=256, prevalence=dict.fromkeys(CLASSES, 1.0))
+    manifest = read_manifest(data)
+    split = split_patients(manifest.table, CLASSES, validation=0.4, seed=0)
+    write_split(split, study / "splits.csv", manifest_sha256=manifest.digest)
+    command = ["metrascope", "study", "paper", "--data", str(data)]
+    (study / "command.json").write_text(json.dumps({"argv": command}), encoding="utf-8")
+    torch.manual_seed(0)
+    network = create_network("mobilenet_v2", 3, weights="none").eval()
+    _spread(network)
+    run = study / "runs" / "mobilenet_v2-f0-s0"
+    run.mkdir(parents=True)
+    steps = Preprocessing(
+        input_size=64,
+        stored_size=73,
+        sector_crop=True,
+        fit="crop",
+        equalization="train",
+        grey_table=tuple(fit_grey_table(np.arange(256)[::-1] + 1).tolist()),
+    )
+    description = ModelDescription(
+        network="mobilenet_v2",
+        title="MobileNetV2",
+        pooling="avgmax",
+        classes=CLASSES,
+        preprocessing=steps,
+        temperature=1.7,
+        origin=network.origin,
+        versions={},
+        manifest_sha256=manifest.digest,
+        split_sha256=split.digest,
+        settings_sha256="0" * 64,
+    )
+    save(run, network, description)
+    export([run], folder / "bundle", thumbnails=True)
+    return Made(study, data, run, folder / "bundle")
+
+
+def _spread(network: torch.nn.Module) -> None:
+    """Let an untrained network tell images apart: its batch norms learn from noise."""
+    network.train()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None  # the plain mean of what is seen
+    with torch.no_grad():
+        for _ in range(4):
+            network(torch.randn(8, 3, 64, 64))
+        network.head.weight *= 20
+    network.eval()
+
+
+def test_what_the_bundle_says_of_itself(made: Made) -> None:
+    found = open_bundle(made.bundle).description
+    assert found.classes == CLASSES
+    assert found.data.training["polyp"] + found.data.validation["polyp"] == 12
+    assert not found.data.cleaned  # phantoms have letters outside their sector
+    assert found.parity.images == 32
+    assert found.parity.probabilities <= 1e-4
+    assert found.members[0].temperature == 1.7
+    assert found.rule.validation.images == sum(found.data.validation.values())
+    assert "research use only" in found.intended_use["en"].casefold()
+    text = (made.bundle / "mobilenet_v2-f0-s0.onnx").read_bytes()
+    assert str(Path(__file__).parent.parent.parent).encode() not in text
+
+
+def test_every_way_in_says_the_same(made: Made, tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    write_export(files, patients=4, seed=1)
+    chosen = [*sorted(files.rglob("*.dcm"))[:6], *sorted((made.data / "images").iterdir())[:4]]
+    of_bundle, of_torch = Predictor(made.bundle), Predictor(made.run)
+    compared = 0
+    arguments = [str(path) for path in chosen]
+    assert main(["predict", str(made.bundle), *arguments, "--out", str(tmp_path / "out")]) == 0
+    with (tmp_path / "out" / "readings.csv").open(encoding="utf-8-sig") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == "image"]
+    for path in chosen:
+        for one, other in zip(of_bundle.read_file(path), of_torch.read_file(path), strict=True):
+            if one.seen is None or other.seen is None:
+                assert one.reading.refusal == other.reading.refusal
+                continue
+            np.testing.assert_allclose(
+                one.seen.probabilities, other.seen.probabilities, atol=1e-4, rtol=0
+            )
+            assert one.seen.probabilities.argmax() == other.seen.probabilities.argmax()
+            top = max(float(other.seen.maps.max()), 1e-12)
+            np.testing.assert_allclose(one.seen.maps / top, other.seen.maps / top, atol=1e-3)
+            own = [
+                row
+                for row in rows
+                if row["file"].endswith(path.name) and int(row["frame"]) == one.reading.frame
+            ]
+            written = [float(own[0][f"p_{label}"]) for label in CLASSES]
+            np.testing.assert_allclose(written, one.seen.probabilities, atol=1e-4, rtol=0)
+            compared += 1
+    assert compared >= 5
+
+
+def test_the_nearest_training_image_of_a_training_image_is_itself(made: Made) -> None:
+    predictor = Predictor(made.bundle)
+    manifest = read_manifest(made.data)
+    assert predictor.neighborhood is not None
+    name = str(predictor.neighborhood.images[5])
+    row = int(np.flatnonzero(manifest.table["image"] == name)[0])
+    from metrascope.data.picture import read_picture
+
+    found = predictor.read_crop(read_picture(manifest, row, sector_crop=True).grey)
+    assert found.reading.neighbors[0].image == name
+    assert found.reading.neighbors[0].similarity == pytest.approx(1, abs=2e-3)
+
+
+def test_without_parity_nothing_is_written(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = (made.bundle / "mobilenet_v2-f0-s0.onnx").read_bytes()
+    monkeypatch.setattr(exporting, "to_onnx", lambda _: whole)
+    monkeypatch.setattr(exporting, "_PROBABILITIES", -1.0)
+    with pytest.raises(WeightsError, match="No bundle was written"):
+        export([made.run], tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_data_set_that_changed_is_refused(made: Made, tmp_path: Path) -> None:
+    write_phantom(tmp_path / "other", patients=12, seed=9, size=128)
+    with pytest.raises(DataError, match="is not the data set that"):
+        export([made.run], tmp_path / "bundle", data=tmp_path / "other")
+
+
+def test_what_cannot_become_one_bundle(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="given twice"):
+        export([made.run, made.run], tmp_path / "bundle")
+    with pytest.raises(WeightsError, match="no trained"):
+        export([tmp_path], tmp_path / "bundle")
+    with pytest.raises(StudyError, match="not empty"):
+        export([made.run], made.bundle)
+    with pytest.raises(SettingsError, match="between 0 and 1"):
+        export([made.run], tmp_path / "bundle", false_refusal_rate=1.5)
