@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -315,6 +316,8 @@ def export(options: argparse.Namespace) -> None:
 
 def predict(options: argparse.Namespace) -> None:
     """Read new images; print what was read, or write it and print where it is."""
+    # All products are small: a second thread of numpy's would only wait, at full speed.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from metrascope.serving.folder import Order, Reader
     from metrascope.serving.output import Tally, write_readings
 

@@ -96,7 +96,7 @@ class _Isolated:
         self.receiver, sender = context.Pipe(duplex=False)
         entering = (sender, language(), work, arguments)
         self._process: SpawnProcess = context.Process(target=_enter, args=entering)
-        with _environment(ALLOCATOR):
+        with environment(ALLOCATOR):
             self._process.start()
         sender.close()
 
@@ -122,7 +122,7 @@ class _Isolated:
 
 
 @contextmanager
-def _environment(changes: dict[str, str]) -> Iterator[None]:
+def environment(changes: dict[str, str]) -> Iterator[None]:
     """Start processes with more in their environment; what the user set there has precedence."""
     new = {name: value for name, value in changes.items() if name not in os.environ}
     os.environ.update(new)

@@ -18,7 +18,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Final, Generic, Literal, TypeVar
 
 from metrascope.errors import MetrascopeError, StudyError
-from metrascope.isolation import end_with_parent
+from metrascope.isolation import end_with_parent, environment
 from metrascope.messages import language, set_language
 
 Task = TypeVar("Task")
@@ -26,6 +26,9 @@ Result = TypeVar("Result")
 Work = Callable[[Task], Result]
 
 _MEGABYTE: Final = 2**20
+_ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""For linear algebra on small arrays, whose second thread does nothing but wait at full speed: it
+took half of the processor from the other processes."""
 _START_SECONDS: Final = 120.0
 """Time for a process to import what it needs, on a slow disk."""
 
@@ -172,7 +175,8 @@ class _Worker(Generic[Task, Result]):
         arguments = (theirs, language(), self._start, self._memory_mb)
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
         self._ready = False
-        self._process.start()
+        with environment(_ONE_THREAD):
+            self._process.start()
         theirs.close()
 
 
