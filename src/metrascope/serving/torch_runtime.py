@@ -38,5 +38,5 @@ class TorchRuntime:
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> Answer:
         """Read n images of one size; see `metrascope.serving.runtime.Runtime`."""
         with torch.inference_mode():
-            output = self.graph(torch.from_numpy(np.ascontiguousarray(pixels)))
+            output = self.graph(torch.from_numpy(np.require(pixels, requirements=["C", "W"])))
         return Answer(*(value.numpy() for value in output))
