@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from metrascope.ingest.reason import Reason
+from metrascope.messages import table
 from metrascope.phantom.dataset import write_phantom
-from metrascope.serving.intake import Crop, crop_frames, open_exam
+from metrascope.serving.intake import Crop, crop_frames, open_exam, said_of
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,22 @@ def test_real_uteri_are_not_cut_off(real_data: Path) -> None:
         exam = open_exam(path.read_bytes())
         ((_, found),) = crop_frames(exam, [0], cleaned=False)
         assert isinstance(found, Crop), path.name
+
+
+def test_a_refusal_says_what_to_do(screen: np.ndarray) -> None:
+    found = read(np.ascontiguousarray(screen[::4, ::4]))
+    assert isinstance(found, Reason)
+    assert said_of(found.key, found.text()).text == (
+        "Too small: 100 x 100 pixels. Export it at the scanner's own size."
+    )
+    told = said_of("dicom.truncated", "Cut off.").text
+    assert told == "Cut off. Export the file again, as DICOM, PNG or JPEG."
+    assert said_of("sources.empty", "Empty.").text == "Empty."
+
+
+def test_every_reason_before_reading_has_advice() -> None:
+    reasons = {key.partition(".")[2] for key in table() if key.startswith("usability.")}
+    advised = {key.partition(".")[2] for key in table() if key.startswith("advice.")}
+    assert advised - {"damaged"} <= reasons
+    # What is no ultrasound image, or none of this kind, needs none.
+    assert reasons - advised == {"other_modality", "no_ultrasound", "page"}

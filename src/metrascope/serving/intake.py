@@ -21,9 +21,12 @@ from metrascope.ingest.reason import Reason
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.still import Still, make_still
 from metrascope.ingest.usability import Claims, claims_of
+from metrascope.messages import table, text
+from metrascope.serving.reading import Said
 
 Pixels = npt.NDArray[np.uint8]
 
+_DAMAGED: Final = {"dicom": "damaged", "picture": "damaged"}
 _BESIDE: Final = 0.2
 """Of the width, from the middle."""
 _SETTINGS: Final = IngestSettings(verify=False)
@@ -150,6 +153,22 @@ def grey_of(picture: Pixels) -> Pixels:
         return np.ascontiguousarray(picture)
     weighted = picture.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
     return np.asarray((weighted + 32768) >> 16, dtype=np.uint8)
+
+
+def said_of(key: str, sentence: str) -> Said:
+    """Return why an image cannot be read, and what to do about it.
+
+    Parameters
+    ----------
+    key
+        Of the reason.
+    sentence
+        In the language in use.
+    """
+    area, _, code = key.partition(".")
+    advice = f"advice.{code}" if area == "usability" else f"advice.{_DAMAGED.get(area, '')}"
+    told = f"{sentence} {text(advice)}" if advice in table() else sentence
+    return Said(key=key, text=told)
 
 
 def _is_cut_off(still: Still) -> bool:

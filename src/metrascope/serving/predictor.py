@@ -15,7 +15,7 @@ from metrascope.ingest.reason import Reason
 from metrascope.messages import text
 from metrascope.serving.bundle import Bundle, is_bundle, open_bundle
 from metrascope.serving.ensemble import Ensemble, open_ensemble, open_run
-from metrascope.serving.intake import Crop, Exam, crop_frames, open_exam
+from metrascope.serving.intake import Crop, Exam, crop_frames, open_exam, said_of
 from metrascope.serving.neighbors import Neighborhood
 from metrascope.serving.reading import ImageReading, Kind, Neighbor, PatientReading, Said, Seen
 from metrascope.serving.refusal import RefusalRule, Verdict
@@ -126,13 +126,13 @@ class Predictor:
         try:
             exam = open_exam(content)
         except DataError as error:
-            said = Said(key=error.key, text=str(error))
+            said = said_of(error.key, str(error))
             return [FrameReading(self._refused(name, said, start), None)]
         found: list[FrameReading] = []
         for number, crop in self._crops(exam):
             about = _About(name, exam.patient, number, exam.cine.count, key_frame=not found)
             if isinstance(crop, Reason):
-                said = Said(key=crop.key, text=crop.text())
+                said = said_of(crop.key, crop.text())
                 found.append(FrameReading(self._refused(name, said, start, about), None))
             else:
                 found.append(self._read_crop(crop, about, start))
