@@ -28,3 +28,8 @@ def test_nothing_of_the_file_gets_into_an_explanation() -> None:
     assert "ZHANG" not in told
     told = explain(Rejection("dicom.bits", {"bits": 32}), "en")
     assert "32" in told
+
+
+def test_an_explanation_names_the_package_to_install() -> None:
+    told = explain(Rejection("dicom.no_codec", {"package": "pyjpegls"}), "en")
+    assert "pip install pyjpegls" in told

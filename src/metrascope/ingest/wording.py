@@ -6,8 +6,10 @@ from typing import Final
 from metrascope.ingest.journal import Rejection
 from metrascope.messages import table, text
 
-# Words that DICOM itself defines, and nothing else of a file, may stand in a reason.
-_PUBLIC: Final = re.compile(r"1\.2\.840\.10008\.[0-9.]{1,40}|[0-9]{1,4} ?x ?[0-9]{1,4}")
+# Words that DICOM itself defines or we wrote, and nothing else of a file, may stand in a reason.
+_PUBLIC: Final = re.compile(
+    r"1\.2\.840\.10008\.[0-9.]{1,40}|[0-9]{1,4} ?x ?[0-9]{1,4}|python-gdcm|pyjpegls"
+)
 
 
 def explain(rejection: Rejection, lang: str | None = None) -> str:
