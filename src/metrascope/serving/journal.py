@@ -98,11 +98,11 @@ class Journal:
         with self._told():
             # Nameless, SQLite keeps it in a temporary file that goes when it is closed.
             self._base = sqlite3.connect("" if path is None else path, isolation_level=None)
-            # Exclusive: no other process, and no shared memory, which network drives lack.
-            for setting in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
-                self._base.execute(f"PRAGMA {setting}")
-            self._base.executescript(_TABLES)
-            self._agree({"format": FORMAT, **settings})
+            try:
+                self._begin({"format": FORMAT, **settings})
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Let go of the file."""
@@ -181,6 +181,15 @@ class Journal:
             rows = self._base.execute(_PATIENTS)
         for patient, files in groupby(rows, key=lambda row: row[0]):
             yield patient, (None if mean is None else tuple(json.loads(mean)) for _, mean in files)
+
+    def _begin(self, settings: Mapping[str, Any]) -> None:
+        # Exclusive: no other process, and no shared memory, which network drives lack.
+        for setting in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
+            self._base.execute(f"PRAGMA {setting}")
+        # All or nothing: with a part of its settings, it would be told apart from itself.
+        self._base.executescript(f"BEGIN; {_TABLES}")
+        self._agree(settings)
+        self._base.execute("COMMIT")
 
     def _agree(self, settings: Mapping[str, Any]) -> None:
         ours = {name: json.dumps(value) for name, value in settings.items()}
