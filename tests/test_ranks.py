@@ -25,7 +25,7 @@ START = "ddp_fork" if sys.platform == "linux" else "ddp_spawn"
 COMMAND = [
     "study",
     "paper",
-    "--networks=vgg16",
+    "--networks=resnet18",
     "--weights=none",
     "--device=cpu",
     "--set=preprocessing.input_size=32",
@@ -83,14 +83,14 @@ def read_in_turns(fabric: Fabric, folder: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_one_two_and_three_processes_say_the_same_bytes(tmp_path: Path) -> None:
-    for processes in (1, 2, 3):
+def test_one_to_four_processes_say_the_same_bytes(tmp_path: Path) -> None:
+    for processes in (1, 2, 3, 4):
         strategy = START if processes > 1 else "auto"
         fabric = Fabric(accelerator="cpu", devices=processes, strategy=strategy)
         fabric.launch(partial(read_in_turns, folder=tmp_path))
-    one, two, three = (np.load(tmp_path / f"{count}.npy") for count in (1, 2, 3))
+    one, *more = (np.load(tmp_path / f"{count}.npy") for count in (1, 2, 3, 4))
     assert one.shape == (21, 3)
-    assert one.tobytes() == two.tobytes() == three.tobytes()
+    assert {one.tobytes()} == {array.tobytes() for array in more}
 
 
 def under_torchrun(phantom: Path, out: Path) -> "subprocess.Popen[str]":
@@ -114,7 +114,7 @@ def test_a_process_that_dies_ends_the_run_and_the_next_start_resumes(
 ) -> None:
     out = tmp_path / "out"
     process = under_torchrun(phantom, out)
-    resume = out / "runs" / "vgg16-f0-s0" / "resume.safetensors"
+    resume = out / "runs" / "resnet18-f0-s0" / "resume.safetensors"
     deadline = time.monotonic() + 240
     while not resume.is_file():
         assert process.poll() is None, process.communicate()[1]
@@ -132,7 +132,7 @@ def test_a_process_that_dies_ends_the_run_and_the_next_start_resumes(
     printed, told = again.communicate(timeout=300)
     assert again.returncode == 0, told
     assert printed.count("Research use only") == 1
-    history = pd.read_csv(out / "runs" / "vgg16-f0-s0" / "history.csv")
+    history = pd.read_csv(out / "runs" / "resnet18-f0-s0" / "history.csv")
     assert history["epoch"].max() == 3
     assert not history["step"].eq(1).sum() > 3
     assert "processes = 2" in (out / "settings.toml").read_text(encoding="utf-8")

@@ -72,7 +72,8 @@ def share_out_to_ranks(work: Work, tasks: Sequence[Arguments]) -> Iterator[tuple
 
 
 def _join() -> None:
-    signal.signal(signal.SIGTERM, _told_to_end)
+    if not is_follower():  # those die as they are told, also while they wait in a library
+        signal.signal(signal.SIGTERM, _told_to_end)
     if distributed.is_initialized():
         return
     backend = "gloo"
