@@ -5,8 +5,8 @@ write it in an afternoon: Pillow images, ``torchvision.transforms``, the network
 
     python -m benchmarks.fine_tuning STUDY DATA --weights mobilenet_v2.safetensors --seeds 0 1 2
 
-STUDY is a finished study of MobileNetV2 on DATA: its split is used, and its numbers are printed
-beside the baseline's.
+STUDY is a finished study of MobileNetV2 on DATA: its split, epochs, batches and learning rate are
+used, and its numbers are printed beside the baseline's.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from torch import nn
 from torchvision import models
 from torchvision.transforms import v2
 
+from metrascope.config import TrainingSettings, load_settings
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TO_TENSOR = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
 TRAIN = v2.Compose(
@@ -37,7 +39,6 @@ TRAIN = v2.Compose(
     ]
 )
 EVALUATE = v2.Compose([v2.CenterCrop(224), *TO_TENSOR])
-EPOCHS, WARMUP, BATCH, RATE = 10, 5, 16, 0.001
 
 
 def main() -> None:
@@ -60,7 +61,10 @@ def main() -> None:
         torch.tensor((partition == name).to_numpy()).nonzero()[:, 0]
         for name in ("train", "validation")
     ]
-    baseline = [train(images, labels, *parts, options.weights, seed) for seed in options.seeds]
+    recipe = load_settings(str(options.study / "settings.toml")).training
+    baseline = [
+        train(recipe, images, labels, *parts, options.weights, seed) for seed in options.seeds
+    ]
     ours = study_scores(options.study, classes)
     for name, scores in (("baseline", baseline), ("metrascope", ours)):
         each = " ".join(f"{100 * score:.2f}" for score in scores)
@@ -69,6 +73,7 @@ def main() -> None:
 
 
 def train(
+    recipe: TrainingSettings,
     images: list[Image.Image],
     labels: torch.Tensor,
     training: torch.Tensor,
@@ -81,14 +86,20 @@ def train(
     network.load_state_dict(load_file(weights))
     network.classifier[1] = nn.Linear(1280, int(labels.max()) + 1)
     network.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(network.parameters(), RATE, momentum=0.9, weight_decay=1e-4)
-    steps = -(-len(training) // BATCH)
-    warmup = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / (WARMUP * steps), 1, WARMUP * steps)
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, (EPOCHS - WARMUP) * steps)
-    schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [warmup, cosine], [WARMUP * steps])
-    for epoch in range(EPOCHS):
+    optimizer = torch.optim.SGD(
+        network.parameters(),
+        recipe.learning_rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+    )
+    steps = -(-len(training) // recipe.batch_size)
+    rising, all_ = recipe.warmup_epochs * steps, recipe.epochs * steps
+    warmup = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / rising, 1, rising)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, all_ - rising)
+    schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [warmup, cosine], [rising])
+    for epoch in range(recipe.epochs):
         network.train()
-        for rows in training[torch.randperm(len(training))].split(BATCH):
+        for rows in training[torch.randperm(len(training))].split(recipe.batch_size):
             batch = torch.stack([TRAIN(images[row]) for row in rows])
             batch = batch.contiguous(memory_format=torch.channels_last)
             loss = nn.functional.cross_entropy(network(batch), labels[rows])
@@ -108,7 +119,7 @@ def score(
     network: nn.Module, images: list[Image.Image], labels: torch.Tensor, rows: torch.Tensor
 ) -> float:
     network.eval()
-    parts = rows.split(BATCH)
+    parts = rows.split(16)
     logits = [network(torch.stack([EVALUATE(images[row]) for row in part])) for part in parts]
     return float(f1_score(labels[rows], torch.cat(logits).argmax(1), average="macro"))
 
