@@ -1,6 +1,7 @@
 """What the tests share: a small phantom data set, made once, and the folder of real images."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Small arrays gain nothing by threads, and a machine that others work on loses much by them:
@@ -35,6 +36,15 @@ def without_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("metrascope.report.page.draw", lambda *_: Drawings())
     monkeypatch.setattr("metrascope.report.drawings.write_figures", lambda *_, **__: [])
+
+
+@pytest.fixture(scope="session")
+def two_workers() -> Iterator[None]:
+    """Connect to a Ray of this machine whose two workers stand for two machines, or skip."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed (pip install metrascope[ray])")
+    ray.init(num_cpus=2, include_dashboard=False)
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ CONFINED = {
     "openpyxl": ("ingest/sheet.py", "phantom/export/tables.py"),
     "faiss": ("audit/candidates.py",),
     "docx": ("report/word.py",),
-    "ray": ("cluster.py",),
+    "ray": ("cluster.py", "pool.py"),
 }
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name not in ("__main__.py",))
 

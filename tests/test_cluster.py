@@ -4,25 +4,20 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from metrascope.errors import DataError, StudyError
 
-ray = pytest.importorskip("ray", reason="Ray is not installed (pip install metrascope[ray])")
+pytest.importorskip("ray", reason="Ray is not installed (pip install metrascope[ray])")
 
-from metrascope.cluster import Cluster, connect  # noqa: E402
+from metrascope.cluster import Cluster, connect
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    ray.init(num_cpus=2, include_dashboard=False)
-    try:
-        yield Cluster("cpu", threads=1, gpu_share=0.0)
-    finally:
-        ray.shutdown()
+@pytest.fixture
+def cluster(two_workers: None) -> Cluster:
+    return Cluster("cpu", threads=1, gpu_share=0.0)
 
 
 def leave_mark(folder: Path, number: int) -> None:

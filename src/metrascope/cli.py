@@ -222,7 +222,7 @@ def _add_ingest(group: "argparse._SubParsersAction[_Parser]") -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help=text("cli.set")
     )
-    _add_jobs(parser)
+    _add_engine(parser, "cli.files_jobs")
 
 
 def _add_audit(group: "argparse._SubParsersAction[_Parser]") -> None:
@@ -231,12 +231,17 @@ def _add_audit(group: "argparse._SubParsersAction[_Parser]") -> None:
     parser.add_argument("--splits", type=Path, metavar="FILE", help=text("cli.audit_splits"))
     parser.add_argument("--out", type=Path, metavar="DIR", help=text("cli.audit_out"))
     parser.add_argument("--write", action="store_true", help=text("cli.audit_write"))
-    _add_jobs(parser)
-
-
-def _add_jobs(parser: _Parser) -> None:
     cores = os.cpu_count() or 1
     parser.add_argument("--jobs", type=int, default=cores, metavar="N", help=text("cli.all_jobs"))
+
+
+def _add_engine(parser: _Parser, jobs: str) -> None:
+    """Add what says who does many files."""
+    parser.add_argument("--jobs", type=int, metavar="N", help=text(jobs))
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help=text("cli.files_engine")
+    )
+    parser.add_argument("--address", metavar="HOST:PORT|auto", help=text("cli.address"))
 
 
 def _add_phantom(group: "argparse._SubParsersAction[_Parser]") -> None:
@@ -302,8 +307,5 @@ def _add_predict(group: "argparse._SubParsersAction[_Parser]") -> None:
     )
     parser.add_argument("--by-folder", action="store_true", help=text("cli.by_folder"))
     parser.add_argument("--runtime", choices=("openvino", "onnxruntime"), help=text("cli.runtime"))
-    cores = os.cpu_count() or 1
-    parser.add_argument(
-        "--jobs", type=int, default=cores, metavar="N", help=text("cli.predict_jobs")
-    )
+    _add_engine(parser, "cli.predict_jobs")
     parser.add_argument("--verbose", action="store_true", help=text("cli.verbose"))

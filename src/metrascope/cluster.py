@@ -76,22 +76,65 @@ def connect(address: str | None, device: str, *, jobs: int) -> Cluster:
     StudyError
         If no cluster answers, or none of its machines has the device.
     """
+    join(address)
+    found = machines()
+    if device == "cuda" and not any(machine.gpus for machine in found):
+        raise StudyError("engine.no_gpu")
+    if device == "cpu" or not any(machine.gpus for machine in found):
+        cores = min((machine.cores for machine in found), default=1)
+        return Cluster("cpu", max(1, int(cores) // jobs), 0.0)
+    cores = min(machine.cores / machine.gpus for machine in found if machine.gpus)
+    return Cluster("cuda", max(1, int(cores) // jobs), 1 / jobs)
+
+
+def join(address: str | None) -> None:
+    """Connect this process to a cluster, or start one of this machine alone.
+
+    Parameters
+    ----------
+    address
+        As `ray.init` takes it; None for a new one, or the one that this process is connected to.
+
+    Raises
+    ------
+    StudyError
+        If no cluster answers.
+    """
+    if address is None and ray.is_initialized():
+        return
     try:
         ray.init(address, include_dashboard=None if address else False, log_to_driver=True)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise StudyError("engine.no_cluster", address=address, reason=reason) from error
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine of the cluster.
+
+    Attributes
+    ----------
+    identifier
+        By which Ray knows it.
+    cores, gpus
+        That Ray may give away there.
+    """
+
+    identifier: str
+    cores: float
+    gpus: float
+
+
+def machines() -> list[Machine]:
+    """Return the machines of the cluster that are there now and have cores to give."""
     untyped: Any = ray  # and not installed everywhere that types are checked
-    nodes = untyped.nodes()
-    machines = [node["Resources"] for node in nodes if node["Alive"]]
-    found = [machine for machine in machines if machine.get("GPU")]
-    if device == "cuda" and not found:
-        raise StudyError("engine.no_gpu")
-    if device == "cpu" or not found:
-        cores = min(machine.get("CPU", 1) for machine in machines)
-        return Cluster("cpu", max(1, int(cores) // jobs), 0.0)
-    cores = min(machine.get("CPU", 1) / machine["GPU"] for machine in found)
-    return Cluster("cuda", max(1, int(cores) // jobs), 1 / jobs)
+    nodes = [(node["NodeID"], node["Resources"]) for node in untyped.nodes() if node["Alive"]]
+    return [
+        Machine(identifier, has["CPU"], has.get("GPU", 0))
+        for identifier, has in nodes
+        if has.get("CPU")
+    ]
 
 
 def _carry_out(lang: str, work: Work, *arguments: object) -> str | None:

@@ -127,6 +127,8 @@ def ingest(options: argparse.Namespace) -> None:
             load_ingest_settings(options.settings, _ingest_changes(options)),
             secret=options.secret,
             jobs=options.jobs,
+            engine=options.engine,
+            address=options.address,
             lang=language(),
             progress=advance,
         )
@@ -331,6 +333,8 @@ def predict(options: argparse.Namespace) -> None:
         by_folder=options.by_folder,
         heat_maps=options.heatmaps,
         jobs=options.jobs,
+        engine=options.engine,
+        address=options.address,
     )
     tally = Tally()
     with Reader(order) as reader:

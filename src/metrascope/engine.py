@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import torch
 
 from metrascope.architectures import ARCHITECTURES
 from metrascope.atomic import write_json
+from metrascope.dispatch import EngineName
 from metrascope.errors import SettingsError, StudyError
 from metrascope.execution import execute
 from metrascope.isolation import Arguments, Work, run_side_by_side
@@ -18,8 +18,6 @@ from metrascope.precision import measure, precision_of, unmeasured
 from metrascope.progress import say
 from metrascope.ranks import launched, share_out_to_ranks
 from metrascope.run import Run, StudyInputs, is_finished, remove_training_state
-
-EngineName = Literal["local", "ray"]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from metrascope.data.manifest import Manifest, read_manifest
 from metrascope.data.split import Split, write_split
 from metrascope.data.store import make_stores
 from metrascope.data.tally import cautions, sites, tally
-from metrascope.engine import EngineName, carry_out, create_engine
+from metrascope.dispatch import EngineName
+from metrascope.engine import carry_out, create_engine
 from metrascope.errors import StudyError, WeightsError
 from metrascope.messages import language, listing, text
 from metrascope.networks import create_network

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
@@ -55,7 +55,7 @@ def share_out(
     jobs: int,
     seconds: float,
     memory_mb: int,
-) -> Iterator[tuple[Task, Result | Failed]]:
+) -> Generator[tuple[Task, Result | Failed], None, None]:
     """Do tasks in processes and yield each with its result, as they are done.
 
     Parameters
@@ -79,7 +79,7 @@ def share_out(
         or if a process cannot start.
     """
     pending = iter(tasks)
-    workers = [_Worker[Task, Result](start, memory_mb) for _ in range(max(1, jobs))]
+    workers = [Worker[Task, Result](start, memory_mb) for _ in range(max(1, jobs))]
     try:
         for worker in workers:
             worker.give(pending)
@@ -95,14 +95,20 @@ def share_out(
             worker.stop()
 
 
-def _wait(busy: "list[_Worker[Task, Result]]", seconds: float) -> None:
+def _wait(busy: "list[Worker[Task, Result]]", seconds: float) -> None:
     handles = [handle for worker in busy for handle in worker.handles]
     left = min(worker.deadline(seconds) for worker in busy) - time.monotonic()
     connection.wait(handles, timeout=max(0.0, left))
 
 
-class _Worker(Generic[Task, Result]):
-    """One process and the task that it has in hand."""
+class Worker(Generic[Task, Result]):
+    """One process and the task that it has in hand; the process is replaced when it ends.
+
+    Parameters
+    ----------
+    start, memory_mb
+        As of `share_out`.
+    """
 
     def __init__(self, start: Callable[[], Work[Task, Result]], memory_mb: int) -> None:
         self._start, self._memory_mb = start, memory_mb
@@ -111,18 +117,35 @@ class _Worker(Generic[Task, Result]):
         self._since = 0.0
         self._task: list[Task] = []
 
+    def do(self, task: Task, seconds: float) -> Result | Failed:
+        """Do one task and wait for it, for as long as `share_out` would.
+
+        Raises
+        ------
+        MetrascopeError
+            As of `share_out`.
+        """
+        self.give(iter([task]))
+        while (done := self.take(seconds)) is None:
+            _wait([self], seconds)
+        return done[1]
+
     @property
     def busy(self) -> bool:
+        """Whether it has a task."""
         return bool(self._task)
 
     @property
     def handles(self) -> list[connection.Connection | int]:
+        """What becomes ready when there is something to take."""
         return [self._pipe, self._process.sentinel] if self._process else []
 
     def deadline(self, seconds: float) -> float:
+        """Return when the task has taken too long, by the monotonic clock."""
         return self._since + (seconds if self._ready else _START_SECONDS)
 
     def give(self, pending: Iterator[Task]) -> None:
+        """Draw a task, if there is one, and begin it."""
         for task in pending:
             if self._process is None or not self._process.is_alive():
                 self._launch()
@@ -149,6 +172,7 @@ class _Worker(Generic[Task, Result]):
         return None
 
     def stop(self) -> None:
+        """End the process whatever it is doing."""
         if self._process is not None:
             self._process.kill()
             self._process.join()

@@ -149,6 +149,37 @@ def test_a_killed_run_goes_on(export: Path, whole: Ingested, tmp_path: Path) -> 
     assert {**ours, "evidence.html": b""} == {**theirs, "evidence.html": b""}
 
 
+@pytest.mark.usefixtures("two_workers")
+def test_a_cluster_makes_what_one_machine_makes(
+    export: Path, whole: Ingested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder of its own, where one machine had begun; another goes on with it."""
+    out, secret = Path("clean"), Path("key/secret.txt")
+    monkeypatch.chdir(tmp_path)
+    secret.parent.mkdir()
+    shutil.copy(whole.private.parent / "secret.txt", secret)
+    shutil.copytree(export / "exports", "ward")
+    settings = load_ingest_settings(None, ["verify=false", "keep_dicom=true"])
+    arguments = (Path("ward"), out, export / "labels.csv", settings)
+    done: list[int] = []
+
+    def stop(count: int, _: int) -> None:
+        done.append(count)
+        if count == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest(*arguments, secret=secret, jobs=1, progress=stop)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(*arguments, secret=secret, jobs=2, engine="ray", progress=stop)
+    ingest(*arguments, secret=secret, jobs=2, engine="ray")
+    before = state(out / "images")
+    ingest(*arguments, secret=secret)
+    assert state(out / "images") == before
+    ours, theirs = contents(out), contents(whole.manifest.parent)
+    assert {**ours, "evidence.html": b""} == {**theirs, "evidence.html": b""}
+
+
 def rubbish(folder: Path) -> None:
     """Write what lies about in export folders, and one good picture."""
     folder.mkdir()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,36 @@ def test_processes_and_one_after_the_other_write_the_same(
         assert main(["predict", str(bundle), str(images), *options]) == 0
     capsys.readouterr()
     assert timeless(tmp_path / "1" / "readings.jsonl") == timeless(tmp_path / "2/readings.jsonl")
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_a_cluster_reads_what_one_machine_reads(
+    bundle: Path,
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Begun on one machine and ended on the cluster, too; from any folder."""
+    monkeypatch.chdir(images.parent)
+    options = ["predict", str(bundle), images.name, "--runtime", "onnxruntime", "--heatmaps"]
+    options += ["--format", "json", "--jobs", "2"]
+    assert main([*options, "--out", str(tmp_path / "here")]) == 0
+    order = Order(bundle, (Path(images.name),), tmp_path / "both", runtime="onnxruntime")
+    with Reader(replace(order, heat_maps=True, jobs=1)) as reader:
+        readings = reader.read()
+        for _ in range(3):
+            next(readings)
+        readings.close()  # type: ignore[attr-defined]
+    for name in ("there", "both"):
+        assert main([*options, "--engine", "ray", "--out", str(tmp_path / name)]) == 0
+        for path in sorted((tmp_path / "here").rglob("*.*")):
+            other = tmp_path / name / path.relative_to(tmp_path / "here")
+            if path.suffix == ".jsonl":
+                assert timeless(other) == timeless(path)
+            elif "journal" not in path.name:
+                assert other.read_bytes() == path.read_bytes()
+    capsys.readouterr()
 
 
 def test_a_killed_reading_goes_on_and_ends_alike(

@@ -302,7 +302,7 @@ def test_verbose_names_bundle_and_runtime(bundle: Path, images: Path, capsys: Ca
         (["--confidence", "1.5"], "--confidence 1.5 is out of range"),
         (["--frames", "some"], "--frames some makes no sense"),
         (["--frames", "0"], "--frames 0 makes no sense"),
-        (["--jobs", "0"], "--jobs 0 makes no sense"),
+        (["--jobs", "0"], "--jobs 0 runs nothing"),
     ],
 )
 def test_options_that_make_no_sense(

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from metrascope import __version__
 from metrascope.atomic import write_json
+from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, MissingExtraError, StudyError
 from metrascope.ingest.catalog import (
     Catalog,
@@ -31,7 +32,7 @@ from metrascope.ingest.reason import Reason
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.sources import QUIET, Skipped, Source, find_sources
 from metrascope.ingest.wording import reason_title
-from metrascope.workers import Failed, share_out
+from metrascope.workers import Failed
 
 MARKER: Final = "ingest.json"
 _FOLDERS: Final = ("images", "sectors", "dicom")
@@ -67,7 +68,9 @@ def ingest(
     settings: IngestSettings,
     *,
     secret: Path | None = None,
-    jobs: int = 1,
+    jobs: int | None = 1,
+    engine: EngineName = "local",
+    address: str | None = None,
     lang: str = "en",
     progress: Callable[[int, int], None] | None = None,
 ) -> Ingested:
@@ -86,8 +89,8 @@ def ingest(
     secret
         File that holds the secret of the pseudonyms, made if it does not exist; by default
         ``secret.txt`` in a folder beside the data set. The private lists go beside it.
-    jobs
-        Processes.
+    jobs, engine, address
+        What takes the files in; see `metrascope.dispatch.create_share_out`.
     lang
         Language that the evidence page opens in.
     progress
@@ -99,13 +102,15 @@ def ingest(
         If source or labels cannot be read, ``out`` lies in the source or holds something else,
         or all was left out; then the lists that tell why have been written.
     SettingsError
-        If the secret lies inside the data set or cannot be used.
+        If the secret lies inside the data set or cannot be used, or there is no such engine.
     StudyError
-        If ``out`` cannot be written, or another ingest is writing it.
+        If ``out`` cannot be written, another ingest is writing it, or there is no cluster.
     """
     _check_extra(settings)
     _check_folder(source, out)
     table = read_labels(labels, settings.columns, settings.labels)
+    needed = (source.absolute(), out.absolute() / MARKER)
+    share_out = create_share_out(engine, jobs=jobs, address=address, needed=needed)
     secret = secret or private_folder(out) / "secret.txt"
     found = list(find_sources(source, (out, labels, secret.parent)))
     if not found:
@@ -116,7 +121,8 @@ def ingest(
         _claim(out, pseudonyms)
         with Journal(private / "journal.jsonl", _fixed(settings)) as journal:
             pending = _pending(journal, found, table)
-            _take_in_all(Intake(out, settings, table, pseudonyms), pending, journal, jobs, progress)
+            intake = Intake(out.absolute(), settings, table, pseudonyms)
+            _take_in_all(intake, pending, journal, share_out, progress)
             catalog = assemble(journal.records.values(), table, settings.centre)
         manifest = write_catalog(catalog, out, pseudonyms)
         write_private(catalog, private, pseudonyms, table)
@@ -198,7 +204,10 @@ def _fixed(settings: IngestSettings) -> dict[str, Any]:
 
 
 def _pending(journal: Journal, found: Iterable[Source | Skipped], labels: Labels) -> list[Source]:
-    """Return the files that are new, have changed, or whose patient the labels see otherwise."""
+    """Return the files that are new, have changed, or whose patient the labels see otherwise.
+
+    Their paths are absolute: other machines work in folders of their own.
+    """
     pending = []
     for item in found:
         if isinstance(item, Skipped):
@@ -207,7 +216,7 @@ def _pending(journal: Journal, found: Iterable[Source | Skipped], labels: Labels
             continue
         known = journal.records.get(item.name)
         if known is None or known.stamp != item.state or not _still_holds(journal, known, labels):
-            pending.append(item)
+            pending.append(replace(item, path=item.path.absolute()))
     return pending
 
 
@@ -227,14 +236,13 @@ def _take_in_all(
     intake: Intake,
     pending: list[Source],
     journal: Journal,
-    jobs: int,
+    share_out: ShareOut,
     progress: Callable[[int, int], None] | None,
 ) -> None:
     settings = intake.settings
     outcomes = share_out(
         partial(ready, intake),
         pending,
-        jobs=jobs,
         seconds=settings.seconds,
         memory_mb=settings.memory_mb,
     )

@@ -98,8 +98,19 @@ class Ensemble:
         return box.left, box.top, box.right, box.bottom
 
 
-def open_ensemble(bundle: Bundle, *, runtime: RuntimeName | None, threads: int) -> Ensemble:
+def open_ensemble(
+    bundle: Bundle, *, runtime: RuntimeName | Sequence[RuntimeName] | None, threads: int
+) -> Ensemble:
     """Load the members of a bundle, with the runtime that is faster here or the one named.
+
+    Parameters
+    ----------
+    bundle
+        On disk.
+    runtime
+        Of all members, or of each; None for the faster one.
+    threads
+        That one reading may use.
 
     Raises
     ------
@@ -110,9 +121,10 @@ def open_ensemble(bundle: Bundle, *, runtime: RuntimeName | None, threads: int) 
     """
     members = bundle.description.members
     runtimes = []
-    for member in members:
+    named = [runtime] * len(members) if runtime is None or isinstance(runtime, str) else runtime
+    for member, given in zip(members, named, strict=True):
         path = bundle.path(member.graph)
-        name = runtime or choose_runtime(path, sha256(path), threads=threads)
+        name = given or choose_runtime(path, sha256(path), threads=threads)
         runtimes.append(open_runtime(path, name=name, threads=threads))
     known = [
         Known(

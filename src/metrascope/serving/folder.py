@@ -4,14 +4,15 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, cast
 
 import numpy as np
 
+from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, MetrascopeError, SettingsError, StudyError
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.sources import Skipped, Source
@@ -53,8 +54,9 @@ class Order:
         Whether a folder below the one given is a patient, whatever headers say.
     heat_maps
         Whether a picture is written of each reading; needs ``out``.
-    jobs
-        Processes that share the work, where it is worth it.
+    jobs, engine, address
+        What shares the work, where it is worth it; see `metrascope.dispatch.create_share_out`.
+        A cluster is worth it always.
     """
 
     bundle: Path
@@ -62,10 +64,18 @@ class Order:
     out: Path | None = None
     confidence: float | None = None
     frames: Frames = "all"
-    runtime: RuntimeName | None = None
+    runtime: RuntimeName | tuple[RuntimeName, ...] | None = None
     by_folder: bool = False
     heat_maps: bool = False
-    jobs: int = 1
+    jobs: int | None = 1
+    engine: EngineName = "local"
+    address: str | None = None
+
+    @property
+    def threads(self) -> int:
+        """Of the processor, for each process of this machine, where processes share the work."""
+        cores = os.cpu_count() or 1
+        return max(1, cores // (self.jobs or cores))
 
     def predictor(self, threads: int | None) -> Predictor:
         """Return what reads."""
@@ -96,12 +106,10 @@ class Reader:
     WeightsError
         If the bundle cannot be used.
     StudyError
-        If ``out`` cannot be written.
+        If ``out`` cannot be written, or there is no cluster.
     """
 
     def __init__(self, order: Order) -> None:
-        if order.jobs < 1:
-            raise SettingsError("serving.jobs", found=order.jobs)
         if order.heat_maps and order.out is None:
             raise SettingsError("serving.heat_maps_out")
         found = find_inputs(order.inputs)
@@ -109,14 +117,13 @@ class Reader:
             _check_out(order.out, order.inputs)
         if is_bundle(order.bundle):
             open_bundle(order.bundle)  # before a long look at a folder
+        self._share_out = _share_out(order)
         first = list(islice(found, _FEW + 1))
         if not first:
             raise DataError("serving.nothing", path=order.inputs[0])
         self.order = order
-        self._apart = len(first) > _FEW
-        cores = os.cpu_count() or 1
-        self._threads = max(1, cores // order.jobs) if self._apart else cores
-        self.predictor = order.predictor(self._threads)
+        self._apart = len(first) > _FEW or order.engine != "local"
+        self.predictor = order.predictor(order.threads if self._apart else None)
         self._found: Iterable[Found] = chain(first, found)
 
     def __enter__(self) -> Self:
@@ -205,20 +212,31 @@ class Reader:
             for task in pending:
                 yield task, _attempt(work, task)
             return
-        from metrascope.workers import Failed, share_out
+        from metrascope.workers import Failed
 
-        shared = share_out(
-            partial(_ready, self.order, self._threads),
+        shared = self._share_out(
+            partial(_ready, self._everywhere()),
             pending,
-            jobs=self.order.jobs,
             seconds=_SECONDS,
             memory_mb=_MEMORY_MB + 4 * self._megabytes(),
         )
-        with closing(shared):  # type: ignore[type-var]
+        with closing(shared):
             for task, outcome in shared:
                 if isinstance(outcome, Failed):
                     outcome = self._failed(task, outcome.reason)
                 yield task, outcome
+
+    def _everywhere(self) -> Order:
+        """Return the order as any process of any machine must be given it to read the same."""
+        order = self.order
+        out = None if order.out is None else order.out.absolute()
+        names = self.predictor.runtimes  # another processor would choose another
+        return replace(
+            order,
+            bundle=order.bundle.absolute(),
+            out=out,
+            runtime=cast("tuple[RuntimeName, ...]", names) if self.predictor.bundle else None,
+        )
 
     def _megabytes(self) -> int:
         bundle = self.predictor.bundle
@@ -277,8 +295,8 @@ class _Work:
         return read.reading.model_copy(update=changes).model_dump_json()
 
 
-def _ready(order: Order, threads: int) -> _Work:
-    return _Work(order, order.predictor(threads))
+def _ready(order: Order) -> _Work:
+    return _Work(order, order.predictor(order.threads))
 
 
 def _attempt(work: _Work, task: Pending) -> Outcome:
@@ -297,6 +315,16 @@ def _not_read(name: str, reason: Reason, patient: str, bundle: str) -> Outcome:
     said = Said(key=reason.key, text=reason.text())
     reading = ImageReading(file=name, patient=patient, refusal=said, seconds=0, bundle=bundle)
     return Outcome((reading.model_dump_json(),), patient, None)
+
+
+def _share_out(order: Order) -> ShareOut:
+    needed = [order.bundle, *order.inputs, *([order.out / NAME] if order.out else [])]
+    return create_share_out(
+        order.engine,
+        jobs=order.jobs,
+        address=order.address,
+        needed=[path.absolute() for path in needed],
+    )
 
 
 def _check_out(out: Path, inputs: Sequence[Path]) -> None:

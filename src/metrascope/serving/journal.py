@@ -121,7 +121,8 @@ class Journal:
 
     def enter(self, place: int, source: Source, folder: str) -> None:
         """Enter a file that is to be read; if it has not changed, it keeps its outcome."""
-        packed = json.dumps(asdict(source) | {"path": str(source.path)})
+        # Absolute: other machines work in folders of their own.
+        packed = json.dumps(asdict(source) | {"path": str(source.path.absolute())})
         with self._told():
             self._base.execute(_ENTER, (source.name, place, source.state, packed, folder))
 

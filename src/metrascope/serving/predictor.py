@@ -43,7 +43,7 @@ class Predictor:
     source
         Folder of a bundle, or of a run (which needs torch).
     runtime
-        ``openvino`` or ``onnxruntime``; None for the faster one.
+        ``openvino`` or ``onnxruntime``, or one of them for each member; None for the faster one.
     threads
         That one reading may use; None for all cores.
     confidence
@@ -63,7 +63,7 @@ class Predictor:
         self,
         source: Path,
         *,
-        runtime: RuntimeName | None = None,
+        runtime: RuntimeName | Sequence[RuntimeName] | None = None,
         threads: int | None = None,
         confidence: float | None = None,
         frames: Frames = "all",

@@ -87,9 +87,8 @@ def open_runtime(path: Path, *, name: RuntimeName, threads: int) -> Runtime:
     try:
         return opener(content, threads)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            "common.missing_extra", package=error.name, extra="predict"
-        ) from error
+        extra = "openvino" if name == "openvino" else "predict"
+        raise MissingExtraError("common.missing_extra", package=error.name, extra=extra) from error
     except (RuntimeError, ValueError, KeyError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
         raise WeightsError("serving.no_graph", path=path, reason=reason) from error

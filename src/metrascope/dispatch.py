@@ -1,0 +1,66 @@
+"""Who does the files of an ingest or a reading: processes of this machine, or of a cluster's."""
+
+import os
+from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+
+from metrascope.errors import SettingsError
+
+if TYPE_CHECKING:
+    from metrascope.workers import Failed, Work
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+EngineName = Literal["local", "ray"]
+
+
+class ShareOut(Protocol):
+    """Does tasks: `metrascope.workers.share_out` or its like, with its processes chosen."""
+
+    def __call__(
+        self,
+        start: "Callable[[], Work[Task, Result]]",
+        tasks: Iterable[Task],
+        *,
+        seconds: float,
+        memory_mb: int,
+    ) -> "Generator[tuple[Task, Result | Failed], None, None]":
+        """Do tasks and yield each with its result, as they are done."""
+
+
+def create_share_out(
+    engine: EngineName, *, jobs: int | None, address: str | None, needed: Sequence[Path] = ()
+) -> ShareOut:
+    """Return what shares out tasks.
+
+    Parameters
+    ----------
+    engine
+        ``local`` or ``ray``.
+    jobs
+        Processes, on each machine; None for one on each core.
+    address
+        Of the Ray cluster; None starts one of this machine alone.
+    needed
+        What every machine must see under the same path.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such number of jobs, or an address without a cluster.
+    StudyError
+        If there is no cluster at the address.
+    """
+    if jobs is not None and jobs < 1:
+        raise SettingsError("engine.jobs", jobs=jobs)
+    if engine == "ray":
+        from metrascope.pool import connect  # not everyone has Ray
+
+        return connect(address, jobs=jobs, needed=needed).share_out
+    if address is not None:
+        raise SettingsError("engine.address", address=address)
+    from metrascope.workers import share_out  # not every reading takes processes
+
+    return partial(share_out, jobs=jobs or os.cpu_count() or 1)
