@@ -5,6 +5,7 @@ a run is the same wherever it is carried out. A task whose worker or machine is 
 another, which goes on from the training state that the lost one left.
 """
 
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,7 @@ from metrascope.isolation import Arguments, Work, run_isolated
 from metrascope.messages import language, set_language, text
 
 RETRIES: Final = 3
+_REACH_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -93,20 +95,33 @@ def join(address: str | None) -> None:
     Parameters
     ----------
     address
-        As `ray.init` takes it; None for a new one, or the one that this process is connected to.
+        As `ray.init` takes it; None for a new one. Where this process is connected to one
+        already, that is it.
 
     Raises
     ------
     StudyError
         If no cluster answers.
     """
-    if address is None and ray.is_initialized():
-        return
+    untyped: Any = ray  # and not installed everywhere that types are checked
+    if ray.is_initialized():
+        known = (None, "auto", untyped.get_runtime_context().gcs_address)
+        if address in known:
+            return
     try:
+        _reach(address or "")
         ray.init(address, include_dashboard=None if address else False, log_to_driver=True)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (OSError, OverflowError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
         raise StudyError("engine.no_cluster", address=address, reason=reason) from error
+
+
+def _reach(address: str) -> None:
+    """Raise an error where nothing listens, for which Ray would wait without end."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal():
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS):
+            pass
 
 
 @dataclass(frozen=True)
@@ -128,7 +143,7 @@ class Machine:
 
 def machines() -> list[Machine]:
     """Return the machines of the cluster that are there now and have cores to give."""
-    untyped: Any = ray  # and not installed everywhere that types are checked
+    untyped: Any = ray
     nodes = [(node["NodeID"], node["Resources"]) for node in untyped.nodes() if node["Alive"]]
     return [
         Machine(identifier, has["CPU"], has.get("GPU", 0))
