@@ -133,7 +133,7 @@ def test_light_parts_load_no_torch(modules: str) -> None:
 
 
 def test_reading_loads_only_what_a_small_install_has() -> None:
-    heavy = {"torch", "pandas", "scipy", "sklearn", "matplotlib", "rich", "openvino", "onnx"}
+    heavy = {"torch", "pandas", "scipy", "sklearn", "matplotlib", "rich", "openvino", "onnx", "ray"}
     modules = "metrascope.serving.folder, metrascope.serving.output"
     code = f"import sys, {modules}; sys.exit(', '.join({heavy!r} & set(sys.modules)) or None)"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
