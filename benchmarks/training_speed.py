@@ -38,7 +38,7 @@ from metrascope.data.preprocess import Preprocessing, fit_grey_table
 from metrascope.data.store import open_store
 from metrascope.execution import make_deterministic
 from metrascope.feed import Feed, TrainingData
-from metrascope.isolation import ALLOCATOR
+from metrascope.isolation import ENVIRONMENT
 from metrascope.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.precision import measure, precision_of, unmeasured
@@ -128,7 +128,7 @@ def measured(
     """Return seconds per step of each turn of both ways, by the clock and of the processor."""
     threads = f"--threads={options.threads}"
     ours = Side(
-        "benchmarks.training_speed", "--serve", str(folder), name, threads, environment=ALLOCATOR
+        "benchmarks.training_speed", "--serve", str(folder), name, threads, environment=ENVIRONMENT
     )
     plain = Side("benchmarks.plain_training", str(folder / "data"), name, threads, environment={})
     turns = [
