@@ -31,7 +31,7 @@ ENVIRONMENT: Final = {
         )
     ),
 }
-"""Environment of a process that trains: idle threads sleep, and freed memory is kept, in large pages.
+"""Environment of a process that trains: idle threads sleep, and freed memory is kept.
 
 By default a thread of OpenMP that waits for another keeps its core busy. With anything else
 running on two cores, it takes the core from the very thread that it waits for: a step of
