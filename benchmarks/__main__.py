@@ -22,7 +22,7 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from benchmarks import statistics_speed, training_speed
+from benchmarks import ingest_speed, statistics_speed, training_speed
 from metrascope.data.manifest import read_manifest
 from metrascope.data.picture import read_picture
 from metrascope.data.preprocess import square
@@ -30,6 +30,7 @@ from metrascope.evaluation.metrics import evaluate
 from metrascope.explain.heatmap import class_maps
 from metrascope.networks import Network, create_network
 from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.export.export import write_export
 
 THREADS = 2
 
@@ -48,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", default="mobilenet_v2,resnet18")
     parser.add_argument("--images", type=int, default=48)
+    parser.add_argument("--patients", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     started = time.monotonic()
@@ -56,7 +58,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_phantom(folder / "data", patients=options.images, seed=0, size=512, jobs=THREADS)
-        for found in (training(folder, options), decoding(folder), heat_maps(), statistic()):
+        for found in (
+            training(folder, options),
+            decoding(folder),
+            intake(folder / "intake", options.patients),
+            heat_maps(),
+            statistic(),
+        ):
             for row in found:
                 print(f"   {row.what}: done", flush=True)
                 rows.append(row)
@@ -114,6 +122,19 @@ def decoding(folder: Path) -> Iterator[Row]:
 
     parts = [spent(work) / len(rows) for work in (ours, theirs, floor)]
     yield Row("decoding an image, once per study", parts[0], "Pillow", parts[1], parts[2])
+
+
+def intake(folder: Path, patients: int) -> Iterator[Row]:
+    """Time cleaning DICOM files; the floor is what `ingest_speed` counts as needed by anyone."""
+    folder.mkdir()
+    write_export(folder / "export", patients=patients, seed=20, jobs=THREADS)
+    ingest_speed.select(folder / "export", folder / "files", usable=True)
+    ingest_speed.warm(folder, keep_all=False)
+    files = len(list((folder / "files").iterdir()))
+    parts = [way(folder).processor / files for way in (ingest_speed.ours, ingest_speed.theirs)]
+    box = ingest_speed.typical_size(folder / "ours")
+    least = sum(ingest_speed.floor(folder / "files", box).values()) / 1000
+    yield Row(f"ingest, each of {files} DICOM files", parts[0], "pydicom, Pillow", parts[1], least)
 
 
 def heat_maps() -> Iterator[Row]:
