@@ -1,0 +1,3 @@
+"""The parts that work on files and images of their own: audit, ingest, predict."""
+
+PARTS = {}
