@@ -80,7 +80,11 @@ def run(part: str, size: int, bundle: Path | None) -> list[Row]:
     )
     if done.returncode:
         print(f"{part} {size}: ended with {done.returncode}", file=sys.stderr)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    told = done.stdout.splitlines()
+    for line in told:
+        if not line.startswith("{"):
+            print(f"   {line}", file=sys.stderr, flush=True)
+    lines = [line for line in told if line.startswith("{")]
     return [{"part": part, "size": size, **json.loads(line)} for line in lines]
 
 
