@@ -1,9 +1,9 @@
 """The parts that work on files and images of their own, whose cost `benchmarks.growth` measures.
 
 ``audit`` is the search for near duplicates among made-up images: the points of each are drawn from
-those of phantoms, with noise, at places of its own, and its speckle is a phantom's. One of twenty is
-a copy of the one before, moved a little. Reading images and finding points, which are left out, cost
-the same for each image.
+those of phantoms, with noise, at places of its own, and its speckle is a phantom's. One of twenty
+is a copy of the one before, moved a little. Reading images and finding points, which are left out,
+cost the same for each image.
 """
 
 from pathlib import Path
@@ -51,7 +51,7 @@ def audit(images: int, folder: Path, bundle: Path | None) -> Costs:
     with _Drawn(folder / "views", [view.pane for view in views]) as shelf:
         for number in range(images):
             if number % _COPY == _COPY - 1:
-                points = _moved(shelf.points(number - 1), rng) if number else points
+                points = _moved(shelf.points(number - 1), rng)
             else:
                 points = _made(looks, views[number % _POOL], rng)
             shelf.add(points, views[number % _POOL].pane.texture.shape[1])

@@ -119,7 +119,7 @@ def _lists(count: int, sample: Floats) -> Any:
     faiss.omp_set_num_threads(1)  # several would make another graph each time
     search.train(sample)
     faiss.omp_set_num_threads(threads)
-    search.clustering_index = None
+    search.clustering_index = None  # type: ignore[assignment]
     return search
 
 
