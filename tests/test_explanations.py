@@ -11,6 +11,7 @@ from sklearn.manifold import trustworthiness
 from sklearn.metrics import silhouette_score
 from tests.test_summary import CLASSES, make
 
+from metrascope import embeddings
 from metrascope.embeddings import embed_runs
 from metrascope.errors import StudyError
 from metrascope.evaluation.predictions import read_predictions
@@ -202,3 +203,15 @@ def test_maps_of_several_perplexities_and_what_they_sort_by(tmp_path: Path) -> N
     assert found["scanner_purity_by_chance"]["value"] == pytest.approx(14 / 29)
     assert found["partition_purity"]["value"] == pytest.approx(29 / 59, abs=0.1)
     assert set(numbers["vgg16"]["embedding_by_perplexity"]) == {"30", "10"}
+
+
+def test_of_very_many_images_some_are_laid_out_the_same_for_all_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "MOST", 7)
+    study = make(tmp_path / "s")
+    tables = tables_of(study)
+    laid_out, _ = embed_runs(study, tables, "test")
+    rows = laid_out[laid_out["perplexity"] == 30].groupby("network")["image"].agg(list)
+    assert all(len(images) == 7 for images in rows)
+    assert len(set(map(tuple, rows))) == 1

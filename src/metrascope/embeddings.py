@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,14 @@ from metrascope.explain.embedding import (
     trust,
     usable_perplexity,
 )
+from metrascope.explain.sample import some_of
 from metrascope.report.files import read_array, read_table
 
 Points = npt.NDArray[np.float32]
+
+MOST: Final = 3_000
+"""Images that are laid out: of 3,000 a map takes half a minute, and its numbers, which compare each
+with each, are stable to a percent."""
 
 
 def embed_runs(
@@ -35,7 +40,8 @@ def embed_runs(
     tables
         ``predictions.csv`` of each finished run.
     partition
-        The one evaluated, which the numbers are of; the maps show all that the run read.
+        The one evaluated, which the numbers are of; the maps show all that the run read, or `MOST`
+        of them, the same of every network.
 
     Returns
     -------
@@ -51,6 +57,9 @@ def embed_runs(
         if network in numbers:
             continue
         features = read_array(run / "features.npy", len(table), (None,))
+        if len(table) > MOST:
+            chosen = some_of(table["patient_id"].to_numpy(), MOST, 0)
+            features, table = features[chosen], table.iloc[chosen].reset_index(drop=True)
         table = table.assign(
             scanner=[scanners.get(image, "") for image in table["image"]],
             correct=(table["predicted"] == table["label"]).astype(int),

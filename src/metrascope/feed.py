@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metrascope.data.augment import centre_transforms, resample
 from metrascope.data.preprocess import Preprocessing
+from metrascope.data.store import read_rows
 
 Rows = npt.NDArray[np.int64]
 
@@ -112,7 +113,7 @@ class Feed:
         if self._pixels is not None:
             pixels = self._pixels[rows]
         else:
-            pixels = torch.from_numpy(self._data.pixels[rows.numpy()]).to(self._device)
+            pixels = torch.from_numpy(read_rows(self._data.pixels, rows.numpy())).to(self._device)
         return self._normalize(resample(pixels, transforms, self._size))
 
     def labels(self, rows: Tensor) -> Tensor:

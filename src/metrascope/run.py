@@ -1,5 +1,6 @@
 """One run: one network, fold and seed; what it shares with the others, and its data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,16 +50,20 @@ def is_finished(folder: Path, run: Run) -> bool:
 
 def store_key(manifest: Manifest, settings: Settings, network: str) -> StoreKey:
     """Return the key of the pixel store that a network reads."""
-    steps = settings.preprocessing
-    size = stored_size(input_size(settings, network))
-    return StoreKey(
-        manifest.digest,
-        files_digest(manifest),
-        size,
-        steps.sector_crop,
-        steps.fit,
-        steps.equalization,
-    )
+    return store_keys(manifest, settings, [network])[0]
+
+
+def store_keys(manifest: Manifest, settings: Settings, networks: Sequence[str]) -> list[StoreKey]:
+    """Return the keys of the pixel stores that some networks read, each once, in their order.
+
+    Every image file is looked at once.
+    """
+    steps, state = settings.preprocessing, files_digest(manifest)
+    sizes = dict.fromkeys(stored_size(input_size(settings, network)) for network in networks)
+    return [
+        StoreKey(manifest.digest, state, size, steps.sector_crop, steps.fit, steps.equalization)
+        for size in sizes
+    ]
 
 
 def input_size(settings: Settings, network: str) -> int:
@@ -81,7 +86,7 @@ def training_data(inputs: StudyInputs, run: Run) -> TrainingData:
     train = inputs.split.rows(manifest.table, "train", run.fold)
     table: npt.NDArray[np.uint8] = np.arange(256, dtype=np.uint8)
     if settings.preprocessing.equalization == "train":
-        table = fit_grey_table(store.histograms[train].sum(axis=0))
+        table = fit_grey_table(store.histogram(train))
     preprocessing = Preprocessing(
         input_size=input_size(settings, run.network),
         stored_size=key.size,

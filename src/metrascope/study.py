@@ -36,7 +36,7 @@ from metrascope.run import (
     StudyInputs,
     input_size,
     is_finished,
-    store_key,
+    store_keys,
 )
 from metrascope.summary import summarize
 
@@ -324,7 +324,7 @@ def _version(package: str) -> str:
 def _prepare(inputs: StudyInputs) -> None:
     """Decode every image once per size, and keep the pictures that the report shows."""
     manifest, settings = inputs.manifest, inputs.settings
-    keys = list({store_key(manifest, settings, name): None for name in settings.networks})
+    keys = store_keys(manifest, settings, settings.networks)
     sizes = ", ".join(str(key.size) for key in keys)
     with progress(text("progress.decoding", size=sizes)) as advance:
         make_stores(manifest, keys, inputs.folder / "prepared", advance)

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tests.audit.make import cut, phantom, view
 
+from metrascope.audit import candidates
 from metrascope.audit.candidates import Candidate, find_candidates
 from metrascope.audit.fingerprint import make_view
 from metrascope.audit.pane import Pane
@@ -27,6 +29,19 @@ def test_copies_are_candidates_and_most_others_are_not(tmp_path: Path) -> None:
     assert Candidate(0, 8, False) in found
     assert Candidate(1, 9, True) in found
     assert all(candidate.first < candidate.second for candidate in found)
+
+
+def test_many_lists_are_found_by_a_graph_and_give_the_same_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = cut(phantom(0), 30, 40, 200, 220)
+    with open_shelf(tmp_path) as shelf:
+        for added in (*(view(n) for n in range(8)), make_view(part)):
+            shelf.put(added)
+        monkeypatch.setattr(candidates, "_FEW_LISTS", 2)
+        found = find_candidates(shelf)
+        assert find_candidates(shelf, jobs=2) == found
+    assert Candidate(0, 8, False) in found
 
 
 def test_fewer_than_two_images_have_none(tmp_path: Path) -> None:

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from metrascope.evaluation.resampling import Replicates, Weights, bca, draw, of_units, replicate
+from metrascope.evaluation import resampling
+from metrascope.evaluation.resampling import (
+    MOST_LEFT_OUT,
+    Replicates,
+    Weights,
+    bca,
+    draw,
+    of_units,
+    replicate,
+    replicate_by_patient,
+)
 
 
 def average(values: np.ndarray):  # type: ignore[no-untyped-def]
@@ -64,14 +74,53 @@ def test_draw_is_reproducible_and_every_patient_is_as_likely() -> None:
 
 
 def test_several_chunks_are_one_draw() -> None:
-    values = np.random.default_rng(0).normal(size=3000)
-    resamples = draw(np.arange(3000), replicates=2000, seed=0)
+    values = np.random.default_rng(0).normal(size=2000)
+    resamples = draw(np.arange(2000), replicates=3000, seed=0)
     assert len(list(resamples.drawn())) > 1
     found = replicate(average(values), resamples)
-    assert found.drawn.shape == (2000,)
-    assert found.left_out.shape == (3000,)
-    expected = (values.sum() - values) / 2999
+    assert found.drawn.shape == (3000,)
+    assert found.left_out.shape == (2000,)
+    expected = (values.sum() - values) / 1999
     assert found.left_out == pytest.approx(expected, abs=1e-6)
+
+
+def test_of_many_patients_groups_are_left_out() -> None:
+    values = np.random.default_rng(0).gamma(0.5, size=3 * MOST_LEFT_OUT)
+    resamples = draw(np.arange(len(values)), replicates=500)
+    found = replicate(average(values), resamples)
+    assert found.left_out.shape == (MOST_LEFT_OUT,)
+    assert found.patients == len(values)
+    without = np.concatenate(list(resamples.left_out()))
+    assert (without.sum(1) == len(values) - 3).all()
+    assert (without.sum(0) == MOST_LEFT_OUT - 1).all()
+    one_by_one = (values.sum() - values) / (len(values) - 1)
+    whole = Replicates(found.value, found.drawn, one_by_one, len(values))
+    assert np.array(bca(found, 0, np.inf)) == pytest.approx(
+        np.array(bca(whole, 0, np.inf)), rel=1e-4
+    )
+
+
+def test_counts_that_memory_should_not_hold_are_the_same_on_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resampling._counts.cache_clear()
+    held = draw(np.arange(50), replicates=40, seed=9).counts
+    resampling._counts.cache_clear()
+    monkeypatch.setattr(resampling, "_IN_MEMORY", 0)
+    filed = draw(np.arange(50), replicates=40, seed=9).counts
+    assert isinstance(filed, np.memmap)
+    assert np.array_equal(held, filed)
+    resampling._counts.cache_clear()
+
+
+def test_patient_by_patient_comes_to_the_same() -> None:
+    clusters = np.array([0, 1, 1, 2, 3, 4, 4, 5])
+    values = np.random.default_rng(0).normal(size=len(clusters))
+    resamples = draw(clusters, replicates=2500)
+    one = replicate(average(values), resamples)
+    other = replicate_by_patient(lambda counts: average(values)(counts.T), resamples)
+    for name in ("value", "drawn", "left_out"):
+        assert getattr(other, name) == pytest.approx(getattr(one, name), abs=1e-6)
 
 
 def test_where_all_resamples_agree_the_end_is_wilsons() -> None:
@@ -84,9 +133,9 @@ def test_where_all_resamples_agree_the_end_is_wilsons() -> None:
 
 def test_what_is_not_defined_is_left_out() -> None:
     drawn = np.array([0.2, np.nan, 0.4, 0.6, np.inf])
-    low, high = bca(Replicates(np.array(0.4), drawn, np.array([0.3, np.nan, 0.5])))
+    low, high = bca(Replicates(np.array(0.4), drawn, np.array([0.3, np.nan, 0.5]), 3))
     assert 0.2 <= low <= 0.4 <= high <= 0.6
-    low, high = bca(Replicates(np.array(np.nan), drawn, drawn))
+    low, high = bca(Replicates(np.array(np.nan), drawn, drawn, 5))
     assert np.isnan(low)
     assert np.isnan(high)
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
+from metrascope.explain import border
 from metrascope.explain.border import FOLDS, PENALTY, border_numbers, border_only, regress
 from metrascope.explain.furniture import CHANGES
 from metrascope.explain.shortcuts import flipped, moved, read_changed, shortcut_numbers
@@ -123,6 +124,14 @@ def test_a_border_that_goes_with_the_class_is_found() -> None:
     assert numbers["balanced_accuracy"]["low"] > 0.5
     assert numbers["p"]["value"] == 0.001
     assert numbers["patients"] == 90
+
+
+def test_of_very_many_patients_some_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(border, "MOST", 60)
+    runs = [features(90, 3.0, 0), features(90, 3.0, 1)]
+    numbers = border_numbers(runs, 3)
+    assert numbers["patients"] == 60
+    assert numbers["balanced_accuracy"]["low"] > 0.5
 
 
 def test_a_border_that_does_not_scores_chance() -> None:

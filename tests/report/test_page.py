@@ -14,6 +14,7 @@ from metrascope.classes import class_short, class_title
 from metrascope.evaluation.published import PUBLISHED, network_title
 from metrascope.evaluation.ranking import ranking_sentences
 from metrascope.messages import table
+from metrascope.report import gallery
 from metrascope.report.content import read_study
 from metrascope.report.drawings import draw
 from metrascope.report.gallery import build_gallery
@@ -147,6 +148,27 @@ def test_every_misread_case_and_no_other(study: Path, page: Node) -> None:
         expected.append((network_title(row["network"]), row["image"], class_short(said, "en")))
     assert sorted(shown) == sorted(expected)
     assert f"{len(wrong)} of 60 readings were wrong" in page.by_id("cases").text("en")
+
+
+def test_of_very_many_misread_cases_the_surest_are_shown(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery, "MOST", 3)
+    page = rendered(study)
+    wrong = wrong_rows(study)
+    shown = page.by_id("cases").find("article")
+    assert len(shown) == 6
+    said = page.by_id("cases").text("en")
+    assert f"{len(wrong)} of 60 readings were wrong. The 6 that each network was surest of" in said
+    for network, rows in wrong.groupby("network"):
+        surest = rows.loc[rows[[f"p_{name}" for name in PAPER]].max(axis=1).nlargest(3).index]
+        (group,) = (
+            each
+            for each in page.by_id("cases").find("details")
+            if each.text("en").startswith(f"{network_title(network)}: {len(rows)} of")
+        )
+        names = [p.text("en").split(" · ")[0] for p in group.find("p", class_="who")]
+        assert sorted(names) == sorted(surest["image"])
 
 
 def test_misread_case_has_its_probabilities_and_heat_maps(study: Path, page: Node) -> None:

@@ -2,8 +2,9 @@
 
 Every image asks for the nearest neighbors of its points among the points of all images, also
 mirrored. Neighbors that belong to one image, and agree on one scale and shift, are votes for
-that pair. The neighbors come from an inverted file of which only a few lists are read, so the
-work grows with the number of images to the power 1.5 at most, not 2.
+that pair. The neighbors come from an inverted file of which only a few lists are read, and of many
+lists a graph tells which, so that an image costs about the same among a hundred thousand as among
+a thousand.
 """
 
 from collections import Counter
@@ -24,11 +25,20 @@ _INDEXED: Final = 128
 _NEIGHBORS: Final = 6
 _DIMENSIONS: Final = 48
 _LISTS_READ: Final = 8
+_LISTED: Final = 64
+"""Points in a list, as long as there are no more than `_MOST_LISTS`."""
+_MOST_LISTS: Final = 2**17
+_FEW_LISTS: Final = 4096
+"""Lists that are compared one by one sooner than a graph finds the nearest."""
+_LINKS: Final = 16
+_SAMPLED: Final = 4096
+"""Images whose points the lists are laid out by."""
 _LEAST_VOTES: Final = 5
 _MOST_PARTNERS: Final = 6
 _CELL: Final = 64.0
 _OCTAVES: Final = 0.7
 _BATCH: Final = 512
+_ROWS: Final = 65_536
 
 
 @dataclass(frozen=True, order=True)
@@ -68,33 +78,49 @@ def find_candidates(shelf: Shelf, *, jobs: int = 1) -> list[Candidate]:
 
 def _index(shelf: Shelf, counts: list[int]) -> _Entries:
     owners = np.repeat(np.arange(len(shelf), dtype=np.int32), counts)
-    every = max(1, len(shelf) // 4096)
-    sample = np.concatenate(
-        [_strongest(shelf.points(n)).looks for n in range(0, len(shelf), every)]
-    )
+    every = max(1, len(shelf) // _SAMPLED)
+    sample = _looks(shelf, range(0, len(shelf), every))
     axes = _axes(sample)
-    lists = _lists(len(owners))
-    search = faiss.IndexIVFScalarQuantizer(
-        faiss.IndexFlatL2(_DIMENSIONS), _DIMENSIONS, lists, faiss.ScalarQuantizer.QT_8bit
-    )
-    search.cp.seed, search.cp.niter = 1, 8
-    search.cp.min_points_per_centroid, search.cp.max_points_per_centroid = 1, 32
-    search.train(_reduced(sample, axes))
-    search.nprobe = _LISTS_READ
+    search = _lists(len(owners), _reduced(sample, axes))
     at = np.zeros((len(owners), 3), np.float32)
     end = 0
-    for number in range(len(shelf)):
-        points = _strongest(shelf.points(number))
-        start, end = end, end + len(points.at)
-        at[start:end] = points.at
-        if len(points.at):
-            search.add(_reduced(points.looks, axes))
+    for first in range(0, len(shelf), _BATCH):
+        numbers = range(first, min(first + _BATCH, len(shelf)))
+        for number in numbers:
+            points = _strongest(shelf.points(number))
+            start, end = end, end + len(points.at)
+            at[start:end] = points.at
+        looks = _looks(shelf, numbers)
+        if len(looks):
+            search.add(_reduced(looks, axes))
     return _Entries(search, axes, owners, at)
 
 
-def _lists(count: int) -> int:
-    """Return into how many lists to file the points: few enough to hold 64 each."""
-    return int(max(1, min(4 * np.sqrt(count), count // 64)))
+def _looks(shelf: Shelf, numbers: range) -> npt.NDArray[np.uint8]:
+    return np.concatenate([_strongest(shelf.points(number)).looks for number in numbers])
+
+
+def _lists(count: int, sample: Floats) -> Any:
+    """Return the empty inverted file for so many points."""
+    lists = min(max(1, count // _LISTED), _MOST_LISTS, len(sample))
+    many = lists > _FEW_LISTS
+    nearest, laying_out = (
+        faiss.IndexHNSWFlat(_DIMENSIONS, _LINKS) if many else faiss.IndexFlatL2(_DIMENSIONS)
+        for _ in range(2)
+    )
+    search = faiss.IndexIVFScalarQuantizer(
+        nearest, _DIMENSIONS, lists, faiss.ScalarQuantizer.QT_8bit
+    )
+    search.nprobe = _LISTS_READ
+    search.cp.seed, search.cp.niter = 1, 3 if many else 8
+    search.cp.min_points_per_centroid, search.cp.max_points_per_centroid = 1, 32
+    search.clustering_index = laying_out
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)  # several would make another graph each time
+    search.train(sample)
+    faiss.omp_set_num_threads(threads)
+    search.clustering_index = None  # type: ignore[assignment]
+    return search
 
 
 def _strongest(points: Points) -> Points:
@@ -109,7 +135,10 @@ def _axes(sample: npt.NDArray[np.uint8]) -> Floats:
 
 
 def _reduced(looks: npt.NDArray[np.uint8], axes: Floats) -> Floats:
-    return np.ascontiguousarray(looks.astype(np.float32) @ axes)
+    reduced = np.empty((len(looks), axes.shape[1]), np.float32)
+    for start in range(0, len(looks), _ROWS):
+        reduced[start : start + _ROWS] = looks[start : start + _ROWS].astype(np.float32) @ axes
+    return reduced
 
 
 def _ask(
@@ -138,13 +167,18 @@ def _votes(
     asking = np.repeat(np.arange(len(points.at)), near.shape[1])
     found = near.ravel()
     keep = (found >= 0) & (entries.owners[found] != number)
-    asking, found = asking[keep], found[keep]
+    # Most views have too few hits for a candidate, wherever these lie.
+    _, view, hits = np.unique(entries.owners[found[keep]], return_inverse=True, return_counts=True)
+    many = hits[view] >= _LEAST_VOTES
+    asking, found = asking[keep][many], found[keep][many]
+    best: Counter[int] = Counter()
+    if not len(found):
+        return best
     owners = entries.owners[found].astype(np.int64)
     here, there = points.at[asking], entries.at[found]
     octaves = np.log2(here[:, 2] / there[:, 2]) / _OCTAVES
     # From the middle, where a wrong scale moves a point least.
     shift = (here[:, :2] - 128) - np.exp2(octaves * _OCTAVES)[:, None] * (there[:, :2] - 128)
-    best: Counter[int] = Counter()
     for offset in np.ndindex(2, 2, 2):
         cells = np.column_stack([octaves, shift / _CELL]) + np.array(offset) / 2
         binned = np.clip(np.floor(cells).astype(np.int64) + 32, 0, 63)

@@ -143,7 +143,10 @@ def cochran_q(correct: Floats) -> dict[str, float | int | None]:
 
 def _by_bootstrap(first: Replicates, second: Replicates) -> Difference:
     apart = Replicates(
-        first.value - second.value, first.drawn - second.drawn, first.left_out - second.left_out
+        first.value - second.value,
+        first.drawn - second.drawn,
+        first.left_out - second.left_out,
+        first.patients,
     )
     low, high = bca(apart, -1, 1)
     drawn = apart.drawn[np.isfinite(apart.drawn)]

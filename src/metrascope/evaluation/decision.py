@@ -139,7 +139,9 @@ def _net_benefits(
 
     together = replicate(statistic, resamples)
     first, *rest = [
-        Replicates(together.value[i], together.drawn[:, i], together.left_out[:, i])
+        Replicates(
+            together.value[i], together.drawn[:, i], together.left_out[:, i], together.patients
+        )
         for i in range(len(together.value))
     ]
     return first, rest[0] if rest else None

@@ -15,6 +15,7 @@ from metrascope.evaluation.cohort import Readings
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]
+Counts = npt.NDArray[np.uint8]
 
 OF_CLASSES: Final = (
     "precision",
@@ -143,7 +144,9 @@ def mean(values: Floats) -> Callable[[Weights], Floats]:
     return statistic
 
 
-def average_precision(scores: Floats, positive: npt.NDArray[np.bool_], columns: Weights) -> Floats:
+def average_precision(
+    scores: Floats, positive: npt.NDArray[np.bool_], columns: Weights | Counts
+) -> Floats:
     """Return the average precision (b,) of one class, as scikit-learn defines it.
 
     The sum over the thresholds of precision times the step in recall; patients with equal scores
@@ -156,7 +159,7 @@ def average_precision(scores: Floats, positive: npt.NDArray[np.bool_], columns: 
     positive
         (n,) whether a patient has it.
     columns
-        (n, b), contiguous: weights with a row per patient.
+        (n, b), contiguous: weights with a row per patient, or whole counts.
     """
     resamples = columns.shape[1]
     if not positive.any():
@@ -172,7 +175,7 @@ def average_precision(scores: Floats, positive: npt.NDArray[np.bool_], columns: 
     for end in ends:
         gained = None
         for place in range(start, end):
-            column = columns[rows[place]]
+            column = columns[rows[place]].astype(np.float32, copy=False)
             said += column
             if has[place]:
                 hits += column

@@ -21,6 +21,7 @@ from metrascope.evaluation.measures import (
 )
 from metrascope.evaluation.proportions import proportion
 from metrascope.evaluation.resampling import (
+    Counts,
     Replicates,
     Resamples,
     Statistic,
@@ -28,6 +29,7 @@ from metrascope.evaluation.resampling import (
     bca,
     of_units,
     replicate,
+    replicate_by_patient,
 )
 from metrascope.evaluation.roc import class_areas, mean_area
 
@@ -216,8 +218,8 @@ def _average_precisions(
     if probabilities is None:
         return {}
 
-    def statistic(weights: Weights) -> Floats:
-        own = np.ascontiguousarray(of_units(weights, readings.units).T)
+    def statistic(counts: Counts) -> Floats:
+        own = counts if len(readings.units) == len(counts) else counts[readings.units]
         columns = [
             np.mean(
                 [average_precision(row[:, label], readings.truth == label, own) for row in rows],
@@ -229,7 +231,7 @@ def _average_precisions(
         return np.column_stack([_mean(together[:, :, None]), together])
 
     rows = list(probabilities)
-    found = replicate(statistic, resamples)
+    found = replicate_by_patient(statistic, resamples)
     lows, highs = bca(found, smooth=True)
     names = [(TOGETHER, "macro_average_precision")]
     names += [(label, "average_precision") for label in range(len(classes))]

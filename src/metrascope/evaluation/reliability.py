@@ -138,6 +138,7 @@ def errors(networks: Mapping[str, Readings], resamples: Resamples) -> dict[str, 
             together.value[widths[i] : widths[i + 1]],
             together.drawn[:, widths[i] : widths[i + 1]],
             together.left_out[:, widths[i] : widths[i + 1]],
+            together.patients,
         )
         for i, name in enumerate(networks)
     }

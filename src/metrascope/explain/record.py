@@ -25,6 +25,7 @@ from metrascope.explain.border import border_only
 from metrascope.explain.faithfulness import CURVE, SIMILARITY, WAYS, follow, shuffled
 from metrascope.explain.furniture import CHANGES, UNCHANGED
 from metrascope.explain.reader import Reader
+from metrascope.explain.sample import some_of
 from metrascope.explain.sanity import randomized, rank_similarity
 from metrascope.explain.shortcuts import read_changed
 
@@ -50,9 +51,7 @@ class Shown:
 
     def some(self, count: int, seed: int) -> "Shown":
         """Return at most ``count`` of them, in order: one image a patient while there are more."""
-        order = np.random.default_rng(seed).permutation(len(self.names))
-        again = pd.Series(self.patients[order]).groupby(self.patients[order]).cumcount()
-        chosen = np.sort(order[np.argsort(again.to_numpy(), kind="stable")][:count])
+        chosen = some_of(self.patients, count, seed)
         return Shown(
             self.names[chosen], self.patients[chosen], self.grey[chosen], self.sectors[chosen]
         )

@@ -126,7 +126,7 @@ def _pictures(word: Word, study: Study, lang: str) -> None:
         "macro_f1": ("", text("document.figure_macro_f1", lang)),
         "confusion": ("confusion", text("document.figure_confusion", lang)),
         "gradcam": ("heatmaps", text("report.heatmaps_caption", lang)),
-        "embedding": ("embedding", text("report.embedding_caption", lang)),
+        "embedding": ("embedding", _of_maps(study, lang)),
         "curves": ("curves", text("report.curves_caption", lang)),
     }
     for name, (heading, caption) in parts.items():
@@ -138,6 +138,11 @@ def _pictures(word: Word, study: Study, lang: str) -> None:
         word.picture(file, of_data(study, caption, lang))
         if name == "gradcam":
             word.paragraph(text("report.heatmaps_limits", lang), note=True)
+
+
+def _of_maps(study: Study, lang: str) -> str:
+    caption, count = text("report.embedding_caption", lang), tables.laid_out(study)
+    return f"{caption} {text('report.embedding_some', lang, count=count)}" if count else caption
 
 
 def _checklists(word: Word, study: Study, lang: str) -> None:

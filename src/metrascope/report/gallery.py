@@ -1,11 +1,17 @@
 """The pictures of the page: each needed case once, and the heat maps that go over it."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from metrascope.report.cases import Reading, misread, missed_by_several, panel_cases, readings
 from metrascope.report.content import Run, Study
 from metrascope.report.pictures import Case, heat_address, read_case
+
+MOST: Final = 250
+"""Wrong readings that are shown of each network, and images that several misread: a page of more
+opens slowly, and nobody looks at them all."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,14 @@ class Card:
 
 @dataclass(frozen=True)
 class Group:
-    """The misread cases of one network, ``total`` readings in all."""
+    """The misread cases of one network, ``total`` readings in all, ``wrong`` of them misread.
+
+    Of more than `MOST` the ones it was surest of are there.
+    """
 
     network: str
     total: int
+    wrong: int
     cards: tuple[Card, ...]
 
 
@@ -68,6 +78,7 @@ class Gallery:
     panel: dict[str, dict[str, Card]]
     groups: tuple[Group, ...]
     several: tuple[Missed, ...]
+    several_in_all: int
     networks_read: int
     map_sides: tuple[int, int] | None
     readings: int
@@ -85,6 +96,11 @@ class Gallery:
     @property
     def misread(self) -> int:
         """Number of wrong readings."""
+        return sum(group.wrong for group in self.groups)
+
+    @property
+    def shown(self) -> int:
+        """Number of those that are shown."""
         return sum(len(group.cards) for group in self.groups)
 
 
@@ -93,14 +109,19 @@ def build_gallery(study: Study) -> Gallery:
     found = readings(study)
     chosen = panel_cases(found, study.classes)
     wrong = misread(found, study.classes)
-    cases = _cases(study, [*chosen.values(), *(item.image for item in wrong)])
+    surest = {network: _surest(wrong, network) for network in study.networks}
+    several = missed_by_several(found)
+    shown = [item.image for items in surest.values() for item in items]
+    shown += [items[0].image for items in several[:MOST]]
+    cases = _cases(study, [*chosen.values(), *shown])
     sides = [side for run in study.runs for side in _sides(run)]
     return Gallery(
         cases=cases,
         chosen=chosen,
         panel=_panel(study, found, chosen, cases),
-        groups=_groups(study, found, wrong, cases),
-        several=tuple(_missed(item, cases) for item in missed_by_several(found)),
+        groups=_groups(study, found, wrong, surest, cases),
+        several=tuple(_missed(item, cases) for item in several[:MOST]),
+        several_in_all=len(several),
         networks_read=len({item.run.network for item in found}),
         map_sides=(min(sides), max(sides)) if sides else None,
         readings=len(found),
@@ -132,19 +153,26 @@ def _panel(
     return panel
 
 
+def _surest(wrong: Sequence[Reading], network: str) -> list[Reading]:
+    """Return the wrong readings of a network that are shown, in their order."""
+    own = [item for item in wrong if item.run.network == network]
+    by_probability = sorted(range(len(own)), key=lambda place: -max(own[place].probabilities))
+    return [own[place] for place in sorted(by_probability[:MOST])]
+
+
 def _groups(
-    study: Study, found: Sequence[Reading], wrong: Sequence[Reading], cases: dict[str, Case]
+    study: Study,
+    found: Sequence[Reading],
+    wrong: Sequence[Reading],
+    shown: Mapping[str, Sequence[Reading]],
+    cases: dict[str, Case],
 ) -> tuple[Group, ...]:
     groups = []
+    totals, misread_by = (Counter(item.run.network for item in items) for items in (found, wrong))
     for network in study.networks:
-        total = sum(item.run.network == network for item in found)
-        cards = [
-            _card(study, item, [item.predicted, item.label], cases)
-            for item in wrong
-            if item.run.network == network
-        ]
-        if total:
-            groups.append(Group(network, total, tuple(cards)))
+        cards = [_card(study, item, [item.predicted, item.label], cases) for item in shown[network]]
+        if totals[network]:
+            groups.append(Group(network, totals[network], misread_by[network], tuple(cards)))
     return tuple(groups)
 
 

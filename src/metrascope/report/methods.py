@@ -253,9 +253,13 @@ def _heatmaps(study: Study, lang: str) -> Sentences:
 
 
 def _embedding(study: Study, lang: str) -> Sentences:
-    laid_out = [name for name in study.networks if name in set(study.embeddings["network"])]
-    names = listed(map(network_title, laid_out), lang)
-    return [text("methods.embedding", lang, networks=names)] if laid_out else []
+    mapped = [name for name in study.networks if name in set(study.embeddings["network"])]
+    names = listed(map(network_title, mapped), lang)
+    if not mapped:
+        return []
+    laid_out = tables.laid_out(study)
+    some = [text("report.embedding_some", lang, count=laid_out)] if laid_out else []
+    return [text("methods.embedding", lang, networks=names), *some]
 
 
 def _recipe(

@@ -104,6 +104,20 @@ def embedding_scores(study: Study, network: str) -> Mapping[str, Any]:
     return scores
 
 
+def laid_out(study: Study) -> int:
+    """Return how many images the t-SNE maps show, 0 where these are all that the runs read."""
+    for network in study.networks:
+        read = [
+            len(run.predictions) for run in study.runs_of(network) if run.predictions is not None
+        ]
+        shown = int((study.embeddings["network"] == network).sum())
+        if read and shown:
+            perplexities = study.embeddings.get("perplexity")
+            maps = 1 if perplexities is None else perplexities.nunique()
+            return shown // maps if shown // maps < read[0] else 0
+    return 0
+
+
 def unfinished(study: Study) -> list[str]:
     """Return the networks that neither have results nor failed."""
     failed = {run.network for run in study.runs if run.failure is not None}
