@@ -91,7 +91,7 @@ def show(rows: list[Row]) -> None:
 
 def training(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     """Time steps of training; the floor is their arithmetic."""
-    asked = argparse.Namespace(threads=THREADS, rounds=options.rounds, steps=1, sleeping=True)
+    asked = argparse.Namespace(threads=THREADS, rounds=options.rounds, steps=1, waiting_alike=True)
     peak = training_speed.matrix_speed(THREADS)
     for name in options.networks.split(","):
         plain, ours = training_speed.measured(folder, name, asked)

@@ -1,14 +1,14 @@
 """Training speed on the processor: the study's way beside torchvision and a DataLoader.
 
     python -m benchmarks.training_speed [--networks A,B] [--rounds 5] [--steps 2] [--images 128]
-                                        [--sleeping]
+                                        [--waiting-alike]
 
 Batches of 16 from 512 x 512 PNG phantoms, at 224 pixels (299 for Inception-v3), on two cores. Both
 ways are processes that train the same number of steps in turns, so that whatever else the machine
 does weighs on both; the ratio is the median over the turns. The reference is
 `benchmarks.plain_training` with two workers. Ours is what a run of a study does: the pixel store,
 one resampling, channels last, bfloat16 where it is measured to gain, memory that is kept, threads
-that sleep while they wait. With ``--sleeping`` the reference's threads sleep as well, which nobody
+that sleep if they wait for long. With ``--waiting-alike`` the reference's do as well, which nobody
 sets who does not know of it: while its workers decode, its threads wait for each other at full
 speed.
 
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--images", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--sleeping", action="store_true", help="of the reference as well")
+    parser.add_argument("--waiting-alike", action="store_true", help="of threads")
     parser.add_argument("--serve", nargs=2, metavar=("FOLDER", "NETWORK"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -135,7 +135,8 @@ def measured(
     ours = Side(
         "benchmarks.training_speed", "--serve", str(folder), name, threads, environment=ENVIRONMENT
     )
-    waiting = {"OMP_WAIT_POLICY": "passive"} if options.sleeping else {}
+    name_of = "GOMP_SPINCOUNT"
+    waiting = {name_of: ENVIRONMENT[name_of]} if options.waiting_alike else {}
     data = str(folder / "data")
     plain = Side("benchmarks.plain_training", data, name, threads, environment=waiting)
     turns = [

@@ -113,21 +113,21 @@ def _quick_or_slow(path: Path) -> None:
 
 
 def see_environment(path: Path) -> None:
-    told = f"{os.environ['GLIBC_TUNABLES']} {os.environ['OMP_WAIT_POLICY']}"
+    told = f"{os.environ['GLIBC_TUNABLES']} {os.environ['GOMP_SPINCOUNT']}"
     path.write_text(told, encoding="utf-8")
 
 
-def test_memory_is_kept_and_threads_sleep_unless_the_user_says_otherwise(
+def test_memory_is_kept_and_waits_are_short_unless_the_user_says_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     assert run_isolated(see_environment, tmp_path / "ours") is None
     told = (tmp_path / "ours").read_text(encoding="utf-8")
     assert "hugetlb=1" in told
-    assert told.endswith(" passive")
+    assert told.endswith(" 10000")
     assert "GLIBC_TUNABLES" not in os.environ
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=0")
     assert run_isolated(see_environment, tmp_path / "theirs") is None
     told = (tmp_path / "theirs").read_text(encoding="utf-8")
-    assert told == "glibc.malloc.check=0 passive"
+    assert told == "glibc.malloc.check=0 10000"

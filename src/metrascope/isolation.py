@@ -21,7 +21,7 @@ Arguments = tuple[object, ...]
 Work = Callable[..., None]
 
 ENVIRONMENT: Final = {
-    "OMP_WAIT_POLICY": "passive",
+    "GOMP_SPINCOUNT": "10000",
     "GLIBC_TUNABLES": ":".join(
         (
             "glibc.malloc.hugetlb=1",
@@ -31,11 +31,12 @@ ENVIRONMENT: Final = {
         )
     ),
 }
-"""Environment of a process that trains: idle threads sleep, and freed memory is kept.
+"""Environment of a process that trains: idle threads go to sleep soon, and freed memory is kept.
 
-By default a thread of OpenMP that waits for another keeps its core busy. With anything else
-running on two cores, it takes the core from the very thread that it waits for: a step of
-MobileNetV2 took 8 seconds instead of 1. On an idle machine sleeping costs nothing to speak of.
+A thread of GNU OpenMP that waits for another keeps its core busy, by default for milliseconds.
+With anything else running on two cores, it takes the core from the very thread that it waits for: a
+step of MobileNetV2 took 8 seconds instead of 2. Sleeping at once would cost small networks a third
+of their speed on an idle machine; after ten thousand turns it costs about a tenth.
 
 Training frees and takes the same hundreds of megabytes in every step; glibc gives them back to the
 system each time, and of the step of a small network up to half goes into having them zeroed
