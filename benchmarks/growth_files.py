@@ -3,10 +3,12 @@
 ``audit`` is the search for near duplicates among made-up images: the points of each are drawn from
 those of phantoms, with noise, at places of its own, and its speckle is a phantom's. One of twenty
 is a copy of the one before, moved a little. Reading images and finding points, which are left out,
-cost the same for each image.
+cost the same for each image. ``ingest`` takes in phantom exports, ``ingest_index`` made-up records
+of its journal, and ``predict`` reads files that are no pictures.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -99,4 +101,99 @@ def _noisy(looks: np.ndarray, spread: float, rng: np.random.Generator) -> np.nda
     return np.clip(looks + noise, 0, 255).astype(np.uint8)
 
 
-PARTS = {"audit": Part((1_000, 10_000, 100_000), "images", audit)}
+def ingest(files: int, folder: Path, bundle: Path | None) -> Costs:
+    """Take in a phantom export with two processes."""
+    from metrascope.ingest.batch import ingest as take_in
+    from metrascope.ingest.settings import IngestSettings
+    from metrascope.phantom.export.export import write_export
+
+    write_export(folder / "in", patients=round(files / 2.9), seed=3, jobs=2)
+    labels = folder / "in" / "labels.csv"
+    with metered() as cost:
+        done = take_in(
+            folder / "in/exports", folder / "out", labels, IngestSettings(verify=False), jobs=2
+        )
+    yield "files", cost
+    print(f"{len(done.catalog.records)} files, {len(done.catalog.images)} images", flush=True)
+
+
+def ingest_index(files: int, folder: Path, bundle: Path | None) -> Costs:
+    """Keep the journal of so many files, and make the data set's lists of it."""
+    from metrascope.ingest import evidence
+    from metrascope.ingest.catalog import assemble, write_catalog, write_private
+    from metrascope.ingest.journal import Journal
+    from metrascope.ingest.labels import read_labels
+    from metrascope.ingest.pseudonyms import Pseudonyms
+    from metrascope.ingest.settings import IngestSettings
+
+    lines = (f"{n},A{n},polyp\n" for n in range(-(-files // 4)))
+    (folder / "labels.csv").write_text("patient_id,accession,label\n" + "".join(lines))
+    with metered() as cost:
+        labels = read_labels(folder / "labels.csv")
+    yield "read labels", cost
+    rows = [dict(row.values) for row in labels.rows]
+    with metered() as cost:
+        with Journal(folder / "journal.jsonl", {}) as journal:
+            for number in range(files):
+                journal.add(_record(number, rows[number // 4]))
+        del journal
+    yield "write journal", cost
+    secret = Pseudonyms(b"s" * 32)
+    with metered() as cost:
+        journal = Journal(folder / "journal.jsonl", {})
+        catalog = assemble(journal.records.values(), labels, "")
+        write_catalog(catalog, folder, secret)
+        write_private(catalog, folder, secret, labels)
+        evidence._values(catalog, 0, IngestSettings(), secret)
+    yield "read it, write lists", cost
+
+
+def _record(number: int, row: dict[str, str]) -> Any:
+    """Return what became of a file: nine of ten are an image, one is left out."""
+    from metrascope.ingest.journal import Record, Rejection
+
+    patient = str(number // 4)
+    keys = {"patient_id": patient, "accession": f"A{patient}", "file_name": f"{number}.dcm"}
+    name, state = f"export/{patient}/{number}.dcm", "123456/1700000000"
+    if number % 10 == 9:
+        rejection = Rejection("usability.blank", {}, 0)
+        return Record(name, state, "dicom", f"{number:064x}", keys, None, (), (rejection,))
+    image = {
+        "image": f"images/I{number:020x}.png",
+        "patient_id": f"P{patient}",
+        "sector": f"sectors/I{number:020x}.png",
+        "scanner": "Maker Model",
+        "age": "45",
+        "marks": "caliper:2 text:1",
+        "text_check": "clean",
+        "mark_boxes": [["caliper", 10, 20, 30, 40]] * 3,
+        "origin": [5, 6],
+    }
+    return Record(name, state, "dicom", f"{number:064x}", keys, row, (image,), (), "Maker Model", 1)
+
+
+def predict(files: int, folder: Path, bundle: Path | None) -> Costs:
+    """Read a folder of files that are refused at once: what is left is the index."""
+    if bundle is None:
+        print("predict: left out, it takes --bundle", flush=True)
+        return
+    for start in range(0, files, 1000):
+        (folder / f"in/{start}").mkdir(parents=True)
+    for number in range(files):
+        (folder / f"in/{number // 1000 * 1000}/{number}.png").write_bytes(b"no picture")
+    from metrascope.serving.folder import Order, Reader
+
+    with metered() as cost:
+        order = Order(bundle, (folder / "in",), out=folder / "out", jobs=2)
+        with Reader(order) as reader:
+            count = sum(1 for _ in reader.read())
+    yield "files refused at once", cost
+    print(f"{count} readings", flush=True)
+
+
+PARTS = {
+    "audit": Part((1_000, 10_000, 100_000), "images", audit),
+    "ingest": Part((50, 200, 800), "files", ingest),
+    "ingest_index": Part((1_000, 10_000, 100_000, 500_000), "files", ingest_index),
+    "predict": Part((1_000, 10_000, 100_000), "files", predict),
+}

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_EVERY = 0.02
+_EVERY = 0.05
 _MEBIBYTE = 2**20
 
 
@@ -93,16 +93,19 @@ def _anonymous(process: int) -> float:
     return int(next(sizes, "0")) * 1024 / _MEBIBYTE
 
 
-def _below(process: int) -> Iterator[int]:
-    """Yield the processes that a process has started, and those that these have."""
-    for path in Path(f"/proc/{process}/task").glob("*/children"):
+def _below(process: int) -> list[int]:
+    """Return the processes that a process has started, and those that these have."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            found = [int(name) for name in path.read_text().split()]
+            fields = path.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        for child in found:
-            yield child
-            yield from _below(child)
+        parents[int(path.parent.name)] = int(fields[1])
+    found = [process]
+    for above in found:
+        found += [child for child, parent in parents.items() if parent == above]
+    return found[1:]
 
 
 Costs = Iterator[tuple[str, Cost]]

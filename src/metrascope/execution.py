@@ -17,7 +17,7 @@ from metrascope.errors import StudyError
 from metrascope.isolation import end_with_parent
 from metrascope.messages import text
 from metrascope.networks import Network, create_network
-from metrascope.outputs import read, write_answers, write_model, write_readings, write_resources
+from metrascope.outputs import write_answers, write_model, write_readings, write_resources
 from metrascope.precision import precision_of
 from metrascope.progress import progress
 from metrascope.ranks import launched
@@ -115,11 +115,10 @@ def _execute(
             report=_Reporter(advance, inputs.settings.training.epochs),
         )
     trained = time.monotonic()
-    readings = read(fabric, network, data, inputs, run)
+    temperature = write_readings(fabric, network, data, inputs, run, folder)
     if not fabric.is_global_zero:
         return
     write_text(folder / "history.csv", "\n".join(map(",".join, [HISTORY, *fitted.history])) + "\n")
-    temperature = write_readings(readings, data, inputs, run, folder)
     write_answers(fabric, network, data, inputs, run, folder)
     write_model(network, data, inputs, run, folder, temperature)
     (folder / "failure.json").unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from metrascope.data.augment import centre_transforms, resample
 from metrascope.data.preprocess import Preprocessing
-from metrascope.data.store import read_rows
+from metrascope.data.rows import read_rows
 
 Rows = npt.NDArray[np.int64]
 

@@ -4,8 +4,9 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,22 +14,26 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 
-from metrascope.atomic import replacing, write_json
+from metrascope.atomic import write_json
 from metrascope.checkpoint import ModelDescription, save
 from metrascope.config import EvaluationSettings, Settings, dump_settings
 from metrascope.data.picture import are_clean
 from metrascope.data.preprocess import centre_crop
+from metrascope.data.rows import read_rows, row_writer
 from metrascope.data.store import open_store
 from metrascope.evaluation.predictions import write_predictions
 from metrascope.evaluation.temperature import fit_temperature
 from metrascope.explain.heatmap import class_maps
 from metrascope.explain.reader import Reader
-from metrascope.explain.record import Shown, record
+from metrascope.explain.record import Evaluated, record
 from metrascope.feed import Feed, Normalizer, TrainingData
 from metrascope.networks import Network
 from metrascope.run import Run, StudyInputs, store_key
 from metrascope.sharing import gather
 from metrascope.training import derived_seed, predict
+
+_BATCHES: Final = 64
+"""Batches that several processes read before they put together what they have."""
 
 
 def said_of(
@@ -62,64 +67,54 @@ def said_of(
     return pd.concat([table, values], axis=1)
 
 
-@dataclass(frozen=True)
-class Readings:
-    """What a network says of images, in their order, on the processor.
-
-    Attributes
-    ----------
-    logits
-        float64, (n, classes).
-    features
-        float32, (n, d).
-    maps
-        float32, (n, classes, h, w).
-    """
-
-    logits: torch.Tensor
-    features: torch.Tensor
-    maps: torch.Tensor
-
-
-def read(
-    fabric: Fabric, network: Network, data: TrainingData, inputs: StudyInputs, run: Run
-) -> Readings:
-    """Read validation and test; several processes take turns, and each returns all of it."""
-    rows = _evaluated(data, inputs, run)
-    feed = Feed(data, fabric.device)
-    batches = [
-        Readings(
-            output.logits.cpu().double(),
-            output.features.float().cpu(),
-            class_maps(network, output).float().cpu(),
-        )
-        for output in predict(fabric, network, feed, rows, inputs.settings.training.batch_size)
-    ]
-    everyone = gather(fabric, batches)
-    return Readings(
-        torch.cat([batch.logits for batch in everyone]),
-        torch.cat([batch.features for batch in everyone]),
-        torch.cat([batch.maps for batch in everyone]),
-    )
-
-
 def _evaluated(data: TrainingData, inputs: StudyInputs, run: Run) -> npt.NDArray[np.int64]:
     test = inputs.split.rows(inputs.manifest.table, "test", run.fold)
     return np.concatenate([data.validation, test])
 
 
 def write_readings(
-    readings: Readings, data: TrainingData, inputs: StudyInputs, run: Run, folder: Path
+    fabric: Fabric,
+    network: Network,
+    data: TrainingData,
+    inputs: StudyInputs,
+    run: Run,
+    folder: Path,
 ) -> float:
-    """Write what the network says of validation and test; return the validation's temperature."""
+    """Read validation and test, write what the network says; return the validation's temperature.
+
+    Several processes take turns, and the first one writes. Features and maps go to their files as
+    they come, since an image's take twelve kilobytes.
+    """
     rows, validating = _evaluated(data, inputs, run), len(data.validation)
-    images = inputs.manifest.table.iloc[rows]
-    partitions = ["validation"] * validating + ["test"] * (len(rows) - validating)
-    table = said_of(images, partitions, readings.logits, inputs.classes, run)
-    write_predictions(table, folder / "predictions.csv")
-    _write_array(folder / "features.npy", readings.features.numpy())
-    _write_array(folder / "heatmaps.npy", readings.maps.numpy())
-    return fit_temperature(readings.logits[:validating].numpy(), data.labels[data.validation])
+    feed, size = Feed(data, fabric.device), inputs.settings.training.batch_size
+    said: list[torch.Tensor] = []
+    with ExitStack() as files:
+        writers = [
+            files.enter_context(row_writer(folder / f"{name}.npy", len(rows)))
+            for name in ("features", "heatmaps")
+            if fabric.is_global_zero
+        ]
+        for start in range(0, len(rows), size * _BATCHES):
+            some = rows[start : start + size * _BATCHES]
+            own = [
+                (
+                    output.logits.cpu().double(),
+                    output.features.float().cpu(),
+                    class_maps(network, output).float().cpu(),
+                )
+                for output in predict(fabric, network, feed, some, size)
+            ]
+            for logits, *arrays in gather(fabric, own):
+                said.append(logits)
+                for write, array in zip(writers, arrays, strict=False):
+                    write(array.numpy())
+    logits = torch.cat(said)
+    if fabric.is_global_zero:
+        images = inputs.manifest.table.iloc[rows]
+        partitions = ["validation"] * validating + ["test"] * (len(rows) - validating)
+        table = said_of(images, partitions, logits, inputs.classes, run)
+        write_predictions(table, folder / "predictions.csv")
+    return fit_temperature(logits[:validating].numpy(), data.labels[data.validation])
 
 
 def write_answers(
@@ -134,14 +129,19 @@ def write_answers(
     test = inputs.split.rows(inputs.manifest.table, "test", run.fold)
     rows = test if len(test) else data.validation
     key = store_key(inputs.manifest, inputs.settings, run.network)
-    sectors = open_store(inputs.manifest, key, inputs.folder / "prepared").sectors(rows)
+    store = open_store(inputs.manifest, key, inputs.folder / "prepared")
     size = data.preprocessing.input_size
     table = inputs.manifest.table.iloc[rows]
-    shown = Shown(
+
+    def look(places: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+        chosen = rows[places]
+        grey, sectors = read_rows(store.pixels, chosen), store.sectors(chosen)
+        return centre_crop(grey, size), centre_crop(sectors, size)
+
+    shown = Evaluated(
         names=table["image"].to_numpy(object),
         patients=table["patient_id"].to_numpy(object),
-        grey=centre_crop(data.pixels[rows], size),
-        sectors=centre_crop(sectors, size),
+        look=look,
     )
     reader = Reader(
         network.eval(),
@@ -187,11 +187,6 @@ def _settings_digest(settings: Settings) -> str:
     apart = {"networks": (), "seeds": (0,), "weights": {}, "evaluation": EvaluationSettings()}
     shaping = settings.model_copy(update=apart)
     return hashlib.sha256(dump_settings(shaping).encode()).hexdigest()
-
-
-def _write_array(path: Path, array: npt.NDArray[np.float32]) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
 
 
 def write_resources(

@@ -12,7 +12,7 @@ from metrascope.data.cases import write_cases, write_images
 from metrascope.data.manifest import Manifest, read_manifest, write_manifest
 from metrascope.data.picture import are_clean, read_grey, read_picture
 from metrascope.data.preprocess import Preprocessing, seen_box, square
-from metrascope.data.store import StoreKey, files_digest, open_store, read_rows
+from metrascope.data.store import StoreKey, files_digest, open_store
 from metrascope.errors import DataError, StudyError
 
 
@@ -49,17 +49,6 @@ def test_a_store_of_any_length_stays_on_disk(phantom: Path, tmp_path: Path) -> N
         assert isinstance(array, np.memmap)
     rows = np.tile(np.array([3, 39, 4]), 500)  # more than are added up at once
     assert np.array_equal(store.histogram(rows), store.histograms[rows].sum(axis=0))
-
-
-def test_rows_are_read_and_not_what_lies_behind_them(tmp_path: Path) -> None:
-    whole = np.random.default_rng(0).integers(0, 256, (700, 96, 96), dtype=np.uint8)
-    np.save(tmp_path / "pixels.npy", whole)
-    mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
-    rows = np.array([699, 0, 350, 350, 13])
-    assert np.array_equal(read_rows(mapped, rows), whole[rows])
-    assert np.array_equal(read_rows(mapped[5:], rows[1:]), whole[5:][rows[1:]])
-    assert np.array_equal(read_rows(whole, rows), whole[rows])
-    assert type(read_rows(mapped, rows)) is np.ndarray
 
 
 def test_sectors_of_any_width_are_kept(phantom: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import mmap
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from metrascope.atomic import replacing, sha256, write_json
 from metrascope.data.manifest import Manifest
 from metrascope.data.picture import Picture, read_picture
 from metrascope.data.preprocess import Equalization, equalize, square
+from metrascope.data.rows import read_rows
 from metrascope.errors import DataError
 from metrascope.messages import listing
 
@@ -86,22 +86,6 @@ class PixelStore:
         size = self.pixels.shape[2]
         unpacked = np.unpackbits(read_rows(self.packed_sectors, rows), axis=2, count=size)
         return unpacked.view(np.bool_)
-
-
-def read_rows(array: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """Return rows of an array of a store, reading these and no others from the disk.
-
-    Left alone, a system reads on behind every row, by megabytes: for rows drawn at random from a
-    store that memory does not hold, a hundred times what is asked for.
-    """
-    mapped = getattr(array, "_mmap", None)
-    if mapped is not None and hasattr(mapped, "madvise"):
-        start, size = getattr(array, "offset", 0) % mmap.ALLOCATIONGRANULARITY, array.strides[0]
-        for row in rows.tolist():
-            first = start + row * size
-            whole = first - first % mmap.PAGESIZE  # advice, so that a row too many does no harm
-            mapped.madvise(mmap.MADV_WILLNEED, whole, first + size - whole)
-    return np.asarray(array[rows])
 
 
 def files_digest(manifest: Manifest) -> str:

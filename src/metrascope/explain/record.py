@@ -11,16 +11,18 @@ files is computed by the summary, without either.
 - ``border.npy``: features of every evaluated image with its sector blanked, float32.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrascope.atomic import replacing, write_text
+from metrascope.atomic import write_text
 from metrascope.config import ExplainSettings
+from metrascope.data.rows import row_writer
 from metrascope.explain.border import border_only
 from metrascope.explain.faithfulness import CURVE, SIMILARITY, WAYS, follow, shuffled
 from metrascope.explain.furniture import CHANGES, UNCHANGED
@@ -29,10 +31,12 @@ from metrascope.explain.sample import some_of
 from metrascope.explain.sanity import randomized, rank_similarity
 from metrascope.explain.shortcuts import read_changed
 
+_BATCHES: Final = 64
+
 
 @dataclass(frozen=True)
 class Shown:
-    """The evaluated images of a run, as the network sees them.
+    """Evaluated images of a run, as the network sees them.
 
     Attributes
     ----------
@@ -49,17 +53,32 @@ class Shown:
     grey: npt.NDArray[np.uint8]
     sectors: npt.NDArray[np.bool_]
 
-    def some(self, count: int, seed: int) -> "Shown":
+
+@dataclass(frozen=True)
+class Evaluated:
+    """All evaluated images of a run, whose pixels stay on disk.
+
+    Attributes
+    ----------
+    names, patients
+        As in `Shown`.
+    look
+        From places among them to grey levels and sectors, as in `Shown`.
+    """
+
+    names: npt.NDArray[np.object_]
+    patients: npt.NDArray[np.object_]
+    look: Callable[[npt.NDArray[np.int64]], tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]
+
+    def some(self, count: int, seed: int) -> Shown:
         """Return at most ``count`` of them, in order: one image a patient while there are more."""
         chosen = some_of(self.patients, count, seed)
-        return Shown(
-            self.names[chosen], self.patients[chosen], self.grey[chosen], self.sectors[chosen]
-        )
+        return Shown(self.names[chosen], self.patients[chosen], *self.look(chosen))
 
 
 def record(
     reader: Reader,
-    shown: Shown,
+    shown: Evaluated,
     classes: Sequence[str],
     settings: ExplainSettings,
     folder: Path,
@@ -91,9 +110,15 @@ def record(
         some = shown.some(settings.shortcut_images, seed)
         _record_shortcuts(reader, some, classes, folder, seed)
     if settings.border:
-        features = reader.read(border_only(shown.grey, shown.sectors)).features
-        with replacing(folder / "border.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, features, allow_pickle=False)
+        _record_border(reader, shown, folder)
+
+
+def _record_border(reader: Reader, shown: Evaluated, folder: Path) -> None:
+    places, step = np.arange(len(shown.names)), _BATCHES * reader.batch_size
+    with row_writer(folder / "border.npy", len(places)) as write:
+        for start in range(0, len(places), step):
+            grey, sectors = shown.look(places[start : start + step])
+            write(reader.read(border_only(grey, sectors)).features)
 
 
 def _record_faithfulness(reader: Reader, shown: Shown, folder: Path, seed: int) -> None:

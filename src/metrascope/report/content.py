@@ -262,7 +262,9 @@ def _cases(path: Path) -> dict[str, dict[str, Any]]:
     table = read_table(path, "case", ("image", "file", "mask_file"), edges)
     if (table["left"] >= table["right"]).any() or (table["top"] >= table["bottom"]).any():
         raise damaged(path, "case", text("report.reason_box"))
-    return {str(row["image"]): dict(row) for _, row in table.iterrows()}
+    columns = [str(name) for name in table]
+    rows = (dict(zip(columns, row, strict=True)) for row in table.to_numpy(object).tolist())
+    return {str(row["image"]): row for row in rows}
 
 
 def _unreliable(path: Path) -> dict[tuple[str, str], bool]:
