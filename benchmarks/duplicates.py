@@ -27,7 +27,8 @@ from benchmarks.changes import Still, change_by_name
 from metrascope.audit.audit import examine
 from metrascope.audit.fingerprint import Fingerprint, take_fingerprint
 from metrascope.audit.groups import patient_groups
-from metrascope.audit.pairs import Pair, exact_pairs, near_pairs
+from metrascope.audit.near import near_pairs
+from metrascope.audit.pairs import Pair, exact_pairs
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
 from metrascope.data.manifest import read_manifest

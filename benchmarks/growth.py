@@ -7,7 +7,7 @@ Each size of each part runs in a process of its own, so that its memory is its o
 ``growth.csv`` and prints a table with the slope between one size and the next, by processor time:
 1 is proportional, 0 flat, 2 quadratic. The whole takes about an hour and some 10 GB of disk; with
 ``--largest 10000`` a quarter of that. The data are made up as far as that leaves the cost what it
-is: `benchmarks.growth_study` and `benchmarks.growth_files` say how.
+is: `benchmarks.growth_study`, `growth_report` and `growth_files` say how.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth_files, growth_study
+from benchmarks import growth_files, growth_report, growth_study
 
-PARTS = growth_study.PARTS | growth_files.PARTS
+PARTS = growth_study.PARTS | growth_report.PARTS | growth_files.PARTS
 COLUMNS = ("part", "what", "size", "processor", "clock", "anonymous", "others", "resident")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 

@@ -3,11 +3,14 @@
 ``catalog`` reads and splits the manifest of empty files, two to a patient. ``training`` is
 MobileNetV2 from no weights on a store of holes, which the file system reads as zeros: what grows
 with the number of images is there, the time to read pixels from a disk is not. Its steps are those
-of `metrascope.training.fit`, stopped after a few dozen. ``statistics`` and ``report`` are of
-made-up predictions.
+of `metrascope.training.fit`, stopped after a few dozen. ``processes`` are
+whole studies of phantoms, of one epoch.
 """
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,17 @@ CLASSES = ("normal", "fibroid", "polyp")
 STORED = 256
 STEPS = 12
 _PER_FOLDER = 1000
-_READ = ("mobilenet_v2", "resnet18")
+_SHORT = (
+    "--networks=mobilenet_v2,resnet18",
+    "--weights=none",
+    "--device=cpu",
+    "--set=preprocessing.input_size=160",
+    "--set=training.epochs=1",
+    "--set=training.precision=32-true",
+    "--set=explain.faithfulness_images=0",
+    "--set=explain.shortcut_images=0",
+    "--set=explain.border=false",
+)
 
 
 def table_of(images: int) -> pd.DataFrame:
@@ -201,77 +214,28 @@ def _each(cost: Cost, count: int) -> Cost:
     return cost
 
 
-def statistics(patients: int, folder: Path, bundle: Path | None) -> Costs:
-    """Compute all that is said of eight networks."""
-    from benchmarks.statistics_speed import made
-    from metrascope.evaluation.metrics import evaluate
+def processes(count: int, folder: Path, bundle: Path | None) -> Costs:
+    """Train two networks for an epoch: so many runs at a time, or so many processes to a run."""
+    from metrascope.phantom.dataset import write_phantom
 
-    predictions = made(patients)
-    with metered() as cost:
-        evaluate(predictions)
-    yield "eight networks", cost
-
-
-def report(images: int, folder: Path, bundle: Path | None) -> Costs:
-    """Make numbers, maps, figures and pages of two networks that read so many test images."""
-    from metrascope import embeddings
-    from metrascope.report.page import write_report
-    from metrascope.summary import summarize
-
-    embeddings.MOST = 500  # a constant, which would hide the rest
-    _write_study(images, folder)
-    with metered() as cost:
-        summarize(folder, "en")
-    yield "summary and report", cost
-    with metered() as cost:
-        page = write_report(folder, "en")
-    yield "report alone", cost
-    print(f"{images} images: report.html {page.stat().st_size / 2**20:.1f} MiB", flush=True)
-
-
-def _write_study(images: int, folder: Path) -> None:
-    """Write the folder of a study whose patients have an image each, all with one picture."""
-    from PIL import Image
-
-    from benchmarks.statistics_speed import made
-    from metrascope.atomic import write_json, write_text
-    from metrascope.config import dump_settings, load_settings
-    from metrascope.evaluation.predictions import write_predictions
-
-    predictions, rng = made(images), np.random.default_rng(0)
-    settings = load_settings("paper").model_copy(update={"networks": _READ})
-    write_text(folder / "settings.toml", dump_settings(settings))
-    counts = {label: {"patients": images, "images": images} for label in CLASSES}
-    data = {"name": "made up", "manifest_sha256": "0", "split_sha256": "0", "classes": CLASSES}
-    data |= {"images": images, "patients": images, "partitions": {"validation": counts}}
-    write_json(folder / "data.json", data)
-    square = Image.fromarray(rng.integers(0, 256, (256, 256), dtype=np.uint8))
-    square.save(folder / "case.png")
-    Image.fromarray(np.pad(np.full((60, 60), 255, np.uint8), 98)).save(folder / "mask.png")
-    for network in _READ:
-        table = predictions.table[predictions.table["network"] == network]
-        run = folder / f"runs/{network}-f0-s0"
-        write_predictions(table, run / "predictions.csv")
-        maps = rng.random((images, len(CLASSES), 7, 7), dtype=np.float32)
-        np.save(run / "heatmaps.npy", maps)
-        np.save(run / "features.npy", rng.random((images, 64), dtype=np.float32))
-        write_json(run / "model.json", {"network": network})
-        write_json(run / "resources.json", {"device": "cpu"})
-    masks = np.where(table["label"] == "normal", "", "mask.png")
-    box = dict(zip(("left", "top", "right", "bottom"), (0.0, 0.0, 256.0, 256.0), strict=True))
-    cases = table[["image"]].assign(file="case.png", mask_file=masks, **box)
-    write_text(folder / "cases.csv", cases.to_csv(index=False))
-    scanners = np.array(["A", "B"])[rng.integers(2, size=images)]
-    write_text(
-        folder / "images.csv",
-        table[["image", "patient_id"]].assign(scanner=scanners).to_csv(index=False),
-    )
+    write_phantom(folder / "data", patients=240, seed=0, size=256, jobs=2)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    ways = {"study --jobs": ([], [f"--jobs={count}"]), "study under torchrun": (torchrun, [])}
+    for what, (start, options) in ways.items():
+        out = folder / f"study{len(start)}"
+        command = [sys.executable, *start, "-m", "metrascope", "study", "paper", *options, *_SHORT]
+        command += ["--data", str(folder / "data"), "--out", str(out)]
+        with metered() as cost:
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        yield what, cost
+        files = sorted(out.glob("runs/*/resources.json"))
+        spent = [json.loads(file.read_text())["train_seconds"] for file in files]
+        yield f"{what}, training", Cost(0, sum(spent) / (count if "--jobs" in what else 1))
 
 
 PARTS = {
     "catalog": Part((1_000, 10_000, 100_000, 1_000_000), "images", catalog),
     "training": Part((1_000, 10_000, 100_000, 1_000_000), "images", training),
     "resolution": Part((96, 160, 224, 299, 448), "pixels", resolution),
-    "statistics": Part((125, 1_291, 10_000, 100_000), "patients", statistics),
-    "report": Part((1_000, 10_000, 100_000), "test images", report),
+    "processes": Part((1, 2), "processes", processes),
 }

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -43,6 +43,12 @@ def write_text(path: Path, content: str) -> None:
     """Write text as UTF-8 with Unix line ends, atomically."""
     with replacing(path) as temporary:
         temporary.write_text(content, encoding="utf-8", newline="\n")
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write text that comes in pieces, line ends and all, as `write_text` does."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(lines)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

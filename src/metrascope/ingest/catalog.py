@@ -1,7 +1,6 @@
 """Assemble a data set from what became of every file: manifest, rejects, and the private lists."""
 
 import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from metrascope.atomic import write_text
+from metrascope.atomic import replacing
 from metrascope.data.manifest import REQUIRED, write_manifest
 from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Record, Rejection
 from metrascope.ingest.labels import Keys, LabelRow, Labels
@@ -60,7 +59,7 @@ def assemble(records: Iterable[Record], labels: Labels, centre: str) -> Catalog:
     found = list(records)
     knowing = labels.knowing(Keys(**record.keys) for record in found)
     ordered = sorted((_doubted(record, knowing) for record in found), key=lambda r: r.source)
-    images: dict[str, Mapping[str, Any]] = {}
+    images: dict[str, dict[str, Any]] = {}
     rejections: list[tuple[Record, Rejection]] = []
     for record in ordered:
         for image in record.images:
@@ -73,8 +72,9 @@ def assemble(records: Iterable[Record], labels: Labels, centre: str) -> Catalog:
             rejections.append((record, Rejection(reason)))
         rejections += [(record, rejection) for rejection in record.rejections]
     groups = _groups(ordered)
-    kept = tuple({**row, "patient_group": groups[row["patient_id"]]} for row in images.values())
-    return Catalog(kept, tuple(rejections), tuple(ordered))
+    for row in images.values():
+        row["patient_group"] = groups[row["patient_id"]]
+    return Catalog(tuple(images.values()), tuple(rejections), tuple(ordered))
 
 
 def write_catalog(catalog: Catalog, out: Path, pseudonyms: Pseudonyms) -> Path:
@@ -82,11 +82,14 @@ def write_catalog(catalog: Catalog, out: Path, pseudonyms: Pseudonyms) -> Path:
     rejects = [_reject(record, rejection, pseudonyms) for record, rejection in catalog.rejections]
     header = ("source", "kind", "frame", "reason", "explanation")
     write_table(out / "rejects.csv", header, sorted(rejects))
-    marks = [(image["image"], *mark) for image in catalog.images for mark in image[MARK_BOXES]]
+    marks = ((image["image"], *mark) for image in catalog.images for mark in image[MARK_BOXES])
     write_table(out / "marks.csv", ("image", "kind", "left", "top", "width", "height"), marks)
     manifest = out / "manifest.csv"
-    rows = [{k: v for k, v in image.items() if k not in NOT_COLUMNS} for image in catalog.images]
-    write_manifest(pd.DataFrame(rows, columns=None if rows else list(REQUIRED)), manifest)
+    found = dict.fromkeys(name for image in catalog.images for name in image)
+    names = [name for name in found if name not in NOT_COLUMNS] or list(REQUIRED)
+    # By columns: a row of its own for each image would be there a second time.
+    columns = {name: [image.get(name, "") for image in catalog.images] for name in names}
+    write_manifest(pd.DataFrame(columns), manifest)
     return manifest
 
 
@@ -97,7 +100,7 @@ def write_private(catalog: Catalog, folder: Path, pseudonyms: Pseudonyms, labels
     the rows of the labels that no file matched.
     """
     header = ("file", "source", "image", "patient_id", "found_patient_id", "reason", "explanation")
-    links = [row for record in catalog.records for row in _links(record, pseudonyms)]
+    links = (row for record in catalog.records for row in _links(record, pseudonyms))
     write_table(folder / "links.csv", header, links)
     left = unmatched_rows(catalog, labels)
     names = list(dict.fromkeys(name for row in left for name in row.values))
@@ -113,11 +116,15 @@ def unmatched_rows(catalog: Catalog, labels: Labels) -> list[LabelRow]:
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table that a spreadsheet opens, atomically; Chinese needs the byte order mark."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
-    write_text(path, "\ufeff" + buffer.getvalue())
+    lines = ([_harmless(cell) for cell in row] for row in rows)
+    # The name of the encoding stands for the byte order mark.
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8-sig", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(lines)
 
 
 def _groups(records: Sequence[Record]) -> dict[str, str]:
@@ -129,6 +136,7 @@ def _groups(records: Sequence[Record]) -> dict[str, str]:
 
     def root(name: str) -> str:
         while parent.setdefault(name, name) != name:
+            parent[name] = parent[parent[name]]  # short ways, however many are tied together
             name = parent[name]
         return name
 

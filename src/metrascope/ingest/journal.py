@@ -7,10 +7,11 @@ outside the data set, and stays in the hospital.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self, TextIO
 
-from metrascope.atomic import write_text
+from metrascope.atomic import write_lines
 from metrascope.errors import DataError
 
 FORMAT: Final = 1
@@ -109,9 +110,9 @@ class Journal:
         header = {"format": FORMAT, "settings": json.loads(json.dumps(settings))}
         if path.exists():
             self._read(header)
-        lines = [header, *map(asdict, self.records.values())]
+        lines = chain([header], map(asdict, self.records.values()))
         # Written anew at each start: half a line of a killed run, and what was superseded, go.
-        write_text(path, "".join(f"{_line(entry)}\n" for entry in lines))
+        write_lines(path, (f"{_line(entry)}\n" for entry in lines))
         self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
@@ -131,23 +132,24 @@ class Journal:
         self._file.flush()
 
     def _read(self, expected: Mapping[str, Any]) -> None:
-        lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
-        try:
-            header = json.loads(lines[0])
-            if not isinstance(header, dict) or "settings" not in header:
-                raise ValueError(lines[0])
-        except ValueError as error:
-            raise DataError("ingest.bad_journal", path=self.path) from error
-        if header != expected:
-            raise DataError(
-                "ingest.other_settings", path=self.path, names=_differing(header, expected)
-            )
-        for line in lines[1:]:
+        with self.path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+            first = file.readline()
             try:
-                record = Record.from_json(json.loads(line))
-            except (ValueError, TypeError, KeyError):
-                continue  # cut short by a kill: the file is taken in again
-            self.records[record.source] = record
+                header = json.loads(first)
+                if not isinstance(header, dict) or "settings" not in header:
+                    raise ValueError(first)
+            except ValueError as error:
+                raise DataError("ingest.bad_journal", path=self.path) from error
+            if header != expected:
+                raise DataError(
+                    "ingest.other_settings", path=self.path, names=_differing(header, expected)
+                )
+            for line in file:
+                try:
+                    record = Record.from_json(json.loads(line))
+                except (ValueError, TypeError, KeyError):
+                    continue  # cut short by a kill: the file is taken in again
+                self.records[record.source] = record
 
 
 def _differing(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
