@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", default="mobilenet_v2,resnet18")
     parser.add_argument("--images", type=int, default=48)
-    parser.add_argument("--patients", type=int, default=16)
+    parser.add_argument("--patients", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     started = time.monotonic()

@@ -81,9 +81,6 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="files that are not usable as well")
     parser.add_argument("--export", type=Path, help="an export made before")
     asked = parser.parse_args()
-    with suppress(OSError, AttributeError):
-        # Processes whose parent is gone are waited for, and counted, here.
-        ctypes.CDLL(None).prctl(_SUBREAPER, 1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         export = asked.export or folder / "export"
@@ -141,17 +138,19 @@ def theirs(folder: Path) -> Run:
 
 def timed(arguments: list[str], out: Path) -> Run:
     """Run Python and wait for it and all that it started."""
+    with suppress(OSError, AttributeError):
+        # Processes whose parent is gone are waited for, and counted, here.
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1)
     before, start = used(), time.perf_counter()
-    subprocess.run(
-        [sys.executable, *arguments],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    quiet = subprocess.DEVNULL
+    command = [sys.executable, *arguments]
+    process = subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True)
+    if process.wait():
+        raise SystemExit(f"{' '.join(arguments[:3])} ended with {process.returncode}")
     wall = time.perf_counter() - start
     with suppress(ChildProcessError):
-        while True:
-            os.wait()
+        while True:  # its own group alone: this process may have children that never end
+            os.waitpid(-process.pid, 0)
     return Run(wall, used() - before, len(rows(out / "manifest.csv")))
 
 
