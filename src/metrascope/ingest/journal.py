@@ -5,6 +5,7 @@ outside the data set, and stays in the hospital.
 """
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import chain
@@ -23,7 +24,7 @@ NOT_COLUMNS: Final = (MARK_BOXES, ORIGIN)
 """Keys of an image that are not columns of the manifest."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """Why a file or a frame of it is left out.
 
@@ -42,7 +43,7 @@ class Rejection:
     frame: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """What became of one file.
 
@@ -146,7 +147,7 @@ class Journal:
                 )
             for line in file:
                 try:
-                    record = Record.from_json(json.loads(line))
+                    record = Record.from_json(json.loads(line, object_pairs_hook=_named))
                 except (ValueError, TypeError, KeyError):
                     continue  # cut short by a kill: the file is taken in again
                 self.records[record.source] = record
@@ -157,6 +158,11 @@ def _differing(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
         return "format"
     theirs, ours = found["settings"], expected["settings"]
     return ", ".join(sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key)))
+
+
+def _named(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object whose names are one string each in all lines: half of the memory."""
+    return {sys.intern(name): value for name, value in pairs}
 
 
 def _line(entry: object) -> str:
