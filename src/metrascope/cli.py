@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from metrascope import __version__, commands
+from metrascope.cores import available_cores
 from metrascope.errors import MetrascopeError, MissingExtraError, SettingsError
 from metrascope.messages import LANGUAGES, language, set_language, text
 
@@ -231,7 +232,7 @@ def _add_audit(group: "argparse._SubParsersAction[_Parser]") -> None:
     parser.add_argument("--splits", type=Path, metavar="FILE", help=text("cli.audit_splits"))
     parser.add_argument("--out", type=Path, metavar="DIR", help=text("cli.audit_out"))
     parser.add_argument("--write", action="store_true", help=text("cli.audit_write"))
-    cores = os.cpu_count() or 1
+    cores = available_cores()
     parser.add_argument("--jobs", type=int, default=cores, metavar="N", help=text("cli.all_jobs"))
 
 

@@ -1,11 +1,11 @@
 """Who does the files of an ingest or a reading: processes of this machine, or of a cluster's."""
 
-import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
+from metrascope.cores import available_cores
 from metrascope.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -63,4 +63,4 @@ def create_share_out(
         raise SettingsError("engine.address", address=address)
     from metrascope.workers import share_out  # not every reading takes processes
 
-    return partial(share_out, jobs=jobs or os.cpu_count() or 1)
+    return partial(share_out, jobs=jobs or available_cores())

@@ -1,6 +1,5 @@
 """What carries out the runs of a study: this machine, side by side, or a cluster of machines."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +8,7 @@ import torch
 
 from metrascope.architectures import ARCHITECTURES
 from metrascope.atomic import write_json
+from metrascope.cores import available_cores
 from metrascope.dispatch import EngineName
 from metrascope.errors import SettingsError, StudyError
 from metrascope.execution import execute
@@ -87,13 +87,6 @@ def _device(asked: str) -> str:
     if asked == "cuda" and not found:
         raise StudyError("study.no_cuda")
     return asked if asked != "auto" else "cuda" if found else "cpu"
-
-
-def available_cores() -> int:
-    """Return the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def carry_out(engine: Engine, inputs: StudyInputs, runs: Sequence[Run]) -> None:

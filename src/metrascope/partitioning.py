@@ -1,6 +1,5 @@
 """The split of a study: drawn so that nothing leaks, or given and checked."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from metrascope.audit.pairs import exact_pairs, in_threads
 from metrascope.audit.partitions import partitions_of
 from metrascope.classes import order_classes
 from metrascope.config import SplitSettings
+from metrascope.cores import available_cores
 from metrascope.data.designs import draw_split
 from metrascope.data.manifest import Manifest
 from metrascope.data.split import Split, read_split
@@ -50,7 +50,7 @@ def choose_split(
         If the split cannot be used, or leaks.
     """
     rows = range(len(manifest.table))
-    hashed = in_threads(lambda row: hash_image(manifest, row), rows, os.cpu_count() or 1)
+    hashed = in_threads(lambda row: hash_image(manifest, row), rows, available_cores())
     pairs = exact_pairs([taken for _, taken in hashed])
     if given is None:
         images = manifest.table.assign(patient_group=patient_groups(manifest.table, pairs))

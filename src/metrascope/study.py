@@ -1,7 +1,6 @@
 """A study: every run of one question, resumable, and what comes of them."""
 
 import json
-import os
 import platform
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from metrascope.architectures import find_architecture
 from metrascope.atomic import write_json, write_text
 from metrascope.classes import PAPER_CLASSES
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
+from metrascope.cores import available_cores
 from metrascope.data.cases import write_cases, write_images
 from metrascope.data.manifest import Manifest, read_manifest
 from metrascope.data.split import Split, write_split
@@ -121,9 +121,7 @@ def _embedded_data(out: Path, settings: PhantomSettings) -> Path:
     folder = out / "phantom"
     if not (folder / "manifest.csv").is_file():
         with progress(text("progress.phantom")) as advance:
-            write_phantom(
-                folder, **settings.model_dump(), progress=advance, jobs=os.cpu_count() or 1
-            )
+            write_phantom(folder, **settings.model_dump(), progress=advance, jobs=available_cores())
     return folder
 
 

@@ -12,6 +12,7 @@ from typing import Final, Self, cast
 
 import numpy as np
 
+from metrascope.cores import available_cores
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, MetrascopeError, SettingsError, StudyError
 from metrascope.ingest.reason import Reason
@@ -74,7 +75,7 @@ class Order:
     @property
     def threads(self) -> int:
         """Of the processor, for each process of this machine, where processes share the work."""
-        cores = os.cpu_count() or 1
+        cores = available_cores()
         return max(1, cores // (self.jobs or cores))
 
     def predictor(self, threads: int | None) -> Predictor:

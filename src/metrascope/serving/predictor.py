@@ -1,6 +1,5 @@
 """The one way from the bytes of a file to a reading."""
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.cores import available_cores
 from metrascope.errors import DataError, SettingsError
 from metrascope.ingest.marks import Mark
 from metrascope.ingest.reason import Reason
@@ -80,7 +80,7 @@ class Predictor:
             self.bundle = open_bundle(source)
             self.rule = self.bundle.description.rule
             self.confidence = confidence or self.rule.confidence
-            threads = threads or os.cpu_count() or 1
+            threads = threads or available_cores()
             self.ensemble: Ensemble = open_ensemble(self.bundle, runtime=runtime, threads=threads)
             self.classes = self.bundle.description.classes
             self.cleaned = self.bundle.description.data.cleaned
