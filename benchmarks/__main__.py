@@ -22,7 +22,7 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from benchmarks import ingest_speed, statistics_speed, training_speed
+from benchmarks import ingest_speed, predict_speed, statistics_speed, training_speed
 from metrascope.data.manifest import read_manifest
 from metrascope.data.picture import read_picture
 from metrascope.data.preprocess import square
@@ -31,6 +31,7 @@ from metrascope.explain.heatmap import class_maps
 from metrascope.networks import Network, create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.phantom.export.export import write_export
+from metrascope.serving.runtime import installed, open_runtime
 
 THREADS = 2
 
@@ -47,7 +48,7 @@ class Row(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--networks", default="mobilenet_v2,resnet18")
+    parser.add_argument("--networks", default="mobilenet_v2,resnet18,efficientnet_b0,densenet121")
     parser.add_argument("--images", type=int, default=48)
     parser.add_argument("--patients", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
@@ -63,6 +64,7 @@ def main() -> None:
             decoding(folder),
             intake(folder / "intake", options.patients),
             heat_maps(),
+            reading(folder),
             statistic(),
         ):
             for row in found:
@@ -159,6 +161,28 @@ def heat_maps() -> Iterator[Row]:
 
     parts = [spent(work) for work in (ours, theirs, floor)]
     yield Row("heat maps of 3 classes, 8 images", parts[0], "pytorch-grad-cam", parts[1], parts[2])
+
+
+def reading(folder: Path, times: int = 5) -> Iterator[Row]:
+    """Time reading one crop with its heat map; the floor is the arithmetic of the network."""
+    name = "mobilenet_v2"
+    network, path = predict_speed.graph_of(name, folder)
+    grey = np.random.default_rng(0).integers(0, 256, (512, 512), dtype=np.uint8)
+    plain = predict_speed.reference(network)
+    runtime = open_runtime(path, name=installed()[0], threads=THREADS)
+
+    def ours() -> None:
+        for _ in range(times):
+            runtime(grey[None, None])
+
+    def theirs() -> None:
+        for _ in range(times):
+            plain(grey)
+
+    each = training_speed.operations(name) / 3 / training_speed.BATCH
+    floor = THREADS * each / training_speed.matrix_speed(THREADS)
+    mine, other = (spent(work) / times for work in (ours, theirs))
+    yield Row(f"reading with heat map, {name}", mine, "pytorch-grad-cam", other, floor)
 
 
 class _Logits(nn.Module):

@@ -113,7 +113,7 @@ def ingest(files: int, folder: Path, bundle: Path | None) -> Costs:
         done = take_in(
             folder / "in/exports", folder / "out", labels, IngestSettings(verify=False), jobs=2
         )
-    yield "files", cost
+    yield "whole ingest", cost
     print(f"{len(done.catalog.records)} files, {len(done.catalog.images)} images", flush=True)
 
 

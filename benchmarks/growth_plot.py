@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 from PIL import Image
 
 from metrascope.atomic import replacing
@@ -21,10 +21,12 @@ TITLES = {
     "audit": "near duplicates",
     "statistics": "statistics",
     "report": "numbers and report",
-    "ingest_index": "ingest, lists",
+    "ingest_index": "ingest",
     "predict": "predict, index",
 }
 AXES = {"resolution": "pixels a side", "statistics": "patients", "report": "test images"}
+PANELS = {"ingest": "ingest_index"}
+"""Parts that are drawn in another's panel."""
 _BATCH = 16
 _SHOWN = 0.9
 """Share of the images that trains."""
@@ -40,10 +42,13 @@ def draw(rows: Sequence[Row], out: Path) -> None:
 
 
 def _write(rows: Sequence[Row], path: Path, label: str, value: Callable[[Row], float]) -> None:
-    parts = [part for part in TITLES if any(row["part"] == part for row in rows)]
+    panels: dict[str, list[Row]] = {part: [] for part in TITLES}
+    for row in rows:
+        panels.get(PANELS.get(row["part"], row["part"]), []).append(row)
+    parts = [part for part, own in panels.items() if own]
     figure, axes = grid(len(parts), 2.2)
     for place, (ax, part) in enumerate(zip(axes, parts, strict=True)):
-        _panel(ax, [row for row in rows if row["part"] == part], value)
+        _panel(ax, panels[part], value)
         ax.set_title(TITLES[part])
         ax.set_xlabel(AXES.get(part, "files" if part in ("ingest_index", "predict") else "images"))
         if place % 4 == 0:
@@ -68,10 +73,13 @@ def _panel(ax: Axes, rows: Sequence[Row], value: Callable[[Row], float]) -> None
         ax.plot(sizes, values, "o-", color=color, markersize=2.5, label=what)
     ax.set_xscale("log")
     ax.set_yscale("log")
+    sizes = sorted({int(row["size"]) for row in rows})
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(LogLocator(numticks=12))
         axis.set_major_formatter(FuncFormatter(_short))
         axis.set_minor_formatter(NullFormatter())
+    if sizes[-1] < 10 * sizes[0]:
+        ax.xaxis.set_major_locator(FixedLocator(sizes[::2]))
     if value is _mebibytes:
         ax.set_ylim(30, 10_000)
     else:

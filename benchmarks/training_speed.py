@@ -50,6 +50,7 @@ from metrascope.run import store_key
 from metrascope.step import Step
 
 BAR = 2.2
+SPINS = "GOMP_SPINCOUNT"
 
 
 class Side:
@@ -135,8 +136,7 @@ def measured(
     ours = Side(
         "benchmarks.training_speed", "--serve", str(folder), name, threads, environment=ENVIRONMENT
     )
-    name_of = "GOMP_SPINCOUNT"
-    waiting = {name_of: ENVIRONMENT[name_of]} if options.waiting_alike else {}
+    waiting = {k: v for k, v in ENVIRONMENT.items() if options.waiting_alike and k == SPINS}
     data = str(folder / "data")
     plain = Side("benchmarks.plain_training", data, name, threads, environment=waiting)
     turns = [
