@@ -9,7 +9,7 @@ demo: $(VENV)/study.stamp
 
 # By file: what the tests of a file share is then made once.
 test: check
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

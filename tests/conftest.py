@@ -15,6 +15,12 @@ import torch
 from metrascope.phantom.dataset import write_phantom
 
 ROOT = Path(__file__).parent.parent
+LONGEST = ("test_study", "test_cross_validation", "test_ranks", "test_training", "test_export")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: begun last, one process would work on them alone."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -95,7 +95,8 @@ def test_one_to_four_processes_say_the_same_bytes(tmp_path: Path) -> None:
 
 def under_torchrun(phantom: Path, out: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += ["-m", "metrascope", *COMMAND, f"--data={phantom}", f"--out={out}"]
+    program = str(Path(__file__).with_name("quickly.py"))
+    command += [program, *COMMAND, f"--data={phantom}", f"--out={out}"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -18,6 +18,7 @@ from metrascope.checkpoint import load
 from metrascope.cli import main
 from metrascope.config import load_settings
 
+QUICKLY = str(Path(__file__).with_name("quickly.py"))
 TINY = [
     "--weights=none",
     "--device=cpu",
@@ -186,7 +187,7 @@ def test_runs_on_a_cluster_are_those_of_one_machine(
     pytest.importorskip("ray", reason="Ray is not installed (pip install metrascope[ray])")
     out = Path(shutil.copytree(finished, tmp_path / "out"))
     shutil.rmtree(out / "runs" / "mobilenet_v2-f0-s0")
-    command = [sys.executable, "-m", "metrascope", "study", "paper", *TINY, "--engine", "ray"]
+    command = [sys.executable, QUICKLY, "study", "paper", *TINY, "--engine", "ray"]
     command += ["--data", str(phantom), "--out", str(out), "--networks", "resnet18,mobilenet_v2"]
     subprocess.run(command, check=True, capture_output=True)
     assert results(out) == results(finished)

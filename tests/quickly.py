@@ -1,0 +1,14 @@
+"""The command line without its figures, for tests that start it as a process of its own.
+
+As `conftest.without_drawings` does: they are most of the time of a small study.
+"""
+
+import sys
+
+from metrascope.cli import main
+from metrascope.report import drawings, page
+
+if __name__ == "__main__":
+    page.draw = lambda *_: drawings.Drawings()
+    drawings.write_figures = lambda *_, **__: []
+    sys.exit(main())
