@@ -27,6 +27,7 @@ TINY = [
     "--set=training.epochs=3",
     "--set=training.batch_size=8",
     "--set=training.precision=32-true",
+    "--set=explain.faithfulness_images=4",
 ]
 
 
