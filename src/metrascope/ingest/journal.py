@@ -161,7 +161,7 @@ def _differing(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
 
 
 def _named(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object whose names are one string each in all lines: half of the memory."""
+    """Return an object whose names are one string each in all lines: a fifth less memory."""
     return {sys.intern(name): value for name, value in pairs}
 
 
