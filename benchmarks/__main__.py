@@ -20,7 +20,6 @@ import torch
 from PIL import Image
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-from torch import Tensor, nn
 
 from benchmarks import ingest_speed, predict_speed, statistics_speed, training_speed
 from metrascope.data.manifest import read_manifest
@@ -28,7 +27,7 @@ from metrascope.data.picture import read_picture
 from metrascope.data.preprocess import square
 from metrascope.evaluation.metrics import evaluate
 from metrascope.explain.heatmap import class_maps
-from metrascope.networks import Network, create_network
+from metrascope.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.phantom.export.export import write_export
 from metrascope.serving.runtime import installed, open_runtime
@@ -150,7 +149,7 @@ def heat_maps() -> Iterator[Row]:
             class_maps(network, network(images))
 
     def theirs() -> None:
-        logits = _Logits(network)
+        logits = predict_speed.Scores(network)
         with GradCAM(model=logits, target_layers=[network.last_map]) as cam:
             for index in range(3):
                 cam(images, targets=[ClassifierOutputTarget(index)] * len(images))
@@ -183,16 +182,6 @@ def reading(folder: Path, times: int = 5) -> Iterator[Row]:
     floor = THREADS * each / training_speed.matrix_speed(THREADS)
     mine, other = (spent(work) / times for work in (ours, theirs))
     yield Row(f"reading with heat map, {name}", mine, "pytorch-grad-cam", other, floor)
-
-
-class _Logits(nn.Module):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.network(images).logits
-        return logits
 
 
 def statistic(replicates: int = 2000, loop: int = 5) -> Iterator[Row]:

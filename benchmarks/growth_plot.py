@@ -18,13 +18,19 @@ TITLES = {
     "catalog": "manifest and split",
     "training": "training, one epoch",
     "resolution": "training, one step",
+    "processes": "two networks, one epoch",
     "audit": "near duplicates",
     "statistics": "statistics",
     "report": "numbers and report",
     "ingest_index": "ingest",
     "predict": "predict, index",
 }
-AXES = {"resolution": "pixels a side", "statistics": "patients", "report": "test images"}
+AXES = {
+    "resolution": "pixels a side",
+    "processes": "processes",
+    "statistics": "patients",
+    "report": "test images",
+}
 PANELS = {"ingest": "ingest_index"}
 """Parts that are drawn in another's panel."""
 _BATCH = 16
@@ -47,11 +53,11 @@ def _write(rows: Sequence[Row], path: Path, label: str, value: Callable[[Row], f
         panels.get(PANELS.get(row["part"], row["part"]), []).append(row)
     parts = [part for part, own in panels.items() if own]
     figure, axes = grid(len(parts), 2.2)
-    for place, (ax, part) in enumerate(zip(axes, parts, strict=True)):
+    for ax, part in zip(axes, parts, strict=True):
         _panel(ax, panels[part], value)
         ax.set_title(TITLES[part])
         ax.set_xlabel(AXES.get(part, "files" if part in ("ingest_index", "predict") else "images"))
-        if place % 4 == 0:
+        if ax.get_subplotspec().is_first_col():
             ax.set_ylabel(label)
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI)
@@ -68,6 +74,9 @@ def _write(rows: Sequence[Row], path: Path, label: str, value: Callable[[Row], f
 def _panel(ax: Axes, rows: Sequence[Row], value: Callable[[Row], float]) -> None:
     for color, what in zip(_COLORS, dict.fromkeys(row["what"] for row in rows), strict=False):
         own = sorted((row for row in rows if row["what"] == what), key=lambda row: int(row["size"]))
+        own = [row for row in own if value(row)]
+        if not own:
+            continue  # memory is not measured of all
         sizes = [int(row["size"]) for row in own]
         values = [max(value(row), 1e-3) for row in own]
         ax.plot(sizes, values, "o-", color=color, markersize=2.5, label=what)
@@ -79,7 +88,7 @@ def _panel(ax: Axes, rows: Sequence[Row], value: Callable[[Row], float]) -> None
         axis.set_major_formatter(FuncFormatter(_short))
         axis.set_minor_formatter(NullFormatter())
     if sizes[-1] < 10 * sizes[0]:
-        ax.xaxis.set_major_locator(FixedLocator(sizes[::2]))
+        ax.xaxis.set_major_locator(FixedLocator(sizes[:: max(1, len(sizes) // 2)]))
     if value is _mebibytes:
         ax.set_ylim(30, 10_000)
     else:
@@ -115,11 +124,16 @@ def _guide(ax: Axes) -> None:
 
 
 def _seconds(row: Row) -> float:
-    """Return the processor time; of a training step times the steps of an epoch."""
+    """Return the processor time; of a training step times the steps of an epoch.
+
+    What several processes do together is by the clock.
+    """
+    if row["part"] == "processes":
+        return float(row["clock"])
     steps = int(row["size"]) * _SHOWN / _BATCH
     epoch = row["part"] == "training" and str(row["what"]).startswith("step")
     return float(row["processor"]) * (steps if epoch else 1)
 
 
 def _mebibytes(row: Row) -> float:
-    return float(row["anonymous"])
+    return float(row["others" if row["part"] == "processes" else "anonymous"])

@@ -3,8 +3,8 @@
 ``catalog`` reads and splits the manifest of empty files, two to a patient. ``training`` is
 MobileNetV2 from no weights on a store of holes, which the file system reads as zeros: what grows
 with the number of images is there, the time to read pixels from a disk is not. Its steps are those
-of `metrascope.training.fit`, stopped after a few dozen. ``processes`` are
-whole studies of phantoms, of one epoch.
+of `metrascope.training.fit`, stopped after a few dozen. ``processes`` are whole
+studies of phantoms, of one epoch.
 """
 
 import json
