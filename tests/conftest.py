@@ -37,11 +37,10 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def without_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the figures, most of the time of a small study, where a test is about the rest."""
-    from metrascope.report.drawings import Drawings
+    """Leave out the figures, where a test is about the rest."""
+    from quickly import leave_out_drawings
 
-    monkeypatch.setattr("metrascope.report.page.draw", lambda *_: Drawings())
-    monkeypatch.setattr("metrascope.report.drawings.write_figures", lambda *_, **__: [])
+    leave_out_drawings(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")

@@ -93,10 +93,9 @@ def test_one_to_four_processes_say_the_same_bytes(tmp_path: Path) -> None:
     assert {one.tobytes()} == {array.tobytes() for array in more}
 
 
-def under_torchrun(phantom: Path, out: Path) -> "subprocess.Popen[str]":
+def under_torchrun(phantom: Path, out: Path, *program: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    program = str(Path(__file__).with_name("quickly.py"))
-    command += [program, *COMMAND, f"--data={phantom}", f"--out={out}"]
+    command += [*program, *COMMAND, f"--data={phantom}", f"--out={out}"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -114,7 +113,7 @@ def test_a_process_that_dies_ends_the_run_and_the_next_start_resumes(
     phantom: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    process = under_torchrun(phantom, out)
+    process = under_torchrun(phantom, out, "-m", "metrascope")
     resume = out / "runs" / "resnet18-f0-s0" / "resume.safetensors"
     deadline = time.monotonic() + 240
     while not resume.is_file():
@@ -129,7 +128,7 @@ def test_a_process_that_dies_ends_the_run_and_the_next_start_resumes(
     assert "metrascope: One of the processes that share this run has ended" in told
     assert "Traceback (most recent call last)" not in told.split("torch/distributed")[0]
     assert not (out / "report.html").exists()
-    again = under_torchrun(phantom, out)
+    again = under_torchrun(phantom, out, str(Path(__file__).with_name("quickly.py")))
     printed, told = again.communicate(timeout=300)
     assert again.returncode == 0, told
     assert printed.count("Research use only") == 1
