@@ -67,11 +67,6 @@ def said_of(
     return pd.concat([table, values], axis=1)
 
 
-def _evaluated(data: TrainingData, inputs: StudyInputs, run: Run) -> npt.NDArray[np.int64]:
-    test = inputs.split.rows(inputs.manifest.table, "test", run.fold)
-    return np.concatenate([data.validation, test])
-
-
 def write_readings(
     fabric: Fabric,
     network: Network,
@@ -85,7 +80,8 @@ def write_readings(
     Several processes take turns, and the first one writes. Features and maps go to their files as
     they come, since an image's take twelve kilobytes.
     """
-    rows, validating = _evaluated(data, inputs, run), len(data.validation)
+    test = inputs.split.rows(inputs.manifest.table, "test", run.fold)
+    rows, validating = np.concatenate([data.validation, test]), len(data.validation)
     feed, size = Feed(data, fabric.device), inputs.settings.training.batch_size
     said: list[torch.Tensor] = []
     with ExitStack() as files:
@@ -111,7 +107,7 @@ def write_readings(
     logits = torch.cat(said)
     if fabric.is_global_zero:
         images = inputs.manifest.table.iloc[rows]
-        partitions = ["validation"] * validating + ["test"] * (len(rows) - validating)
+        partitions = ["validation"] * validating + ["test"] * len(test)
         table = said_of(images, partitions, logits, inputs.classes, run)
         write_predictions(table, folder / "predictions.csv")
     return fit_temperature(logits[:validating].numpy(), data.labels[data.validation])
