@@ -37,10 +37,11 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def without_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the figures, where a test is about the rest."""
-    from quickly import leave_out_drawings
+    """Leave out the figures, most of the time of a small study, where a test is about the rest."""
+    from metrascope.report.drawings import Drawings
 
-    leave_out_drawings(monkeypatch.setattr)
+    monkeypatch.setattr("metrascope.report.page.draw", lambda *_: Drawings())
+    monkeypatch.setattr("metrascope.report.drawings.write_figures", lambda *_, **__: [])
 
 
 @pytest.fixture(scope="session")
