@@ -1,0 +1,56 @@
+"""The command that looks for leaks in a data set."""
+
+import argparse
+from pathlib import Path
+
+from metrascope.commands.parser import Commands, add_command
+from metrascope.cores import available_cores
+from metrascope.messages import text
+
+
+def add(group: Commands) -> None:
+    """Add the command and its options."""
+    parser = add_command(group, "audit", run)
+    parser.add_argument("data", type=Path, metavar="DATA", help=text("cli.audit_data"))
+    parser.add_argument("--splits", type=Path, metavar="FILE", help=text("cli.audit_splits"))
+    parser.add_argument("--out", type=Path, metavar="DIR", help=text("cli.audit_out"))
+    parser.add_argument("--write", action="store_true", help=text("cli.audit_write"))
+    cores = available_cores()
+    parser.add_argument("--jobs", type=int, default=cores, metavar="N", help=text("cli.all_jobs"))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look for leaks in a data set; return the exit status, 1 where there is one."""
+    from metrascope.audit.run import audit as look
+    from metrascope.progress import progress
+
+    folder = options.data if options.data.is_dir() else options.data.parent
+    out = options.out or folder / "audit"
+    with progress(text("progress.audit")) as advance:
+        found = look(
+            options.data,
+            out,
+            splits=options.splits,
+            jobs=options.jobs,
+            progress=advance,
+            write=options.write,
+        )
+    groups = int(found.groups.nunique())
+    print(
+        text(
+            "cli.audit_done",
+            images=len(found.manifest.table) - len(found.unusable),
+            pairs=len(found.pairs),
+            groups=groups,
+            conflicts=len(found.conflicts),
+        )
+    )
+    if found.unusable:
+        print(text("audit.warn_unusable", count=len(found.unusable)))
+    if found.leaks:
+        print(text("cli.audit_leaks", count=len(found.leaks)))
+    elif found.partitions is not None:
+        print(text("audit.no_leak"))
+    print(text("common.research_only"))
+    print((out / "audit.html").resolve())
+    return 1 if found.leaks else 0

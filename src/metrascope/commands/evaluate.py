@@ -1,0 +1,76 @@
+"""The command that computes the tables of predictions."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metrascope.commands.console import names, prevalence, print_table
+from metrascope.commands.parser import Commands, add_command
+from metrascope.errors import SettingsError
+from metrascope.messages import language, text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def add(group: Commands) -> None:
+    """Add the command and its options."""
+    parser = add_command(group, "evaluate", run)
+    parser.add_argument(
+        "predictions", type=Path, nargs="*", metavar="predictions.csv", help=text("cli.predictions")
+    )
+    parser.add_argument("--run", type=Path, metavar="DIR", dest="trained", help=text("cli.trained"))
+    parser.add_argument("--data", type=Path, metavar="DIR", help=text("cli.other_data"))
+    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help=text("cli.out"))
+    parser.add_argument("--classes", metavar="A,B", help=text("cli.classes"))
+    parser.add_argument("--manifest", type=Path, metavar="FILE", help=text("cli.attributes"))
+    parser.add_argument("--prevalence", metavar="LABEL=SHARE,…", help=text("cli.stated"))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Compute the tables of predictions, given or of an external test, and print them."""
+    from metrascope.evaluation.attributes import attributes
+    from metrascope.evaluation.predictions import read_predictions
+    from metrascope.results import write_evaluation
+
+    stated = prevalence(options.prevalence)
+    paths, name = _predictions(options)
+    classes = names(options.classes) if options.classes else None
+    predictions = read_predictions(paths, classes)
+    known = _manifest(options)
+    metrics = write_evaluation(
+        predictions,
+        options.out,
+        language(),
+        name,
+        attributes=None if known is None else attributes(known),
+        prevalence=stated,
+    )
+    print_table(metrics, name)
+    print(options.out / "metrics.json")
+
+
+def _manifest(options: argparse.Namespace) -> "pd.DataFrame | None":
+    """Return what is known of each image: of the table given, or of the external data set."""
+    from metrascope.data.table import read_table
+
+    path = options.manifest or options.data
+    if path is None:
+        return None
+    return read_table(path / "manifest.csv" if path.is_dir() else path, ("image",))
+
+
+def _predictions(options: argparse.Namespace) -> tuple[list[Path], str]:
+    """Return the tables to evaluate and the name of the data; make them where a run is given."""
+    external = options.trained is not None and options.data is not None
+    if external == bool(options.predictions) or (options.trained is None) != (options.data is None):
+        raise SettingsError("external.either")
+    if not external:
+        return options.predictions, ", ".join(path.name for path in options.predictions)
+    if options.classes:
+        raise SettingsError("external.classes")
+    from metrascope.external import predict_external
+
+    folder = options.data if options.data.is_dir() else options.data.parent
+    path = predict_external(options.trained, options.data, options.out)
+    return [path], folder.resolve().name

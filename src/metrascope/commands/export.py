@@ -1,0 +1,45 @@
+"""The command that makes a bundle of trained runs."""
+
+import argparse
+from pathlib import Path
+
+from metrascope.commands.parser import Commands, add_command
+from metrascope.messages import text
+
+
+def add(group: Commands) -> None:
+    """Add the command and its options."""
+    parser = add_command(group, "export", run, "export_command")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help=text("cli.export_runs"))
+    parser.add_argument(
+        "--out", type=Path, metavar="BUNDLE", required=True, help=text("cli.export_out")
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help=text("cli.export_data"))
+    parser.add_argument(
+        "--false-refusals", type=float, metavar="SHARE", help=text("cli.false_refusals")
+    )
+    parser.add_argument("--confidence", type=float, metavar="C", help=text("cli.export_confidence"))
+    parser.add_argument("--thumbnails", action="store_true", help=text("cli.thumbnails"))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make a bundle of trained runs; print how near it is to them and where it is."""
+    from metrascope.serving.export import export
+
+    shares = {"false_refusal_rate": options.false_refusals, "confidence": options.confidence}
+    given = {name: share for name, share in shares.items() if share is not None}
+    made = export(
+        options.runs, options.out, data=options.data, thumbnails=options.thumbnails, **given
+    )
+    print(
+        text(
+            "serving.exported",
+            images=made.parity.images,
+            probabilities=f"{made.parity.probabilities:.1g}",
+            maps=f"{made.parity.maps:.1g}",
+        )
+    )
+    if options.thumbnails:
+        print(text("serving.has_thumbnails"))
+    print(text("common.research_only"))
+    print(options.out.resolve())

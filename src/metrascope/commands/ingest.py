@@ -1,0 +1,79 @@
+"""The command that makes a clean data set of raw exports."""
+
+import argparse
+from pathlib import Path
+
+from metrascope.commands.parser import Commands, add_command, add_engine
+from metrascope.messages import language, text
+
+
+def add(group: Commands) -> None:
+    """Add the command and its options."""
+    parser = add_command(group, "ingest", run)
+    parser.add_argument("source", type=Path, metavar="SOURCE", help=text("cli.source"))
+    parser.add_argument("out", type=Path, metavar="OUT", help=text("cli.ingest_out"))
+    parser.add_argument(
+        "--labels", type=Path, required=True, metavar="FILE", help=text("cli.labels")
+    )
+    parser.add_argument("--secret", type=Path, metavar="FILE", help=text("cli.secret"))
+    parser.add_argument("--keep-dicom", action="store_true", help=text("cli.keep_dicom"))
+    parser.add_argument("--frames", metavar="key|all|N", help=text("cli.frames"))
+    parser.add_argument("--marks", choices=("keep", "inpaint", "reject"), help=text("cli.marks"))
+    parser.add_argument(
+        "--column", action="append", default=[], metavar="ROLE=NAME", help=text("cli.column")
+    )
+    parser.add_argument("--centre", metavar="NAME", help=text("cli.centre"))
+    parser.add_argument("--no-verify", action="store_true", help=text("cli.no_verify"))
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE.toml", help=text("cli.more_settings")
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help=text("cli.set")
+    )
+    add_engine(parser, "cli.files_jobs")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make a clean data set of raw exports; print what was kept and why the rest was not."""
+    from metrascope.ingest.batch import ingest
+    from metrascope.ingest.settings import load_ingest_settings
+    from metrascope.progress import progress
+
+    with progress(text("progress.ingest")) as advance:
+        done = ingest(
+            options.source,
+            options.out,
+            options.labels,
+            load_ingest_settings(options.settings, _ingest_changes(options)),
+            secret=options.secret,
+            jobs=options.jobs,
+            engine=options.engine,
+            address=options.address,
+            lang=language(),
+            progress=advance,
+        )
+    images, reasons = done.catalog.images, done.catalog.reasons
+    patients = len({image["patient_id"] for image in images})
+    from metrascope.ingest.wording import reason_title
+
+    print(text("ingest.done", images=len(images), patients=patients, rejected=reasons.total()))
+    for key, count in reasons.most_common():
+        print(f"  {count:6d}  {reason_title(key)}")
+    if done.unmatched:
+        print(text("ingest.unmatched_rows", count=done.unmatched, path=done.private))
+    print(text("ingest.private", path=done.private))
+    print(text("common.research_only"))
+    for path in (done.manifest, done.evidence):
+        print(path.resolve())
+
+
+def _ingest_changes(options: argparse.Namespace) -> list[str]:
+    """Return the options that stand for settings, as changes; ``--set`` has the last word."""
+    named = {"frames": options.frames, "marks": options.marks, "centre": options.centre}
+    changes = [f"{name}={value}" for name, value in named.items() if value is not None]
+    changes += [f"columns.{entry}" for entry in options.column]
+    if options.keep_dicom:
+        changes.append("keep_dicom=true")
+    if options.no_verify:
+        changes.append("verify=false")
+    return changes + list(options.set)

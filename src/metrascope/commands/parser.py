@@ -1,0 +1,65 @@
+"""How the command line is understood: headings, errors and options that commands share."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeAlias
+
+from metrascope.errors import SettingsError
+from metrascope.messages import LANGUAGES, text
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument parser whose headings and errors are sentences of the message table."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(
+            add_help=False,
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+            **options,  # type: ignore[arg-type]
+        )
+        self._positionals.title = text("cli.arguments")
+        self._optionals.title = text("cli.options")
+        self.add_argument("-h", "--help", action="help", help=text("cli.help"))
+
+    def error(self, message: str) -> NoReturn:
+        """Raise SettingsError, in place of argparse's exit with status 2."""
+        raise SettingsError("cli.usage", message=message, command=self.prog)
+
+
+class _Formatter(argparse.HelpFormatter):
+    def _format_usage(self, usage: Any, actions: Any, groups: Any, prefix: Any) -> str:
+        prefix = text("cli.usage_prefix") if prefix is None else prefix
+        return super()._format_usage(usage, actions, groups, prefix)
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+"""What a command adds itself to."""
+
+
+def add_command(
+    group: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int | None],
+    sentence: str | None = None,
+) -> Parser:
+    """Add a command; ``sentence`` is the key of its message if not its name."""
+    sentence = text(f"cli.{sentence or name}")
+    parser = group.add_parser(name, help=sentence, description=sentence)
+    parser.set_defaults(run=run, command=name)
+    add_language(parser)
+    return parser
+
+
+def add_language(parser: Parser) -> None:
+    """Add the option of the language."""
+    parser.add_argument("--lang", choices=LANGUAGES, help=text("cli.lang"))
+
+
+def add_engine(parser: Parser, jobs: str) -> None:
+    """Add what says who does many files."""
+    parser.add_argument("--jobs", type=int, metavar="N", help=text(jobs))
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help=text("cli.files_engine")
+    )
+    parser.add_argument("--address", metavar="HOST:PORT|auto", help=text("cli.address"))

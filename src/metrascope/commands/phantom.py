@@ -1,0 +1,74 @@
+"""The command that writes phantom data."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from metrascope.commands.console import names, prevalence
+from metrascope.commands.parser import Commands, add_command
+from metrascope.errors import SettingsError
+from metrascope.messages import text
+
+
+def add(group: Commands) -> None:
+    """Add the command and its options."""
+    parser = add_command(group, "phantom", run)
+    parser.add_argument("out", type=Path, metavar="OUT", help=text("cli.phantom_out"))
+    parser.add_argument(
+        "--patients", type=int, default=1291, metavar="N", help=text("cli.patients")
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help=text("cli.seed"))
+    parser.add_argument("--scanners", metavar="A,B", help=text("cli.scanners"))
+    parser.add_argument("--size", type=int, metavar="PIXELS", help=text("cli.size"))
+    parser.add_argument("--prevalence", metavar="LABEL=SHARE,…", help=text("cli.prevalence"))
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help=text("cli.jobs"))
+    parser.add_argument("--export", action="store_true", help=text("cli.export"))
+    parser.add_argument("--difficulty", type=float, metavar="0…1", help=text("cli.difficulty"))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write a phantom data set, or exports as scanners write them, and print the path."""
+    from metrascope.phantom.scanners import SCANNERS
+    from metrascope.progress import progress
+
+    scanners = names(options.scanners) if options.scanners else tuple(SCANNERS)
+    if options.export:
+        _phantom_export(options, scanners)
+        return
+    from metrascope.phantom.dataset import write_phantom
+
+    with progress(text("progress.phantom")) as advance:
+        manifest = write_phantom(
+            options.out,
+            patients=options.patients,
+            seed=options.seed,
+            scanners=scanners,
+            size=options.size or 512,
+            prevalence=prevalence(options.prevalence),
+            difficulty=0.5 if options.difficulty is None else options.difficulty,
+            progress=advance,
+            jobs=options.jobs,
+        )
+    print(manifest)
+
+
+def _phantom_export(options: argparse.Namespace, scanners: Sequence[str]) -> None:
+    from metrascope.phantom.export.export import write_export
+    from metrascope.phantom.export.lettering import has_chinese
+    from metrascope.progress import progress, say
+
+    if options.prevalence is not None or options.difficulty is not None:
+        raise SettingsError("cli.not_for_exports")
+    if not has_chinese():
+        say(text("export.latin_only"))
+    with progress(text("progress.export")) as advance:
+        folder = write_export(
+            options.out,
+            patients=options.patients,
+            seed=options.seed,
+            scanners=scanners,
+            size=options.size,
+            jobs=options.jobs,
+            progress=advance,
+        )
+    print(folder)

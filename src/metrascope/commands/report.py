@@ -1,0 +1,22 @@
+"""The command that makes the report of a study again."""
+
+import argparse
+from pathlib import Path
+
+from metrascope.commands.console import print_study
+from metrascope.commands.parser import Commands, add_command
+from metrascope.messages import language, text
+
+
+def add(group: Commands) -> None:
+    """Add the command and its options."""
+    parser = add_command(group, "report", run)
+    parser.add_argument("study", type=Path, metavar="DIR", help=text("cli.report_dir"))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make the report of a study again from its files."""
+    from metrascope.summary import summarize
+
+    summarize(options.study, language())
+    print_study(options.study)

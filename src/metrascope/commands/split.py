@@ -1,0 +1,93 @@
+"""The command that draws who is trained on and who is tested."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metrascope.commands.console import names, print_frame
+from metrascope.commands.parser import Commands, add_command
+from metrascope.errors import SettingsError
+from metrascope.messages import text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from metrascope.config import SplitSettings
+
+
+def add(group: Commands) -> None:
+    """Add the command and its options."""
+    parser = add_command(group, "split", run)
+    parser.add_argument("data", type=Path, metavar="DATA", help=text("cli.audit_data"))
+    parser.add_argument(
+        "--out", type=Path, metavar="splits.csv", required=True, help=text("cli.split_out")
+    )
+    designs = ("holdout", "kfold", "leave-one-out")
+    parser.add_argument("--design", choices=designs, help=text("cli.design"))
+    parser.add_argument("--folds", type=int, metavar="K", help=text("cli.folds"))
+    parser.add_argument("--repeats", type=int, metavar="R", help=text("cli.repeats"))
+    parser.add_argument("--by", choices=("scanner", "centre"), help=text("cli.by"))
+    parser.add_argument("--validation", type=float, metavar="SHARE", help=text("cli.validation"))
+    parser.add_argument("--test", type=float, metavar="SHARE", help=text("cli.test"))
+    parser.add_argument("--seed", type=int, metavar="S", help=text("cli.seed"))
+    parser.add_argument("--classes", metavar="A,B", help=text("cli.classes"))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Draw the partitions of a study; write them, print who is where and what to mind."""
+    from metrascope.data.manifest import read_manifest
+    from metrascope.data.split import write_split
+    from metrascope.data.tally import cautions, sites, tally
+    from metrascope.partitioning import choose_classes, choose_split
+    from metrascope.progress import say
+
+    if options.out.suffix != ".csv":
+        raise SettingsError("design.no_csv", path=options.out)
+    settings = _split_settings(options)
+    manifest = read_manifest(options.data)
+    classes = choose_classes(manifest, names(options.classes) if options.classes else ())
+    drawn, _ = choose_split(manifest, classes, settings, None)
+    drawn_by = settings.model_dump()
+    write_split(drawn, options.out, manifest_sha256=manifest.digest, settings=drawn_by)
+    counts, tested = tally(drawn, manifest.table, classes), sites(drawn, manifest.table)
+    name = manifest.root.resolve().name
+    print_frame(_split_frame(counts, tested), text("design.table", name=name))
+    for caution in cautions(counts, tested):
+        say(caution)
+    print(text("common.research_only"))
+    print(options.out.resolve())
+
+
+def _split_settings(options: argparse.Namespace) -> "SplitSettings":
+    """Return the settings that the options state; what they imply need not be said."""
+    from metrascope.config import SplitSettings, parse_section
+
+    names = ("by", "folds", "repeats", "validation", "test", "seed")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    implied = {"folds": "kfold", "repeats": "kfold", "by": "leave-one-out"}
+    design = options.design or next(
+        (design for name, design in implied.items() if name in given), "holdout"
+    )
+    for name, needed in implied.items():
+        if name in given and design != needed:
+            raise SettingsError("design.option_of", option=name, needed=needed, design=design)
+    return parse_section(SplitSettings, given | {"design": design}, "metrascope split")
+
+
+def _split_frame(counts: "pd.DataFrame", tested: dict[int, str]) -> "pd.DataFrame":
+    """Return a row for each fold and partition, a column for each class: patients / images."""
+    from metrascope.classes import class_short
+
+    rows = []
+    for (fold, partition), own in counts.groupby(["fold", "partition"], sort=False):
+        row = {text("design.fold"): str(fold)}
+        if tested:
+            row[text("design.site")] = tested[int(str(fold))]
+        row[text("design.partition")] = text(f"design.{partition}")
+        for label, patients, images in own[["label", "patients", "images"]].itertuples(index=False):
+            row[class_short(label)] = f"{patients} / {images}"
+        row[text("design.all")] = f"{own['patients'].sum()} / {own['images'].sum()}"
+        rows.append(row)
+    import pandas as pd
+
+    return pd.DataFrame(rows)
