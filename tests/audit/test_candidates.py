@@ -31,14 +31,14 @@ def test_copies_are_candidates_and_most_others_are_not(tmp_path: Path) -> None:
     assert all(candidate.first < candidate.second for candidate in found)
 
 
-def test_many_lists_are_found_by_a_graph_and_give_the_same_each_time(
+def test_many_points_go_into_lists_and_give_the_same_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part = cut(phantom(0), 30, 40, 200, 220)
     with open_shelf(tmp_path) as shelf:
         for added in (*(view(n) for n in range(8)), make_view(part)):
             shelf.put(added)
-        monkeypatch.setattr(candidates, "_FEW_LISTS", 2)
+        monkeypatch.setattr(candidates, "_FEW", 2)
         found = find_candidates(shelf)
         assert find_candidates(shelf, jobs=2) == found
     assert Candidate(0, 8, False) in found

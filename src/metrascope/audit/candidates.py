@@ -2,11 +2,11 @@
 
 Every image asks for the nearest neighbors of its points among the points of all images, also
 mirrored. Neighbors that belong to one image, and agree on one scale and shift, are votes for
-that pair. The neighbors come from an inverted file of which only a few lists are read, and of many
-lists a graph tells which, so that an image costs about the same among a hundred thousand as among
-a thousand.
+that pair. The neighbors come from an inverted file of which only a few lists are read, so that the
+cost of an image grows with the root of their number: doubled from a thousand to a hundred thousand.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,13 +24,11 @@ Floats = npt.NDArray[np.float32]
 _INDEXED: Final = 128
 _NEIGHBORS: Final = 6
 _DIMENSIONS: Final = 48
-_LISTS_READ: Final = 8
-_LISTED: Final = 64
-"""Points in a list, as long as there are no more than `_MOST_LISTS`."""
-_MOST_LISTS: Final = 2**17
-_FEW_LISTS: Final = 4096
-"""Lists that are compared one by one sooner than a graph finds the nearest."""
-_LINKS: Final = 16
+_FEW: Final = 8192
+"""Points that are compared one by one sooner than lists are laid out."""
+_LISTS_READ: Final = 3
+_LAID_OUT_BY: Final = 16
+"""Points that place a list."""
 _SAMPLED: Final = 4096
 """Images whose points the lists are laid out by."""
 _LEAST_VOTES: Final = 5
@@ -101,25 +99,24 @@ def _looks(shelf: Shelf, numbers: range) -> npt.NDArray[np.uint8]:
 
 
 def _lists(count: int, sample: Floats) -> Any:
-    """Return the empty inverted file for so many points."""
-    lists = min(max(1, count // _LISTED), _MOST_LISTS, len(sample))
-    many = lists > _FEW_LISTS
-    nearest, laying_out = (
-        faiss.IndexHNSWFlat(_DIMENSIONS, _LINKS) if many else faiss.IndexFlatL2(_DIMENSIONS)
-        for _ in range(2)
-    )
-    search = faiss.IndexIVFScalarQuantizer(
-        nearest, _DIMENSIONS, lists, faiss.ScalarQuantizer.QT_8bit
-    )
+    """Return the empty inverted file for so many points.
+
+    As many lists as each has points: finding the nearest lists then costs what reading one does.
+    Of a point 24 times four bits are kept, one of 16 values for each two coordinates, so that one
+    instruction compares 32 points (André, Kermarrec and Le Scouarnec, 2015).
+    """
+    if count < _FEW:
+        return faiss.IndexFlatL2(_DIMENSIONS)
+    nearest = faiss.IndexFlatL2(_DIMENSIONS)
+    search = faiss.IndexIVFPQFastScan(nearest, _DIMENSIONS, math.isqrt(count), _DIMENSIONS // 2, 4)
     search.nprobe = _LISTS_READ
-    search.cp.seed, search.cp.niter = 1, 3 if many else 8
-    search.cp.min_points_per_centroid, search.cp.max_points_per_centroid = 1, 32
-    search.clustering_index = laying_out
+    for clusters in (search.cp, search.pq.cp):
+        clusters.seed, clusters.min_points_per_centroid = 1, 1
+    search.cp.niter, search.cp.max_points_per_centroid = 4, _LAID_OUT_BY
     threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)  # several would make another graph each time
+    faiss.omp_set_num_threads(1)  # several would add up in another order
     search.train(sample)
     faiss.omp_set_num_threads(threads)
-    search.clustering_index = None  # type: ignore[assignment]
     return search
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import pi, sqrt
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from metrascope.explain.localization import (
     Mask,
     by_center,
     by_chance,
+    grown,
     locate,
 )
 
@@ -60,6 +62,16 @@ class Lesion:
         """Diameter of the circle of the same area, in sides of the square."""
         return 2 * sqrt(float(self.mask.mean()) / pi)
 
+    @cached_property
+    def near(self) -> Mask:
+        """The mask with the tolerance of the pointing game, once for all networks."""
+        return grown(self.mask)
+
+    @cached_property
+    def center(self) -> Located:
+        """What a map of the middle of the square scores."""
+        return by_center(self.mask, self.near)
+
 
 def localize(
     reading: dict[str, Any], heats: dict[str, Heat], lesion: Lesion, lesion_classes: Collection[str]
@@ -75,16 +87,18 @@ def localize(
     reading
         ``network, fold, seed, image, patient_id, label, predicted``.
     heats
-        By map, (h, w).
+        By map, (h, w); of a right reading the two are one.
     lesion
         Somewhere seen.
     lesion_classes
         Classes whose images have lesions.
     """
-    chance = by_chance(lesion.mask, heats[MAPS[0]].shape)
-    baselines = {"chance": chance, "center": by_center(lesion.mask)}
-    for name in MAPS:
-        found = locate(heats[name], lesion.mask)
+    chance = by_chance(lesion.mask, heats[MAPS[0]].shape, lesion.near)
+    baselines = {"chance": chance, "center": lesion.center}
+    own = locate(heats["predicted"], lesion.mask, lesion.near)
+    right = reading["predicted"] == reading["label"]
+    true = own if right else locate(heats["true"], lesion.mask, lesion.near)
+    for name, found in zip(MAPS, (own, true), strict=True):
         row = {**reading, "map": name, "lesion_mm": lesion.millimeters}
         row |= {"diameter": lesion.diameter, **found._asdict()}
         for baseline, values in baselines.items():

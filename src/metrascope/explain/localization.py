@@ -77,7 +77,7 @@ def spread(heat: Heat, size: int) -> Heat:
     return np.asarray(cv2.resize(scaled, (size, size), interpolation=cv2.INTER_LINEAR))
 
 
-def locate(heat: Heat, lesion: Mask) -> Located:
+def locate(heat: Heat, lesion: Mask, near: Mask | None = None) -> Located:
     """Measure a map against a lesion.
 
     Parameters
@@ -86,29 +86,33 @@ def locate(heat: Heat, lesion: Mask) -> Located:
         float32, (h, w), at least 0. A map of zeros shows nothing and scores 0.
     lesion
         bool, (size, size), somewhere True.
+    near
+        What `grown` makes of it, where that is known: it costs more than all the rest.
     """
     size = len(lesion)
     over = spread(heat, size)
     total = float(over.sum(dtype=np.float64))
     if not total > 0:
         return Located(0.0, 0.0, 0.0)
+    near = grown(lesion) if near is None else near
     # Of the map itself: between pixels a cell's maximum is lost, but not at the square's edge.
     return Located(
-        float(_middles(grown(lesion), heat.shape)[heat == heat.max()].mean()),
+        float(_middles(near, heat.shape)[heat == heat.max()].mean()),
         float(over[lesion].sum(dtype=np.float64)) / total,
         _best_iou(over, lesion),
     )
 
 
-def by_chance(lesion: Mask, cells: tuple[int, ...]) -> Located:
+def by_chance(lesion: Mask, cells: tuple[int, ...], near: Mask | None = None) -> Located:
     """Return what an even map of so many cells (h, w) scores, which is what chance scores."""
     share = float(lesion.mean())
-    return Located(float(_middles(grown(lesion), cells).mean()), share, share)
+    near = grown(lesion) if near is None else near
+    return Located(float(_middles(near, cells).mean()), share, share)
 
 
-def by_center(lesion: Mask) -> Located:
+def by_center(lesion: Mask, near: Mask | None = None) -> Located:
     """Return what a map scores that shows the middle of every image."""
-    return locate(_center(len(lesion)), lesion)
+    return locate(_center(len(lesion)), lesion, near)
 
 
 def grown(lesion: Mask) -> Mask:
