@@ -193,7 +193,7 @@ def predict(files: int, folder: Path, bundle: Path | None) -> Costs:
 
 PARTS = {
     "audit": Part((1_000, 10_000, 100_000), "images", audit),
-    "ingest": Part((50, 200, 800), "files", ingest),
+    "ingest": Part((50, 200, 800, 8_000), "files", ingest),
     "ingest_index": Part((1_000, 10_000, 100_000, 500_000), "files", ingest_index),
     "predict": Part((1_000, 10_000, 100_000), "files", predict),
 }

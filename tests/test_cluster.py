@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from metrascope.errors import DataError, StudyError
 
 pytest.importorskip("ray", reason="Ray is not installed (pip install metrascope[ray])")
+
+import ray
 
 from metrascope.cluster import Cluster, connect
 
@@ -76,3 +79,28 @@ def test_what_goes_wrong_is_told(cluster: Cluster, tmp_path: Path) -> None:
 def test_no_cluster_is_one_sentence() -> None:
     with pytest.raises(StudyError, match=r"No Ray cluster answers at 127.0.0.1:1 "):
         connect("127.0.0.1:1", "cpu", jobs=1)
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "expected"),
+    [
+        ("{here}", ConnectionError("Failed to connect"), r"answers at .* RAY_AUTH_MODE=token"),
+        ("{here}", ray.exceptions.RayError(), r"lets nobody join .*\(RayError\)"),
+        ("auto", ray.exceptions.RayError("InvalidAuthToken\nmore"), r"\(InvalidAuthToken\)"),
+        ("auto", ConnectionError("Could not find any"), r"No Ray cluster answers at auto"),
+    ],
+)
+def test_a_cluster_that_lets_nobody_join_is_one_sentence(
+    address: str, error: Exception, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Since version 2.59 a cluster may ask for a token."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        here = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(StudyError, match=expected):
+            connect(address.format(here=here), "cpu", jobs=1)

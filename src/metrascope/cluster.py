@@ -101,27 +101,36 @@ def join(address: str | None) -> None:
     Raises
     ------
     StudyError
-        If no cluster answers.
+        If no cluster answers, or it does not let this process join.
     """
     untyped: Any = ray  # and not installed everywhere that types are checked
     if ray.is_initialized():
         known = (None, "auto", untyped.get_runtime_context().gcs_address)
         if address in known:
             return
+    wrong = "engine.no_cluster"
     try:
-        _reach(address or "")
+        if _reach(address or ""):
+            wrong = "engine.not_joined"
         ray.init(address, include_dashboard=None if address else False, log_to_driver=True)
+    except exceptions.RayError as error:
+        raise StudyError("engine.not_joined", address=address, reason=_first_line(error)) from error
     except (OSError, OverflowError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
-        raise StudyError("engine.no_cluster", address=address, reason=reason) from error
+        reason = getattr(error, "strerror", None) or _first_line(error)
+        raise StudyError(wrong, address=address, reason=reason) from error
 
 
-def _reach(address: str) -> None:
-    """Raise an error where nothing listens, for which Ray would wait without end."""
+def _reach(address: str) -> bool:
+    """Tell whether something listens at HOST:PORT; raise where not: Ray would wait without end."""
     host, _, port = address.rpartition(":")
-    if port.isdecimal():
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS):
-            pass
+    if not port.isdecimal():
+        return False
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS):
+        return True
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 @dataclass(frozen=True)
@@ -162,6 +171,5 @@ def _outcome(task: Any) -> str | None:
     try:
         failure: str | None = ray.get(task)
     except (exceptions.RayError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        return text("engine.lost", times=RETRIES + 1, reason=reason)
+        return text("engine.lost", times=RETRIES + 1, reason=_first_line(error))
     return failure

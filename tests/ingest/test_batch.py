@@ -150,6 +150,31 @@ def test_a_killed_run_goes_on(export: Path, whole: Ingested, tmp_path: Path) -> 
     assert {**ours, "evidence.html": b""} == {**theirs, "evidence.html": b""}
 
 
+def test_what_is_gone_is_made_again(whole: Ingested, export: Path, tmp_path: Path) -> None:
+    """The journal lies beside the data set and remembers files that somebody has deleted."""
+    made = whole.manifest.parent
+    out, secret = tmp_path / made.name, tmp_path / "key" / "secret.txt"
+    shutil.copytree(made, out)
+    shutil.copytree(whole.private.parent, secret.parent)
+    one, other = sorted((out / "images").iterdir())[:2]
+    lost = [one, out / "sectors" / other.name, next((out / "dicom").iterdir())]
+    for path in lost:
+        path.unlink()
+    settings = load_ingest_settings(None, ["verify=false", "keep_dicom=true"])
+    asked: list[int] = []
+    ingest(
+        export / "exports", out, export / "labels.csv", settings, secret=secret,
+        progress=lambda _, all_: asked.append(all_),
+    )  # fmt: skip
+    assert 1 <= asked[0] <= len(lost)
+    ours, theirs = contents(out), contents(made)
+    assert {**ours, "evidence.html": b""} == {**theirs, "evidence.html": b""}
+    shutil.rmtree(out)
+    again = ingest(export / "exports", out, export / "labels.csv", settings, secret=secret)
+    assert len(again.catalog.images) == len(whole.catalog.images)
+    assert {**contents(out), "evidence.html": b""} == {**theirs, "evidence.html": b""}
+
+
 @pytest.mark.usefixtures("two_workers")
 def test_a_cluster_makes_what_one_machine_makes(
     export: Path, whole: Ingested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -24,7 +24,7 @@ from metrascope.ingest.catalog import (
     write_private,
 )
 from metrascope.ingest.evidence import write_evidence
-from metrascope.ingest.intake import IDENTITY, Intake, match, ready
+from metrascope.ingest.intake import IDENTITY, Intake, match, ready, written
 from metrascope.ingest.journal import Journal, Record, Rejection
 from metrascope.ingest.labels import Labels, read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
@@ -120,8 +120,8 @@ def ingest(
     with _alone(out):
         _claim(out, pseudonyms)
         with Journal(private / "journal.jsonl", _fixed(settings)) as journal:
-            pending = _pending(journal, found, table)
             intake = Intake(out.absolute(), settings, table, pseudonyms)
+            pending = _pending(intake, found, journal)
             _take_in_all(intake, pending, journal, share_out, progress)
             catalog = assemble(journal.records.values(), table, settings.centre)
         manifest = write_catalog(catalog, out, pseudonyms)
@@ -203,9 +203,10 @@ def _fixed(settings: IngestSettings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude={"centre", "columns", "labels", "seconds"})
 
 
-def _pending(journal: Journal, found: Iterable[Source | Skipped], labels: Labels) -> list[Source]:
+def _pending(intake: Intake, found: Iterable[Source | Skipped], journal: Journal) -> list[Source]:
     """Return the files that are new, have changed, or whose patient the labels see otherwise.
 
+    Those too of whose images one is gone: the journal lies beside the data set and outlives it.
     Their paths are absolute: other machines work in folders of their own.
     """
     pending = []
@@ -215,7 +216,12 @@ def _pending(journal: Journal, found: Iterable[Source | Skipped], labels: Labels
             journal.add(Record(item.name, "", rejections=(rejection,)))
             continue
         known = journal.records.get(item.name)
-        if known is None or known.stamp != item.state or not _still_holds(journal, known, labels):
+        if (
+            known is None
+            or known.stamp != item.state
+            or not _still_holds(journal, known, intake.labels)
+            or not all(path.is_file() for path in written(intake, known))
+        ):
             pending.append(replace(item, path=item.path.absolute()))
     return pending
 

@@ -210,6 +210,15 @@ def _write(intake: Intake, name: str, still: Still, ds: Dataset | None, person: 
     return hashlib.sha256(image).hexdigest()
 
 
+def written(intake: Intake, record: Record) -> Iterator[Path]:
+    """Yield the files that `ready` has written of a source."""
+    for image in record.images:
+        yield intake.out / image["image"]
+        yield intake.out / image["sector"]
+        if intake.settings.keep_dicom and record.kind == "dicom":
+            yield intake.out / "dicom" / f"{Path(image['image']).stem}.dcm"
+
+
 def _row(
     intake: Intake,
     name: str,
