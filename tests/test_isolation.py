@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -68,6 +70,18 @@ def meet(folder: Path, name: str, other: str) -> None:
         if time.monotonic() > deadline:
             raise DataError("data.no_rows", path=other)
         time.sleep(0.01)
+
+
+def test_one_that_cannot_start_is_told_however_much_it_is_given(tmp_path: Path) -> None:
+    """A script without ``if __name__ == "__main__"``: its process begins it again and dies."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from metrascope.isolation import run_isolated\n"
+        "print(run_isolated(print, bytes(1_000_000)))\n"
+    )
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert "exit status 1" in done.stdout
 
 
 def test_tasks_run_side_by_side(tmp_path: Path) -> None:

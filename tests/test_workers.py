@@ -1,9 +1,12 @@
 """A task that crashes, hangs, raises or eats memory costs itself and nothing else."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +61,23 @@ def test_an_error_about_all_tasks_ends_the_work() -> None:
         results(["a", "full disk", "b"], jobs=1)
     with pytest.raises(DataError):
         list(share_out(failing_start, ["a"], jobs=1, seconds=2, memory_mb=1024))
+
+
+def test_processes_that_cannot_start_are_told_however_much_they_are_given(tmp_path: Path) -> None:
+    """A script without ``if __name__ == "__main__"``: each process begins it again and dies."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from functools import partial\n"
+        "from metrascope.workers import share_out\n"
+        "much = partial(len, bytes(1_000_000))\n"
+        "list(share_out(much, ['task'], jobs=1, seconds=5, memory_mb=4096))\n"
+    )
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        "metrascope.errors.StudyError: A working process"
+    )
 
 
 def test_no_task_is_no_work_and_tasks_are_drawn_as_needed() -> None:

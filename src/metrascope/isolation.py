@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from typing import Final
@@ -84,8 +84,8 @@ def run_side_by_side(
         while waiting or running:
             while waiting and len(running) < jobs:
                 running.append(_Isolated(work, *waiting.pop()))
-            ready = connection.wait([each.receiver for each in running])
-            for each in [each for each in running if each.receiver in ready]:
+            ready = connection.wait([each.pipe for each in running])
+            for each in [each for each in running if each.pipe in ready]:
                 running.remove(each)
                 yield each.number, each.end()
     finally:
@@ -94,37 +94,39 @@ def run_side_by_side(
 
 
 class _Isolated:
-    """One process, and the pipe through which it says how it ended."""
+    """One process, and the pipe that takes it its work and brings back how it ended."""
 
     def __init__(self, work: Work, number: int, arguments: Arguments) -> None:
         context = multiprocessing.get_context("spawn")
         self.number = number
-        self.receiver, sender = context.Pipe(duplex=False)
-        entering = (sender, language(), work, arguments)
-        self._process: SpawnProcess = context.Process(target=_enter, args=entering)
+        self.pipe, theirs = context.Pipe()
+        self._process: SpawnProcess = context.Process(target=_enter, args=(theirs, language()))
         with environment(ENVIRONMENT):
             self._process.start()
-        sender.close()
+        theirs.close()
+        # Not as arguments of the process: one that dies before it reads many would be waited for.
+        with suppress(OSError):  # what it died of is asked for in end()
+            self.pipe.send((work, arguments))
 
     def end(self) -> str | None:
         """Return what went wrong in a process that has spoken or died."""
         try:
-            failure: str | None = self.receiver.recv()
-        except EOFError:
+            failure: str | None = self.pipe.recv()
+        except (EOFError, ConnectionError):
             self._process.join()
             failure = _death(self._process.exitcode or 0)
         except BaseException:
             self.stop()
             raise
         self._process.join()
-        self.receiver.close()
+        self.pipe.close()
         return failure
 
     def stop(self) -> None:
         """End the process whatever it is doing."""
         self._process.terminate()
         self._process.join()
-        self.receiver.close()
+        self.pipe.close()
 
 
 @contextmanager
@@ -139,26 +141,23 @@ def environment(changes: dict[str, str]) -> Iterator[None]:
             del os.environ[name]
 
 
-def _enter(
-    sender: connection.Connection,
-    lang: str,
-    work: Work,
-    arguments: Arguments,
-) -> None:
+def _enter(pipe: connection.Connection, lang: str) -> None:
     # An interrupt at the terminal reaches both; the parent decides and ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     set_language(lang)
+    work: Work
+    work, arguments = pipe.recv()
     try:
         work(*arguments)
     except MetrascopeError as error:
-        sender.send(str(error))
+        pipe.send(str(error))
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        sender.send(str(StudyError("isolation.out_of_memory")))
+        pipe.send(str(StudyError("isolation.out_of_memory")))
     else:
-        sender.send(None)
+        pipe.send(None)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
-from typing import Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from metrascope.errors import MetrascopeError, StudyError
 from metrascope.isolation import end_with_parent, environment
@@ -196,24 +196,23 @@ class Worker(Generic[Task, Result]):
         self.stop()
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        arguments = (theirs, language(), self._start, self._memory_mb)
+        arguments = (theirs, language(), self._memory_mb)
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
         self._ready = False
         with environment(_ONE_THREAD):
             self._process.start()
         theirs.close()
+        # Not as an argument of the process: one that dies before it reads much would be waited for.
+        with suppress(OSError):  # take() will say so
+            self._pipe.send(self._start)
 
 
-def _serve(
-    pipe: connection.Connection,
-    lang: str,
-    start: Callable[[], Work[Task, Result]],
-    memory_mb: int,
-) -> None:
+def _serve(pipe: connection.Connection, lang: str, memory_mb: int) -> None:
     # An interrupt at the terminal reaches all; the parent decides and ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     set_language(lang)
+    start: Callable[[], Work[Any, Any]] = pipe.recv()
     try:
         work = start()
     except MetrascopeError as error:
