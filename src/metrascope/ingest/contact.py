@@ -109,10 +109,12 @@ def held_back(
     for record, rejection in catalog.rejections:
         if rejection.reason != "ingest.still_reads" or record.source not in sources:
             continue
+        if len(shown) == most:
+            break
         frame = rejection.frame or 0
         screen = _screen(sources[record.source], frame)
         name = f"{record.source} ({frame + 1})" if record.frames > 1 else record.source
-        if screen is not None and len(shown) < most:
+        if screen is not None:
             shown.append((name, _uri(screen)))
     return tuple(shown)
 
