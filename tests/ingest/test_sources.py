@@ -276,8 +276,9 @@ def test_folders_that_may_not_be_read_are_told(
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", refusing)
-    items = {item.name: item for item in find_sources(tmp_path)}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refusing)
+        items = {item.name: item for item in find_sources(tmp_path)}
     closed = items["closed"]
     assert isinstance(closed, Skipped)
     assert closed.reason.values == {"reason": "Permission denied"}

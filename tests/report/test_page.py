@@ -376,9 +376,13 @@ def test_flags_that_a_reader_must_know(tmp_path: Path) -> None:
 
 def test_folds_and_seeds_are_all_read(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "s", ["vgg16", "resnet18"], n=12, folds=2, seeds=2)
+    data = json.loads((folder / "data.json").read_text(encoding="utf-8"))
+    data["folds"] = [{"fold": fold, "partitions": data["partitions"]} for fold in (0, 1)]
+    (folder / "data.json").write_text(json.dumps(data), encoding="utf-8")
     page = parse(write_report(folder, "zh").read_text(encoding="utf-8"))
     wrong = wrong_rows(folder)
     said = f"{len(wrong)} of 48 readings were wrong"
     assert said in page.by_id("cases").text("en")
     assert "f1 s1" in page.by_id("settings").text("en")
+    assert "the maps are of the first fold alone" in page.by_id("embedding").text("en")
     assert len(page.by_id("heatmaps").find("table")[0].find("tr")) == 2 + 2
