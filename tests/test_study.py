@@ -161,7 +161,6 @@ def test_finished_runs_are_kept_and_networks_may_be_added(
 
 
 @pytest.mark.usefixtures("without_drawings")
-@pytest.mark.usefixtures("without_drawings")
 def test_killed_and_started_again_it_ends_the_same(
     finished: Path, phantom: Path, tmp_path: Path
 ) -> None:
