@@ -5,6 +5,7 @@ import io
 import os
 import struct
 import sys
+import unicodedata
 import zipfile
 import zlib
 from pathlib import Path
@@ -334,3 +335,25 @@ def test_a_source_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="give the folder") as error:
         list(find_sources(tmp_path / "nowhere"))
     assert "\n" not in str(error.value)
+
+
+def test_every_file_has_a_name_of_its_own_where_names_are_shown_alike(tmp_path: Path) -> None:
+    raw = ["张三".encode(), "张三".encode("gb18030"), b"e\xcc\x81", b"\xc3\xa9", b"a\n", b"a\\n"]
+    for number, name in enumerate(raw):
+        folder = tmp_path / "files" / os.fsdecode(name)
+        folder.mkdir(parents=True)
+        (folder / os.fsdecode(name)).write_bytes(PNG + bytes([number]))
+    assert [name for name in found(tmp_path / "files") if "张三" in name] == [
+        "张三/张三",
+        "张三#2/张三",
+    ]
+    items = [item for item in find_sources(tmp_path / "files") if isinstance(item, Source)]
+    assert len({unicodedata.normalize("NFC", item.name) for item in items}) == len(raw)
+    # The name that is what it looks like keeps it, whatever stands beside it.
+    kept = {item.name: item.path.read_bytes()[-1] for item in items if "#" not in item.name}
+    assert kept == {"张三/张三": 0, "e\u0301/e\u0301": 2, "a\\n/a\\n": 5}
+
+
+def test_a_folder_is_not_taken_for_the_archive_that_its_name_looks_like(tmp_path: Path) -> None:
+    fill(tmp_path, {"a.zip": zipped({"1.png": PNG}), "a.zip!/1.png": PNG})
+    assert found(tmp_path) == {"a.zip!/1.png": "png", "a.zip!#2/1.png": "png"}

@@ -3,7 +3,7 @@
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -182,7 +182,9 @@ def _folders(
 def _listed(folder: Path, prefix: str) -> list[tuple[Path, str]]:
     """Return what is in a folder, last first: the end of the list is popped next."""
     with os.scandir(folder) as entries:
-        found = [(folder / entry.name, prefix + shown(entry.name)) for entry in entries]
+        names = [entry.name for entry in entries]
+    unlike = zip(names, distinct_names(names), strict=True)
+    found = [(folder / name, prefix + unique) for name, unique in unlike]
     return sorted(found, key=lambda item: item[1], reverse=True)
 
 
@@ -242,7 +244,7 @@ def _archive(source: Source, limits: ArchiveLimits) -> Iterator[Source | Skipped
     except BROKEN as error:
         yield Skipped(source.name, Reason("sources.broken_archive", {"reason": _why(error)}))
         return
-    names = [shown(member_name(info)) for info in infos]
+    names = distinct_names([member_name(info) for info in infos])
     if "[Content_Types].xml" in names or names[:1] == ["mimetype"]:
         yield Skipped(source.name, Reason("sources.document"))
         return
@@ -256,17 +258,13 @@ def _members(
 ) -> Iterator[Source | Skipped]:
     present = {name.lower() for name in names}
     infos = archive.infolist()
-    used: set[str] = set()
     for entry in sorted(range(len(names)), key=lambda entry: (names[entry], entry)):
         info, name = infos[entry], names[entry]
         if info.is_dir():
             continue
-        # An archive may hold one name twice; both are read, and each needs a name of its own.
-        unique = name if name not in used else f"{name}#{entry}"
-        used.add(name)
         member = Source(
             source.path,
-            f"{source.name}!/{unique}",
+            f"{source.name}!/{name}",
             "",
             info.file_size,
             f"{source.state}-{info.CRC:08x}",
@@ -338,6 +336,26 @@ def shown(name: str) -> str:
         sign if sign.isprintable() or unicodedata.category(sign) == "Zs" else repr(sign)[1:-1]
         for sign in name
     )
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Return names as `shown`, each different from every other one.
+
+    Names may differ on disk and look the same: in UTF-8 and in GB18030, with an accent as a sign
+    of its own, twice in one archive. The first keeps what is shown, the others get ``#2``, ``#3``;
+    first is a name that is shown as it is, so that the others' numbers never depend on it.
+    """
+    displayed = [shown(name) for name in names]
+    # What an archive of that name would hold is listed under this: no folder may be called so.
+    used = {f"{name}!" for name in displayed}
+    unique = list(displayed)
+    for at in sorted(range(len(names)), key=lambda at: (displayed[at] != names[at], names[at], at)):
+        number = 1
+        while (form := unicodedata.normalize("NFC", unique[at])) in used:
+            number += 1
+            unique[at] = f"{displayed[at]}#{number}"
+        used.add(form)
+    return unique
 
 
 def _why(error: BaseException) -> str:
