@@ -210,6 +210,10 @@ def test_keys_find_names_in_all_their_groups() -> None:
     assert (keys["study_date"], keys["birth_date"]) == ("2024-02-29", "1977-03-01")
     assert set(keys_of(pydicom.Dataset()).values()) == {""}
     assert keys_of(dataset(PatientID="--", AccessionNumber="\x01"))["patient_id"] == ""
+    nobody = keys_of(
+        dataset(PatientID="ANONYMOUS", AccessionNumber="0", PatientName="Test^Patient")
+    )
+    assert set(nobody.values()) == {""}
 
 
 @pytest.mark.parametrize(

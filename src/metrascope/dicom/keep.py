@@ -14,6 +14,7 @@ from typing import Final
 from pydicom import Dataset
 from pydicom.datadict import dictionary_description, tag_for_keyword
 
+from metrascope.dicom.placeholders import is_placeholder
 from metrascope.dicom.scanners import (
     PROBE_TYPES,
     clean_maker,
@@ -140,8 +141,8 @@ def keys_of(ds: Dataset) -> dict[str, str]:
         ``patient_id``, ``issuer``, ``accession``, ``study_id``, ``study_uid``, ``series_uid``,
         ``sop_uid``, ``name`` (the whole name, groups joined by ``=``), ``name_alphabetic``,
         ``name_ideographic``, ``name_phonetic`` (components joined by a space), ``birth_date``
-        and ``study_date`` (ISO 8601). ``""`` where unknown, and where a value has no letter or
-        digit (dashes, control characters).
+        and ``study_date`` (ISO 8601). ``""`` where unknown, and where a value is a placeholder
+        such as ``ANONYMOUS``, ``0`` or ``不详`` (`is_placeholder`).
     """
     found = {
         "patient_id": "PatientID",
@@ -154,7 +155,7 @@ def keys_of(ds: Dataset) -> dict[str, str]:
         "name": "PatientName",
     }
     values = {name: string(ds, keyword) for name, keyword in found.items()}
-    keys = {name: value if any(map(str.isalnum, value)) else "" for name, value in values.items()}
+    keys = {name: "" if is_placeholder(value) else value for name, value in values.items()}
     groups = [*keys["name"].split("="), "", ""][:3]
     for kind, group in zip(("alphabetic", "ideographic", "phonetic"), groups, strict=True):
         keys[f"name_{kind}"] = " ".join(group.replace("^", " ").split())

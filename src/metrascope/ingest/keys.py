@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-_NOBODY: Final = re.compile(
-    r"(?:unknown|anonymous|anonymized|anonymised|anon|none|null|nan|n/?a|no ?name|test|匿名|"
-    r"未知|不详|无名氏|无|测试|[-/\\._0?x]+)"
-)
+from metrascope.dicom.placeholders import is_placeholder
+
+__all__ = ["Keys", "endings", "is_placeholder", "parts", "without_zeros", "written"]
+
 _MASKED: Final = re.compile(r"[*#某]|先生|女士")
 _EXTENSION: Final = re.compile(r"\.(?:dcm|dicom|ima|png|jpe?g|bmp|tiff?|avi|mp4|zip)$")
 _LEAST_PART: Final = 4
@@ -46,10 +46,12 @@ def written(role: str, value: str) -> frozenset[str]:
 
     Two identifiers are the same if they have a form in common. Case, width and spaces do not
     count, nor do the order of the parts of a Latin name or the ``.0`` that a spreadsheet adds
-    to a number. Placeholders and masked names (张*) have no form.
+    to a number. Placeholders (`is_placeholder`) and masked names (张*) have no form.
     """
     plain = " ".join(unicodedata.normalize("NFKC", value).casefold().split()).strip("\0 ")
-    if not plain or _NOBODY.fullmatch(plain):
+    # Files are numbered from 0, and some are truly named "test".
+    simple = role == "file_name" and re.fullmatch("[a-z0-9]+", plain)
+    if is_placeholder(plain) and not simple:
         return frozenset()
     if role == "file_name":
         return frozenset({_path(plain)})
@@ -105,7 +107,7 @@ def _names(plain: str) -> Iterator[str]:
     for group in plain.split("="):
         words = [word for word in re.split(r"[\s^,·]+", group) if word]
         joined = "".join(words)
-        if not joined or _MASKED.search(joined) or _NOBODY.fullmatch(joined):
+        if not joined or _MASKED.search(joined) or is_placeholder(group):
             continue
         # In Chinese 张^三 is 张三; in Latin letters LI^AN must not become LIAN.
         chinese = any("㐀" <= sign <= "鿿" for sign in joined)
