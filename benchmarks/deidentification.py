@@ -26,7 +26,8 @@ import pydicom
 
 from benchmarks.leaks import find_identifiers
 from benchmarks.letters import find_letters
-from metrascope.ingest.batch import ingest, private_folder
+from metrascope.ingest.batch import ingest
+from metrascope.ingest.key_folder import key_folder
 from metrascope.ingest.settings import IngestSettings
 from metrascope.phantom.export.export import write_export
 from metrascope.phantom.export.truth import read_truth
@@ -68,7 +69,7 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
         started = time.perf_counter()
         run_ingest(export, data, options)
         print(f"ingested in {time.perf_counter() - started:.0f} s", flush=True)
-    outputs = read_outputs(private_folder(data) / f"{data.name}-links" / "journal.jsonl", truth)
+    outputs = read_outputs(key_folder(data) / f"{data.name}-links" / "journal.jsonl", truth)
     files = [path for path in data.rglob("*") if path.is_file()]
     planted = sum(len(row["planted"]) for row in truth)
     print(f"{len(truth)} files with {planted} planted texts; {len(files)} output files")
@@ -101,7 +102,7 @@ def made_export(export: Path, exports: int, jobs: int) -> list[dict[str, Any]]:
 def run_ingest(export: Path, data: Path, options: argparse.Namespace) -> None:
     """Ingest the exports into a new data set, clean DICOM kept."""
     shutil.rmtree(data, ignore_errors=True)
-    shutil.rmtree(private_folder(data), ignore_errors=True)
+    shutil.rmtree(key_folder(data), ignore_errors=True)
     settings = IngestSettings(verify=not options.no_verify, keep_dicom=True)
     labels = export / options.labels
     ingest(export / "exports", data, labels, settings, jobs=options.jobs)

@@ -19,7 +19,8 @@ from metrascope.cli import main
 from metrascope.data.manifest import read_manifest
 from metrascope.data.picture import read_picture
 from metrascope.errors import DataError, SettingsError
-from metrascope.ingest.batch import Ingested, ingest, private_folder
+from metrascope.ingest.batch import Ingested, ingest
+from metrascope.ingest.key_folder import key_folder
 from metrascope.ingest.settings import IngestSettings, load_ingest_settings
 from metrascope.phantom.export.export import write_export
 
@@ -98,6 +99,25 @@ def test_the_private_lists_lead_back(whole: Ingested) -> None:
     kept = {image["image"] for image in whole.catalog.images}
     assert kept <= set(links["image"].dropna())
     assert whole.private.parent not in (whole.manifest.parent, *whole.manifest.parents)
+
+
+def test_neither_rows_nor_times_keep_the_order_of_the_original_names(whole: Ingested) -> None:
+    # A ward's list of patients, sorted by name as the exports are, would undo the pseudonyms.
+    for name in ("manifest.csv", "marks.csv", "rejects.csv"):
+        path = whole.manifest.parent / name
+        rows = path.read_text(encoding="utf-8-sig").splitlines()[1:]
+        if name == "manifest.csv":
+            table = pd.read_csv(path, dtype=str)
+            places = table[["patient_id", "study_id", "source"]].fillna("").apply(tuple, axis=1)
+            assert list(places) == sorted(places)
+            order = list(table["image"])
+        elif name == "marks.csv":
+            places = [order.index(row.split(",")[0]) for row in rows]
+            assert places == sorted(places)
+        else:
+            assert rows == sorted(rows)
+    folders = [whole.manifest.parent / name for name in ("images", "sectors", "dicom")]
+    assert len({path.stat().st_mtime_ns for folder in folders for path in folder.iterdir()}) == 1
 
 
 def test_added_bit_by_bit_it_is_the_same(whole: Ingested, export: Path, tmp_path: Path) -> None:
@@ -271,7 +291,7 @@ def test_another_secret_or_other_settings_are_refused(tmp_path: Path) -> None:
     again = ingest(*arguments, QUICK)
     assert [image["label"] for image in again.catalog.images] == ["polyp"]
     assert state(tmp_path / "clean" / "images") == before
-    assert first.private == again.private == private_folder(tmp_path / "clean") / "clean-links"
+    assert first.private == again.private == key_folder(tmp_path / "clean") / "clean-links"
 
 
 def test_the_command_tells_what_came_of_it(

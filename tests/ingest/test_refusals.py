@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metrascope.cli import main
-from metrascope.ingest.batch import private_folder
+from metrascope.ingest.key_folder import key_folder
 
 OPTIONS = ("--no-verify", "--jobs", "1")
 
@@ -59,7 +59,7 @@ def test_sources_that_are_empty_or_not_there(
     assert "holds no file at all" in refused(capsys, tmp_path / "empty", out, labels)
     assert "No such file" in refused(capsys, tmp_path / "nowhere", out, labels)
     assert not out.exists()
-    assert not private_folder(out).exists()
+    assert not key_folder(out).exists()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_nothing_is_written_among_the_originals(
     for out in (ward, ward / "out", tmp_path / "elsewhere" / ".." / "ward" / "out"):
         assert "choose a folder" in refused(capsys, ward, out, labels)
     assert [path.name for path in ward.iterdir()] == ["1.png"]
-    assert not private_folder(ward).exists()
+    assert not key_folder(ward).exists()
 
 
 def test_where_nothing_is_kept_the_commonest_reason_is_told(

@@ -62,6 +62,8 @@ def run(options: argparse.Namespace) -> None:
     if done.unmatched:
         print(text("ingest.unmatched_rows", count=done.unmatched, path=done.private))
     print(text("ingest.private", path=done.private))
+    if done.open_to_others:
+        print(text("ingest.open_to_others", path=done.open_to_others[0]))
     print(text("common.research_only"))
     for path in (done.manifest, done.evidence):
         print(path.resolve())

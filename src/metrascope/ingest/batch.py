@@ -1,6 +1,6 @@
 """Ingest a folder: find its files, take them in on several processes, assemble the data set."""
 
-import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,8 +12,6 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from metrascope import __version__
-from metrascope.atomic import write_json
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, MissingExtraError, StudyError
 from metrascope.ingest.catalog import (
@@ -26,6 +24,13 @@ from metrascope.ingest.catalog import (
 from metrascope.ingest.evidence import write_evidence
 from metrascope.ingest.intake import IDENTITY, Intake, match, ready, written
 from metrascope.ingest.journal import Journal, Record, Rejection
+from metrascope.ingest.key_folder import (
+    MARKER,
+    claim_data_set,
+    close_to_others,
+    key_folder,
+    refuse_key_in_export,
+)
 from metrascope.ingest.labels import Labels, read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
 from metrascope.ingest.reason import Reason
@@ -34,8 +39,9 @@ from metrascope.ingest.sources import QUIET, Skipped, Source, find_sources
 from metrascope.ingest.wording import reason_title
 from metrascope.workers import Failed
 
-MARKER: Final = "ingest.json"
 _FOLDERS: Final = ("images", "sectors", "dicom")
+_TIME: Final = 946_684_800.0
+"""Time of change of every image: the first second of 2000, as good as any that says nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class Ingested:
         Images, rejections and records.
     unmatched
         Rows of the labels that no file matched.
+    open_to_others
+        Private lists that other users of the machine may be able to read all the same.
     """
 
     manifest: Path
@@ -59,6 +67,7 @@ class Ingested:
     private: Path
     catalog: Catalog
     unmatched: int
+    open_to_others: tuple[Path, ...]
 
 
 def ingest(
@@ -102,23 +111,24 @@ def ingest(
         If source or labels cannot be read, ``out`` lies in the source or holds something else,
         or all was left out; then the lists that tell why have been written.
     SettingsError
-        If the secret lies inside the data set or cannot be used, or there is no such engine.
+        If the secret lies inside the data set or the exports or cannot be used, or there is no
+        such engine.
     StudyError
         If ``out`` cannot be written, another ingest is writing it, or there is no cluster.
     """
     _check_extra(settings)
     _check_folder(source, out)
+    secret = secret or key_folder(out) / "secret.txt"
+    refuse_key_in_export(secret, source)
     table = read_labels(labels, settings.columns, settings.labels)
     needed = (source.absolute(), out.absolute() / MARKER)
     share_out = create_share_out(engine, jobs=jobs, address=address, needed=needed)
-    secret = secret or private_folder(out) / "secret.txt"
     found = list(find_sources(source, (out, labels, secret.parent)))
     if not found:
         raise DataError("ingest.nothing", path=source)
     pseudonyms = Pseudonyms(open_secret(secret, out))
-    private = secret.parent / f"{out.resolve().name}-links"
     with _alone(out):
-        _claim(out, pseudonyms)
+        private = claim_data_set(out, secret, pseudonyms)
         with Journal(private / "journal.jsonl", _fixed(settings)) as journal:
             intake = Intake(out.absolute(), settings, table, pseudonyms)
             pending = _pending(intake, found, journal)
@@ -132,13 +142,10 @@ def ingest(
         evidence = write_evidence(
             catalog, out, private, sources, unmatched, settings, pseudonyms, lang
         )
+        _give_one_time(out)
+        still_open = tuple(close_to_others(private, secret))
     _check_kept(catalog, source, out)
-    return Ingested(manifest, evidence, private, catalog, unmatched)
-
-
-def private_folder(out: Path) -> Path:
-    """Return where secret and private lists are kept by default: beside the data set."""
-    return out.resolve().with_name(f"{out.resolve().name}-key")
+    return Ingested(manifest, evidence, private, catalog, unmatched, still_open)
 
 
 def _check_extra(settings: IngestSettings) -> None:
@@ -180,22 +187,6 @@ def _alone(out: Path) -> Iterator[None]:
         raise StudyError("common.cannot_write", path=out, reason=reason) from error
     with lock:
         yield
-
-
-def _claim(out: Path, pseudonyms: Pseudonyms) -> None:
-    """Make the folder ours, or check that the same secret made it."""
-    marker = out / MARKER
-    # Tells two secrets apart and nothing about either.
-    check = pseudonyms.source("the secret of this data set")
-    if not marker.exists():
-        write_json(marker, {"made_by": f"metrascope {__version__}", "secret_check": check})
-        return
-    try:
-        found = json.loads(marker.read_text(encoding="utf-8"))["secret_check"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError("ingest.bad_marker", path=marker) from error
-    if found != check:
-        raise DataError("ingest.other_secret", path=out)
 
 
 def _fixed(settings: IngestSettings) -> dict[str, Any]:
@@ -268,3 +259,14 @@ def _remove_orphans(out: Path, catalog: Catalog) -> None:
         for path in (out / folder).glob("I*.*"):
             if path.stem not in names:
                 path.unlink()
+
+
+def _give_one_time(out: Path) -> None:
+    """Give all images one time of change.
+
+    Their own keep the order of the original names, which a ward's sorted list of patients undoes.
+    """
+    for folder in _FOLDERS:
+        for path in (out / folder).glob("I*.*"):
+            if path.stat().st_mtime != _TIME:
+                os.utime(path, (_TIME, _TIME))

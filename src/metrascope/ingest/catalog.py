@@ -26,7 +26,8 @@ class Catalog:
     Attributes
     ----------
     images
-        One mapping of manifest columns for each image kept, with `MARK_BOXES`.
+        One mapping of manifest columns for each image kept, with `MARK_BOXES`, in the order of
+        pseudonyms: in that of sources, a ward's sorted list of names would undo them.
     rejections
         Record and rejection, in the order of sources.
     records
@@ -74,7 +75,7 @@ def assemble(records: Iterable[Record], labels: Labels, centre: str) -> Catalog:
     groups = _groups(ordered)
     for row in images.values():
         row["patient_group"] = groups[row["patient_id"]]
-    return Catalog(tuple(images.values()), tuple(rejections), tuple(ordered))
+    return Catalog(tuple(sorted(images.values(), key=_place)), tuple(rejections), tuple(ordered))
 
 
 def write_catalog(catalog: Catalog, out: Path, pseudonyms: Pseudonyms) -> Path:
@@ -125,6 +126,12 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(lines)
+
+
+def _place(image: Mapping[str, Any]) -> tuple[str, str, str, int, str]:
+    """Return where an image stands in the manifest: by patient, exam, file and frame."""
+    study, source = image.get("study_id", ""), image.get("source", "")
+    return image["patient_id"], study, source, int(image.get("frame") or 0), image["image"]
 
 
 def _groups(records: Sequence[Record]) -> dict[str, str]:

@@ -102,6 +102,8 @@ def _to_look_at(catalog: Catalog, pseudonyms: Pseudonyms) -> list[tuple[str, Bil
         if rejection.reason in _NEEDS_LOOK or rejection.reason.endswith("conflict")
     ]
     masked = [image for image in catalog.images if image["text_check"] == "masked"]
+    # By code: in the order of original names, a ward's sorted list would undo the codes.
+    found.sort(key=lambda entry: (entry[0], entry[1].words))
     return found + [(image["image"], sentence("evidence.masked")) for image in masked]
 
 

@@ -89,6 +89,10 @@ class Pseudonyms:
         """Return the code of a source file (its path or hash): ``F`` and twelve."""
         return "F" + self._code("source", source, letters=12)
 
+    def data_set(self, number: int) -> str:
+        """Return the identity of the ``number``-th data set under this secret: ``D`` and six."""
+        return "D" + self._code("data set", str(number), letters=6)
+
     def scanner(self, scanner: str) -> str:
         """Return six letters or digits for a maker and model that may not be named."""
         return self._code("scanner", _alike(scanner, True) or scanner, letters=6)
