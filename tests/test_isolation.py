@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,41 @@ def test_memory_is_kept_and_waits_are_short_unless_the_user_says_otherwise(
     assert run_isolated(see_environment, tmp_path / "theirs") is None
     told = (tmp_path / "theirs").read_text(encoding="utf-8")
     assert told == "glibc.malloc.check=0 10000"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux for processes")
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGHUP])
+def test_no_process_outlives_its_command(tmp_path: Path, ending: signal.Signals) -> None:
+    """Killed, or its terminal closed; the group is its own, as under a terminal."""
+    options = ["--patients=5000", "--size=256", "--jobs=2"]
+    command = [sys.executable, "-m", "metrascope", "phantom", str(tmp_path / "out"), *options]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_until(lambda: any(tmp_path.glob("out/images/*.png")))
+        assert len(session_of(process.pid)) >= 3
+        process.send_signal(ending)
+        process.wait(timeout=30)
+        wait_until(lambda: not session_of(process.pid))
+    finally:
+        for number in session_of(process.pid):
+            os.kill(number, signal.SIGKILL)
+
+
+def session_of(leader: int) -> list[int]:
+    """Return the living processes of a session."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, session = path.read_text().rpartition(")")[2].split()[:4]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(session) == leader and state != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

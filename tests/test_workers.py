@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from metrascope.errors import DataError
-from metrascope.workers import Failed, share_out
+from metrascope.errors import DataError, StudyError
+from metrascope.workers import Failed, map_in_order, share_out
+
+SPOILED: list[str] = []
+FILLED: list[str] = []
 
 
 def start(prefix: str) -> Callable[[str], str]:
@@ -28,6 +32,19 @@ def work(prefix: str, task: str) -> str:
         time.sleep(600)
     if task == "eat":
         return str(np.ones(2**31, np.uint8).sum())
+    if task == "fail like OpenCV":
+        raise cv2.error("Failed to allocate 1440000000 bytes in function 'OutOfMemoryError'")
+    if task == "spoil":
+        SPOILED.append(task)
+        raise MemoryError
+    if SPOILED:
+        raise MemoryError
+    if task == "fill":
+        FILLED.append(task)
+    if task == "large" and FILLED:
+        raise MemoryError
+    if task == "fragile" and FILLED:
+        os.abort()
     if task == "bug":
         raise ZeroDivisionError
     if task == "full disk":
@@ -54,6 +71,43 @@ def test_bad_tasks_cost_themselves_alone(capfd: pytest.CaptureFixture[str]) -> N
         for task, reason in bad.items()  # type: ignore[arg-type]
     }
     assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_what_a_failure_of_memory_leaves_behind_reaches_no_other_task() -> None:
+    found = results(["spoil", "a", "fail like OpenCV", "b"], jobs=1)
+    memory = Failed("memory")
+    assert found == {"spoil": memory, "a": "did a", "fail like OpenCV": memory, "b": "did b"}
+
+
+def test_a_task_that_fails_after_others_is_tried_once_alone() -> None:
+    found = results(["fill", "large", "fill too", "fill", "fragile"], jobs=1)
+    assert found == {task: f"did {task}" for task in ("fill", "large", "fill too", "fragile")}
+
+
+def test_results_come_in_the_order_of_tasks(tmp_path: Path) -> None:
+    tasks = [0.3, 0.0, 0.1, 0.0, 0.2]
+    begin = partial(os.putenv, "BEGUN", "yes")
+    found = list(map_in_order(wait, tasks, jobs=2, begin=begin))
+    assert found == tasks == list(map_in_order(wait, tasks, jobs=1, begin=begin))
+
+
+def wait(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+@pytest.mark.parametrize(
+    ("task", "key"),
+    [
+        ("crash", "isolation.lost"),
+        ("spoil", "isolation.no_memory"),
+        ("bug", "isolation.worker_bug"),
+    ],
+)
+def test_one_that_is_lost_ends_an_ordered_work_in_a_sentence(task: str, key: str) -> None:
+    with pytest.raises(StudyError) as told:
+        list(map_in_order(partial(work, ""), [task, "a"], jobs=2, begin=list))
+    assert told.value.key == key
 
 
 def test_an_error_about_all_tasks_ends_the_work() -> None:

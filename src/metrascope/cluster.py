@@ -6,7 +6,9 @@ another, which goes on from the training state that the lost one left.
 """
 
 import socket
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +16,7 @@ import ray
 from ray import exceptions
 
 from metrascope.errors import StudyError
-from metrascope.isolation import Arguments, Work, run_isolated
+from metrascope.isolation import Arguments, Work, environment, run_isolated
 from metrascope.messages import language, set_language, text
 
 RETRIES: Final = 3
@@ -112,7 +114,9 @@ def join(address: str | None) -> None:
     try:
         if _reach(address or ""):
             wrong = "engine.not_joined"
-        ray.init(address, include_dashboard=None if address else False, log_to_driver=True)
+        # Ray lets all processes look for modules in the folder that this one stands in then.
+        with environment({}), chdir(sys.prefix):
+            ray.init(address, include_dashboard=None if address else False, log_to_driver=True)
     except exceptions.RayError as error:
         raise StudyError("engine.not_joined", address=address, reason=_first_line(error)) from error
     except (OSError, OverflowError, RuntimeError, ValueError) as error:

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from metrascope.cores import available_cores
+from metrascope.cores import available_cores, checked_jobs
 from metrascope.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def create_share_out(
     StudyError
         If there is no cluster at the address.
     """
-    if jobs is not None and jobs < 1:
-        raise SettingsError("engine.jobs", jobs=jobs)
+    if jobs is not None:
+        checked_jobs(jobs)
     if engine == "ray":
         from metrascope.pool import connect  # not everyone has Ray
 

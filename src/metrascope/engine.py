@@ -8,7 +8,7 @@ import torch
 
 from metrascope.architectures import ARCHITECTURES
 from metrascope.atomic import write_json
-from metrascope.cores import available_cores
+from metrascope.cores import available_cores, checked_jobs
 from metrascope.dispatch import EngineName
 from metrascope.errors import SettingsError, StudyError
 from metrascope.execution import execute
@@ -66,8 +66,7 @@ def create_engine(
     StudyError
         If there is no cluster at the address, or no such device.
     """
-    if jobs < 1:
-        raise SettingsError("engine.jobs", jobs=jobs)
+    checked_jobs(jobs)
     if name == "ray":
         from metrascope.cluster import connect  # not everyone has Ray
 

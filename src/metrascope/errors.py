@@ -13,7 +13,22 @@ Each carries the key of a sentence in the message table and the values that fill
 the same error reads in English or Chinese.
 """
 
+from typing import Final
+
 from metrascope.messages import text
+
+_NO_MEMORY: Final = (
+    "out of memory",  # torch, for a GPU; Pillow
+    "can't allocate memory",  # torch, for a processor
+    "cannot allocate memory",  # the system
+    "not enough memory",
+    "insufficient memory",  # OpenCV
+    "failed to allocate",  # OpenCV, ONNX Runtime
+    "bad_alloc",  # the standard library of C++
+    "bad allocation",  # the same on Windows
+    "failed to map segment",  # the loader of libraries
+    "can't start new thread",  # whose stack found no room
+)
 
 
 class MetrascopeError(Exception):
@@ -58,6 +73,15 @@ class StudyError(MetrascopeError):
 
 class MissingExtraError(MetrascopeError):
     """A dependency of an optional part that is not installed."""
+
+
+def is_memory_failure(error: BaseException) -> bool:
+    """Tell whether an exception says that memory, or what a process may have of it, ran out."""
+    if isinstance(error, MemoryError):
+        return True
+    # Libraries in C and C++ have classes of their own for it, or say it in words.
+    said = getattr(error, "strerror", None) or error
+    return any(words in str(said).lower() for words in _NO_MEMORY)
 
 
 def _rebuilt(kind: type[MetrascopeError], key: str, values: dict[str, object]) -> MetrascopeError:

@@ -8,14 +8,15 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from typing import Final
 
-from metrascope.errors import MetrascopeError, StudyError
+from metrascope.errors import MetrascopeError, StudyError, is_memory_failure
 from metrascope.messages import language, set_language, text
+from metrascope.search_path import child_environment
 
 Arguments = tuple[object, ...]
 Work = Callable[..., None]
@@ -130,15 +131,27 @@ class _Isolated:
 
 
 @contextmanager
-def environment(changes: dict[str, str]) -> Iterator[None]:
-    """Start processes with more in their environment; what the user set there has precedence."""
-    new = {name: value for name, value in changes.items() if name not in os.environ}
-    os.environ.update(new)
+def environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """Start processes with more in their environment; what the user set there has precedence.
+
+    None of them looks for modules in the folder that one stands in.
+    """
+    new: dict[str, str | None] = {k: v for k, v in changes.items() if k not in os.environ}
+    new |= child_environment()
+    before = {name: os.environ.get(name) for name in new}
+    _change_environment(new)
     try:
         yield
     finally:
-        for name in new:
-            del os.environ[name]
+        _change_environment(before)
+
+
+def _change_environment(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _enter(pipe: connection.Connection, lang: str) -> None:
@@ -152,18 +165,12 @@ def _enter(pipe: connection.Connection, lang: str) -> None:
         work(*arguments)
     except MetrascopeError as error:
         pipe.send(str(error))
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+    except Exception as error:
+        if not is_memory_failure(error):
             raise
         pipe.send(str(StudyError("isolation.out_of_memory")))
     else:
         pipe.send(None)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # torch names its own class for CUDA; on the processor it is a RuntimeError in words.
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 
 def _death(exitcode: int) -> str:

@@ -10,14 +10,15 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Generic, Literal, TypeVar
 
-from metrascope.errors import MetrascopeError, StudyError
+from metrascope.errors import MetrascopeError, StudyError, is_memory_failure
 from metrascope.isolation import end_with_parent, environment
 from metrascope.messages import language, set_language
 
@@ -31,6 +32,11 @@ _ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 took half of the processor from the other processes."""
 _START_SECONDS: Final = 120.0
 """Time for a process to import what it needs, on a slow disk."""
+_LONGEST_SECONDS: Final = 3600.0
+"""For a task that is our own work and no file from anywhere; the longest takes seconds."""
+
+
+_LOST: Final = {"memory": "isolation.no_memory", "bug": "isolation.worker_bug"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ def share_out(
     *,
     jobs: int,
     seconds: float,
-    memory_mb: int,
+    memory_mb: int | None,
 ) -> Generator[tuple[Task, Result | Failed], None, None]:
     """Do tasks in processes and yield each with its result, as they are done.
 
@@ -70,7 +76,8 @@ def share_out(
     seconds
         Longest time for one task.
     memory_mb
-        Largest data segment of a process, where the system can limit it (Linux).
+        Largest data segment of a process, where the system can limit it (Linux); None for no
+        limit of ours.
 
     Raises
     ------
@@ -79,10 +86,13 @@ def share_out(
         or if a process cannot start.
     """
     pending = iter(tasks)
-    workers = [Worker[Task, Result](start, memory_mb) for _ in range(max(1, jobs))]
+    workers: list[Worker[Task, Result]] = []
     try:
-        for worker in workers:
-            worker.give(pending)
+        while len(workers) < max(1, jobs):
+            workers.append(Worker(start, memory_mb))
+            workers[-1].give(pending)
+            if not workers[-1].busy:
+                break  # fewer tasks than processes
         while busy := [worker for worker in workers if worker.busy]:
             _wait(busy, seconds)
             for worker in busy:
@@ -95,6 +105,60 @@ def share_out(
             worker.stop()
 
 
+def map_in_order(
+    work: Work[Task, Result],
+    tasks: Sequence[Task],
+    *,
+    jobs: int,
+    begin: Callable[[], object],
+) -> Iterator[Result]:
+    """Do tasks in processes and yield their results in the order of the tasks.
+
+    Parameters
+    ----------
+    work
+        A function of a module; it, tasks and results travel between processes.
+    tasks, jobs
+        As of `share_out`; with one job this process does them.
+    begin
+        Called once in each process, where there are several.
+
+    Raises
+    ------
+    StudyError
+        If a process ended, or a task found too little memory: what was written is kept.
+    """
+    if jobs <= 1:
+        yield from map(work, tasks)
+        return
+    results = share_out(
+        partial(_begun, begin, work),
+        enumerate(tasks),
+        jobs=jobs,
+        seconds=_LONGEST_SECONDS,
+        memory_mb=None,
+    )
+    waiting: dict[int, Result] = {}
+    place = 0
+    with closing(results):
+        for (number, _), result in results:
+            if isinstance(result, Failed):
+                raise StudyError(_LOST.get(result.reason, "isolation.lost"))
+            waiting[number] = result
+            while place in waiting:
+                yield waiting.pop(place)
+                place += 1
+
+
+def _begun(begin: Callable[[], object], work: Work[Task, Result]) -> Work[tuple[int, Task], Result]:
+    begin()
+    return partial(_numbered, work)
+
+
+def _numbered(work: Work[Task, Result], task: tuple[int, Task]) -> Result:
+    return work(task[1])
+
+
 def _wait(busy: "list[Worker[Task, Result]]", seconds: float) -> None:
     handles = [handle for worker in busy for handle in worker.handles]
     left = min(worker.deadline(seconds) for worker in busy) - time.monotonic()
@@ -104,16 +168,21 @@ def _wait(busy: "list[Worker[Task, Result]]", seconds: float) -> None:
 class Worker(Generic[Task, Result]):
     """One process and the task that it has in hand; the process is replaced when it ends.
 
+    It is replaced after a task that found too little memory too: what that task left behind would
+    be missing to all that follow. A task that fails in a process which others have used is tried
+    once more in a new one, so that what becomes of it does not depend on them.
+
     Parameters
     ----------
     start, memory_mb
         As of `share_out`.
     """
 
-    def __init__(self, start: Callable[[], Work[Task, Result]], memory_mb: int) -> None:
+    def __init__(self, start: Callable[[], Work[Task, Result]], memory_mb: int | None) -> None:
         self._start, self._memory_mb = start, memory_mb
         self._process: SpawnProcess | None = None
         self._ready = False
+        self._used = False
         self._since = 0.0
         self._task: list[Task] = []
 
@@ -180,17 +249,28 @@ class Worker(Generic[Task, Result]):
             self._pipe.close()
             self._process = None
 
-    def _finished(self, message: Result | Failed | MetrascopeError) -> tuple[Task, Result | Failed]:
+    def _finished(
+        self, message: Result | Failed | MetrascopeError
+    ) -> tuple[Task, Result | Failed] | None:
         if isinstance(message, MetrascopeError):
             raise message
-        task = self._task.pop()
-        return task, message
+        if isinstance(message, Failed) and message.reason == "memory":
+            return self._given_up("memory")
+        self._used = True
+        return self._task.pop(), message
 
-    def _given_up(self, reason: Literal["crashed", "too_slow"]) -> tuple[Task, Failed]:
+    def _given_up(
+        self, reason: Literal["crashed", "too_slow", "memory"]
+    ) -> tuple[Task, Failed] | None:
         if not self._ready:  # it never began: no task is to blame, and none would fare better
             raise StudyError("isolation.no_start")
+        again = self._used and reason != "too_slow"
         self.stop()
-        return self._task.pop(), Failed(reason)
+        task = self._task.pop()
+        if again:
+            self.give(iter([task]))
+            return None
+        return task, Failed(reason)
 
     def _launch(self) -> None:
         self.stop()
@@ -198,7 +278,7 @@ class Worker(Generic[Task, Result]):
         self._pipe, theirs = context.Pipe()
         arguments = (theirs, language(), self._memory_mb)
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
-        self._ready = False
+        self._ready = self._used = False
         with environment(_ONE_THREAD):
             self._process.start()
         theirs.close()
@@ -207,18 +287,24 @@ class Worker(Generic[Task, Result]):
             self._pipe.send(self._start)
 
 
-def _serve(pipe: connection.Connection, lang: str, memory_mb: int) -> None:
+def _serve(pipe: connection.Connection, lang: str, memory_mb: int | None) -> None:
     # An interrupt at the terminal reaches all; the parent decides and ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     set_language(lang)
-    start: Callable[[], Work[Any, Any]] = pipe.recv()
     try:
+        start: Callable[[], Work[Any, Any]] = pipe.recv()
         work = start()
     except MetrascopeError as error:
         pipe.send(error)
         return
-    _limit_memory(memory_mb)
+    except Exception as error:
+        if not is_memory_failure(error):
+            raise
+        pipe.send(StudyError("isolation.no_memory"))
+        return
+    if memory_mb is not None:
+        _limit_memory(memory_mb)
     pipe.send(None)
     while True:
         try:
@@ -233,9 +319,9 @@ def _attempt(work: Work[Task, Result], task: Task) -> Result | Failed | Metrasco
         return work(task)
     except MetrascopeError as error:
         return error
-    except MemoryError:
-        return Failed("memory")
-    except Exception:  # a bug, which must not cost the other tasks; the traceback is kept
+    except Exception as error:  # a bug must not cost the other tasks; the traceback is kept
+        if is_memory_failure(error):
+            return Failed("memory")
         traceback.print_exc()
         return Failed("bug")
 

@@ -14,7 +14,7 @@ from metrascope.audit.quality import Quality, measure
 from metrascope.audit.verification import View
 from metrascope.data.manifest import Manifest
 from metrascope.data.picture import Picture, read_grey, read_picture
-from metrascope.errors import DataError
+from metrascope.errors import DataError, is_memory_failure
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,22 @@ class Fingerprint:
 
 
 def take_fingerprint(manifest: Manifest, row: int) -> Fingerprint:
-    """Read an image and describe it; one that cannot be used is told of, never raised."""
+    """Read an image and describe it; one that cannot be used is told of, never raised.
+
+    Raises
+    ------
+    MemoryError
+        If there is too little: that says nothing about the image.
+    """
     hashed = hash_image(manifest, row)
     if hashed.problem:
         return hashed
     try:
         picture = read_picture(manifest, row, sector_crop=True)
         return replace(hashed, view=make_view(picture), quality=measure(picture))
-    except (DataError, OSError, MemoryError, cv2.error) as error:
+    except (DataError, OSError, cv2.error) as error:
+        if is_memory_failure(error):
+            raise MemoryError from error
         return replace(hashed, problem=str(error))
 
 
@@ -60,7 +68,7 @@ def hash_image(manifest: Manifest, row: int) -> Fingerprint:
     try:
         file_hash = sha256(path)
         pixel_hash = hash_pixels(read_grey(path, int(manifest.table.index[row])))
-    except (DataError, OSError, MemoryError) as error:
+    except (DataError, OSError) as error:
         return Fingerprint(file_hash, "", None, None, str(error))
     return Fingerprint(file_hash, pixel_hash, None, None, "")
 

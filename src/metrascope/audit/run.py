@@ -6,6 +6,7 @@ from metrascope.audit.audit import Audit, examine
 from metrascope.audit.groups import write_groups
 from metrascope.audit.page import write_page
 from metrascope.audit.settings import AuditSettings
+from metrascope.cores import checked_jobs
 from metrascope.messages import language
 from metrascope.progress import Advance
 
@@ -47,11 +48,14 @@ def audit(
 
     Raises
     ------
+    SettingsError
+        If there is no such number of threads.
     DataError
         If the manifest or the split cannot be used.
     StudyError
         If a file cannot be written.
     """
+    checked_jobs(jobs)
     found = examine(data, out, splits=splits, jobs=jobs, progress=progress, settings=settings)
     write_page(found, out, language())
     if write:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from metrascope.data.sector import find_sector
-from metrascope.errors import DataError
+from metrascope.errors import DataError, is_memory_failure
 
 if TYPE_CHECKING:
     # Tables take pandas, which takes half a second to load; a picture needs none.
@@ -146,6 +146,8 @@ def read_grey(path: Path, row: int) -> Grey:
                 raise DataError("picture.too_large", path=path, row=row, size=size)
             return np.asarray(_to_grey(ImageOps.exif_transpose(image)))
     except _BROKEN as error:
+        if is_memory_failure(error):
+            raise MemoryError from error
         raise DataError("picture.unreadable", path=path, row=row, reason=error) from error
 
 
@@ -179,6 +181,8 @@ def decode_picture(content: bytes) -> npt.NDArray[np.uint8]:
                 upright = Image.alpha_composite(canvas, upright.convert("RGBA"))
             return np.asarray(upright.convert("RGB"))
     except _BROKEN as error:
+        if is_memory_failure(error):
+            raise MemoryError from error
         raise DataError("picture.undecodable", reason=type(error).__name__) from error
 
 

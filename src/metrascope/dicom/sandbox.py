@@ -17,11 +17,16 @@ from typing import IO, Any, Final
 
 from metrascope.dicom.streams import KINDS, Stream
 from metrascope.errors import DataError
+from metrascope.search_path import child_environment
 
 _SECONDS: Final = 1.5
 _REQUEST: Final = struct.Struct("<BLLBBL")
 _REPLY: Final = struct.Struct("<q")
 _LOSSLESS, _LOSSY = "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.51"
+_BEGIN: Final = (
+    "import sys; sys.path[:] = sys.argv[1:]; from metrascope.dicom.sandbox import main; main()"
+)
+"""What a process begins with: it looks for modules where its parent does."""
 _CODECS: Final = (("gdcm", "python-gdcm"), ("jpeg_ls", "pyjpegls"))
 _running: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -51,11 +56,15 @@ def decode_apart(data: bytes, stream: Stream) -> bytes:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "metrascope.dicom.sandbox"],
+    changes = child_environment()
+    kept = {name: value for name, value in os.environ.items() if name not in changes}
+    worker = subprocess.Popen(  # noqa: S603 (this very Python)
+        # -m would look for modules in the folder that one stands in first.
+        [sys.executable, "-P", "-c", _BEGIN, *filter(None, sys.path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        env=kept | {name: value for name, value in changes.items() if value is not None},
     )
     _running[os.getpid()] = worker
     atexit.register(_stop, worker)
@@ -87,6 +96,9 @@ def _ask(worker: subprocess.Popen[bytes], data: bytes, stream: Stream) -> bytes 
     worker.stdin.write(request + data)
     worker.stdin.flush()
     (length,) = _REPLY.unpack(worker.stdout.read(_REPLY.size))
+    # Damaged data may have made of that process what they like: it gets no more than it can need.
+    if length > 2 * stream.width * stream.height * stream.components:
+        raise BrokenPipeError
     found = worker.stdout.read(length) if length >= 0 else None
     if found is not None and len(found) < length:
         raise BrokenPipeError
@@ -146,7 +158,3 @@ def main() -> None:
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     serve(sys.stdin.buffer, target)
-
-
-if __name__ == "__main__":
-    main()

@@ -6,11 +6,9 @@ renamed into place, the manifest comes last.
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +17,14 @@ import numpy as np
 import pandas as pd
 
 from metrascope.atomic import write_bytes, write_json
+from metrascope.cores import checked_jobs
 from metrascope.data.manifest import write_manifest
 from metrascope.errors import DataError, SettingsError
 from metrascope.phantom.anatomy import LABELS
 from metrascope.phantom.render import draw_case, render, sector
 from metrascope.phantom.scanners import SCANNERS, find_scanner
 from metrascope.phantom.screen import Image
+from metrascope.workers import map_in_order
 
 PAPER_COUNTS: Final = {"normal": 422, "fibroid": 238, "polyp": 631}
 MARKER: Final = "phantom.json"
@@ -105,11 +105,13 @@ def write_phantom(
     DataError
         If the folder holds something else, or a phantom made with other settings.
     """
+    checked_jobs(jobs)
     settings = _checked(patients, seed, scanners, size, prevalence, difficulty)
     _claim(out, settings)
     people = _roster(settings)
     rows: list[dict[str, object]] = []
-    for row in _each(partial(_write_patient, out, settings), people, jobs):
+    work, begin = partial(_write_patient, out, settings), partial(cv2.setNumThreads, 1)
+    for row in map_in_order(work, people, jobs=jobs, begin=begin):
         rows.append(row)
         if progress is not None:
             progress(len(rows), len(people))
@@ -214,16 +216,6 @@ def _roster(settings: _Settings) -> list[_Patient]:
         _Patient(index, str(labels[place]), str(machines[place]))
         for index, place in enumerate(order)
     ]
-
-
-def _each(
-    work: Callable[[_Patient], dict[str, object]], people: list[_Patient], jobs: int
-) -> Iterator[dict[str, object]]:
-    if jobs <= 1:
-        yield from map(work, people)
-        return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
-        yield from pool.map(work, people, chunksize=4)
 
 
 def _write_patient(out: Path, settings: _Settings, patient: _Patient) -> dict[str, object]:

@@ -1,16 +1,15 @@
 """Write what a department's export folder looks like, and the truth beside it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 import cv2
 import numpy as np
 
+from metrascope.cores import checked_jobs
 from metrascope.errors import DataError, SettingsError
 from metrascope.phantom.dataset import PAPER_COUNTS, apportion
 from metrascope.phantom.export.identities import Patient, Visit, invent_patients, invent_visits
@@ -18,6 +17,7 @@ from metrascope.phantom.export.tables import write_labels
 from metrascope.phantom.export.truth import write_rows
 from metrascope.phantom.export.visits import Job, write_visit
 from metrascope.phantom.scanners import SCANNERS, find_scanner
+from metrascope.workers import map_in_order
 
 TRUTH: Final = "truth/truth.jsonl"
 
@@ -68,23 +68,21 @@ def write_export(
     DataError
         If the folder holds something already.
     """
+    checked_jobs(jobs)
     settings = _checked(patients, seed, scanners, size)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError("export.foreign_folder", path=out)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
     people = invent_patients(patients, rng)
     labels = _labels(patients, rng)
-    work = partial(_write_patient, out, settings)
+    work, begin = partial(_write_patient, out, settings), partial(cv2.setNumThreads, 1)
+    pairs = list(zip(people, labels, strict=True))
     rows: list[dict[str, Any]] = []
-    for done, found in enumerate(_each(work, people, labels, jobs)):
+    for done, found in enumerate(map_in_order(work, pairs, jobs=jobs, begin=begin)):
         rows += found
         if progress is not None:
             progress(done + 1, patients)
-    visits = [
-        (visit, label)
-        for patient, label in zip(people, labels, strict=True)
-        for visit in _visits(settings, patient)
-    ]
+    visits = [(visit, label) for patient, label in pairs for visit in _visits(settings, patient)]
     write_labels(visits, out, rng)
     write_rows(rows, out / TRUTH)
     return out / TRUTH
@@ -111,19 +109,6 @@ def _labels(patients: int, rng: np.random.Generator) -> list[str]:
     return [ordered[int(place)] for place in rng.permutation(patients)]
 
 
-def _each(
-    work: Callable[[Patient, str], list[dict[str, Any]]],
-    people: Sequence[Patient],
-    labels: Sequence[str],
-    jobs: int,
-) -> Iterator[list[dict[str, Any]]]:
-    if jobs <= 1:
-        yield from map(work, people, labels)
-        return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
-        yield from pool.map(work, people, labels, chunksize=4)
-
-
 def _rng(settings: _Settings, patient: Patient, purpose: int) -> np.random.Generator:
     source = np.random.SeedSequence(settings.seed, spawn_key=(3, patient.index, purpose))
     return np.random.default_rng(source)
@@ -136,8 +121,9 @@ def _visits(settings: _Settings, patient: Patient) -> tuple[Visit, ...]:
 
 
 def _write_patient(
-    out: Path, settings: _Settings, patient: Patient, label: str
+    out: Path, settings: _Settings, labelled: tuple[Patient, str]
 ) -> list[dict[str, Any]]:
+    patient, label = labelled
     rng = _rng(settings, patient, 1)
     scanner = settings.scanners[patient.index % len(settings.scanners)]
     rows: list[dict[str, Any]] = []
