@@ -1,13 +1,19 @@
 """Write files so that a kill leaves either the old file or the new one."""
 
+import errno
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from metrascope.errors import StudyError
+
+# On Windows also ERROR_SHARING_VIOLATION: a file that Excel or WPS has open.
+_REFUSED: Final = (errno.EACCES, errno.EPERM)
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -30,13 +36,32 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise StudyError(
-            "common.cannot_write", path=path, reason=error.strerror or error
-        ) from error
+        raise cannot_write(path, error) from error
     finally:
         # A parent that is a file makes even this fail; the first error is the one to tell.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: object, error: OSError) -> StudyError:
+    """Return the error for a file or folder that cannot be written, with the advice that helps.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    error
+        What the system said.
+    """
+    if error.errno in _REFUSED:
+        key = "common.in_use"
+    elif error.errno == errno.EROFS:
+        key = "common.read_only"
+    elif error.errno in _FULL:
+        key = "common.disk_full"
+    else:
+        key = "common.cannot_write"
+    return StudyError(key, path=path, reason=error.strerror or error)
 
 
 def write_text(path: Path, content: str) -> None:

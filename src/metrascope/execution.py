@@ -12,7 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from torch.multiprocessing.spawn import ProcessException
 
-from metrascope.atomic import write_text
+from metrascope.csv_file import write_table
 from metrascope.errors import StudyError
 from metrascope.isolation import end_with_parent
 from metrascope.messages import text
@@ -118,7 +118,7 @@ def _execute(
     temperature = write_readings(fabric, network, data, inputs, run, folder)
     if not fabric.is_global_zero:
         return
-    write_text(folder / "history.csv", "\n".join(map(",".join, [HISTORY, *fitted.history])) + "\n")
+    write_table(folder / "history.csv", HISTORY, fitted.history)
     write_answers(fabric, network, data, inputs, run, folder)
     write_model(network, data, inputs, run, folder, temperature)
     (folder / "failure.json").unlink(missing_ok=True)

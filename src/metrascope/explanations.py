@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrascope.atomic import write_text
+from metrascope.csv_file import write_frame
 from metrascope.evaluation.averages import averages
 from metrascope.explain.border import border_numbers
 from metrascope.explain.faithfulness import (
@@ -128,8 +128,7 @@ def explain_runs(
     located = pd.DataFrame(_located(study, runs, classes), columns=list(COLUMNS))
     if len(located):
         located, unit, bounds = add_sizes(located)
-        content = located.to_csv(index=False, float_format="%.5f", lineterminator="\n")
-        write_text(study / "localization.csv", content)
+        write_frame(study / "localization.csv", located, decimals=5)
         for network, rows in located.groupby("network"):
             numbers[str(network)]["localization"] = localization_numbers(rows, unit, bounds)
     for network, found in numbers.items():

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from metrascope import __version__
 from metrascope.architectures import find_architecture
-from metrascope.atomic import write_json, write_text
+from metrascope.atomic import cannot_write, write_json, write_text
 from metrascope.classes import PAPER_CLASSES
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
 from metrascope.cores import available_cores
@@ -142,8 +142,7 @@ def _alone(out: Path) -> Iterator[None]:
     except Timeout as error:
         raise StudyError("study.busy", folder=out) from error
     except OSError as error:
-        reason = error.strerror or error
-        raise StudyError("common.cannot_write", path=out, reason=reason) from error
+        raise cannot_write(out, error) from error
     with lock:
         yield
 

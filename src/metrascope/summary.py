@@ -5,8 +5,9 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from metrascope.atomic import write_json, write_text
+from metrascope.atomic import write_json
 from metrascope.config import Settings, load_settings
+from metrascope.csv_file import write_frame
 from metrascope.embeddings import embed_runs
 from metrascope.errors import SettingsError, StudyError
 from metrascope.evaluation.attributes import attributes
@@ -52,7 +53,7 @@ def summarize(study: Path, lang: str) -> Path:
     for network, values in metrics["networks"].items():
         values |= embedded[network] | explained.get(network, {})
     write_predictions(predictions.table, study / "predictions.csv")
-    write_text(study / "embeddings.csv", embeddings.to_csv(index=False, lineterminator="\n"))
+    write_frame(study / "embeddings.csv", embeddings)
     write_json(study / "metrics.json", metrics)
     return write_report(study, lang)
 

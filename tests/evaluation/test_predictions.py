@@ -108,7 +108,8 @@ def test_write_then_read_gives_equal_predictions_and_equal_bytes(
     write_predictions(read.table, second)
     assert first.read_bytes() == second.read_bytes()
     pd.testing.assert_frame_equal(read.table, read_predictions([second]).table)
-    assert first.read_text("utf-8").splitlines()[0] == ",".join(table.columns)
+    assert first.read_bytes().startswith(b"\xef\xbb\xbf")  # for Excel
+    assert first.read_text("utf-8-sig").splitlines()[0] == ",".join(table.columns)
     assert list(first.parent.iterdir()) == [first]
 
 

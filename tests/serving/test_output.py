@@ -13,7 +13,7 @@ from metrascope.serving import lettering
 from metrascope.serving.listing import WIDTH, _width, listed, wrapped
 from metrascope.serving.picture import class_name, draw_picture, file_name
 from metrascope.serving.reading import ImageReading, PatientReading, Said, Seen
-from metrascope.serving.spreadsheet import safe, write_csv
+from metrascope.serving.spreadsheet import write_csv
 
 CLASSES = ("normal", "fibroid", "polyp")
 READING = ImageReading(
@@ -33,7 +33,6 @@ READING = ImageReading(
 
 @pytest.mark.parametrize("content", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1"])
 def test_no_name_is_a_formula(content: str) -> None:
-    assert safe(content) == f"'{content}"
     file = io.StringIO()
     write_csv(file, [READING.model_copy(update={"file": content, "patient": content})], CLASSES)
     row = next(csv.DictReader(io.StringIO(file.getvalue().removeprefix("\ufeff"))))

@@ -9,19 +9,20 @@ import numpy as np
 import pandas as pd
 
 from metrascope import __version__
-from metrascope.atomic import write_json, write_text
+from metrascope.atomic import write_json
 from metrascope.audit.audit import Audit
 from metrascope.audit.leaks import by_row
 from metrascope.audit.pairs import Pair
 from metrascope.audit.settings import deviations
+from metrascope.csv_file import write_frame
 from metrascope.messages import text
 
 
 def write_tables(audit: Audit, out: Path) -> None:
     """Write ``pairs.csv``, ``patient_groups.csv`` and ``audit.json``, atomically."""
-    _write_table(pair_table(audit), out / "pairs.csv")
+    write_frame(out / "pairs.csv", pair_table(audit))
     images = audit.manifest.table[["image", "patient_id"]].assign(patient_group=audit.groups)
-    _write_table(images, out / "patient_groups.csv")
+    write_frame(out / "patient_groups.csv", images)
     write_json(out / "audit.json", summary(audit))
 
 
@@ -127,7 +128,3 @@ def _row(audit: Audit, pair: Pair, where: dict[int, dict[int, set[str]]]) -> lis
         "yes" if found.flipped else "no",
         f"{scale:.2f}",
     ]
-
-
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))

@@ -7,8 +7,9 @@ from typing import Final
 import pandas as pd
 from PIL import Image
 
-from metrascope.atomic import replacing, write_text
+from metrascope.atomic import replacing
 from metrascope.config import PreprocessingSettings
+from metrascope.csv_file import write_frame
 from metrascope.data.manifest import Manifest
 from metrascope.data.picture import read_picture
 from metrascope.data.preprocess import seen_box
@@ -39,7 +40,7 @@ def write_cases(
         return
     table = [_write_case(manifest, int(row), steps, study) for row in rows]
     content = pd.DataFrame(table, columns=list(COLUMNS))
-    write_text(study / "cases.csv", content.to_csv(index=False, lineterminator="\n"))
+    write_frame(study / "cases.csv", content)
 
 
 def write_images(manifest: Manifest, study: Path) -> None:
@@ -50,7 +51,7 @@ def write_images(manifest: Manifest, study: Path) -> None:
     """
     columns = [name for name in TRAITS if name in manifest.table]
     table = manifest.table[["image", "patient_id", *columns]]
-    write_text(study / "images.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_frame(study / "images.csv", table)
 
 
 def _write_case(

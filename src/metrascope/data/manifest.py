@@ -8,7 +8,8 @@ from typing import Final
 
 import pandas as pd
 
-from metrascope.atomic import sha256, write_text
+from metrascope.atomic import sha256
+from metrascope.csv_file import write_frame
 from metrascope.data.table import read_table
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
@@ -98,7 +99,7 @@ def write_manifest(table: pd.DataFrame, path: Path) -> None:
     """
     known = [name for name in (*REQUIRED, *OPTIONAL) if name in table]
     others = [name for name in table.columns if name not in known]
-    write_text(path, table[known + others].to_csv(index=False, lineterminator="\n"))
+    write_frame(path, table[known + others])
 
 
 def _problems(table: pd.DataFrame, root: Path) -> list[str]:

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from metrascope.atomic import write_json, write_text
+from metrascope.atomic import write_json
+from metrascope.csv_file import write_frame
 from metrascope.data.table import read_table
 from metrascope.errors import DataError
 
@@ -195,7 +196,7 @@ def write_split(split: Split, path: Path, **made_from: object) -> None:
     """Write ``splits.csv`` and, beside it, ``splits.json`` with what it was made from."""
     table = split.table[list(COLUMNS)]
     write_json(path.with_suffix(".json"), {**made_from, "split_sha256": split.digest})
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    write_frame(path, table)
 
 
 def read_split(path: Path, images: pd.DataFrame, classes: Sequence[str]) -> Split:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from metrascope.cells import bare
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
 
@@ -32,7 +33,9 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
         If the file cannot be read, has other separators, lacks a column or has one twice, has
         rows of another width than the header, or no row.
     """
-    lines = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(_content(path)))]
+    lines = [
+        [bare(cell.strip()) for cell in row] for row in csv.reader(io.StringIO(_content(path)))
+    ]
     rows = {number: row for number, row in enumerate(lines, start=1) if any(row)}
     if not rows:
         raise DataError("table.empty", path=path, required=", ".join(required))

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metrascope.atomic import replacing
+from metrascope.cells import bare
 from metrascope.classes import order_classes
+from metrascope.csv_file import write_frame
 from metrascope.errors import DataError
 from metrascope.evaluation.checks import Problems, check_cells, check_table
 
@@ -86,11 +87,7 @@ def write_predictions(table: pd.DataFrame, path: Path) -> None:
     """
     probabilities = [name for name in table.columns if str(name).startswith("p_")]
     columns = [name for name in KEY_COLUMNS if name in table.columns]
-    content = table[columns + (probabilities or ["predicted"])].to_csv(
-        index=False, float_format="%.8f", lineterminator="\n"
-    )
-    with replacing(path) as temporary:
-        temporary.write_text(content, encoding="utf-8", newline="")
+    write_frame(path, table[columns + (probabilities or ["predicted"])], decimals=8)
 
 
 def _checked(path: Path, problems: Problems) -> pd.DataFrame:
@@ -120,7 +117,7 @@ def _read_csv(path: Path) -> tuple[list[str], dict[int, list[str]]]:
         reason = error.strerror or error
         raise DataError("evaluation.unreadable", path=path, reason=reason) from error
     try:
-        lines = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(content))]
+        lines = [[bare(cell.strip()) for cell in row] for row in csv.reader(io.StringIO(content))]
     except csv.Error as error:
         raise DataError("evaluation.unreadable", path=path, reason=error) from error
     rows = {number: row for number, row in enumerate(lines, start=1) if any(row)}

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtrit
 
-from metrascope.errors import StudyError
+from metrascope.atomic import cannot_write
 from metrascope.evaluation.interval import LEVEL, Z
 
 Floats = npt.NDArray[np.float64]
@@ -162,10 +162,7 @@ def _filed(rows: Iterator[Counts], shape: tuple[int, int]) -> "np.memmap":
             file.flush()
             return np.memmap(file, np.uint8, "r", shape=shape)
     except OSError as error:
-        reason = error.strerror or error
-        raise StudyError(
-            "common.cannot_write", path=tempfile.gettempdir(), reason=reason
-        ) from error
+        raise cannot_write(tempfile.gettempdir(), error) from error
 
 
 def of_units(weights: Weights, units: npt.NDArray[np.int64]) -> Weights:

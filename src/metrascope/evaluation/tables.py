@@ -8,6 +8,7 @@ import pandas as pd
 
 from metrascope.atomic import write_text
 from metrascope.classes import PAPER_CLASSES, class_short, class_title
+from metrascope.csv_file import MARK, guarded_frame
 from metrascope.evaluation.calibration_tables import calibration_tables
 from metrascope.evaluation.estimate import Estimate
 from metrascope.evaluation.explanation_tables import explanation_tables
@@ -21,7 +22,6 @@ from metrascope.messages import text
 Metrics = dict[str, Any]
 _MACRO: Final = ("macro_precision", "macro_recall", "macro_f1", "accuracy")
 _CLASS: Final = ("precision", "recall", "f1")
-_FORMULA: Final = tuple("=+-@＝＋－＠\t\r\n")
 
 
 def comparison(
@@ -201,13 +201,7 @@ def csv_text(table: pd.DataFrame) -> str:
     if table.columns.nlevels > 1:
         table = _flat(table)
     table = _in_numbers(table)
-    safe = table.map(_inert).rename(columns=_inert)
-    return "\ufeff" + safe.to_csv(index=False, float_format="%.2f", lineterminator="\n")
-
-
-def _inert(cell: object) -> object:
-    """Mark text that a spreadsheet would take for a formula, and run, as text."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return MARK + guarded_frame(table).to_csv(index=False, float_format="%.2f", lineterminator="\n")
 
 
 def _flat(table: pd.DataFrame) -> pd.DataFrame:

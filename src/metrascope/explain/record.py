@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrascope.atomic import write_text
 from metrascope.config import ExplainSettings
+from metrascope.csv_file import write_frame
 from metrascope.data.rows import row_writer
 from metrascope.explain.border import border_only
 from metrascope.explain.faithfulness import CURVE, SIMILARITY, WAYS, follow, shuffled
@@ -132,12 +132,12 @@ def _record_faithfulness(reader: Reader, shown: Shown, folder: Path, seed: int) 
     for column, network in zip(SIMILARITY, randomized(reader.network, seed=seed), strict=True):
         maps["randomized"] = reader.of(network).read(shown.grey).maps[every, predicted]
         sanity[column] = list(map(rank_similarity, maps["map"], maps["randomized"]))
-    _write(folder / "sanity.csv", sanity)
+    write_frame(folder / "sanity.csv", sanity, decimals=8)
     curves = follow(reader.classify, shown.grey, predicted, maps, seed=seed)
     keys = [(name, way, order) for name in shown.names for way in WAYS for order in maps]
     table = pd.DataFrame(keys, columns=["image", "way", "order"])
     table[list(CURVE)] = curves.reshape(len(keys), -1)
-    _write(folder / "faithfulness.csv", table)
+    write_frame(folder / "faithfulness.csv", table, decimals=8)
 
 
 def _record_shortcuts(
@@ -147,9 +147,4 @@ def _record_shortcuts(
     keys = [(name, change) for name in shown.names for change in (UNCHANGED, *CHANGES)]
     table = pd.DataFrame(keys, columns=["image", "change"])
     table[[f"p_{label}" for label in classes]] = said.reshape(len(keys), -1)
-    _write(folder / "shortcuts.csv", table)
-
-
-def _write(path: Path, table: pd.DataFrame) -> None:
-    content = table.to_csv(index=False, float_format="%.8f", lineterminator="\n")
-    write_text(path, content)
+    write_frame(folder / "shortcuts.csv", table, decimals=8)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
+from metrascope.atomic import cannot_write
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, MissingExtraError, StudyError
 from metrascope.ingest.catalog import (
@@ -183,8 +184,7 @@ def _alone(out: Path) -> Iterator[None]:
     except Timeout as error:
         raise StudyError("ingest.busy", folder=out) from error
     except OSError as error:
-        reason = error.strerror or error
-        raise StudyError("common.cannot_write", path=out, reason=reason) from error
+        raise cannot_write(out, error) from error
     with lock:
         yield
 

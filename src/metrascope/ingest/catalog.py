@@ -1,6 +1,5 @@
 """Assemble a data set from what became of every file: manifest, rejects, and the private lists."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from metrascope.atomic import replacing
+from metrascope.csv_file import write_table
 from metrascope.data.manifest import REQUIRED, write_manifest
 from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Record, Rejection
 from metrascope.ingest.labels import Keys, LabelRow, Labels
@@ -115,19 +114,6 @@ def unmatched_rows(catalog: Catalog, labels: Labels) -> list[LabelRow]:
     return [row for row in labels.rows if row.values["row"] not in used]
 
 
-def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table that a spreadsheet opens, atomically; Chinese needs the byte order mark."""
-    lines = ([_harmless(cell) for cell in row] for row in rows)
-    # The name of the encoding stands for the byte order mark.
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", encoding="utf-8-sig", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(lines)
-
-
 def _place(image: Mapping[str, Any]) -> tuple[str, str, str, int, str]:
     """Return where an image stands in the manifest: by patient, exam, file and frame."""
     study, source = image.get("study_id", ""), image.get("source", "")
@@ -208,8 +194,3 @@ def _links(record: Record, pseudonyms: Pseudonyms) -> list[tuple[str, ...]]:
         for rejection in record.rejections
     ]
     return rows
-
-
-def _harmless(cell: object) -> object:
-    """Keep a spreadsheet from taking a cell for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from metrascope.cells import bare
 from metrascope.errors import DataError, MissingExtraError
 from metrascope.ingest.columns import looks_like_header
 from metrascope.ingest.content import HEAD, IMAGES, kind_of
@@ -229,7 +230,7 @@ def _number(value: float, number_format: str) -> str:
 
 def _tidy(cell: str) -> str:
     """Return a cell without spaces around it and without the signs that keep zeros in Excel."""
-    cell = cell.strip(_BLANK)
+    cell = bare(cell.strip(_BLANK))
     formula = re.fullmatch(r'="(.*)"', cell)
     cell = formula[1] if formula else cell
     return re.sub(r"^'(?=\d)", "", cell).strip(_BLANK)

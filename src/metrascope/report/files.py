@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
+from metrascope.cells import bare
 from metrascope.errors import DataError, StudyError
 from metrascope.evaluation.predictions import Predictions, read_predictions
 from metrascope.messages import text
@@ -83,7 +84,8 @@ def read_table(
         return pd.DataFrame({name: [] for name in (*words, *measured)})
     try:
         # Words are kept as they are: a class or an image may well be called "NA".
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False).map(bare)
+        table.columns = table.columns.map(bare)
         absent = [name for name in (*words, *measured) if name not in table.columns]
         if absent:
             raise ValueError(text("report.reason_columns", missing=", ".join(absent)))

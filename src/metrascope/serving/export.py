@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from metrascope import __version__
-from metrascope.atomic import write_json
+from metrascope.atomic import cannot_write, write_json
 from metrascope.data.manifest import Manifest
 from metrascope.data.picture import read_picture
 from metrascope.errors import MissingExtraError, SettingsError, StudyError, WeightsError
@@ -145,8 +145,7 @@ def _beside(out: Path) -> Iterator[Path]:
         out.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     except OSError as error:
-        reason = error.strerror or error
-        raise StudyError("common.cannot_write", path=out, reason=reason) from error
+        raise cannot_write(out, error) from error
     try:
         yield folder
         folder.chmod(0o755)

@@ -12,9 +12,10 @@ from typing import Final, Self, cast
 
 import numpy as np
 
+from metrascope.atomic import cannot_write
 from metrascope.cores import available_cores
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
-from metrascope.errors import DataError, MetrascopeError, SettingsError, StudyError
+from metrascope.errors import DataError, MetrascopeError, SettingsError
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.sources import Skipped, Source
 from metrascope.messages import language
@@ -187,8 +188,7 @@ class Reader:
         try:
             order.out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            reason = error.strerror or error
-            raise StudyError("common.cannot_write", path=order.out, reason=reason) from error
+            raise cannot_write(order.out, error) from error
         return Journal(order.out / NAME, fixed)
 
     def _enter(self, place: int, item: Source | Skipped, folder: str) -> None:
@@ -336,7 +336,6 @@ def _check_out(out: Path, inputs: Sequence[Path]) -> None:
     try:
         foreign = out.exists() and not (out / NAME).exists() and any(out.iterdir())
     except OSError as error:
-        reason = error.strerror or error
-        raise StudyError("common.cannot_write", path=out, reason=reason) from error
+        raise cannot_write(out, error) from error
     if foreign:
         raise DataError("serving.foreign_folder", path=out, journal=NAME)

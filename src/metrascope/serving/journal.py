@@ -217,7 +217,9 @@ class Journal:
                 raise DataError("serving.bad_journal", path=self.path) from error
             if code in _NOT_WRITTEN:
                 path = self.path or "SQLite"
-                raise StudyError("common.cannot_write", path=path, reason=error) from error
+                full = code == sqlite3.SQLITE_FULL
+                key = "common.disk_full" if full else "common.cannot_write"
+                raise StudyError(key, path=path, reason=error) from error
             raise
 
 

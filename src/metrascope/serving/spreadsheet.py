@@ -4,12 +4,12 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import Final, TextIO
 
+from metrascope.cells import guarded
 from metrascope.classes import class_title
+from metrascope.csv_file import MARK
 from metrascope.messages import text
 from metrascope.serving.reading import ImageReading, PatientReading
 
-MARK: Final = "\ufeff"
-"""Begins the file: without it Excel takes UTF-8 for the code page of the country."""
 _BEFORE: Final = ("kind", "file", "patient", "frame", "frames", "key_frame", "files", "read")
 _AFTER: Final = (
     "prediction_set",
@@ -24,7 +24,6 @@ _AFTER: Final = (
     "bundle",
     "notice",
 )
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def write_csv(
@@ -55,19 +54,10 @@ def write_csv(
         headings |= dict(zip(shares, named, strict=True))
     else:
         headings = {name: name for name in _columns(shares)}
-    table.writerow([safe(headings[name]) for name in _columns(shares)])
+    table.writerow([guarded(headings[name]) for name in _columns(shares)])
     for reading in readings:
         cells = _cells(reading, lang)
         table.writerow([cells.get(name, "") for name in _columns(shares)])
-
-
-def safe(content: str) -> str:
-    """Return a cell that a spreadsheet shows and does not calculate.
-
-    Names of files and patients come from outside: one that begins like a formula gets a
-    quotation mark before it (CWE-1236).
-    """
-    return f"'{content}" if content.startswith(_FORMULA) else content
 
 
 def _columns(shares: Sequence[str]) -> list[str]:
@@ -79,21 +69,21 @@ def _cells(reading: ImageReading | PatientReading, lang: str) -> dict[str, str]:
         return class_title(label, lang) if lang == "zh" else label
 
     values = reading.model_dump(exclude={"format", "neighbors", "probabilities"})
-    cells = {name: safe(_cell(value, lang)) for name, value in values.items()}
+    cells = {name: guarded(_cell(value, lang)) for name, value in values.items()}
     cells["kind"] = text(f"serving.kind_{reading.kind}", lang)
-    cells["predicted"] = safe(named(reading.predicted or ""))
-    cells["prediction_set"] = safe(" ".join(map(named, reading.prediction_set or ())))
+    cells["predicted"] = guarded(named(reading.predicted or ""))
+    cells["prediction_set"] = guarded(" ".join(map(named, reading.prediction_set or ())))
     cells["refusal"] = reading.refusal.key if reading.refusal else ""
-    cells["reason"] = safe(reading.refusal.text) if reading.refusal else ""
+    cells["reason"] = guarded(reading.refusal.text) if reading.refusal else ""
     cells["notice"] = text("common.research_only", lang)
     for label, value in (reading.probabilities or {}).items():
         cells[f"p_{label}"] = f"{value:.6f}"
     if reading.kind == "loop":  # it is named by its file
         cells["file"], cells["patient"] = cells["patient"], ""
     if isinstance(reading, ImageReading):
-        cells["warnings"] = safe(" ".join(said.text for said in reading.warnings))
+        cells["warnings"] = guarded(" ".join(said.text for said in reading.warnings))
         near = (f"{named(one.label)} {one.similarity:.3f}" for one in reading.neighbors)
-        cells["nearest"] = safe("; ".join(near))
+        cells["nearest"] = guarded("; ".join(near))
     return cells
 
 
