@@ -1,5 +1,6 @@
 """DICOM files of ultrasound scanners: the header, the pixels of each frame, the regions.
 
+- :mod:`~metrascope.dicom.syntaxes`: transfer syntaxes, which are read and what they are called
 - :mod:`~metrascope.dicom.header`: bytes to a data set, pixel data left where they are
 - :mod:`~metrascope.dicom.layout`: what the header claims about the pixels, checked
 - :mod:`~metrascope.dicom.stored`: pixel data to the bytes of each frame

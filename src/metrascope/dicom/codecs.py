@@ -1,5 +1,6 @@
 """Compressed bytes of one frame to samples, each codec loaded when a file first needs it."""
 
+import struct
 from typing import Any, Final, TypeAlias
 
 import cv2
@@ -7,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrascope.dicom.sandbox import decode_apart
-from metrascope.dicom.streams import Stream, codestream
+from metrascope.dicom.streams import Stream, codestream, segments
 from metrascope.errors import DataError
 
 Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
 _AS_STORED, _FROM_YCC = 0, 1
+_APP0, _APP14 = 0xE0, 0xEE
 _END: Final = b"\xff\xd9"
 _PADDING: Final = 64
 _BLOCK: Final = 8
@@ -91,12 +93,17 @@ def _was_cut(stream: Stream, image: NDArray[np.uint8]) -> bool:
 
 
 def _marked(data: bytes, transform: int) -> bytes:
-    """Return a JPEG with an Adobe marker of that transform and no JFIF marker to contradict it."""
-    rest = data[2:]
-    while rest[:1] == b"\xff" and rest[1:2] in (b"\xe0", b"\xee"):
-        rest = rest[2 + int.from_bytes(rest[2:4], "big") :]
+    """Return a JPEG with an Adobe marker of that transform and no JFIF marker to contradict it.
+
+    Where the markers stand among the other segments does not matter: comments, other
+    applications' segments and tables may come before them.
+    """
     adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + bytes([transform])
-    return data[:2] + adobe + rest
+    kept, end = [data[:2], adobe], 2
+    for code, first, end in segments(data):
+        if code not in (_APP0, _APP14):
+            kept.append(data[first:end])
+    return b"".join([*kept, data[end:]])
 
 
 def _decode_jpeg_2000(data: bytes, stream: Stream) -> Samples:
@@ -112,11 +119,9 @@ def _decode_jpeg_2000(data: bytes, stream: Stream) -> Samples:
 
 
 def _decode_rle(data: bytes, stream: Stream, sample_bytes: int) -> Samples:
-    from rle.rle import decode_frame
-
     area = stream.width * stream.height
     try:
-        flat = decode_frame(data, area, 8 * sample_bytes, "<")
+        flat = _decode_runs(data, area, sample_bytes)
     except (RuntimeError, ValueError) as error:
         raise DataError("dicom.bad_stream") from error
     except BaseException as error:
@@ -125,6 +130,52 @@ def _decode_rle(data: bytes, stream: Stream, sample_bytes: int) -> Samples:
             raise
         raise DataError("dicom.bad_stream") from error
     return _shaped(_words(flat, deep=sample_bytes == 2), stream, planar=True)
+
+
+def _decode_runs(data: bytes, area: int, sample_bytes: int) -> bytes | bytearray:
+    """Decode an RLE frame, also where its segments are longer than a plane, as some writers'."""
+    from rle.rle import decode_frame
+
+    if sample_bytes == 2:
+        # Such segments make the decoder panic where two of them make a sample.
+        data = _cut_to_planes(data, area)
+    try:
+        flat: bytes | bytearray = decode_frame(data, area, 8 * sample_bytes, "<")
+    except ValueError:
+        flat = decode_frame(_cut_to_planes(data, area), area, 8 * sample_bytes, "<")
+    return flat
+
+
+def _cut_to_planes(data: bytes, area: int) -> bytes:
+    """Return an RLE frame whose segments end where a plane is full (PS3.5, G.3)."""
+    count, *offsets = struct.unpack("<16L", data[:64])
+    ends = [*offsets[1:count], len(data)]
+    planes = [_cut_runs(data[a:b], area) for a, b in zip(offsets[:count], ends, strict=True)]
+    places = [64 + sum(len(plane) for plane in planes[:i]) for i in range(count)]
+    return struct.pack("<16L", count, *places, *[0] * (15 - count)) + b"".join(planes)
+
+
+def _cut_runs(runs: bytes, area: int) -> bytes:
+    """Return the packets of run lengths that make ``area`` bytes, the last one shortened."""
+    place, left = 0, area
+    while left > 0:
+        if place >= len(runs):
+            raise DataError("dicom.truncated_stream")
+        head = runs[place]
+        if head < 128:
+            if head >= left:
+                return runs[:place] + bytes([left - 1]) + runs[place + 1 : place + 1 + left]
+            left -= head + 1
+            place += head + 2
+        elif head > 128:
+            if 257 - head > left:
+                single = runs[place + 1 : place + 2]
+                return runs[:place] + (bytes([257 - left]) if left > 1 else b"\0") + single
+            left -= 257 - head
+            place += 2
+        else:
+            place += 1
+    return runs[:place]
 
 
 def _words(data: bytes | bytearray, *, deep: bool) -> Samples:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 _LIT = 24
 _SIDE = 128
 _ORDERED = 0.6
+_VIDEO_BLACK, _NOISE = 16, 4
 
 
 def ycc_to_rgb(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -14,6 +15,25 @@ def ycc_to_rgb(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     swapped = np.empty_like(samples)
     cv2.mixChannels([samples], [swapped], [0, 0, 1, 2, 2, 1])
     return np.asarray(cv2.cvtColor(swapped, cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+def partial_to_rgb(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Convert Y, Cb, Cr of video's range to RGB, black at 16 and white at 235; (h, w, 3) both.
+
+    The inverse of what PS3.3-2003, C.7.6.3.1.2 has for YBR_PARTIAL_422.
+    """
+    matrix = np.array([[1.1644, 0, 1.596], [1.1644, -0.3917, -0.813], [1.1644, 2.0173, 0]])
+    offset = -matrix @ np.array([16.0, 128.0, 128.0])
+    return np.asarray(cv2.transform(samples, np.column_stack([matrix, offset])), np.uint8)
+
+
+def has_partial_range(ycc: NDArray[np.uint8]) -> bool:
+    """Tell whether nothing but a little noise is darker than video's black.
+
+    Headers say YBR_PARTIAL of pictures in full range, whose ground is black at 0.
+    """
+    luma = ycc[:: 1 + ycc.shape[0] // _SIDE, :: 1 + ycc.shape[1] // _SIDE, 0]
+    return bool(np.percentile(luma, 5) >= _VIDEO_BLACK - _NOISE)
 
 
 def spread_chroma(packed: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -62,14 +82,21 @@ def is_planar(flat: NDArray[np.uint8], height: int, width: int, *, stated: bool)
     stated
         What the header says.
     """
-    planes = flat.reshape(3, height, width)
-    pixels = np.moveaxis(flat.reshape(height, width, 3), 2, 0)
+    planes, pixels = steps_by_plane(flat, 3, height, width)
     here, there = (planes, pixels) if stated else (pixels, planes)
-    return stated if _steps(there) >= _ORDERED * _steps(here) else not stated
+    return stated if there >= _ORDERED * here else not stated
+
+
+def steps_by_plane(
+    flat: NDArray[np.uint8], count: int, height: int, width: int
+) -> tuple[float, float]:
+    """Return how far neighbors differ if samples stand plane by plane, and pixel by pixel."""
+    planes = flat.reshape(count, height, width)
+    return _steps(planes), _steps(np.moveaxis(flat.reshape(height, width, count), 2, 0))
 
 
 def _steps(channels: NDArray[np.uint8]) -> float:
-    """Return the mean step to the right and downward in (3, h, w), from some of the rows."""
+    """Return the mean step to the right and downward in (n, h, w), from some of the rows."""
     height, width = channels.shape[1:]
     if min(height, width) < 2:
         return 0.0
@@ -78,8 +105,11 @@ def _steps(channels: NDArray[np.uint8]) -> float:
     return float(np.abs(np.diff(upper, axis=2)).mean() + np.abs(lower - upper).mean())
 
 
-def top_bits(samples: NDArray[np.unsignedinteger], stored: int) -> NDArray[np.uint8]:
-    """Return samples of ``stored`` bits as 8; bytes as they are."""
+def top_bits(
+    samples: NDArray[np.unsignedinteger], stored: int, high: int | None = None
+) -> NDArray[np.uint8]:
+    """Return samples of ``stored`` bits, the highest of them bit ``high``, as 8; bytes as is."""
     if samples.dtype == np.uint8:
         return np.asarray(samples, np.uint8)
-    return (samples >> max(stored - 8, 0)).clip(0, 255).astype(np.uint8)
+    above = 0 if high is None else high + 1 - stored
+    return (samples >> (above + max(stored - 8, 0))).clip(0, 255).astype(np.uint8)

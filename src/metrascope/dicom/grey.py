@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from metrascope.dicom.header import raw_value, value
-from metrascope.dicom.palette import descriptor
+from metrascope.dicom.palette import read_table, word_order
 from metrascope.errors import DataError
 
 _LARGEST: Final = 1e9
@@ -53,8 +53,9 @@ def grey_table(
     """
     low = -(1 << (bits - 1)) if signed else 0
     limits = np.array([low, low + (1 << bits) - 1], np.float64)
-    modality = _modality(ds)
-    grey = _voi(ds, modality(values.astype(np.float64)), modality(limits))
+    codes = values.astype(np.float64)
+    modality = _modality(ds, codes)
+    grey = _voi(ds, modality(codes), modality(limits))
     if _inverted(ds):
         grey = 255.0 - grey
     return np.rint(grey).clip(0, 255).astype(np.uint8)
@@ -72,11 +73,11 @@ def _inverted(ds: Dataset) -> bool:
     return photometric == "MONOCHROME1" or shape == "INVERSE"
 
 
-def _modality(ds: Dataset) -> _Step:
+def _modality(ds: Dataset, codes: NDArray[np.float64]) -> _Step:
     """Return the modality LUT, or the rescale, as a function of stored values."""
     item = _first_item(ds, "ModalityLUTSequence")
     if item is not None:
-        table, first, _ = _lookup_table(item, ds)
+        table, first, _ = _lookup_table(item, ds, codes)
         return lambda x: table[np.clip(x - first, 0, len(table) - 1).astype(np.int64)]
     slope, intercept = _real(ds, "RescaleSlope"), _real(ds, "RescaleIntercept")
     if not slope:
@@ -88,7 +89,7 @@ def _voi(ds: Dataset, x: NDArray[np.float64], limits: NDArray[np.float64]) -> ND
     """Return greys 0 to 255 of rescaled values."""
     item = _first_item(ds, "VOILUTSequence")
     if item is not None:
-        table, first, bits = _lookup_table(item, ds)
+        table, first, bits = _lookup_table(item, ds, x)
         places = np.clip(x - first, 0, len(table) - 1).astype(np.int64)
         return table[places] * (255.0 / ((1 << bits) - 1))
     center, width = _real(ds, "WindowCenter"), _real(ds, "WindowWidth")
@@ -111,19 +112,23 @@ def _window(
     return ((x - (center - 0.5)) / (width - 1.0) + 0.5) * 255.0
 
 
-def _lookup_table(item: Dataset, ds: Dataset) -> tuple[NDArray[np.float64], int, int]:
+def _lookup_table(
+    item: Dataset, ds: Dataset, codes: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], int, int]:
+    """Return the entries of a table, its first code and the bits of its values."""
     try:
-        entries, first, bits = descriptor(value(item, "LUTDescriptor"))
+        data = raw_value(item, "LUTData")
+        found = read_table(
+            value(item, "LUTDescriptor"), [] if data is None else data, word_order(ds), signed=True
+        )
     except DataError as error:
         raise DataError("dicom.bad_table") from error
-    data = raw_value(item, "LUTData")
-    if isinstance(data, bytes):
-        order = ">u2" if ds.original_encoding[1] is False else "<u2"
-        data = np.frombuffer(data[: len(data) // 2 * 2], order)
-    table = np.atleast_1d(np.asarray([] if data is None else data, np.float64)).ravel()[:entries]
-    if not table.size:
+    if found.missing(codes.astype(np.int64)).any():
         raise DataError("dicom.bad_table")
-    return table, first, bits
+    # Descriptors claim 16 bits of entries that need far fewer: all would be but black.
+    used = max(8, int(found.values.max()).bit_length())
+    bits = used if used <= found.bits - 4 else found.bits
+    return found.values.astype(np.float64), found.first, bits
 
 
 def _first_item(ds: Dataset, keyword: str) -> Dataset | None:

@@ -14,12 +14,8 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
+from metrascope.dicom.syntaxes import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, is_registered
 from metrascope.errors import DataError, MetrascopeError
-
-IMPLICIT: Final = "1.2.840.10008.1.2"
-EXPLICIT: Final = "1.2.840.10008.1.2.1"
-DEFLATED: Final = "1.2.840.10008.1.2.1.99"
-BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 
 _MOST_INFLATED: Final = 256 << 20
 _MOST_READS: Final = 100_000  # two or three an element
@@ -55,7 +51,7 @@ def looks_like_dicom(head: bytes) -> bool:
     """
     if head[128:132] == b"DICM":
         return True
-    return len(head) >= 16 and _begins_with_element(head)
+    return _begins_with_element(head)
 
 
 def read_header(content: bytes) -> Dataset:
@@ -75,8 +71,8 @@ def read_header(content: bytes) -> Dataset:
     Raises
     ------
     DataError
-        ``dicom.not_dicom``, ``dicom.bad_header``, or ``dicom.inflates`` for a deflated file of
-        more than 256 MiB.
+        ``dicom.not_dicom``, ``dicom.bad_header``, ``dicom.bad_deflated``, or ``dicom.inflates``
+        for a deflated file of more than 256 MiB.
     """
     if not looks_like_dicom(content[:256]):
         raise DataError("dicom.not_dicom")
@@ -87,7 +83,7 @@ def read_header(content: bytes) -> Dataset:
     except MetrascopeError:
         raise
     except Exception as error:  # pydicom has no error of its own for bytes that make no sense
-        raise DataError("dicom.bad_header", reason=type(error).__name__) from error
+        raise DataError("dicom.bad_header") from error
 
 
 def value(ds: Dataset, keyword: str) -> Any:
@@ -167,9 +163,11 @@ def _raw(ds: Dataset, keyword: str) -> bytes | None:
 def _read(content: bytes) -> Dataset:
     meta, start = _read_meta(content)
     named = str(value(meta, "TransferSyntaxUID") or "").strip("\0 ")
-    syntax = named or _guess_syntax(content[start : start + 8])
-    if syntax == DEFLATED:
+    if named == DEFLATED and not _begins_with_element(content[start : start + 16]):
         content, start = _inflate(content[start:]), 0
+    # Nobody knows how a private syntax is encoded; headers of the known ones are in plain VRs.
+    encoding = named if is_registered(named) else _guess_syntax(content[start : start + 8])
+    syntax = named or encoding
     fp = _Counted(content)
     fp.seek(start)
     place: list[tuple[int, str, int]] = []
@@ -179,15 +177,16 @@ def _read(content: bytes) -> Dataset:
             place.append((fp.tell(), vr or "", length))
         return bool(tag >= _PIXEL_DATA)
 
-    ds = read_dataset(fp, syntax == IMPLICIT, syntax != BIG_ENDIAN, stop_when=at_pixels)
+    big_endian = encoding == BIG_ENDIAN
+    ds = read_dataset(fp, encoding == IMPLICIT, not big_endian, stop_when=at_pixels)
     if not len(ds):
-        raise DataError("dicom.bad_header", reason="EOF")
+        raise DataError("dicom.bad_header")
     meta.TransferSyntaxUID = UID(syntax)
     ds.file_meta = meta
     if place:
         start, vr, length = place[-1]
         known = None if length == _UNDEFINED else length
-        ds.pixel_source = PixelBytes(content, start, known, vr, syntax == BIG_ENDIAN)
+        ds.pixel_source = PixelBytes(content, start, known, vr, big_endian)
     return ds
 
 
@@ -208,15 +207,26 @@ def _guess_syntax(head: bytes) -> str:
 
 
 def _inflate(packed: bytes) -> bytes:
-    """Inflate a deflated data set (PS3.5, A.5), no further than a limit: it may be a bomb."""
-    stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    content = stream.decompress(packed, _MOST_INFLATED)
-    if stream.unconsumed_tail:
-        raise DataError("dicom.inflates", limit=_MOST_INFLATED >> 20)
-    return content
+    """Inflate a deflated data set (PS3.5, A.5), no further than a limit: it may be a bomb.
+
+    The Standard asks for bare deflate (RFC 1951); some writers put zlib's header before it.
+    """
+    wrapped = len(packed) > 1 and packed[0] & 15 == 8 and (packed[0] * 256 + packed[1]) % 31 == 0
+    for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS) if wrapped else (-zlib.MAX_WBITS,):
+        stream = zlib.decompressobj(bits)
+        try:
+            content = stream.decompress(packed, _MOST_INFLATED)
+        except zlib.error:
+            continue
+        if stream.unconsumed_tail:
+            raise DataError("dicom.inflates", limit=_MOST_INFLATED >> 20)
+        return content
+    raise DataError("dicom.bad_deflated")
 
 
 def _begins_with_element(head: bytes) -> bool:
+    if len(head) < 16:
+        return False
     if head[:2] == b"\x00\x08" and head[2] == 0 and head[4:6] in _VALUE_TYPES:
         return True
     group, element, length = struct.unpack("<HHL", head[:8])

@@ -9,6 +9,8 @@ from metrascope.dicom.header import transfer_syntax, value
 from metrascope.errors import DataError
 
 _MOST_FRAMES: Final = 65_536
+# Retired, or of compressions that are not read: taken for RGB, they would be in false colors.
+_OTHER_COLORS: Final = ("HSV", "ARGB", "CMYK", "XYB")
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def read_layout(ds: Dataset, largest: int) -> Layout:
     ------
     DataError
         ``dicom.no_size``, ``dicom.too_large`` (more than ``largest`` pixels a frame),
-        ``dicom.too_many_frames``, ``dicom.bits`` or ``dicom.samples``.
+        ``dicom.too_many_frames``, ``dicom.bits``, ``dicom.samples`` or ``dicom.photometric``.
     """
     height, width = number(ds, "Rows"), number(ds, "Columns")
     if not height or not width or height < 0 or width < 0:
@@ -49,6 +51,9 @@ def read_layout(ds: Dataset, largest: int) -> Layout:
     allocated = number(ds, "BitsAllocated") or 8
     if allocated not in (8, 16):
         raise DataError("dicom.bits", bits=allocated)
+    photometric = str(value(ds, "PhotometricInterpretation") or "").strip().upper()
+    if photometric in _OTHER_COLORS:
+        raise DataError("dicom.photometric", photometric=photometric)
     stored = number(ds, "BitsStored") or allocated
     stored = stored if 1 <= stored <= allocated else allocated
     high = number(ds, "HighBit")
@@ -61,7 +66,7 @@ def read_layout(ds: Dataset, largest: int) -> Layout:
         stored=stored,
         high=high if high is not None and stored - 1 <= high < allocated else stored - 1,
         signed=number(ds, "PixelRepresentation") == 1,
-        photometric=str(value(ds, "PhotometricInterpretation") or "").strip().upper(),
+        photometric=photometric,
         planar=number(ds, "PlanarConfiguration") == 1,
         syntax=transfer_syntax(ds),
     )

@@ -8,11 +8,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
 
 from metrascope.dicom.codecs import Samples, decode_samples, decode_ycc_jpeg
-from metrascope.dicom.color import is_planar, spread_chroma, top_bits, ycc_to_rgb
-from metrascope.dicom.header import PixelBytes, pixel_bytes
+from metrascope.dicom.color import (
+    has_partial_range,
+    is_planar,
+    partial_to_rgb,
+    spread_chroma,
+    top_bits,
+    ycc_to_rgb,
+)
+from metrascope.dicom.header import PixelBytes, pixel_bytes, transfer_syntax
 from metrascope.dicom.layout import Layout, check_size, read_layout
 from metrascope.dicom.reading import Reading, convincing, shown_samples
 from metrascope.dicom.stored import (
@@ -23,12 +29,12 @@ from metrascope.dicom.stored import (
     native_frames,
 )
 from metrascope.dicom.streams import Stream, read_stream
+from metrascope.dicom.syntaxes import is_read, unread
 from metrascope.errors import DataError
 
 # Pixels that a byte of a compressed frame may stand for: an all but black screen has 400.
 _FEW, _MOST_PER_BYTE = 1_000_000, 2_000
-# JPEG, JPEG-LS, JPEG 2000, HTJ2K and RLE; the others of the registry are videos and JPIP.
-_DECODED = tuple(f"1.2.840.10008.1.2.{end}" for end in ("4.5", "4.7", "4.8", "4.9", "4.20", "5"))
+_YCC = ("YBR_FULL", "YBR_PARTIAL")
 
 
 @dataclass(frozen=True)
@@ -67,21 +73,35 @@ def open_pixels(ds: Dataset, *, largest: int = 16_000_000) -> Cine:
     DataError
         ``dicom.…`` with the reason why no frame can be decoded.
     """
+    source = _pixels_of(ds)
     layout = read_layout(ds, largest)
-    source = pixel_bytes(ds)
     if is_encapsulated(source, layout.syntax):
         return _open_encapsulated(ds, layout, encapsulated_frames(source, layout), largest)
     return _open_native(ds, source, native_frames(source, layout))
 
 
+def _pixels_of(ds: Dataset) -> PixelBytes:
+    """Return where the pixels are; a syntax that is not read is refused by its name.
+
+    Compressed streams say themselves what they are, whatever the file calls them.
+    """
+    syntax = transfer_syntax(ds)
+    try:
+        source = pixel_bytes(ds)
+    except DataError as error:
+        if is_read(syntax):
+            raise
+        raise unread(syntax) from error
+    if not is_read(syntax) and not is_encapsulated(source, syntax):
+        raise unread(syntax)
+    return source
+
+
 def _open_native(ds: Dataset, source: PixelBytes, frames: Native) -> Cine:
     layout = frames.layout
-    words = source.vr == "OW" and layout.sample_bytes == 1 and source.big_endian
 
     def samples(index: int) -> Samples:
         flat = np.frombuffer(frames.frame(index), np.uint8)
-        if words and flat.size % 2 == 0:
-            flat = flat.reshape(-1, 2)[:, ::-1].ravel()
         if layout.sample_bytes == 1:
             return flat
         return flat.view(">u2" if source.big_endian else "<u2").astype(np.uint16)
@@ -101,24 +121,30 @@ def _native_color(frames: Native, samples: Callable[[int], Samples]) -> Reading:
     height, width = layout.height, layout.width
 
     def halved(index: int) -> NDArray[np.uint8]:
-        return ycc_to_rgb(spread_chroma(top_bits(samples(index), 8), height, width))
+        return _shown_ycc(spread_chroma(top_bits(samples(index), 8), height, width), layout)
 
     @cache
     def planar() -> bool:
-        first = top_bits(samples(0), layout.stored)
+        first = top_bits(samples(0), layout.stored, layout.high)
         return is_planar(first, height, width, stated=layout.planar)
 
     def as_rgb(index: int) -> NDArray[np.uint8]:
-        flat = top_bits(samples(index), layout.stored)
+        flat = top_bits(samples(index), layout.stored, layout.high)
         return _interleaved(flat, height, width, planar=planar())
 
     def as_ycc(index: int) -> NDArray[np.uint8]:
-        return ycc_to_rgb(as_rgb(index))
+        return _shown_ycc(as_rgb(index), layout)
 
     if frames.subsampled:
         return halved
-    ycc = layout.photometric.startswith("YBR_FULL")
+    ycc = layout.photometric.startswith(_YCC)
     return convincing([as_ycc, as_rgb] if ycc else [as_rgb, as_ycc])
+
+
+def _shown_ycc(ycc: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
+    """Return Y, Cb and Cr as RGB, of video's range where header and picture agree on that."""
+    partial = layout.photometric.startswith("YBR_PARTIAL") and has_partial_range(ycc)
+    return partial_to_rgb(ycc) if partial else ycc_to_rgb(ycc)
 
 
 def _interleaved(
@@ -164,10 +190,12 @@ def _stream_color(
     def as_rgb(index: int) -> NDArray[np.uint8]:
         return top_bits(samples(index), first.precision)
 
+    partial = layout.photometric.startswith("YBR_PARTIAL")
+
     def as_ycc(index: int) -> NDArray[np.uint8]:
-        if first.kind == "jpeg" and first.precision == 8:
+        if first.kind == "jpeg" and first.precision == 8 and not partial:
             return decode_ycc_jpeg(*stream(index))
-        return ycc_to_rgb(as_rgb(index))
+        return _shown_ycc(as_rgb(index), layout)
 
     if first.kind == "jpeg" and first.subsampled:
         return as_ycc
@@ -178,7 +206,8 @@ def _stream_color(
 def _says_ycc(layout: Layout, stream: Stream) -> bool:
     """Tell what the stream says its colors are or, where it is silent, the header."""
     if stream.kind != "jpeg":
-        return layout.photometric.startswith("YBR_FULL")
+        # JPEG 2000 undoes its own transform, and headers go on saying YBR.
+        return not stream.transformed and layout.photometric.startswith(_YCC)
     if stream.adobe is not None:
         return stream.adobe != 0
     return stream.jfif or (stream.names != b"RGB" and layout.photometric != "RGB")
@@ -189,10 +218,9 @@ def _first_stream(data: bytes, layout: Layout) -> Stream:
     try:
         return _stream_of(data, layout)
     except DataError as error:
-        name = UID(layout.syntax).name
-        if layout.syntax.startswith(_DECODED) or name == layout.syntax:
+        if is_read(layout.syntax):
             raise
-        raise DataError("dicom.unsupported_syntax", syntax=name) from error
+        raise unread(layout.syntax) from error
 
 
 def _stream_of(data: bytes, layout: Layout) -> Stream:

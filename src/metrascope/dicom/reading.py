@@ -73,8 +73,15 @@ def shown_samples(ds: Dataset, layout: Layout, samples: Callable[[int], Samples]
     """
     values = sample_values(layout.sample_bytes, layout.stored, layout.high, signed=layout.signed)
     if layout.photometric.startswith("PALETTE"):
-        palette = read_palette(ds, values)
-        return lambda index: _colored(samples(index), palette)
+        palette, missing = read_palette(ds, values)
+
+        def colored(index: int) -> NDArray[np.uint8]:
+            found = samples(index)
+            if missing.any() and missing[found].any():
+                raise DataError("dicom.short_palette")
+            return _colored(found, palette)
+
+        return colored
     peek, again = _kept_first(samples)
 
     @cache

@@ -6,20 +6,17 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+import numpy as np
+
+from metrascope.dicom.color import steps_by_plane
 from metrascope.dicom.header import PixelBytes
 from metrascope.dicom.layout import Layout
 from metrascope.dicom.streams import begins_stream
+from metrascope.dicom.syntaxes import NATIVE
 from metrascope.errors import DataError
 
 _ITEM: Final = b"\xfe\xff\x00\xe0"
 _MOST_FRAGMENTS: Final = 1 << 18
-_NATIVE: Final = (
-    "",
-    "1.2.840.10008.1.2",
-    "1.2.840.10008.1.2.1",
-    "1.2.840.10008.1.2.1.99",
-    "1.2.840.10008.1.2.2",
-)
 
 Part: TypeAlias = tuple[int, int]  # first byte and the one after the last
 
@@ -28,7 +25,8 @@ Part: TypeAlias = tuple[int, int]  # first byte and the one after the last
 class Native:
     """Frames of equal size, one after the other; the layout is the one that the length bears out.
 
-    ``subsampled`` tells that chroma is halved across (YBR_FULL_422): two bytes a pixel.
+    ``subsampled`` tells that chroma is halved across (YBR_FULL_422): two bytes a pixel;
+    ``swapped`` that bytes stand in big-endian words, two and two exchanged.
     """
 
     content: bytes
@@ -37,11 +35,19 @@ class Native:
     count: int
     layout: Layout
     subsampled: bool
+    swapped: bool
 
     def frame(self, index: int) -> memoryview:
-        """Return the bytes of a frame, not copied."""
-        first = self.start + index * self.frame_bytes
-        return memoryview(self.content)[first : first + self.frame_bytes]
+        """Return the bytes of a frame, not copied where they stand in order."""
+        begin = index * self.frame_bytes
+        if not self.swapped:
+            first = self.start + begin
+            return memoryview(self.content)[first : first + self.frame_bytes]
+        # Words are of the element, not of the frame: one of odd size ends in the midst of a word.
+        skip = begin % 2
+        first = self.start + begin - skip
+        words = self.content[first : first + (self.frame_bytes + skip + 1) // 2 * 2]
+        return memoryview(swap_pairs(words))[skip : skip + self.frame_bytes]
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,18 @@ class Encapsulated:
         return b"".join(self.content[first:last] for first, last in self.parts[index])
 
 
+def swap_pairs(data: bytes) -> bytes:
+    """Return bytes with every two exchanged; a last one without its neighbor stays."""
+    flat = np.frombuffer(data, np.uint8).copy()
+    pairs = flat[: flat.size // 2 * 2].reshape(-1, 2)
+    pairs[:] = pairs[:, ::-1].copy()
+    return flat.tobytes()
+
+
 def is_encapsulated(source: PixelBytes, syntax: str) -> bool:
     """Tell by the bytes whether pixel data are in items, whatever the transfer syntax claims."""
     begins = source.content[source.start : source.start + 4] == _ITEM
-    return begins and (source.length is None or syntax not in _NATIVE)
+    return begins and (source.length is None or syntax not in NATIVE)
 
 
 def native_frames(source: PixelBytes, layout: Layout) -> Native:
@@ -76,18 +90,24 @@ def native_frames(source: PixelBytes, layout: Layout) -> Native:
     Raises
     ------
     DataError
-        ``dicom.truncated`` if not one frame is whole.
+        ``dicom.truncated`` if not one frame is whole, ``dicom.chroma`` if color is halved down
+        as well: the Standard has no order for that.
     """
     there = len(source.content) - source.start
     length = there if source.length is None else min(source.length, there)
     found, size = _fitting(layout, source.length or there)
+    if found != layout and _are_frames(source, layout, size):
+        found, size = layout, layout.height * layout.width
     whole = length // size
+    if layout.photometric.endswith("_420") and length < size:
+        raise DataError("dicom.chroma", photometric=layout.photometric)
     if not whole:
         raise DataError("dicom.truncated", found=length, expected=size)
     exact = whole > 1 and length - whole * size in (0, 1)
     count = whole if exact and layout.frames == 1 else min(whole, layout.frames)
     subsampled = found.samples == 3 and size == 2 * layout.height * layout.width
-    return Native(source.content, source.start, size, count, found, subsampled)
+    swapped = source.big_endian and source.vr == "OW" and found.sample_bytes == 1
+    return Native(source.content, source.start, size, count, found, subsampled, swapped)
 
 
 def encapsulated_frames(source: PixelBytes, layout: Layout) -> Encapsulated:
@@ -116,7 +136,7 @@ def encapsulated_frames(source: PixelBytes, layout: Layout) -> Encapsulated:
 
 
 def _fragments(source: PixelBytes) -> list[Part]:
-    """Return the whole items after the offset table."""
+    """Return the whole items after the offset table, or all where there is none."""
     content, place = source.content, source.start
     found: list[Part] = []
     while content[place : place + 4] == _ITEM and len(found) <= _MOST_FRAGMENTS:
@@ -130,7 +150,29 @@ def _fragments(source: PixelBytes) -> list[Part]:
         place = last
     if len(found) > _MOST_FRAGMENTS:
         raise DataError("dicom.too_many_frames", frames=len(found))
-    return [part for part in found[1:] if part[1] > part[0]]
+    # The first item is the offset table, empty or not: a stream there is a frame of a writer
+    # that left the table out.
+    first = found[:1]
+    table = not any(begins_stream(content[begin : min(begin + 64, last)]) for begin, last in first)
+    return [part for part in found[table:] if part[1] > part[0]]
+
+
+def _are_frames(source: PixelBytes, layout: Layout, size: int) -> bool:
+    """Tell whether data of two or three times the claimed size are frames nobody has counted.
+
+    They could be one frame of deeper samples or of color just as well: neighbors tell, which
+    differ far more where bytes are read in the wrong order.
+    """
+    area = layout.height * layout.width
+    several = size // area
+    plain = layout.samples == 1 and layout.photometric.startswith(("MONO", "PALETTE"))
+    if not plain or layout.allocated != 8 or several not in (2, 3):
+        return False
+    flat = np.frombuffer(source.content[source.start : source.start + size], np.uint8)
+    if flat.size < size:
+        return False
+    planes, pixels = steps_by_plane(flat, several, layout.height, layout.width)
+    return planes <= pixels
 
 
 def _fitting(layout: Layout, length: int) -> tuple[Layout, int]:
@@ -155,7 +197,7 @@ def _readings(layout: Layout) -> Sequence[tuple[Layout, int]]:
     grey = replace(full[0], samples=1), area
     deep = replace(layout, samples=1, allocated=16, stored=16, high=15), area * 2
     if layout.samples == 3 and layout.photometric.startswith("YBR") and layout.width % 2 == 0:
-        if layout.photometric == "YBR_FULL_422":
+        if layout.photometric.endswith("_422"):
             return halved, full, grey
         return claimed, full, halved, grey
-    return claimed, full, grey, deep
+    return (claimed, full, grey, deep) if layout.samples == 1 else (claimed, full, grey)

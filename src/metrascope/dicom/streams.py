@@ -1,6 +1,7 @@
 """What a compressed stream says about itself, read from its markers without decoding it."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -82,19 +83,38 @@ def codestream(data: bytes) -> bytes:
     return data[start:]
 
 
-def _read_jpeg(data: bytes) -> Stream:
-    place, adobe, jfif = 2, None, False
-    frame: tuple[int, bytes] | None = None
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield the segments of a JPEG up to its first scan: marker, first byte, one after the last.
+
+    Fill bytes before a marker, and markers that stand alone, are left out.
+
+    Raises
+    ------
+    IndexError, struct.error
+        If the stream ends before its first scan.
+    """
+    place = 2
     for _ in range(_MOST_MARKERS):
         while data[place + 1] == 0xFF:
             place += 1
         code = data[place + 1]
         if data[place] != 0xFF or code == 0xD9:
-            break
+            return
         if code in _BARE:
             place += 2
             continue
-        body = data[place + 4 : place + 2 + struct.unpack_from(">H", data, place + 2)[0]]
+        last = place + 2 + struct.unpack_from(">H", data, place + 2)[0]
+        yield code, place, last
+        if code == 0xDA:
+            return
+        place = last
+
+
+def _read_jpeg(data: bytes) -> Stream:
+    adobe, jfif = None, False
+    frame: tuple[int, bytes] | None = None
+    for code, first, last in segments(data):
+        body = data[first + 4 : last]
         if code == 0xE0 and body.startswith(b"JFIF\0"):
             jfif = True
         elif code == 0xEE and body.startswith(b"Adobe") and len(body) >= 12:
@@ -103,7 +123,6 @@ def _read_jpeg(data: bytes) -> Stream:
             frame = code, body
         elif code == 0xDA and frame:
             return _jpeg_frame(*frame, body, adobe, jfif)
-        place += 4 + len(body)
     raise DataError("dicom.bad_stream")
 
 

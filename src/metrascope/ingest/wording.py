@@ -12,13 +12,22 @@ _PUBLIC: Final = re.compile(
 )
 
 
+# Names of closed lists, with numbers that are those of software: see `metrascope.dicom.syntaxes`
+# and `metrascope.dicom.layout`.
+_OURS: Final = ("syntax", "photometric")
+
+
 def explain(rejection: Rejection, lang: str | None = None) -> str:
     """Return a rejection as a sentence without anything that was read from the file."""
     values = {
-        name: value if isinstance(value, int | float) or _PUBLIC.fullmatch(str(value)) else "…"
+        name: value if name in _OURS or _is_public(value) else "…"
         for name, value in rejection.values.items()
     }
     return text(rejection.reason, lang, **values)
+
+
+def _is_public(value: object) -> bool:
+    return isinstance(value, int | float) or _PUBLIC.fullmatch(str(value)) is not None
 
 
 def reason_title(key: str, lang: str | None = None) -> str:
