@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from tests.dicom.make import dicom_file
 
 from metrascope.cli import main
 from metrascope.errors import DataError, StudyError
@@ -177,6 +179,47 @@ def test_names_say_what_was_given(bundle: Path, images: Path) -> None:
     assert files == [*(f"{first}/{path.name}" for path in sorted(first.iterdir())), str(second)]
     patients = [one.patient for one in found if isinstance(one, PatientReading)]
     assert patients == [str(first), "P2"]
+
+
+def exam(path: Path, screen: np.ndarray, **elements: object) -> None:
+    """Write a DICOM file of a grey screen."""
+    rows, columns = screen.shape
+    size = {"Rows": rows, "Columns": columns, "PhotometricInterpretation": "MONOCHROME2"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(dicom_file(screen.tobytes(), **size, **elements))
+
+
+def test_patients_of_headers(bundle: Path, images: Path, tmp_path: Path) -> None:
+    """A contradiction, a placeholder, undeclared GBK, and pictures that say nobody."""
+    screen = np.asarray(Image.open(images / "P0" / "00.png").convert("L"))
+    bright, dark = (np.rint((screen * by).clip(0, 255)).astype(np.uint8) for by in (1.6, 0.6))
+    for name, screen, number in (
+        ("A/1.dcm", bright, "A1"),
+        ("A/2.dcm", dark, "a1"),
+        ("B/1.dcm", bright, "ANONYMOUS"),
+        ("C/1.dcm", bright, "ANONYMOUS"),
+        ("D/1.dcm", bright, "@@@@@@"),
+        ("D/2.dcm", bright, "@@@@@@"),
+    ):
+        exam(tmp_path / name, screen, PatientID=number)
+    for name in ("D/1.dcm", "D/2.dcm"):
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content.replace(b"@@@@@@", "张三丰".encode("gbk")))
+    (tmp_path / "D" / "shot.png").write_bytes((images / "P0" / "00.png").read_bytes())
+    found = read(Order(bundle, (tmp_path,)))
+    files = {one.file: one for one in found if isinstance(one, ImageReading)}
+    assert len(files) == 7
+    assert len({files["A/1.dcm"].predicted, files["A/2.dcm"].predicted}) == 2
+    assert files["B/1.dcm"].patient == files["D/shot.png"].patient == ""
+    patients = {one.patient: one for one in found if isinstance(one, PatientReading)}
+    assert list(patients) == ["A1", "张三丰"]
+    assert patients["A1"].contradiction
+    assert patients["A1"].predicted is None
+    assert patients["张三丰"].files == 2
+    assert patients["张三丰"].predicted == files["D/1.dcm"].predicted
+    (warning,) = patients["张三丰"].warnings
+    assert warning.key == "serving.beside"
+    assert "D/shot.png" in warning.text
 
 
 def test_two_cannot_write_the_same_journal(tmp_path: Path) -> None:

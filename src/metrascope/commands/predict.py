@@ -75,6 +75,8 @@ def run(options: argparse.Namespace) -> None:
             with _progress_of(reader, quiet=sys.stdout.isatty()) as advance:
                 readings = tally.counting(reader.read(advance))
                 write_readings(sys.stdout, readings, form, reader.predictor.classes)
+            if tally.warning():
+                print(tally.warning(), file=sys.stderr)
     if not tally.seen:
         raise DataError("serving.nothing_read", count=tally.images, reason=tally.reason)
 
@@ -94,6 +96,8 @@ def _read_into(out: Path, reader: "Reader", tally: "Tally", form: "Form") -> Non
         write_readings(file, reader.results(), form, reader.predictor.classes)
     refused = tally.images - tally.read
     print(text("serving.done", images=tally.images, read=tally.read, refused=refused))
+    if tally.warning():
+        print(tally.warning())
     print(text("serving.privacy"))
     print(text("common.research_only"))
     print(path.resolve())

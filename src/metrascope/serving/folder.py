@@ -1,7 +1,6 @@
 """Read whatever is in files and folders, however many, and go on where a kill stopped it."""
 
 import os
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -10,27 +9,26 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final, Self, cast
 
-import numpy as np
-
 from metrascope.atomic import cannot_write
 from metrascope.cores import available_cores
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
-from metrascope.errors import DataError, MetrascopeError, SettingsError
+from metrascope.errors import DataError, SettingsError
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.sources import Skipped, Source
 from metrascope.messages import language
 from metrascope.serving.bundle import is_bundle, open_bundle
-from metrascope.serving.inputs import Found, find_inputs
+from metrascope.serving.inputs import Found, find_inputs, input_roots
 from metrascope.serving.journal import NAME, Journal, Outcome, Pending
-from metrascope.serving.picture import file_name, write_picture
-from metrascope.serving.predictor import FrameReading, Frames, Predictor
-from metrascope.serving.reading import ImageReading, PatientReading, Said
+from metrascope.serving.patient import Summary
+from metrascope.serving.predictor import Frames, Predictor
+from metrascope.serving.reading import ImageReading, PatientReading
 from metrascope.serving.runtime import RuntimeName
+from metrascope.serving.task import FileWork, not_read
+from metrascope.serving.unidentified import Unidentified
 
 Reading = ImageReading | PatientReading
 Advance = Callable[[int, int], None]
 
-HEAT_MAPS: Final = "heatmaps"
 _FEW: Final = 8
 """Files that are read at once sooner than a process of its own has started."""
 _SECONDS: Final = 600.0
@@ -114,12 +112,13 @@ class Reader:
     def __init__(self, order: Order) -> None:
         if order.heat_maps and order.out is None:
             raise SettingsError("serving.heat_maps_out")
-        found = find_inputs(order.inputs)
+        self._roots = input_roots(order.inputs)
         if order.out is not None:
-            _check_out(order.out, order.inputs)
+            _check_out(order.out, self._roots)
         if is_bundle(order.bundle):
             open_bundle(order.bundle)  # before a long look at a folder
         self._share_out = _share_out(order)
+        found = find_inputs(self._roots)
         first = list(islice(found, _FEW + 1))
         if not first:
             raise DataError("serving.nothing", path=order.inputs[0])
@@ -155,9 +154,9 @@ class Reader:
         for done, all_ in self._work():
             if advance is not None:
                 advance(done, all_)
-            for _, readings in journal.readings(place):
+            for at, readings in journal.readings(place):
                 yield from map(_parsed, readings)
-                place += 1
+                place = at + 1
         yield from self._patients()
 
     def results(self) -> Iterator[Reading]:
@@ -176,7 +175,7 @@ class Reader:
         fixed = {
             "bundle": self.predictor.digest or str(order.bundle.resolve()),
             "runtime": self.predictor.runtimes,
-            "inputs": [os.fsencode(path.resolve()).hex() for path in order.inputs],
+            "inputs": [os.fsencode(path.resolve()).hex() for path in self._roots],
             "confidence": order.confidence,
             "frames": order.frames,
             "by-folder": order.by_folder,
@@ -193,30 +192,32 @@ class Reader:
 
     def _enter(self, place: int, item: Source | Skipped, folder: str) -> None:
         if isinstance(item, Source):
-            self._journal.enter(place, item, folder)
-            return
+            known = self._journal.enter(place, item, folder)
+            if known is None or known == item.name:
+                return
+            item = Skipped(item.name, Reason("serving.twice", {"file": known}))
         patient = folder if self.order.by_folder else ""
-        outcome = _not_read(item.name, item.reason, patient, self.predictor.digest)
+        outcome = not_read(item.name, item.reason, patient, self.predictor.digest)
         self._journal.enter_skipped(place, item.name, outcome)
 
     def _work(self) -> Iterator[tuple[int, int]]:
         done, all_ = self._journal.count()
         yield done, all_
         for pending, outcome in self._outcomes(self._journal.pending()):
-            self._journal.keep(pending.source.name, outcome)
+            self._journal.keep(pending, outcome)
             done += 1
             yield done, all_
 
     def _outcomes(self, pending: Iterator[Pending]) -> Iterator[tuple[Pending, Outcome]]:
         if not self._apart:
-            work = _Work(self.order, self.predictor)
+            work = FileWork(self.order, self.predictor)
             for task in pending:
-                yield task, _attempt(work, task)
+                yield task, work.attempt(task)
             return
         from metrascope.workers import Failed
 
         shared = self._share_out(
-            partial(_ready, self._everywhere()),
+            partial(FileWork, self._everywhere()),
             pending,
             seconds=_SECONDS,
             memory_mb=_MEMORY_MB + 4 * self._megabytes(),
@@ -247,75 +248,23 @@ class Reader:
     def _failed(self, task: Pending, reason: str) -> Outcome:
         patient = task.folder if self.order.by_folder else ""
         told = Reason(f"serving.{reason}")
-        return _not_read(task.source.name, told, patient, self.predictor.digest)
+        return not_read(task.source.name, told, patient, self.predictor.digest)
 
     def _patients(self) -> Iterator[PatientReading]:
-        for patient, means in self._journal.patients():
-            files, read, total = 0, 0, np.zeros(len(self.predictor.classes))
-            for mean in means:
-                files += 1
-                if mean is not None:
-                    read, total = read + 1, total + mean
-            yield self.predictor.sum_up(patient, files, read, total / read if read else None)
+        by_folder = self.order.by_folder
+        beside = Unidentified(self._journal.places)
+        for person, patient, findings in self._journal.patients():
+            summary = Summary(self.predictor.classes, self.predictor.confidence)
+            for finding in findings:
+                summary.add(finding)
+            yield self.predictor.sum_up(
+                summary, patient, warnings=beside.warnings(person), by_folder=by_folder
+            )
 
 
 def _parsed(line: str) -> Reading:
     kind = ImageReading if line.startswith(_IMAGE) else PatientReading
     return kind.model_validate_json(line)
-
-
-class _Work:
-    """Reads one file whole: what a process does."""
-
-    def __init__(self, order: Order, predictor: Predictor) -> None:
-        self._order, self._predictor = order, predictor
-
-    def __call__(self, task: Pending) -> Outcome:
-        source, patient = task.source, task.folder if self._order.by_folder else ""
-        try:
-            content = source.read()
-        except DataError as error:
-            reason = Reason(error.key, dict(error.values))  # type: ignore[arg-type]
-            return _not_read(source.name, reason, patient, self._predictor.digest)
-        read = self._predictor.read_bytes(content, source.name)
-        patient = patient or read[0].reading.patient
-        mean = self._predictor.mean_of(read)
-        readings = [self._finished(one, patient) for one in read]
-        if read[0].reading.frames > 1:
-            loop = self._predictor.read_patient(source.name, read, kind="loop")
-            readings.append(loop.model_dump_json())
-        return Outcome(tuple(readings), patient, None if mean is None else tuple(mean.tolist()))
-
-    def _finished(self, read: FrameReading, patient: str) -> str:
-        changes: dict[str, str] = {"patient": patient}
-        order = self._order
-        if order.out is not None and order.heat_maps and read.seen and not read.reading.refusal:
-            name = f"{HEAT_MAPS}/{file_name(read.reading)}"
-            write_picture(order.out / name, read.reading, read.seen)
-            changes["heat_map"] = name
-        return read.reading.model_copy(update=changes).model_dump_json()
-
-
-def _ready(order: Order) -> _Work:
-    return _Work(order, order.predictor(order.threads))
-
-
-def _attempt(work: _Work, task: Pending) -> Outcome:
-    try:
-        return work(task)
-    except MetrascopeError:
-        raise  # about all files, as a full disk
-    except Exception:  # a bug, which must not cost the other files; the traceback is kept
-        traceback.print_exc()
-        patient = task.folder if work._order.by_folder else ""
-        reason = Reason("serving.bug")
-        return _not_read(task.source.name, reason, patient, work._predictor.digest)
-
-
-def _not_read(name: str, reason: Reason, patient: str, bundle: str) -> Outcome:
-    said = Said(key=reason.key, text=reason.text())
-    reading = ImageReading(file=name, patient=patient, refusal=said, seconds=0, bundle=bundle)
-    return Outcome((reading.model_dump_json(),), patient, None)
 
 
 def _share_out(order: Order) -> ShareOut:

@@ -1,12 +1,14 @@
 """What a user gave to be read: files, folders and archives, each image under a name of its own."""
 
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from metrascope.errors import DataError
-from metrascope.ingest.sources import Skipped, Source, find_sources, shown
+from metrascope.ingest.content import HEAD, kind_of
+from metrascope.ingest.sources import Skipped, Source, distinct_names, find_sources, shown
 
 
 class Found(NamedTuple):
@@ -25,59 +27,69 @@ class Found(NamedTuple):
     folder: str
 
 
-def find_inputs(paths: Sequence[Path]) -> Iterator[Found]:
-    """Find the images of files and folders, in the order given and then of names.
+def input_roots(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return what is to be searched, each place once.
 
-    Hidden files and those of the operating system are passed over.
+    A DICOMDIR stands for its folder; what was given twice, or lies in a folder that was given
+    too, is left out: ``CD/*`` is the same as ``CD`` where a DICOMDIR is among it.
 
     Raises
     ------
     DataError
-        If one of the paths does not exist or cannot be read, before anything is yielded.
+        If one of the paths does not exist or cannot be read.
     """
-    paths = _distinct(paths)
-    for path in paths:
-        _check(path)
-    return (found for path in paths for found in _found(path, alone=len(paths) == 1))
+    roots = [_root(path) for path in paths]
+    known = dict.fromkeys(root.resolve() for root in roots)
+    first = {root.resolve(): root for root in reversed(roots)}
+    return tuple(first[path] for path in known if not known.keys() & set(path.parents))
 
 
-def _check(path: Path) -> None:
+def find_inputs(roots: Sequence[Path]) -> Iterator[Found]:
+    """Find the images of files and folders, in the order given and then of names.
+
+    Hidden files and those of the operating system are passed over.
+
+    Parameters
+    ----------
+    roots
+        As `input_roots` returns them.
+    """
+    # Two folders may be shown alike, one named in UTF-8 and one in GBK.
+    given = distinct_names([str(root) for root in roots])
+    for root, name in zip(roots, given, strict=True):
+        yield from _found(root, name, alone=len(roots) == 1)
+
+
+def _root(path: Path) -> Path:
     try:
-        if path.is_dir():
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             next(path.iterdir(), None)
-        else:
-            with path.open("rb"):
-                pass
+        elif stat.S_ISREG(mode):  # to open a pipe would wait for somebody to write into it
+            with path.open("rb") as file:
+                return path.parent if kind_of(file.read(HEAD)) == "dicomdir" else path
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataError("sources.no_source", path=path, reason=reason) from error
+    return path
 
 
-def _distinct(paths: Sequence[Path]) -> list[Path]:
-    """Leave out what was given twice, or lies in a folder that was given too."""
-    known = dict.fromkeys(path.resolve() for path in paths)
-    first = {path.resolve(): path for path in reversed(paths)}
-    return [first[path] for path in known if not known.keys() & set(path.parents)]
-
-
-def _found(path: Path, *, alone: bool) -> Iterator[Found]:
-    given, own = shown(str(path)), shown(path.name)
-    for item in find_sources(path):
+def _found(root: Path, given: str, *, alone: bool) -> Iterator[Found]:
+    own, folder = shown(root.name), root.is_dir()
+    for item in find_sources(root):
         if isinstance(item, Skipped) and item.quiet:
             continue
-        if path.is_dir():
+        if folder:
             name, inside = item.name if alone else f"{given}/{item.name}", item.name
-        elif item.name.startswith(own):
+        else:
             name, inside = given + item.name[len(own) :], item.name.partition("/")[2]
-        else:  # a DICOMDIR stands for its folder
-            name, inside = f"{shown(str(path.parent))}/{item.name}", item.name
-        yield Found(replace(item, name=name), _folder(path, inside, alone=alone))
+        yield Found(replace(item, name=name), _folder(root, given, inside, alone=alone))
 
 
-def _folder(path: Path, inside: str, *, alone: bool) -> str:
+def _folder(root: Path, given: str, inside: str, *, alone: bool) -> str:
     if not inside:
-        return shown(path.resolve().parent.name)
-    own = shown(path.resolve().name if alone else str(path))
+        return shown(root.resolve().parent.name)
+    own = shown(root.resolve().name) if alone else given
     first, stroke, _ = inside.partition("/")
     if not stroke:
         return own

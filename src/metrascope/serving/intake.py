@@ -1,5 +1,6 @@
 """From the bytes of a file to sector crops, as ``metrascope ingest`` makes them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,11 +11,13 @@ from pydicom import Dataset
 
 from metrascope.data.picture import decode_picture
 from metrascope.data.sector import Sector
-from metrascope.dicom.header import looks_like_dicom, read_header, value
+from metrascope.dicom.header import looks_like_dicom, read_header
 from metrascope.dicom.pixels import Cine, open_pixels
 from metrascope.dicom.regions import Region, read_regions
+from metrascope.dicom.values import day, string
 from metrascope.errors import DataError
 from metrascope.ingest.cine import key_frames
+from metrascope.ingest.keys import written
 from metrascope.ingest.marks import Mark
 from metrascope.ingest.panels import panels
 from metrascope.ingest.reason import Reason
@@ -22,6 +25,7 @@ from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.still import Still, make_still
 from metrascope.ingest.usability import Claims, claims_of
 from metrascope.messages import table, text
+from metrascope.serving.patient import Person, digest_of
 from metrascope.serving.reading import Said
 
 Pixels = npt.NDArray[np.uint8]
@@ -29,6 +33,9 @@ Pixels = npt.NDArray[np.uint8]
 _DAMAGED: Final = {"dicom": "damaged", "picture": "damaged"}
 _BESIDE: Final = 0.2
 """Of the width, from the middle."""
+_CHINESE: Final = re.compile("[㐀-鿿]")
+_FIRST_BIRTH: Final = 1910
+"""Earlier ones are what is typed where none is known: 1900-01-01, 1901-01-01."""
 _SETTINGS: Final = IngestSettings(verify=False)
 
 
@@ -39,7 +46,7 @@ class Exam:
     Attributes
     ----------
     patient
-        PatientID of its header, ``""`` where there is none.
+        PatientID of its header, ``""`` where there is none or it stands for nobody.
     cine
         Its frames; a still has one.
     claims, regions
@@ -93,6 +100,22 @@ def open_exam(content: bytes) -> Exam:
     picture = decode_picture(content)
     height, width = picture.shape[:2]
     return Exam("", Cine(1, height, width, 1, lambda _: picture), Claims(), ())
+
+
+def read_person(content: bytes) -> Person:
+    """Return whose a file says that it is: nobody's where it is a picture or cannot be read."""
+    if not looks_like_dicom(content[:256]):
+        return Person()
+    try:
+        ds = read_header(content)
+    except DataError:
+        return Person()
+    number = "".join(written("patient_id", string(ds, "PatientID")))
+    birth = day(ds, "PatientBirthDate")
+    # A Chinese name is not compared with its Latin spelling, of which there are several.
+    names = sorted(filter(_CHINESE.search, written("name", string(ds, "PatientName"))))
+    known = birth is not None and birth.year >= _FIRST_BIRTH
+    return Person(number, digest_of(str(birth)) if known else "", tuple(map(digest_of, names)))
 
 
 def crop_frames(
@@ -193,8 +216,8 @@ def _sector(still: Still, shape: tuple[int, int]) -> Sector:
 
 
 def _patient(ds: Dataset) -> str:
-    found = value(ds, "PatientID")
-    return str(found).strip() if found is not None else ""
+    found = string(ds, "PatientID")
+    return found if written("patient_id", found) else ""
 
 
 def _plain(found: object) -> str | int | float:

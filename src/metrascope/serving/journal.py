@@ -8,43 +8,50 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from functools import lru_cache
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from metrascope.errors import DataError, StudyError
 from metrascope.ingest.sources import Source
+from metrascope.serving.patient import Finding, Person
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 NAME: Final = "journal.sqlite"
 _PAGE: Final = 256
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS files (
-    name TEXT PRIMARY KEY,
+    identity TEXT PRIMARY KEY,
     place INTEGER,
+    name TEXT NOT NULL,
     state TEXT NOT NULL,
     source TEXT NOT NULL,
     folder TEXT NOT NULL,
     patient TEXT NOT NULL DEFAULT '',
+    person TEXT NOT NULL DEFAULT '',
     readings TEXT,
-    mean TEXT
+    finding TEXT,
+    passing INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS places ON files (place);
-CREATE INDEX IF NOT EXISTS patients ON files (patient);
+CREATE INDEX IF NOT EXISTS people ON files (person);
 """
-# Another time of change means another file, whose reading is worth nothing for this one.
+# Another time of change means another file, whose reading is worth nothing for this one; and a
+# failure that was not the file's own is no reading of it.
 _ENTER: Final = """
-INSERT INTO files (name, place, state, source, folder) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (name) DO UPDATE SET
-    readings = CASE WHEN state = excluded.state THEN readings END,
-    place = excluded.place, state = excluded.state, source = excluded.source,
-    folder = excluded.folder
+INSERT INTO files (identity, place, name, state, source, folder) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (identity) DO UPDATE SET
+    readings = CASE WHEN state = excluded.state AND name = excluded.name
+        AND folder = excluded.folder AND NOT passing THEN readings END,
+    place = excluded.place, name = excluded.name, state = excluded.state,
+    source = excluded.source, folder = excluded.folder, passing = 0
 """
-_PATIENTS: Final = """
-SELECT files.patient, files.mean FROM files JOIN
-    (SELECT patient, MIN(place) AS first FROM files WHERE patient <> '' GROUP BY patient) AS firsts
-    ON files.patient = firsts.patient
+_PEOPLE: Final = """
+SELECT files.person, files.patient, files.name, files.finding FROM files JOIN
+    (SELECT person, MIN(place) AS first FROM files WHERE person <> '' GROUP BY person) AS firsts
+    ON files.person = firsts.person
 ORDER BY firsts.first, files.place
 """
 
@@ -59,20 +66,27 @@ class Outcome:
         JSON of each of its frames, and of the loop.
     patient
         Whose it is, ``""`` where nothing says so.
-    mean
-        Of the probabilities of the frames that could be read; None where none could.
+    finding
+        What it adds to the reading of its patient.
+    person
+        What patients are told apart by; ``""`` where nothing says whose it is.
+    passing
+        Whether it failed by something else than the file, which may be over the next time.
     """
 
     readings: tuple[str, ...]
     patient: str
-    mean: tuple[float, ...] | None
+    finding: Finding
+    person: str = ""
+    passing: bool = False
 
 
 class Pending(NamedTuple):
-    """A file that is still to be read, and the folder that stands for its patient."""
+    """A file that is still to be read, the folder that stands for its patient, and its key."""
 
     source: Source
     folder: str
+    identity: str
 
 
 class Journal:
@@ -119,27 +133,51 @@ class Journal:
             self._base.execute("DELETE FROM files WHERE place IS NULL")
             self._base.execute("COMMIT")
 
-    def enter(self, place: int, source: Source, folder: str) -> None:
-        """Enter a file that is to be read; if it has not changed, it keeps its outcome."""
+    def enter(self, place: int, source: Source, folder: str) -> str | None:
+        """Enter a file that is to be read; if it has not changed, it keeps its outcome.
+
+        Returns
+        -------
+        None, or the name under which the same file has been entered already: by a link, it is
+        in two places.
+        """
         # Absolute: other machines work in folders of their own.
         packed = json.dumps(asdict(source) | {"path": str(source.path.absolute())})
+        identity = json.dumps([_real_path(source.path), *source.entries])
+        row = (identity, place, source.name, source.state, packed, folder)
         with self._told():
-            self._base.execute(_ENTER, (source.name, place, source.state, packed, folder))
+            query = "SELECT name FROM files WHERE identity = ? AND place IS NOT NULL"
+            known = self._base.execute(query, (identity,)).fetchone()
+            if known is None:
+                self._base.execute(_ENTER, row)
+        return None if known is None else str(known[0])
 
     def enter_skipped(self, place: int, name: str, outcome: Outcome) -> None:
         """Enter a file that is not to be read, with the reason as its outcome."""
+        identity = json.dumps(["", name])
         with self._told():
-            self._base.execute(_ENTER, (name, place, "", "", ""))
-        self.keep(name, outcome)
+            self._base.execute(_ENTER, (identity, place, name, "", "", ""))
+        self._keep(identity, outcome)
 
-    def keep(self, name: str, outcome: Outcome) -> None:
+    def keep(self, pending: Pending, outcome: Outcome) -> None:
         """Keep what was read of a file."""
-        mean = None if outcome.mean is None else json.dumps(outcome.mean)
-        values = (json.dumps(outcome.readings), outcome.patient, mean, name)
+        self._keep(pending.identity, outcome)
+
+    def _keep(self, identity: str, outcome: Outcome) -> None:
+        values = (
+            json.dumps(outcome.readings),
+            outcome.patient,
+            outcome.person,
+            json.dumps(asdict(outcome.finding)),
+            outcome.passing,
+            identity,
+        )
+        query = (
+            "UPDATE files SET readings = ?, patient = ?, person = ?, finding = ?, passing = ? "
+            "WHERE identity = ?"
+        )
         with self._told():
-            self._base.execute(
-                "UPDATE files SET readings = ?, patient = ?, mean = ? WHERE name = ?", values
-            )
+            self._base.execute(query, values)
 
     def count(self) -> tuple[int, int]:
         """Return how many files have an outcome, and how many there are."""
@@ -150,7 +188,7 @@ class Journal:
     def pending(self) -> Iterator[Pending]:
         """Yield the files without an outcome, in order; outcomes may be kept meanwhile."""
         query = (
-            "SELECT place, source, folder FROM files "
+            "SELECT place, identity, source, folder FROM files "
             "WHERE readings IS NULL AND place > ? ORDER BY place LIMIT ?"
         )
         place = -1
@@ -160,28 +198,36 @@ class Journal:
             if not rows:
                 return
             place = rows[-1][0]
-            for _, packed, folder in rows:
+            for _, identity, packed, folder in rows:
                 values = json.loads(packed)
                 values |= {"path": Path(values["path"]), "entries": tuple(values["entries"])}
-                yield Pending(Source(**values), folder)
+                yield Pending(Source(**values), folder, identity)
 
     def readings(self, start: int = 0) -> Iterator[tuple[int, list[str]]]:
         """Yield place and readings of each file from a place on, up to the first without them."""
-        query = "SELECT readings FROM files WHERE place = ?"
+        query = "SELECT place, readings FROM files WHERE place >= ? ORDER BY place LIMIT 1"
         while True:
             with self._told():
                 row = self._base.execute(query, (start,)).fetchone()
-            if row is None or row[0] is None:
+            if row is None or row[1] is None:
                 return
-            yield start, json.loads(row[0])
-            start += 1
+            yield row[0], json.loads(row[1])
+            start = row[0] + 1
 
-    def patients(self) -> Iterator[tuple[str, Iterator[tuple[float, ...] | None]]]:
-        """Yield patients in the order of their first file, each with the means of all files."""
+    def patients(self) -> Iterator[tuple[str, str, Iterator[Finding]]]:
+        """Yield patients in the order of their first file, by key and name, with all findings."""
         with self._told():
-            rows = self._base.execute(_PATIENTS)
-        for patient, files in groupby(rows, key=lambda row: row[0]):
-            yield patient, (None if mean is None else tuple(json.loads(mean)) for _, mean in files)
+            rows = self._base.execute(_PEOPLE)
+        for person, files in groupby(rows, key=lambda row: row[0]):
+            first = next(files)
+            yield person, first[1], (_unpacked(row[3]) for row in chain([first], files))
+
+    def places(self) -> Iterator[tuple[str, str]]:
+        """Yield name and patient's key of each file that looked like an image, in order."""
+        query = "SELECT name, person FROM files WHERE source <> '' ORDER BY place"
+        with self._told():
+            rows = self._base.execute(query)
+        yield from rows
 
     def _begin(self, settings: Mapping[str, Any]) -> None:
         # Exclusive: no other process, and no shared memory, which network drives lack.
@@ -221,6 +267,28 @@ class Journal:
                 key = "common.disk_full" if full else "common.cannot_write"
                 raise StudyError(key, path=path, reason=error) from error
             raise
+
+
+@lru_cache(maxsize=256)
+def _real_folder(folder: Path) -> Path:
+    return folder.resolve()
+
+
+def _real_path(path: Path) -> str:
+    """Return where a file is, whatever links lead to it."""
+    return str(path.resolve() if path.is_symlink() else _real_folder(path.parent) / path.name)
+
+
+def _unpacked(packed: str) -> Finding:
+    values = json.loads(packed)
+    person = values.pop("person")
+    mean = values.pop("mean")
+    return Finding(
+        mean=None if mean is None else tuple(mean),
+        labels=tuple(values.pop("labels")),
+        person=Person(person["number"], person["birth"], tuple(person["names"])),
+        **values,
+    )
 
 
 _NOT_WRITTEN: Final = (

@@ -1,13 +1,13 @@
 """Readings for the terminal: an image to the left, in words to the right what was read."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 from unicodedata import east_asian_width
 
 from metrascope.classes import class_title
 from metrascope.messages import text
-from metrascope.serving.reading import ImageReading, PatientReading
+from metrascope.serving.reading import ImageReading, PatientReading, Said
 
 WIDTH: Final = 80
 _LEFT: Final = 26
@@ -71,6 +71,8 @@ def _subject(reading: ImageReading | PatientReading) -> str:
 def _said(reading: ImageReading | PatientReading) -> Iterator[str]:
     if reading.refusal is not None:
         yield text("serving.list_refused", reason=reading.refusal.text)
+        if isinstance(reading, PatientReading):
+            yield from _minded(reading.warnings)
         return
     shares = sorted((reading.probabilities or {}).items(), key=lambda item: -item[1])
     first, *others = (f"{class_title(label)} {100 * share:.1f} %" for label, share in shares)
@@ -83,13 +85,18 @@ def _said(reading: ImageReading | PatientReading) -> Iterator[str]:
     if isinstance(reading, PatientReading):
         if reading.kind == "patient":
             yield text("serving.list_files", read=reading.read, files=reading.files)
+        yield from _minded(reading.warnings)
         return
-    for said in reading.warnings:
-        yield text("serving.list_warning", warning=said.text)
+    yield from _minded(reading.warnings)
     for one in reading.neighbors[:1]:
         yield text("serving.list_nearest", name=class_title(one.label), image=one.image)
     if reading.heat_map:
         yield reading.heat_map
+
+
+def _minded(warnings: Sequence[Said]) -> Iterator[str]:
+    for said in warnings:
+        yield text("serving.list_warning", warning=said.text)
 
 
 def _plain(content: str) -> str:

@@ -25,6 +25,8 @@ class Tally:
     ----------
     images, seen, read
         Images or frames in all, those that networks saw, and those that were not refused.
+    patients, nameless
+        Patients, and image files that say no patient.
     reason
         Of the first one that was refused.
     """
@@ -32,6 +34,8 @@ class Tally:
     images: int = 0
     seen: int = 0
     read: int = 0
+    patients: int = 0
+    nameless: int = 0
     reason: str = ""
 
     def counting(
@@ -43,9 +47,18 @@ class Tally:
                 self.images += 1
                 self.seen += reading.probabilities is not None
                 self.read += reading.refusal is None
+                self.nameless += _is_nameless(reading)
                 if reading.refusal is not None:
                     self.reason = self.reason or reading.refusal.text
+            elif reading.kind == "patient":
+                self.patients += 1
             yield reading
+
+    def warning(self) -> str:
+        """Return what is to be said of images in no patient's row, ``""`` for nothing."""
+        if not self.patients or not self.nameless:
+            return ""  # where nothing says a patient, nothing is missing from one
+        return text("serving.nameless", count=self.nameless)
 
 
 def write_readings(
@@ -84,8 +97,13 @@ def write_readings(
     file.write("\n" + text("common.research_only") + "\n")
 
 
+def _is_nameless(reading: ImageReading) -> bool:
+    image = reading.refusal is None or not reading.refusal.key.startswith("sources.")
+    return reading.key_frame and not reading.patient and image
+
+
 def _is_listed(reading: ImageReading | PatientReading) -> bool:
     """Leave out what would hide the rest: all frames of a loop, and patients of one image."""
     if isinstance(reading, ImageReading):
         return reading.key_frame
-    return reading.kind == "loop" or reading.files > 1
+    return reading.kind == "loop" or reading.files > 1 or bool(reading.warnings)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -17,6 +18,7 @@ from metrascope.serving.bundle import Bundle, is_bundle, open_bundle
 from metrascope.serving.ensemble import Ensemble, open_ensemble, open_run
 from metrascope.serving.intake import Crop, Exam, crop_frames, open_exam, said_of
 from metrascope.serving.neighbors import Neighborhood
+from metrascope.serving.patient import Finding, Person, Summary, finding_of, rounded, sum_up
 from metrascope.serving.reading import ImageReading, Kind, Neighbor, PatientReading, Said, Seen
 from metrascope.serving.refusal import RefusalRule, Verdict
 from metrascope.serving.runtime import RuntimeName
@@ -158,57 +160,67 @@ class Predictor:
         kind
             ``loop`` for the frames of one file.
         """
+        summary = Summary(self.classes, self._stated)
+        if kind == "loop":
+            for one in readings:
+                summary.add(self._frame_finding(one))
+            return self.sum_up(summary, patient, kind=kind)
         files: dict[str, list[FrameReading]] = {}
         for one in readings:
             files.setdefault(one.reading.file, []).append(one)
-        means = [mean for own in files.values() if (mean := self.mean_of(own)) is not None]
-        mean = np.mean(means, axis=0) if means else None
-        return self.sum_up(patient, len(files), len(means), mean, kind=kind)
+        for own in files.values():
+            summary.add(self.read_whole(own)[0])
+        return self.sum_up(summary, patient)
 
-    def mean_of(self, readings: Sequence[FrameReading]) -> npt.NDArray[np.float64] | None:
-        """Return the mean probabilities of a file's usable frames, None where none is."""
-        used = [seen.probabilities for _, seen in readings if seen is not None and seen.usable]
-        return np.asarray(np.mean(used, axis=0)) if used else None
-
-    def sum_up(
-        self,
-        patient: str,
-        files: int,
-        read: int,
-        mean: npt.NDArray[np.float64] | None,
-        *,
-        kind: Kind = "patient",
-    ) -> PatientReading:
-        """Make the reading of a patient from what was read of each file.
+    def read_whole(
+        self, readings: Sequence[FrameReading], person: Person | None = None
+    ) -> tuple[Finding, PatientReading | None]:
+        """Return what a file adds to the reading of its patient, and of a loop its reading.
 
         Parameters
         ----------
-        patient, kind
-            As in `read_patient`.
-        files, read
-            How many there are, and how many are usable.
-        mean
-            Of the usable files' probabilities, (K,); None where there is none.
+        readings
+            As `read_bytes` gives them.
+        person
+            Whose the file says that it is.
         """
-        if mean is None:
-            said = Said(key="serving.none_read", text=text("serving.none_read"))
-            return PatientReading(
-                kind=kind, patient=patient, files=files, read=0, refusal=said, bundle=self.digest
-            )
-        verdict = self.rule.mean(mean, self.confidence) if self.rule else None
-        after = _judged(verdict)
-        return PatientReading(
+        used = [seen.probabilities for _, seen in readings if seen is not None and seen.usable]
+        mean = np.mean(used, axis=0) if used else None
+        first = readings[0].reading
+        if first.frames == 1:
+            return finding_of(first, mean, person), None
+        loop = self.read_patient(first.file, readings, kind="loop")
+        return finding_of(loop, mean, person), loop
+
+    def sum_up(
+        self,
+        summary: Summary,
+        patient: str,
+        *,
+        kind: Kind = "patient",
+        warnings: Sequence[Said] = (),
+        by_folder: bool = False,
+    ) -> PatientReading:
+        """Make the reading of a patient; see `metrascope.serving.patient.sum_up`."""
+        return sum_up(
+            summary,
+            patient,
             kind=kind,
-            patient=patient,
-            files=files,
-            read=read,
-            probabilities=self._named(mean),
-            predicted=None if after.refusal else self.classes[int(mean.argmax())],
-            prediction_set=after.labels,
-            confidence=self.confidence if self.rule else None,
-            refusal=after.refusal,
+            rule=self.rule,
+            confidence=self._stated,
             bundle=self.digest,
+            warnings=warnings,
+            by_folder=by_folder,
         )
+
+    @property
+    def _stated(self) -> float | None:
+        return self.confidence if self.rule else None
+
+    def _frame_finding(self, one: FrameReading) -> Finding:
+        seen = one.seen
+        mean = seen.probabilities if seen is not None and seen.usable else None
+        return replace(finding_of(one.reading, mean), name=str(one.reading.frame))
 
     def _crops(self, exam: Exam) -> Iterator[tuple[int, Crop | Reason]]:
         return crop_frames(exam, self._numbers(exam), cleaned=self.cleaned)
@@ -244,7 +256,7 @@ class Predictor:
         )
         reading = ImageReading(
             **about.fields(),
-            probabilities=self._named(probabilities),
+            probabilities=rounded(self.classes, probabilities),
             predicted=None if after.refusal else self.classes[likeliest],
             prediction_set=after.labels,
             confidence=self.confidence if self.rule else None,
@@ -273,10 +285,6 @@ class Predictor:
         about = about or _About(name, "", 0, 1, key_frame=True)
         elapsed = round(time.perf_counter() - start, 6)
         return ImageReading(**about.fields(), refusal=said, seconds=elapsed, bundle=self.digest)
-
-    def _named(self, probabilities: npt.NDArray[np.float64]) -> dict[str, float]:
-        values = np.clip(probabilities, 0, 1).tolist()
-        return dict(zip(self.classes, (round(value, 6) for value in values), strict=True))
 
 
 class _Judged(NamedTuple):

@@ -59,7 +59,8 @@ class ImageReading(_Record):
     file
         As it was given, or relative to the folder that was given.
     patient
-        PatientID of the file's header, or the folder's name where that was asked for.
+        PatientID of the file's header, or the folder's name where that was asked for; ``""``
+        where it is absent or stands for nobody (``ANONYMOUS``, ``0``).
     frame, frames
         Number of the frame, from 1, and how many the file has.
     key_frame
@@ -84,7 +85,8 @@ class ImageReading(_Record):
     neighbors
         Nearest training images, where the bundle carries them.
     seconds
-        From bytes to reading.
+        From bytes to reading, in Python; absent in what the command writes: the same files give
+        the same bytes.
     bundle
         SHA-256 of the bundle.
     """
@@ -105,13 +107,13 @@ class ImageReading(_Record):
     strangeness: Annotated[float, Field(ge=0)] | None = None
     heat_map: str | None = None
     neighbors: tuple[Neighbor, ...] = ()
-    seconds: Annotated[float, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0)] | None = None
     bundle: str
     notice: str = NOTICE
 
 
 class PatientReading(_Record):
-    """The reading of one patient, or loop: the mean over what could be read of her images.
+    """The reading of one patient, or loop: the mean over her images, where they agree.
 
     Attributes
     ----------
@@ -121,6 +123,14 @@ class PatientReading(_Record):
         As of the images; of a loop, its file.
     files, read
         How many images and loops there are, and how many of them can be used.
+    counts
+        By class, how many of them (of a loop: frames) are read as it, each by itself.
+    contradiction
+        Whether they exclude each other: then there is no class, and ``refusal`` names them.
+    probabilities, predicted, prediction_set, confidence, refusal
+        As of an `ImageReading`, of the mean.
+    warnings
+        What to mind: files beside hers that say no patient, images that are read otherwise.
     """
 
     kind: Kind = "patient"
@@ -128,11 +138,14 @@ class PatientReading(_Record):
     patient: str
     files: Annotated[int, Field(ge=1)]
     read: Annotated[int, Field(ge=0)]
+    counts: dict[str, int] = {}
+    contradiction: bool = False
     probabilities: dict[str, Share] | None = None
     predicted: str | None = None
     prediction_set: tuple[str, ...] | None = None
     confidence: Share | None = None
     refusal: Said | None = None
+    warnings: tuple[Said, ...] = ()
     bundle: str
     notice: str = NOTICE
 

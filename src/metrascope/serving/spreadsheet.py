@@ -14,13 +14,13 @@ _BEFORE: Final = ("kind", "file", "patient", "frame", "frames", "key_frame", "fi
 _AFTER: Final = (
     "prediction_set",
     "confidence",
+    "contradiction",
     "refusal",
     "reason",
     "warnings",
     "strangeness",
     "nearest",
     "heat_map",
-    "seconds",
     "bundle",
     "notice",
 )
@@ -68,7 +68,8 @@ def _cells(reading: ImageReading | PatientReading, lang: str) -> dict[str, str]:
     def named(label: str) -> str:
         return class_title(label, lang) if lang == "zh" else label
 
-    values = reading.model_dump(exclude={"format", "neighbors", "probabilities"})
+    lists = {"format", "neighbors", "probabilities", "counts", "warnings"}
+    values = reading.model_dump(exclude=lists)
     cells = {name: guarded(_cell(value, lang)) for name, value in values.items()}
     cells["kind"] = text(f"serving.kind_{reading.kind}", lang)
     cells["predicted"] = guarded(named(reading.predicted or ""))
@@ -80,8 +81,8 @@ def _cells(reading: ImageReading | PatientReading, lang: str) -> dict[str, str]:
         cells[f"p_{label}"] = f"{value:.6f}"
     if reading.kind == "loop":  # it is named by its file
         cells["file"], cells["patient"] = cells["patient"], ""
+    cells["warnings"] = guarded(" ".join(said.text for said in reading.warnings))
     if isinstance(reading, ImageReading):
-        cells["warnings"] = guarded(" ".join(said.text for said in reading.warnings))
         near = (f"{named(one.label)} {one.similarity:.3f}" for one in reading.neighbors)
         cells["nearest"] = guarded("; ".join(near))
     return cells
