@@ -3,7 +3,7 @@
 import traceback
 from typing import TYPE_CHECKING, Final
 
-from metrascope.errors import DataError, MetrascopeError
+from metrascope.errors import DataError, MetrascopeError, is_memory_failure
 from metrascope.ingest.reason import Reason
 from metrascope.serving.intake import read_person
 from metrascope.serving.journal import Outcome, Pending
@@ -72,9 +72,9 @@ class FileWork:
             return self(task)
         except MetrascopeError:
             raise
-        except MemoryError:
-            return self.failure(task, Reason("serving.memory"))
-        except Exception:  # a bug, which must not cost the other files; the traceback is kept
+        except Exception as error:  # a bug must not cost the other files; the traceback is kept
+            if is_memory_failure(error):
+                return self.failure(task, Reason("serving.memory"))
             traceback.print_exc()
             return self.failure(task, Reason("serving.bug"))
 
