@@ -1,13 +1,12 @@
 """Read a table that a person or a spreadsheet wrote, strictly: nothing is guessed or dropped."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from metrascope.cells import bare
+from metrascope.csv_rows import LARGEST, csv_rows, decoded, read_file
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
 
@@ -30,19 +29,20 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If the file cannot be read, has other separators, lacks a column or has one twice, has
-        rows of another width than the header, or no row.
+        If the file cannot be read, has other separators or a quotation mark that swallows rows,
+        lacks a column or has one twice, has rows of another width than the header, or no row.
     """
-    lines = [
-        [bare(cell.strip()) for cell in row] for row in csv.reader(io.StringIO(_content(path)))
-    ]
-    rows = {number: row for number, row in enumerate(lines, start=1) if any(row)}
+    tidied = (
+        (number, [bare(cell.strip()) for cell in row])
+        for number, row in csv_rows(path, _content(path))
+    )
+    rows = {number: row for number, row in tidied if any(row)}
     if not rows:
         raise DataError("table.empty", path=path, required=", ".join(required))
     header = rows.pop(min(rows))
     _check_header(path, header, required)
     problems = [
-        text("table.width", row=number, found=len(row), expected=len(header))
+        text("table.width", row=number, found=len(row), expected=len(header), sign=",")
         for number, row in rows.items()
         if len(row) != len(header)
     ]
@@ -55,18 +55,13 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
 
 def _content(path: Path) -> str:
     try:
-        raw = path.read_bytes()
+        content = decoded(read_file(path, LARGEST))
     except OSError as error:
         reason = error.strerror or error
         raise DataError("table.unreadable", path=path, reason=reason) from error
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            content = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in content:
-            return content.replace("\r\n", "\n").replace("\r", "\n")
-    raise DataError("table.encoding", path=path)
+    if content is None:
+        raise DataError("table.encoding", path=path)
+    return content
 
 
 def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) -> None:

@@ -5,10 +5,9 @@ probability ``p_<class>`` per class in class order. Tables of other tools may le
 ``image``, ``label`` and the probabilities, or give a column ``predicted`` instead of those.
 """
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +18,14 @@ from numpy.typing import NDArray
 from metrascope.cells import bare
 from metrascope.classes import order_classes
 from metrascope.csv_file import write_frame
+from metrascope.csv_rows import LARGEST, csv_rows, read_file
 from metrascope.errors import DataError
 from metrascope.evaluation.checks import Problems, check_cells, check_table
 
 KEY_COLUMNS: Final = ("image", "patient_id", "label", "network", "partition", "fold", "seed")
+_REPEATED: Final = ("patient_id", "label", "network", "partition", "fold", "seed", "predicted")
+_AT_ONCE: Final = 50_000
+"""Rows whose cells are in memory as text; as objects they take ten times the file."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,32 @@ def write_predictions(table: pd.DataFrame, path: Path) -> None:
 
 
 def _checked(path: Path, problems: Problems) -> pd.DataFrame:
-    header, rows = _read_csv(path)
-    table = pd.DataFrame(rows.values(), columns=header, dtype=str)
+    rows = _rows(path)
+    _, header = next(rows, (0, []))
+    first = next(rows, None)
+    if not header or first is None:
+        raise DataError("evaluation.empty", path=path)
+    _check_header(path, header)
+    frames, widths = [], Problems()
+    same: dict[str, str] = {}
+    rows = chain([first], rows)
+    while some := list(islice(rows, _AT_ONCE)):
+        for number, row in some:
+            if len(row) != len(header):
+                widths.add("width", path, number, "", found=len(row), expected=len(header))
+        if not widths.count:
+            frames.append(check_cells(_frame(path, header, some, same), problems))
+    widths.raise_if_any()
+    return pd.concat(frames, ignore_index=True)
+
+
+def _frame(
+    path: Path, header: list[str], rows: list[tuple[int, list[str]]], same: dict[str, str]
+) -> pd.DataFrame:
+    """Return rows as a table; equal texts, as of a label, are one object in memory."""
+    table = pd.DataFrame([row for _, row in rows], columns=header, dtype=object)
     table["_file"] = str(path)
-    table["_row"] = list(rows)
+    table["_row"] = [number for number, _ in rows]
     for name, default in (
         ("patient_id", table["image"]),
         ("network", path.stem),
@@ -104,29 +129,28 @@ def _checked(path: Path, problems: Problems) -> pd.DataFrame:
     ):
         if name not in table:
             table[name] = default
-    return check_cells(table, problems)
+    for name in _REPEATED:
+        if name in table:
+            table[name] = [same.setdefault(cell, cell) for cell in table[name]]
+    return table
 
 
-def _read_csv(path: Path) -> tuple[list[str], dict[int, list[str]]]:
-    """Return the header and the rows by their number in a spreadsheet, blank rows left out."""
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows by their number in a spreadsheet, blank ones left out."""
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        content = read_file(path, LARGEST).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError("evaluation.encoding", path=path) from error
     except OSError as error:
         reason = error.strerror or error
         raise DataError("evaluation.unreadable", path=path, reason=reason) from error
-    try:
-        lines = [[bare(cell.strip()) for cell in row] for row in csv.reader(io.StringIO(content))]
-    except csv.Error as error:
-        raise DataError("evaluation.unreadable", path=path, reason=error) from error
-    rows = {number: row for number, row in enumerate(lines, start=1) if any(row)}
-    if len(rows) < 2:
-        raise DataError("evaluation.empty", path=path)
-    header = rows.pop(min(rows))
-    _check_header(path, header)
-    _check_widths(path, header, rows)
-    return header, rows
+    if "\0" in content:
+        raise DataError("evaluation.unreadable", path=path, reason="NUL")
+    content = content.replace("\r\n", "\n").replace("\r", "\n")
+    for number, row in csv_rows(path, content):
+        cells = [bare(cell.strip()) for cell in row]
+        if any(cells):
+            yield number, cells
 
 
 def _check_header(path: Path, header: list[str]) -> None:
@@ -145,14 +169,6 @@ def _check_header(path: Path, header: list[str]) -> None:
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise DataError("evaluation.twice_columns", path=path, columns=", ".join(twice))
-
-
-def _check_widths(path: Path, header: list[str], rows: dict[int, list[str]]) -> None:
-    problems = Problems()
-    for number, row in rows.items():
-        if len(row) != len(header):
-            problems.add("width", path, number, "", found=len(row), expected=len(header))
-    problems.raise_if_any()
 
 
 def _class_order(table: pd.DataFrame, classes: Sequence[str] | None) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from metrascope.cells import bare
+from metrascope.csv_rows import LARGEST, csv_rows, decoded, read_file
 from metrascope.errors import DataError, StudyError
 from metrascope.evaluation.predictions import Predictions, read_predictions
 from metrascope.messages import text
@@ -83,9 +84,8 @@ def read_table(
     if not path.is_file():
         return pd.DataFrame({name: [] for name in (*words, *measured)})
     try:
-        # Words are kept as they are: a class or an image may well be called "NA".
-        table = pd.read_csv(path, dtype=str, keep_default_na=False).map(bare)
-        table.columns = table.columns.map(bare)
+        header, *rows = _cells(path)
+        table = pd.DataFrame(rows, columns=header, dtype=str)
         absent = [name for name in (*words, *measured) if name not in table.columns]
         if absent:
             raise ValueError(text("report.reason_columns", missing=", ".join(absent)))
@@ -94,9 +94,20 @@ def read_table(
             # An infinite loss is what a run that diverged leaves; it may stay in the curve.
             if name not in gaps and not np.isfinite(table[name]).all():
                 raise ValueError(text("report.reason_no_number", column=name))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, DataError) as error:
         raise damaged(path, part, error) from error
     return table
+
+
+def _cells(path: Path) -> list[list[str]]:
+    """Return header and rows; words are kept as they are: a class may well be called "NA"."""
+    content = decoded(read_file(path, LARGEST))
+    if content is None:
+        raise ValueError(text("report.reason_no_table"))
+    rows = [[bare(cell) for cell in row] for _, row in csv_rows(path, content)]
+    if not rows or len(set(rows[0])) < len(rows[0]) or len({*map(len, rows)}) > 1:
+        raise ValueError(text("report.reason_no_table"))
+    return rows
 
 
 def read_array(path: Path, rows: int, axes: Sequence[int | None]) -> NDArray[np.float32]:
