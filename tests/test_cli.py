@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import pandas as pd
 import pytest
 
@@ -87,6 +88,73 @@ def test_wrong_use_is_one_sentence_and_status_1(
     assert expected in told.err
     assert told.err.startswith("metrascope: ")
     assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(28, "No space left on device"), "(No space left on device)"),
+        (OSError(5, "Input/output error", "x.dcm"), "x.dcm cannot be used (Input/output error)"),
+        (MemoryError(), "There is not enough memory"),
+        (ImportError("lib.so: failed to map segment from shared object"), "not enough memory"),
+        (OSError(12, "Cannot allocate memory"), "not enough memory"),
+        (cv2.error("Insufficient memory"), "not enough memory"),
+    ],
+)
+def test_what_the_machine_lacks_is_one_sentence(
+    error: Exception,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("metrascope.commands.report.run", fail)
+    assert main(["report", "x"]) == 1
+    told = capsys.readouterr().err
+    assert expected in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    code = (
+        "import sys; from metrascope.cli import main; from metrascope.commands import report;"
+        "report.run = lambda _: print('done');"
+        "sys.exit(main(['report', 'x']))"
+    )
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},  # else it fails where it is printed
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("metrascope: What is printed cannot be written (No space left")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["phantom", "audit", "ingest", "study"])
+def test_absurd_numbers_of_processes_are_one_sentence(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "out")
+    (tmp_path / "labels.csv").write_text("file,label\na,polyp\n", encoding="utf-8")
+    (tmp_path / "in").mkdir()
+    given = {
+        "phantom": [out],
+        "audit": [str(tmp_path)],
+        "ingest": [str(tmp_path / "in"), out, "--labels", str(tmp_path / "labels.csv")],
+        "study": ["demo", "--out", out],
+    }
+    for jobs in ("1000000000", "0", "-1"):
+        assert main([command, *given[command], "--jobs", jobs]) == 1
+        assert f"--jobs {jobs} is no number of processes" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_evaluate_gives_the_published_figures(

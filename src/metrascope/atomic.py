@@ -1,19 +1,47 @@
-"""Write files so that a kill leaves either the old file or the new one."""
+"""Write files so that a kill leaves either the old file or the new one; read them in pieces."""
 
 import errno
 import hashlib
 import json
 import os
+import platform
+import re
+import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from metrascope.errors import StudyError
 
 # On Windows also ERROR_SHARING_VIOLATION: a file that Excel or WPS has open.
 _REFUSED: Final = (errno.EACCES, errno.EPERM)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+_TEMPORARY: Final = re.compile(r"\..+\.([0-9a-f]{8})-([0-9]+)\.tmp")
+_LONGEST_NAME: Final = 255
+"""Bytes that a file's name may have on the file systems in use."""
+_DAY: Final = 86400.0
+"""Seconds after which no writing is still under way, on whatever machine it began."""
+_PIECE: Final = 1 << 20
+_in_hand: set[Path] = set()
+_swept: set[Path | None] = set()
+"""Folders from which remains were removed; None where that is left to another process."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Give an error of the system that comes up while a file is written the file's name.
+
+    Raises
+    ------
+    StudyError
+        In its place.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 @contextmanager
@@ -30,17 +58,107 @@ def replacing(path: Path) -> Iterator[Path]:
     StudyError
         If the disk is full or the folder cannot be written; nothing half written is left.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep_once(path.parent)
+            yield temporary
+            temporary.replace(path)
     finally:
         # A parent that is a file makes even this fail; the first error is the one to tell.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        _in_hand.discard(temporary)
+
+
+def temporary_name(path: Path) -> Path:
+    """Return the name under which this process writes what is to be ``path``.
+
+    It says which process of which machine wrote it, for `remove_leftovers`.
+    """
+    end = f".{_machine()}-{os.getpid()}.tmp"
+    name = path.name
+    if len(os.fsencode(name)) + len(end) >= _LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    temporary = path.with_name(f".{name}{end}")
+    _in_hand.add(temporary)
+    return temporary
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes that were killed had begun to write in a folder.
+
+    What a process that may still live has in hand stays: one of this machine is asked for, one of
+    another counts as gone after a day.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        found = [Path(entry.path) for entry in entries if entry.name.endswith(".tmp")]
+        for path in found:
+            parts = _TEMPORARY.fullmatch(path.name)
+            if parts and path not in _in_hand and _is_left(path, parts[1], int(parts[2])):
+                _remove(path)
+
+
+def begin_worker() -> None:
+    """Let this process leave the remains of others alone: the one that it works for sees to them.
+
+    Otherwise every process would list folders of a hundred thousand files.
+    """
+    _swept.add(None)
+
+
+def _sweep_once(folder: Path) -> None:
+    if folder not in _swept and None not in _swept:
+        _swept.add(folder)
+        remove_leftovers(folder)
+
+
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _is_left(path: Path, machine: str, process: int) -> bool:
+    if machine == _machine() and not _may_live(process):
+        return True
+    try:
+        return time.time() - path.lstat().st_mtime > _DAY
+    except OSError:  # its process has just renamed it
+        return False
+
+
+def _may_live(process: int) -> bool:
+    if process == os.getpid():  # in a container, that of every command
+        return False
+    if os.name != "posix":  # where asking would be a signal
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def read_start(file: BinaryIO, count: int) -> bytes:
+    """Return the first ``count`` bytes of a file, or all where it has fewer.
+
+    ``file.read(count)`` takes the memory for ``count`` bytes before it reads the first.
+    """
+    left, pieces = count, []
+    while left > 0 and (piece := file.read(min(left, _PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def cannot_write(path: object, error: OSError) -> StudyError:

@@ -4,6 +4,8 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TextIO
 
 from metrascope import __version__
 from metrascope.commands import (
@@ -18,48 +20,101 @@ from metrascope.commands import (
     study,
 )
 from metrascope.commands.parser import Parser, add_language
-from metrascope.errors import MetrascopeError, MissingExtraError, SettingsError
+from metrascope.errors import (
+    MetrascopeError,
+    MissingExtraError,
+    SettingsError,
+    StudyError,
+    is_memory_failure,
+)
 from metrascope.messages import LANGUAGES, language, set_language, text
+from metrascope.search_path import leave_current_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 (told in one sentence) or 130."""
+    if argv is None:
+        leave_current_folder()
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A console that cannot show Chinese shows question marks, not a traceback.
             stream.reconfigure(errors="replace")
-    command = ""
     try:
-        set_language(_language(arguments))
-        options = _parser().parse_args(arguments)
-        command = options.command
-        return int(options.run(options) or 0)
-    except MetrascopeError as error:
-        print(f"metrascope: {error}", file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        package = (error.name or "").split(".")[0]
-        extra = _EXTRAS_OF.get(command, {}).get(package) or _EXTRAS.get(package)
-        if extra is None:
-            raise
-        missing = MissingExtraError("common.missing_extra", package=error.name, extra=extra)
-        print(f"metrascope: {missing}", file=sys.stderr)
-        return 1
+        return _carry_out(arguments)
     except KeyboardInterrupt:
-        print(f"\nmetrascope: {text('cli.interrupted')}", file=sys.stderr)
+        _tell(f"\nmetrascope: {text('cli.interrupted')}")
         return 130
     except BrokenPipeError:
-        # The reader of our output (head, say) has gone: nothing is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        if error.filename is None:
+        return 1  # the reader of our output (head, say) has gone: nothing is left to tell
+    except Exception as error:
+        sentence = _sentence(error, arguments)
+        if sentence is None:
             raise
-        reason = error.strerror or error
-        told = text("cli.file", path=error.filename, reason=reason)
-        print(f"metrascope: {told}", file=sys.stderr)
+        _tell(f"metrascope: {sentence}")
         return 1
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _let_go(stream)
+
+
+def _carry_out(arguments: Sequence[str]) -> int:
+    set_language(_language(arguments))
+    try:
+        options = _parser().parse_args(arguments)
+        status = int(options.run(options) or 0)
+    except SystemExit:  # after help or version
+        _flush()
+        raise
+    _flush()
+    return status
+
+
+def _flush() -> None:
+    """Write what was printed while a failure can still be told: at its end, Python would not."""
+    if sys.stdout is None:  # it was closed from the start
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StudyError("cli.no_output", reason=error.strerror or error) from error
+
+
+def _let_go(stream: TextIO | None) -> None:
+    """Let Python's end be silent about output that cannot be written, which has been told."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _tell(sentence: str) -> None:
+    with suppress(OSError):  # nobody can be told
+        print(sentence, file=sys.stderr)
+
+
+def _sentence(error: Exception, arguments: Sequence[str]) -> str | None:
+    """Return what to tell of an error; None of a bug."""
+    if isinstance(error, MetrascopeError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").split(".")[0]
+        command = next((word for word in arguments if word in _EXTRAS_OF), "")
+        extra = _EXTRAS_OF.get(command, {}).get(package) or _EXTRAS.get(package)
+        if extra is not None:
+            return str(MissingExtraError("common.missing_extra", package=error.name, extra=extra))
+    if is_memory_failure(error):
+        return text("isolation.no_memory")
+    if isinstance(error, OSError):
+        reason = error.strerror or error
+        if error.filename is None:  # as of everything that is written to an open file
+            return text("cli.no_file", reason=reason)
+        return text("cli.file", path=error.filename, reason=reason)
+    return None
 
 
 _EXTRAS = {

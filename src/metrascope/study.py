@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from metrascope import __version__
 from metrascope.architectures import find_architecture
-from metrascope.atomic import cannot_write, write_json, write_text
+from metrascope.atomic import cannot_write, remove_leftovers, write_json, write_text
 from metrascope.classes import PAPER_CLASSES
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
 from metrascope.cores import available_cores
@@ -126,10 +126,9 @@ def _embedded_data(out: Path, settings: PhantomSettings) -> Path:
 
 
 def _remove_leftovers(out: Path) -> None:
-    """Remove temporary files of a process that was killed while it wrote."""
+    """Remove temporary files of processes that were killed while they wrote."""
     for folder in (out, *(path for name in _FOLDERS for path in out.glob(name))):
-        for leftover in folder.glob(".*.tmp"):
-            leftover.unlink(missing_ok=True)
+        remove_leftovers(folder)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Generic, Literal, TypeVar
 
+from metrascope.atomic import begin_worker
 from metrascope.errors import MetrascopeError, StudyError, is_memory_failure
 from metrascope.isolation import end_with_parent, environment
 from metrascope.messages import language, set_language
@@ -291,6 +292,7 @@ def _serve(pipe: connection.Connection, lang: str, memory_mb: int | None) -> Non
     # An interrupt at the terminal reaches all; the parent decides and ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
+    begin_worker()
     set_language(lang)
     try:
         start: Callable[[], Work[Any, Any]] = pipe.recv()

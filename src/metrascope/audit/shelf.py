@@ -4,20 +4,27 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from typing import IO
 
 import numpy as np
 
+from metrascope.atomic import writing
 from metrascope.audit.pane import Pane
 from metrascope.audit.points import Points
 from metrascope.audit.verification import View
 
 
 class Shelf:
-    """Views by number, in the order in which they were put there; about 80 kB each on disk."""
+    """Views by number, in the order in which they were put there; about 80 kB each on disk.
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w+b")
+    Parameters
+    ----------
+    file
+        Open for reading and writing, empty.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
         self._places: list[tuple[int, int, int, int]] = []
         self._bytes: np.memmap | None = None
 
@@ -63,25 +70,26 @@ class Shelf:
             self._bytes = np.memmap(self._file, np.uint8, "r")
         return self._bytes
 
-    def __enter__(self) -> "Shelf":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def release(self) -> None:
+        """Let go of the file, before it is closed."""
         self._bytes = None
-        self._file.close()
 
 
 @contextmanager
 def open_shelf(folder: Path) -> Iterator[Shelf]:
-    """Open a shelf in a folder; its file is removed when the block ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix=".views-", dir=folder) as scratch,
-        Shelf(Path(scratch) / "views") as shelf,
-    ):
-        yield shelf
+    """Open a shelf in a folder; its file has no name, so that nothing of it stays after a kill.
+
+    Raises
+    ------
+    StudyError
+        If the folder cannot be written.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed below)
+    with file:
+        shelf = Shelf(file)
+        try:
+            yield shelf
+        finally:
+            shelf.release()

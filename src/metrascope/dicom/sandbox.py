@@ -2,16 +2,20 @@
 
 JPEG-LS (CharLS loops without end on some damaged streams) and JPEG of other than 8 bits (GDCM
 aborts the process on some). The process is started when a file first needs it, lives on for the
-next frame, and ends itself when a frame takes too long or when its parent is gone.
+next frame, and ends itself when a frame takes too long or when its parent is gone. A frame that
+ended a process which others have used is tried once more in a new one.
 """
 
 import atexit
 import faulthandler
 import importlib
 import os
+import signal
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import IO, Any, Final
 
@@ -20,6 +24,17 @@ from metrascope.errors import DataError
 from metrascope.search_path import child_environment
 
 _SECONDS: Final = 1.5
+"""Of the processor, where that can be limited: by the clock a busy machine loses good files."""
+_WALL_SECONDS: Final = 30.0
+"""By the clock."""
+_LAST_SECONDS: Final = 1.0
+"""For a process that has closed its pipe, to end."""
+_TOOK_LONG: Final = -getattr(signal, "SIGPROF", 0) or None
+_CRASHES: Final = tuple(
+    -getattr(signal, name)
+    for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
+    if hasattr(signal, name)
+)
 _REQUEST: Final = struct.Struct("<BLLBBL")
 _REPLY: Final = struct.Struct("<q")
 _LOSSLESS, _LOSSY = "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.51"
@@ -37,19 +52,25 @@ def decode_apart(data: bytes, stream: Stream) -> bytes:
     Raises
     ------
     DataError
-        ``dicom.bad_stream`` where the codec refuses, crashes, or takes more than 1.5 seconds;
-        ``dicom.no_codec`` where it is not installed.
+        ``dicom.bad_stream`` where the codec refuses, crashes, or takes more than 1.5 seconds of
+        the processor; ``dicom.codec_ended`` where its process ends for another reason, which may
+        not be the frame's; ``dicom.no_codec`` where it is not installed.
     """
     codec, package = _CODECS[stream.kind == "jpeg_ls"]
     if find_spec(codec) is None:
         raise DataError("dicom.no_codec", package=package)
     # A process that was forked must not share its parent's.
-    worker = _running.get(os.getpid()) or _start()
+    worker = _running.get(os.getpid())
+    used = worker is not None
+    worker = worker or _start()
     try:
         found = _ask(worker, data, stream)
     except (OSError, struct.error) as error:
-        _stop(_running.pop(os.getpid(), worker))
-        raise DataError("dicom.bad_stream") from error
+        ended = _end_of(_running.pop(os.getpid(), worker))
+        if used and ended != _TOOK_LONG:  # it may be of another frame: once more, alone
+            return decode_apart(data, stream)
+        key = "bad_stream" if ended in (_TOOK_LONG, *_CRASHES) else "codec_ended"
+        raise DataError(f"dicom.{key}") from error
     if found is None:
         raise DataError("dicom.bad_stream")
     return found
@@ -69,6 +90,15 @@ def _start() -> subprocess.Popen[bytes]:
     _running[os.getpid()] = worker
     atexit.register(_stop, worker)
     return worker
+
+
+def _end_of(worker: subprocess.Popen[bytes]) -> int | None:
+    """Return how a process ended that does not answer any more, as of `subprocess`."""
+    with suppress(subprocess.TimeoutExpired):
+        worker.wait(_LAST_SECONDS)
+    ended = worker.poll()
+    _stop(worker)
+    return ended
 
 
 def _stop(worker: subprocess.Popen[bytes]) -> None:
@@ -112,12 +142,23 @@ def serve(source: IO[bytes], target: IO[bytes]) -> None:
         data = source.read(length)
         stream = Stream(KINDS[kind], width, height, components, precision)
         codec = importlib.import_module(_CODECS[stream.kind == "jpeg_ls"][0])
-        faulthandler.dump_traceback_later(_SECONDS, exit=True)
-        found = _decode(codec, data, stream)
-        faulthandler.cancel_dump_traceback_later()
+        with _limited_time():
+            found = _decode(codec, data, stream)
         target.write(_REPLY.pack(-1 if found is None else len(found)))
         target.write(found or b"")
         target.flush()
+
+
+@contextmanager
+def _limited_time() -> Iterator[None]:
+    """End this process where the block takes too long; it may be in C and hold Python's lock."""
+    faulthandler.dump_traceback_later(_WALL_SECONDS, exit=True)
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, _SECONDS)
+    yield
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    faulthandler.cancel_dump_traceback_later()
 
 
 def _decode(codec: Any, data: bytes, stream: Stream) -> bytes | None:

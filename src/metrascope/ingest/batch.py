@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from metrascope.atomic import cannot_write
+from metrascope.atomic import cannot_write, remove_leftovers
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, MissingExtraError, StudyError
 from metrascope.ingest.catalog import (
@@ -197,18 +197,20 @@ def _fixed(settings: IngestSettings) -> dict[str, Any]:
 def _pending(intake: Intake, found: Iterable[Source | Skipped], journal: Journal) -> list[Source]:
     """Return the files that are new, have changed, or whose patient the labels see otherwise.
 
-    Those too of whose images one is gone: the journal lies beside the data set and outlives it.
+    Those too whose failure may have passed, and those of whose images one is gone: the journal
+    lies beside the data set and outlives it.
     Their paths are absolute: other machines work in folders of their own.
     """
     pending = []
+    journal.open_again(item.name for item in found)
     for item in found:
         if isinstance(item, Skipped):
-            rejection = Rejection(item.reason.key, item.reason.values)
-            journal.add(Record(item.name, "", rejections=(rejection,)))
+            journal.skip(item.name, Rejection(item.reason.key, item.reason.values))
             continue
         known = journal.records.get(item.name)
         if (
             known is None
+            or known.passing
             or known.stamp != item.state
             or not _still_holds(journal, known, intake.labels)
             or not all(path.is_file() for path in written(intake, known))
@@ -256,6 +258,7 @@ def _remove_orphans(out: Path, catalog: Catalog) -> None:
     """Remove images that no row names: of files that changed, or of a run that was killed."""
     names = {Path(image["image"]).stem for image in catalog.images}
     for folder in _FOLDERS:
+        remove_leftovers(out / folder)
         for path in (out / folder).glob("I*.*"):
             if path.stem not in names:
                 path.unlink()

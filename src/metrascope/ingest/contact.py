@@ -143,7 +143,8 @@ def _screen(source: Source, frame: int) -> Pixels | None:
             screen = open_pixels(read_header(content)).frame(frame)
         else:
             screen = decode_picture(content)
-    except DataError:  # it was readable a moment ago: someone is moving files about
+    # It was readable a moment ago: someone is moving files about, or memory has become short.
+    except (DataError, MemoryError):
         return None
     return screen if screen.ndim == 3 else np.asarray(cv2.cvtColor(screen, cv2.COLOR_GRAY2RGB))
 

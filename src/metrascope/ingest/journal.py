@@ -6,13 +6,14 @@ outside the data set, and stays in the hospital.
 
 import json
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self, TextIO
 
-from metrascope.atomic import write_lines
+from metrascope.atomic import write_lines, writing
 from metrascope.errors import DataError
 
 FORMAT: Final = 1
@@ -22,6 +23,21 @@ ORIGIN: Final = "origin"
 """Key of the left and top of an image on its screen."""
 NOT_COLUMNS: Final = (MARK_BOXES, ORIGIN)
 """Keys of an image that are not columns of the manifest."""
+_FORGOTTEN: Final = "forgotten"
+_PASSING: Final = frozenset(
+    {
+        "dicom.codec_ended",
+        "dicom.no_codec",
+        "ingest.bug",
+        "ingest.crashed",
+        "ingest.memory",
+        "ingest.too_slow",
+        "sources.lost",
+        "sources.unreadable",
+    }
+)
+"""Reasons that may be gone the next time: memory or the processor was short, a share had dropped,
+someone ended a process, a package was missing, a version of this program had a bug."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,16 @@ class Record:
     scanner: str = ""
     frames: int = 0
 
+    @property
+    def passing(self) -> bool:
+        """Whether it tells of a failure that may not be the file's own: it is tried again."""
+        return any(rejection.reason in _PASSING for rejection in self.rejections)
+
+    @property
+    def lasting(self) -> tuple[Rejection, ...]:
+        """Its rejections that are the file's own."""
+        return tuple(each for each in self.rejections if each.reason not in _PASSING)
+
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """Return the record that `asdict` was taken of."""
@@ -103,6 +129,8 @@ class Journal:
     ------
     DataError
         If the file was written with other settings or is no journal.
+    StudyError
+        If it cannot be written.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
@@ -117,20 +145,61 @@ class Journal:
         self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
-        self._file = self.path.open("a", encoding="utf-8", newline="\n")
+        with writing(self.path):
+            self._file = self.path.open("a", encoding="utf-8", newline="\n")
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._file:
-            self._file.close()
+            # What a full disk did not take has been told by then.
+            with suppress(OSError):
+                self._file.close()
 
     def add(self, record: Record) -> None:
-        """Keep a record, replacing that of the same source."""
+        """Keep a record, replacing that of the same source.
+
+        Raises
+        ------
+        StudyError
+            If it cannot be written.
+        """
+        self.records[record.source] = record
+        self._append(asdict(record))
+
+    def skip(self, source: str, rejection: Rejection) -> None:
+        """Keep that a file is not taken in; one that cannot be read for now keeps its images.
+
+        Raises
+        ------
+        StudyError
+            As `add`.
+        """
+        record = Record(source, "", rejections=(rejection,))
+        known = self.records.get(source)
+        if record.passing and known is not None and known.images:
+            record = replace(known, rejections=(*known.lasting, rejection))
+        self.add(record)
+
+    def open_again(self, found: Iterable[str]) -> None:
+        """Forget what was wrong with folders and archives in which something is found by now.
+
+        Raises
+        ------
+        StudyError
+            As `add`.
+        """
+        opened = {holder for name in found for holder in _holders(name)}
+        for source, record in list(self.records.items()):
+            if not record.stamp and record.rejections and source in opened:
+                del self.records[source]
+                self._append({_FORGOTTEN: source})
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
         if self._file is None:
             raise ValueError("the journal is not open")
-        self.records[record.source] = record
-        self._file.write(f"{_line(asdict(record))}\n")
-        self._file.flush()
+        with writing(self.path):
+            self._file.write(f"{_line(entry)}\n")
+            self._file.flush()
 
     def _read(self, expected: Mapping[str, Any]) -> None:
         with self.path.open(encoding="utf-8", errors="replace", newline="\n") as file:
@@ -147,10 +216,21 @@ class Journal:
                 )
             for line in file:
                 try:
-                    record = Record.from_json(json.loads(line, object_pairs_hook=_named))
+                    entry = json.loads(line, object_pairs_hook=_named)
+                    if _FORGOTTEN in entry:
+                        self.records.pop(entry[_FORGOTTEN], None)
+                        continue
+                    record = Record.from_json(entry)
                 except (ValueError, TypeError, KeyError):
                     continue  # cut short by a kill: the file is taken in again
                 self.records[record.source] = record
+
+
+def _holders(name: str) -> Iterator[str]:
+    """Yield the folders and archives that a file lies in."""
+    while "/" in name:
+        name = name.rpartition("/")[0].removesuffix("!")
+        yield name
 
 
 def _differing(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from metrascope.atomic import remove_leftovers, temporary_name
 from metrascope.errors import SettingsError
 
 SECRET_BYTES: Final = 32
@@ -180,12 +181,29 @@ def _lies_in(path: Path, out: Path) -> bool:
 
 def _make_secret(file: Path) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # O_EXCL: of two processes that begin at once, one makes the file and the other fails.
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(secrets.token_bytes(SECRET_BYTES).hex().encode("ascii") + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    remove_leftovers(file.parent)
+    # Half a secret, of a full disk or a kill, would be refused ever after.
+    temporary = temporary_name(file)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(secrets.token_bytes(SECRET_BYTES).hex().encode("ascii") + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        _give_new_name(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _give_new_name(temporary: Path, file: Path) -> None:
+    """Name a file: of two processes that begin at once, one makes it and the other fails."""
+    try:
+        os.link(temporary, file)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT, as on USB sticks, and some shares know one name for a file
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        temporary.replace(file)
 
 
 def _read_secret(file: Path) -> bytes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from metrascope.atomic import read_start
 from metrascope.cells import bare
 from metrascope.errors import DataError, MissingExtraError
 from metrascope.ingest.columns import looks_like_header
@@ -99,7 +100,7 @@ def read_sheet(path: Path, named: Mapping[str, str]) -> Sheet:
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
+            content = read_start(file, _LARGEST + 1)
     except OSError as error:
         reason = error.strerror or error
         raise DataError("labels.unreadable", path=path, reason=reason) from error

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from zipfile import ZipFile, ZipInfo
 
-from metrascope.errors import DataError
+from metrascope.atomic import read_start
+from metrascope.errors import DataError, is_memory_failure
 from metrascope.ingest.archive import (
     BROKEN,
     ArchiveLimits,
@@ -78,14 +79,18 @@ class Source:
         ------
         DataError
             If it cannot be read, or is larger than ``limits.largest_member`` bytes.
+        MemoryError
+            If there is too little memory for it.
         """
         try:
             if self.entries:
                 archive = open_archive(self.path, self.entries[:-1], limits)
                 return read_member(archive, self.entries[-1], limits.largest_member)
             with self.path.open("rb") as file:
-                content = file.read(limits.largest_member + 1)
+                content = read_start(file, limits.largest_member + 1)
         except (*BROKEN, IndexError) as error:
+            if is_memory_failure(error):  # which says nothing about the file
+                raise MemoryError from error
             raise DataError("sources.lost", path=self.name, reason=_why(error)) from error
         if len(content) > limits.largest_member:
             raise DataError("sources.grown", path=self.name, size=len(content))
@@ -316,7 +321,7 @@ def _directory(
     try:
         for parts in missing_files(source.read(limits), present):
             yield Skipped(folder + shown("/".join(parts)), Reason("sources.missing"))
-    except DataError as error:
+    except (DataError, MemoryError) as error:
         yield Skipped(source.name, Reason("sources.unreadable", {"reason": str(error)}))
 
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from metrascope.atomic import write_bytes, write_json
+from metrascope.atomic import remove_leftovers, write_bytes, write_json
 from metrascope.cores import checked_jobs
 from metrascope.data.manifest import write_manifest
 from metrascope.errors import DataError, SettingsError
@@ -194,6 +194,7 @@ def _claim(out: Path, settings: _Settings) -> None:
         write_json(marker, wanted)
     for folder in _FOLDERS:
         (out / folder).mkdir(exist_ok=True)
+        remove_leftovers(out / folder)
 
 
 def _read_marker(marker: Path) -> dict[str, object]:

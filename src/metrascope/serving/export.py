@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -12,7 +11,13 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from metrascope import __version__
-from metrascope.atomic import cannot_write, write_json
+from metrascope.atomic import (
+    remove_leftovers,
+    temporary_name,
+    write_bytes,
+    write_json,
+    writing,
+)
 from metrascope.data.manifest import Manifest
 from metrascope.data.picture import read_picture
 from metrascope.errors import MissingExtraError, SettingsError, StudyError, WeightsError
@@ -141,17 +146,18 @@ def _check_runtimes() -> None:
 @contextmanager
 def _beside(out: Path) -> Iterator[Path]:
     """Give an empty folder beside ``out`` that takes its name when all went well."""
-    try:
+    folder = temporary_name(out)
+    with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as error:
-        raise cannot_write(out, error) from error
+        remove_leftovers(out.parent)
+        folder.mkdir(mode=0o700)
     try:
         yield folder
-        folder.chmod(0o755)
-        if out.exists():
-            out.rmdir()
-        folder.rename(out)
+        with writing(out):
+            folder.chmod(0o755)
+            if out.exists():
+                out.rmdir()
+            folder.rename(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -163,7 +169,7 @@ def _export_run(run: TrainedRun, folder: Path, manifest: Manifest) -> tuple[Runt
         advance(0, 2)
         original = TorchRuntime(run.folder)
         path = folder / f"{name}.onnx"
-        path.write_bytes(to_onnx(original.graph))
+        write_bytes(path, to_onnx(original.graph))
         advance(1, 2)
         runtimes = [open_runtime(path, name=own, threads=1) for own in installed()]
         parity = _parity(run, original, runtimes, manifest)
