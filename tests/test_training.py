@@ -83,7 +83,9 @@ def equal(one: Network, other: Network) -> bool:
 
 
 def test_it_learns_and_tells_every_step(tmp_path: Path) -> None:
-    trained, history = run(tmp_path, settings(epochs=6))
+    # At 0.02 the loss of untrained weights jumps about, and where it ends depends on the processor;
+    # at 0.005 three seeds of three ended at a macro F1 of 1.
+    trained, history = run(tmp_path, settings(epochs=6, learning_rate=0.005))
     assert [row[:2] for row in history[:5]] == [
         ["1", "1"],
         ["1", "2"],
@@ -96,7 +98,7 @@ def test_it_learns_and_tells_every_step(tmp_path: Path) -> None:
     assert float(history[-1][5]) > 0.9
     assert float(history[-1][3]) < 0.6 * float(history[0][3])
     rates = [float(row[2]) for row in history]
-    assert max(rates) == pytest.approx(0.02)
+    assert max(rates) == pytest.approx(0.005)
     assert rates[-1] == pytest.approx(0)
     outputs = list(predict(fabric(), trained, feed(), data().validation, 4))
     assert [len(output.logits) for output in outputs] == [4, 4, 2]
