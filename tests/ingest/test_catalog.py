@@ -53,8 +53,10 @@ def records(labels: Labels) -> list[Record]:
         Record("wang/2.png", "1", "picture", "22", by_accession, first, (image("I2", "PB"),)),
         Record("zhao/1.dcm", "1", "dicom", "33", {"patient_id": "200", "file_name": "z"}, second,
                (image("I3", "PC"),)),
-        Record("zhao/copy.dcm", "1", "dicom", "33", {"patient_id": "200", "file_name": "y"},
-               second, (image("I3", "PC"),)),
+        Record("zhao/2.dcm", "1", "dicom", "66", {"patient_id": "200", "file_name": "y"}, second,
+               (image("I4", "PC"),)),
+        Record("zhao/copy.dcm", "1", "dicom", "66", {"patient_id": "200", "file_name": "y"},
+               second, (image("I4", "PC"),)),
         Record("zhao/as wang.dcm", "1", "dicom", "33", {"patient_id": "100", "file_name": "x"},
                first, (image("I3", "PA"),)),
         Record("notes about Wang Li.txt", "", rejections=(Rejection("sources.x", {"name": "Li"}),)),
@@ -81,13 +83,32 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_copies_are_kept_once_and_ties_make_groups(catalog: Catalog) -> None:
     table = pd.DataFrame(catalog.images).set_index("image")
-    assert sorted(table.index) == ["images/I1.png", "images/I2.png", "images/I3.png"]
+    assert sorted(table.index) == ["images/I1.png", "images/I2.png", "images/I4.png"]
     assert catalog.reasons["ingest.copy"] == 1
-    assert catalog.reasons["ingest.copy_of_other"] == 1
-    # PA and PB share a row of the labels; PA and PC share a picture.
+    # PA and PB share a row of the labels; PA and PC share a picture, which nobody gets.
     assert set(table["patient_group"]) == {"PA"}
     assert set(table["centre"]) == {"Centre 1"}
     assert table["label"]["images/I1.png"] == "polyp"
+
+
+def test_a_picture_under_two_labels_is_kept_under_neither(catalog: Catalog) -> None:
+    left_out = [r.source for r, why in catalog.rejections if why.reason == "ingest.copy_of_other"]
+    assert left_out == ["zhao/1.dcm", "zhao/as wang.dcm"]
+    assert catalog.for_a_person >= 2
+
+
+def test_the_same_picture_in_another_file_is_disputed_as_well(labels: Labels) -> None:
+    """A corrected header makes another file of the same pixels."""
+    rows = [dict(row.values) for row in labels.rows]
+    sent = [
+        Record("a", "1", "dicom", "1", {"patient_id": "100"}, rows[0],
+               (image("I1", "PA") | {"sha256": "aa"}, image("I2", "PA") | {"sha256": "bb"})),
+        Record("b", "1", "dicom", "2", {"patient_id": "200"}, rows[1],
+               (image("I3", "PC") | {"sha256": "aa"},)),
+    ]  # fmt: skip
+    found = assemble(sent, labels, "")
+    assert [image["image"] for image in found.images] == ["images/I2.png"]
+    assert found.reasons == {"ingest.copy_of_other": 2}
 
 
 def test_the_order_of_records_does_not_matter(labels: Labels, catalog: Catalog) -> None:
@@ -98,7 +119,7 @@ def test_the_flow_adds_up(catalog: Catalog) -> None:
     steps = {step.name: step for step in flow(catalog)}
     counts = {name: step.count for name, step in steps.items()}
     assert counts == {
-        "files": 8, "images": 7, "readable": 6, "matched": 5, "stills": 6, "usable": 5, "kept": 3,
+        "files": 9, "images": 8, "readable": 7, "matched": 6, "stills": 7, "usable": 6, "kept": 3,
     }  # fmt: skip
     order = list(steps.values())
     for step, following in pairwise(order):
@@ -110,7 +131,7 @@ def test_nothing_private_is_in_the_data_set(
     catalog: Catalog, labels: Labels, tmp_path: Path
 ) -> None:
     out, private = tmp_path / "out", tmp_path / "private"
-    for name in ("I1", "I2", "I3"):
+    for name in ("I1", "I2", "I4"):
         (out / "images").mkdir(parents=True, exist_ok=True)
         (out / "images" / f"{name}.png").write_bytes(b"x")
     manifest = write_catalog(catalog, out, SECRET)
@@ -121,7 +142,7 @@ def test_nothing_private_is_in_the_data_set(
         assert planted.encode() not in written, planted
     assert manifest.is_file()
     rejects = rows_of(out / "rejects.csv")
-    assert len(rejects) == 6
+    assert len(rejects) == 7
     assert {row["frame"] for row in rejects} == {"", "2"}
     assert rows_of(out / "marks.csv") == [
         {"image": "images/I1.png", "kind": "caliper"}

@@ -121,7 +121,7 @@ def test_a_file_name_in_two_folders_is_no_key(tmp_path: Path) -> None:
     table = labels(tmp_path, "file_name,label", "1.png,normal", "2.png,polyp")
     both = [Keys(file_name="a/1.png"), Keys(file_name="b/1.png"), Keys(file_name="a/2.png")]
     known = table.knowing(both)
-    assert [row_of(known.match(keys)) for keys in both] == ["labels.no_row", "labels.no_row", "3"]
+    assert [row_of(known.match(keys)) for keys in both] == ["labels.crowded", "labels.crowded", "3"]
 
 
 CHINESE = (

@@ -59,6 +59,9 @@ def run(options: argparse.Namespace) -> None:
     print(text("ingest.done", images=len(images), patients=patients, rejected=reasons.total()))
     for key, count in reasons.most_common():
         print(f"  {count:6d}  {reason_title(key)}")
+    if done.catalog.for_a_person:
+        links = done.private / "links.csv"
+        print(text("ingest.for_a_person", count=done.catalog.for_a_person, path=links))
     if done.unmatched:
         print(text("ingest.unmatched_rows", count=done.unmatched, path=done.private))
     print(text("ingest.private", path=done.private))

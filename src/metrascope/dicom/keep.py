@@ -161,7 +161,8 @@ def keys_of(ds: Dataset) -> dict[str, str]:
         keys[f"name_{kind}"] = " ".join(group.replace("^", " ").split())
     for name, keyword in (("birth_date", "PatientBirthDate"), ("study_date", "StudyDate")):
         found_day = day(ds, keyword)
-        keys[name] = found_day.isoformat() if found_day else ""
+        # 1900-01-01 is what some worklists send for an unknown date.
+        keys[name] = found_day.isoformat() if found_day and found_day.year > 1900 else ""
     return keys
 
 

@@ -23,7 +23,8 @@ from metrascope.ingest.catalog import (
     write_private,
 )
 from metrascope.ingest.evidence import write_evidence
-from metrascope.ingest.intake import IDENTITY, Intake, match, ready, written
+from metrascope.ingest.identity import IDENTITY
+from metrascope.ingest.intake import Intake, match, ready, written
 from metrascope.ingest.journal import Journal, Record, Rejection
 from metrascope.ingest.key_folder import (
     MARKER,
@@ -32,7 +33,7 @@ from metrascope.ingest.key_folder import (
     key_folder,
     refuse_key_in_export,
 )
-from metrascope.ingest.labels import Labels, read_labels
+from metrascope.ingest.labels import Keys, Labels, read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.settings import IngestSettings
@@ -131,10 +132,12 @@ def ingest(
     with _alone(out):
         private = claim_data_set(out, secret, pseudonyms)
         with Journal(private / "journal.jsonl", _fixed(settings)) as journal:
-            intake = Intake(out.absolute(), settings, table, pseudonyms)
+            intake = Intake(out.absolute(), settings, _aware(table, found), pseudonyms)
             pending = _pending(intake, found, journal)
             _take_in_all(intake, pending, journal, share_out, progress)
-            catalog = assemble(journal.records.values(), table, settings.centre)
+            catalog = assemble(
+                journal.records.values(), table, settings.centre, settings.two_diagnoses
+            )
         manifest = write_catalog(catalog, out, pseudonyms)
         write_private(catalog, private, pseudonyms, table)
         _remove_orphans(out, catalog)
@@ -191,7 +194,15 @@ def _alone(out: Path) -> Iterator[None]:
 
 def _fixed(settings: IngestSettings) -> dict[str, Any]:
     """Return the settings that the outcome of a file depends on."""
-    return settings.model_dump(mode="json", exclude={"centre", "columns", "labels", "seconds"})
+    later = {"centre", "columns", "labels", "seconds", "two_diagnoses"}
+    return settings.model_dump(mode="json", exclude=later)
+
+
+def _aware(labels: Labels, found: Iterable[Source | Skipped]) -> Labels:
+    """Return labels that know which names of files are in several folders, before any is read."""
+    if "file_name" not in labels.columns:
+        return labels
+    return labels.knowing(Keys(file_name=item.name) for item in found)
 
 
 def _pending(intake: Intake, found: Iterable[Source | Skipped], journal: Journal) -> list[Source]:

@@ -1,7 +1,7 @@
 """Assemble a data set from what became of every file: manifest, rejects, and the private lists."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,13 @@ import pandas as pd
 
 from metrascope.csv_file import write_table
 from metrascope.data.manifest import REQUIRED, write_manifest
+from metrascope.ingest.conflicts import FOR_A_PERSON, Matched, find_conflicts
 from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Record, Rejection
 from metrascope.ingest.labels import Keys, LabelRow, Labels
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.reason import Reason
-from metrascope.ingest.wording import explain
-from metrascope.messages import text
+from metrascope.ingest.ties import patient_groups, women, women_of_two_numbers
+from metrascope.ingest.wording import explain, explain_in_full
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,29 @@ class Catalog:
         Record and rejection, in the order of sources.
     records
         All, in the order of sources.
+    rows_with_files
+        Numbers of the rows of the labels that any file fits, used or not.
+    two_numbers
+        Patients who have the name and date of birth, or the examination, of another: a person
+        must find out whether they are one woman. They are in one group.
     """
 
     images: tuple[Mapping[str, Any], ...]
     rejections: tuple[tuple[Record, Rejection], ...]
     records: tuple[Record, ...]
+    rows_with_files: frozenset[str] = frozenset()
+    two_numbers: frozenset[str] = frozenset()
+
+    @property
+    def for_a_person(self) -> int:
+        """Return how many files only a person can say whose they are, or which label counts."""
+        left_out = {r.source for r, why in self.rejections if why.reason in FOR_A_PERSON}
+        doubtful = {
+            record.source
+            for record in self.records
+            if any(image["patient_id"] in self.two_numbers for image in record.images)
+        }
+        return len(left_out | doubtful)
 
     @property
     def reasons(self) -> Counter[str]:
@@ -43,8 +62,10 @@ class Catalog:
         return Counter(rejection.reason for _, rejection in self.rejections)
 
 
-def assemble(records: Iterable[Record], labels: Labels, centre: str) -> Catalog:
-    """Put records together; what is there twice is kept once.
+def assemble(
+    records: Iterable[Record], labels: Labels, centre: str, two_diagnoses: str = "reject"
+) -> Catalog:
+    """Put records together; what is there twice is kept once, what is contradictory not at all.
 
     Parameters
     ----------
@@ -52,29 +73,40 @@ def assemble(records: Iterable[Record], labels: Labels, centre: str) -> Catalog:
         In any order.
     labels
         Asked again now that all files are known: two patients may have turned out to share a
-        name.
+        name, or a row.
     centre
         Where the labels name none.
+    two_diagnoses
+        ``reject`` or ``keep`` the images of a woman whose visits have different diagnoses.
     """
-    found = list(records)
+    found = sorted(records, key=lambda record: record.source)
     knowing = labels.knowing(Keys(**record.keys) for record in found)
-    ordered = sorted((_doubted(record, knowing) for record in found), key=lambda r: r.source)
+    matched = {record.source: knowing.match(Keys(**record.keys)) for record in found}
+    conflicts = find_conflicts(found, matched)
+    ordered = [_doubted(record, matched, conflicts) for record in found]
+    if two_diagnoses == "reject":
+        ordered = _without_two_diagnoses(ordered, matched)
+    groups = patient_groups(ordered, matched)
+    ordered = _without_disputed_pictures(ordered)
     images: dict[str, dict[str, Any]] = {}
     rejections: list[tuple[Record, Rejection]] = []
     for record in ordered:
         for image in record.images:
-            row = _labelled(image, record, centre)
-            first = images.setdefault(row["image"], row)
-            if first is row:
-                continue
-            same = (first["patient_id"], first["label"]) == (row["patient_id"], row["label"])
-            reason = "ingest.copy" if same else "ingest.copy_of_other"
-            rejections.append((record, Rejection(reason)))
+            if image["image"] in images:
+                rejections.append((record, Rejection("ingest.copy")))
+            else:
+                images[image["image"]] = _labelled(image, record, centre)
         rejections += [(record, rejection) for rejection in record.rejections]
-    groups = _groups(ordered)
     for row in images.values():
         row["patient_group"] = groups[row["patient_id"]]
-    return Catalog(tuple(sorted(images.values(), key=_place)), tuple(rejections), tuple(ordered))
+    fitting = (knowing.fitting(Keys(**record.keys)) for record in found)
+    return Catalog(
+        tuple(sorted(images.values(), key=_place)),
+        tuple(rejections),
+        tuple(ordered),
+        frozenset[str]().union(*fitting),
+        women_of_two_numbers(ordered, matched),
+    )
 
 
 def write_catalog(catalog: Catalog, out: Path, pseudonyms: Pseudonyms) -> Path:
@@ -100,7 +132,9 @@ def write_private(catalog: Catalog, folder: Path, pseudonyms: Pseudonyms, labels
     the rows of the labels that no file matched.
     """
     header = ("file", "source", "image", "patient_id", "found_patient_id", "reason", "explanation")
-    links = (row for record in catalog.records for row in _links(record, pseudonyms))
+    links = (
+        row for record in catalog.records for row in _links(record, pseudonyms, catalog.two_numbers)
+    )
     write_table(folder / "links.csv", header, links)
     left = unmatched_rows(catalog, labels)
     names = list(dict.fromkeys(name for row in left for name in row.values))
@@ -110,8 +144,7 @@ def write_private(catalog: Catalog, folder: Path, pseudonyms: Pseudonyms, labels
 
 def unmatched_rows(catalog: Catalog, labels: Labels) -> list[LabelRow]:
     """Return the rows of the labels that no file matched."""
-    used = {record.row["row"] for record in catalog.records if record.row}
-    return [row for row in labels.rows if row.values["row"] not in used]
+    return [row for row in labels.rows if row.values["row"] not in catalog.rows_with_files]
 
 
 def _place(image: Mapping[str, Any]) -> tuple[str, str, str, int, str]:
@@ -120,37 +153,58 @@ def _place(image: Mapping[str, Any]) -> tuple[str, str, str, int, str]:
     return image["patient_id"], study, source, int(image.get("frame") or 0), image["image"]
 
 
-def _groups(records: Sequence[Record]) -> dict[str, str]:
-    """Return the group of every patient: those whom a row of the labels or a picture ties together.
+def _doubted(record: Record, matched: Matched, conflicts: Mapping[str, Rejection]) -> Record:
+    if not record.images:
+        return record
+    found = matched[record.source]
+    if isinstance(found, Reason):
+        return _left_out(record, Rejection(found.key, found.values))
+    why = conflicts.get(record.source)
+    return _left_out(record, why) if why else record
 
-    A patient's DICOM files may carry a number that her PNG screens lack.
-    """
-    parent: dict[str, str] = {}
 
-    def root(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            parent[name] = parent[parent[name]]  # short ways, however many are tied together
-            name = parent[name]
-        return name
+def _left_out(record: Record, rejection: Rejection) -> Record:
+    return replace(record, row=None, images=(), rejections=(rejection,))
 
+
+def _without_two_diagnoses(records: list[Record], matched: Matched) -> list[Record]:
+    """Leave out all images of women whose visits have different diagnoses."""
+    woman = women(records, matched)
+    labels: dict[str, set[str]] = defaultdict(set)
     for record in records:
         for image in record.images:
-            patient = root(image["patient_id"])
-            for tie in (f"row {(record.row or {}).get('row')}", f"image {image['image']}"):
-                parent[root(tie)] = patient
-    patients = {image["patient_id"] for record in records for image in record.images}
-    first: dict[str, str] = {}
-    for patient in sorted(patients):
-        first.setdefault(root(patient), patient)
-    return {patient: first[root(patient)] for patient in patients}
+            labels[woman[image["patient_id"]]].add((record.row or {}).get("label", ""))
+    why = Rejection("labels.two_diagnoses")
+    return [
+        _left_out(record, why)
+        if record.images and len(labels[woman[record.images[0]["patient_id"]]]) > 1
+        else record
+        for record in records
+    ]
 
 
-def _doubted(record: Record, knowing: Labels) -> Record:
-    matched = knowing.match(Keys(**record.keys)) if record.images else None
-    if not isinstance(matched, Reason):
-        return record
-    rejection = Rejection(matched.key, matched.values)
-    return replace(record, row=None, images=(), rejections=(rejection,))
+def _without_disputed_pictures(records: list[Record]) -> list[Record]:
+    """Leave out pictures that are there under two labels or patients: each may be wrong.
+
+    The pictures that were written are compared: a file may have been sent twice, the second time
+    with another number in its header.
+    """
+    owners: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for record in records:
+        for image in record.images:
+            owners[_picture(image)].add((image["patient_id"], (record.row or {}).get("label", "")))
+    disputed = {picture for picture, who in owners.items() if len(who) > 1}
+    return [_without(record, disputed) for record in records]
+
+
+def _without(record: Record, disputed: Collection[str]) -> Record:
+    kept = tuple(image for image in record.images if _picture(image) not in disputed)
+    why = (Rejection("ingest.copy_of_other"),) * (len(record.images) - len(kept))
+    return replace(record, images=kept, rejections=(*why, *record.rejections)) if why else record
+
+
+def _picture(image: Mapping[str, Any]) -> str:
+    return str(image.get("sha256") or image["image"])
 
 
 def _labelled(image: Mapping[str, Any], record: Record, centre: str) -> dict[str, Any]:
@@ -174,23 +228,19 @@ def _reject(record: Record, rejection: Rejection, pseudonyms: Pseudonyms) -> tup
     return source, record.kind, frame, reason, explain(rejection)
 
 
-def _links(record: Record, pseudonyms: Pseudonyms) -> list[tuple[str, ...]]:
+def _links(
+    record: Record, pseudonyms: Pseudonyms, two_numbers: Collection[str]
+) -> list[tuple[str, ...]]:
     found = record.keys.get("patient_id", "")
     source = pseudonyms.source(record.sha256 or record.source)
-    rows: list[tuple[str, ...]] = [
-        (record.source, source, image["image"], image["patient_id"], found, "", "")
-        for image in record.images
-    ]
+    rows: list[tuple[str, ...]] = []
+    for image in record.images:
+        patient = image["patient_id"]
+        notice = Rejection("labels.two_numbers") if patient in two_numbers else None
+        why = (notice.reason, explain_in_full(notice)) if notice else ("", "")
+        rows.append((record.source, source, image["image"], patient, found, *why))
     rows += [
-        (
-            record.source,
-            source,
-            "",
-            "",
-            found,
-            rejection.reason,
-            text(rejection.reason, **rejection.values),
-        )
+        (record.source, source, "", "", found, rejection.reason, explain_in_full(rejection))
         for rejection in record.rejections
     ]
     return rows

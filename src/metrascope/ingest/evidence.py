@@ -9,6 +9,7 @@ from metrascope import __version__
 from metrascope.atomic import sha256, write_text
 from metrascope.dicom.keep import describe
 from metrascope.ingest.catalog import Catalog
+from metrascope.ingest.conflicts import FOR_A_PERSON
 from metrascope.ingest.contact import Pair, contact_sheet, held_back
 from metrascope.ingest.flow import flow
 from metrascope.ingest.journal import Rejection
@@ -20,14 +21,13 @@ from metrascope.report.bilingual import Bilingual, bilingual, sentence
 from metrascope.report.shell import render_page
 
 SECTIONS: Final = ("summary", "flow", "look", "contact", "classes", "kept", "settings")
-_NEEDS_LOOK: Final = (
+_NEEDS_LOOK: Final = FOR_A_PERSON | {
     "ingest.still_reads",
-    "ingest.copy_of_other",
     "ingest.crashed",
     "ingest.too_slow",
     "ingest.memory",
     "ingest.bug",
-)
+}
 _MOST_SHOWN: Final = 50
 
 
@@ -99,7 +99,12 @@ def _to_look_at(catalog: Catalog, pseudonyms: Pseudonyms) -> list[tuple[str, Bil
     found = [
         (pseudonyms.source(record.sha256 or record.source), _told(rejection))
         for record, rejection in catalog.rejections
-        if rejection.reason in _NEEDS_LOOK or rejection.reason.endswith("conflict")
+        if rejection.reason in _NEEDS_LOOK
+    ]
+    found += [
+        (image["image"], sentence("labels.two_numbers"))
+        for image in catalog.images
+        if image["patient_id"] in catalog.two_numbers
     ]
     masked = [image for image in catalog.images if image["text_check"] == "masked"]
     # By code: in the order of original names, a ward's sorted list would undo the codes.

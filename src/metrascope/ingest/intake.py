@@ -22,6 +22,7 @@ from metrascope.dicom.pixels import Cine, open_pixels
 from metrascope.dicom.regions import Region, read_regions
 from metrascope.errors import DataError
 from metrascope.ingest.cine import key_frames
+from metrascope.ingest.identity import Person, person_of
 from metrascope.ingest.journal import MARK_BOXES, ORIGIN, Record, Rejection
 from metrascope.ingest.labels import Keys, LabelRow, Labels
 from metrascope.ingest.panels import panels, regions_within
@@ -33,9 +34,6 @@ from metrascope.ingest.still import Still, Verify, make_still
 from metrascope.ingest.usability import Claims, claims_of
 
 Pixels = npt.NDArray[np.uint8]
-
-IDENTITY: Final = ("patient_id", "accession", "study_uid", "name", "sop_uid", "file_name")
-"""What says who the patient is, in the order of trust; see `_person`."""
 
 _RUNS: Final = (
     cv2.IMWRITE_PNG_COMPRESSION,
@@ -68,15 +66,6 @@ class _Opened:
     ds: Dataset | None
     claims: Claims
     cine: Cine
-
-
-@dataclass(frozen=True)
-class _Person:
-    """Whose file it is."""
-
-    row: LabelRow
-    patient_id: str
-    study: str
 
 
 def ready(intake: Intake) -> Callable[[Source], Record]:
@@ -117,7 +106,7 @@ def take_in(intake: Intake, source: Source) -> Record:
     except DataError as error:
         return replace(record, rejections=(Rejection(error.key, _plain(error)),))
     images, rejections = [], []
-    person = _person(record, matched)
+    person = person_of(record, matched.values)
     for frame, place, result in _stills(intake, opened):
         if isinstance(result, Reason):
             rejections.append(_rejection(result, frame))
@@ -139,7 +128,7 @@ def _described(source: Source, ds: Dataset | None) -> dict[str, Any]:
     if ds is None:
         return {"keys": keys}
     found = keys_of(ds)
-    roles = ("patient_id", "accession", "study_uid", "sop_uid", "name")
+    roles = ("patient_id", "accession", "study_uid", "sop_uid", "name", "birth_date")
     keys |= {role: found[role] for role in roles if found.get(role)}
     return {"keys": keys, "scanner": kept(ds)["scanner"]}
 
@@ -150,15 +139,6 @@ def _open(content: bytes, ds: Dataset | None) -> _Opened:
     picture = decode_picture(content)
     height, width = picture.shape[:2]
     return _Opened(None, Claims(), Cine(1, height, width, 1, lambda _: picture))
-
-
-def _person(record: Record, row: LabelRow) -> _Person:
-    """Decide who the patient is: the labels know best, then the header, then the file itself."""
-    keys = {**record.keys, **{key: value for key, value in row.values.items() if value}}
-    patient = next(f"{role} {keys[role]}" for role in IDENTITY if keys.get(role))
-    patient = patient.removeprefix("patient_id ")
-    study = keys.get("study_uid") or keys.get("accession") or f"study of {patient}"
-    return _Person(row, patient, study)
 
 
 def _stills(intake: Intake, opened: _Opened) -> Iterator[tuple[int, int, Still | Reason]]:
@@ -190,7 +170,7 @@ def _part(
     return frame[top : top + height, left : left + width], regions_within(box, regions)
 
 
-def _write(intake: Intake, name: str, still: Still, ds: Dataset | None, person: _Person) -> str:
+def _write(intake: Intake, name: str, still: Still, ds: Dataset | None, person: Person) -> str:
     """Write the files of a still and return the SHA-256 of the image's."""
     image = encode_png(still.grey, OF_IMAGES)
     mask = encode_png(still.sector.astype(np.uint8) * 255, OF_MASKS)
@@ -226,7 +206,7 @@ def _row(
     still: Still,
     record: Record,
     ds: Dataset | None,
-    person: _Person,
+    person: Person,
 ) -> dict[str, Any]:
     """Return the image's row of the manifest, without what the labels say."""
     pseudonyms = intake.pseudonyms

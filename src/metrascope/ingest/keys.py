@@ -3,12 +3,23 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
 from metrascope.dicom.placeholders import is_placeholder
 
-__all__ = ["Keys", "endings", "is_placeholder", "parts", "without_zeros", "written"]
+__all__ = [
+    "Keys",
+    "chinese_first",
+    "endings",
+    "is_placeholder",
+    "names_differ",
+    "numbers_differ",
+    "parts",
+    "without_zeros",
+    "written",
+]
 
 _MASKED: Final = re.compile(r"[*#某]|先生|女士")
 _EXTENSION: Final = re.compile(r"\.(?:dcm|dicom|ima|png|jpe?g|bmp|tiff?|avi|mp4|zip)$")
@@ -26,6 +37,8 @@ class Keys:
     accession, patient_id, name, study_uid, sop_uid
         From the header: (0008,0050), (0010,0020), (0010,0010) with its ``^`` and ``=``,
         (0020,000D), (0008,0018).
+    birth_date
+        From the header, as in ``1980-03-01``; no row is found by it.
     """
 
     file_name: str = ""
@@ -34,6 +47,7 @@ class Keys:
     name: str = ""
     study_uid: str = ""
     sop_uid: str = ""
+    birth_date: str = ""
 
     def written(self, role: str) -> frozenset[str]:
         """Return how a key may be written, for comparison; empty if it says nothing."""
@@ -66,6 +80,36 @@ def written(role: str, value: str) -> frozenset[str]:
 def without_zeros(form: str) -> str:
     """Return an identifier without the leading zeros that spreadsheets lose."""
     return form.lstrip("0") if form.isdigit() else form
+
+
+def numbers_differ(first: AbstractSet[str], second: AbstractSet[str]) -> bool:
+    """Tell whether two sets of forms are both known and have no number in common."""
+    zeroless = [set(map(without_zeros, forms)) for forms in (first, second)]
+    return all(zeroless) and zeroless[0].isdisjoint(zeroless[1])
+
+
+def names_differ(first: AbstractSet[str], second: AbstractSet[str]) -> bool:
+    """Tell whether two sets of forms of names can be compared and are names of different people.
+
+    王丽 and Wang Li cannot be compared. Latin names are spelled in many ways (Wang Xiulan, WANG
+    XIU-LAN, Xiulan W): they differ if they have neither a word nor all their letters in common.
+    """
+    chinese, other = (set(filter(_is_chinese, forms)) for forms in (first, second))
+    if chinese and other:
+        return chinese.isdisjoint(other)
+    latin = [forms - set(filter(_is_chinese, forms)) for forms in (first, second)]
+    if not all(latin):
+        return False
+    words, letters = [], []
+    for forms in latin:
+        words.append({word for form in forms for word in form.split() if len(word) > 1})
+        letters.append({"".join(sorted(re.sub(r"[\W_]", "", form))) for form in forms})
+    return words[0].isdisjoint(words[1]) and letters[0].isdisjoint(letters[1])
+
+
+def chinese_first(forms: AbstractSet[str]) -> str:
+    """Return one of several forms, always the same: the Chinese name where there is one."""
+    return min(forms, key=lambda form: (not _is_chinese(form), form))
 
 
 def endings(path: str) -> Iterator[str]:
@@ -110,5 +154,8 @@ def _names(plain: str) -> Iterator[str]:
         if not joined or _MASKED.search(joined) or is_placeholder(group):
             continue
         # In Chinese 张^三 is 张三; in Latin letters LI^AN must not become LIAN.
-        chinese = any("㐀" <= sign <= "鿿" for sign in joined)
-        yield joined if chinese else " ".join(sorted(words))
+        yield joined if _is_chinese(joined) else " ".join(sorted(words))
+
+
+def _is_chinese(name: str) -> bool:
+    return any("㐀" <= sign <= "鿿" for sign in name)

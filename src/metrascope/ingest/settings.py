@@ -39,6 +39,9 @@ class IngestSettings(Section):
         ``accession``, ``file_name``, ``label`` and others.
     labels
         Value of the label column to class, where the built-in words are not enough.
+    two_diagnoses
+        What happens to the images of a woman whose visits have different diagnoses in the labels:
+        ``reject`` (a person decides which visit counts), or ``keep`` each with its own.
     usability
         Thresholds below or above which a frame is refused.
     seconds
@@ -55,6 +58,7 @@ class IngestSettings(Section):
     centre: str = ""
     columns: dict[str, str] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
+    two_diagnoses: Literal["reject", "keep"] = "reject"
     usability: Usability = Usability()
     seconds: Annotated[float, Field(gt=0)] = 120.0
     memory_mb: Annotated[int, Field(ge=512)] = 4096

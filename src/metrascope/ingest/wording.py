@@ -23,7 +23,12 @@ def explain(rejection: Rejection, lang: str | None = None) -> str:
         name: value if name in _OURS or _is_public(value) else "…"
         for name, value in rejection.values.items()
     }
-    return text(rejection.reason, lang, **values)
+    return text(rejection.reason, lang, **values | _roles(rejection, lang))
+
+
+def explain_in_full(rejection: Rejection, lang: str | None = None) -> str:
+    """Return a rejection as a sentence for the private lists."""
+    return text(rejection.reason, lang, **{**rejection.values, **_roles(rejection, lang)})
 
 
 def _is_public(value: object) -> bool:
@@ -36,3 +41,13 @@ def reason_title(key: str, lang: str | None = None) -> str:
     if title in table():
         return text(title, lang)
     return text(key, lang, **dict.fromkeys(re.findall(r"\{(\w+)", table()[key]["en"]), "…"))
+
+
+def _roles(rejection: Rejection, lang: str | None) -> dict[str, str]:
+    """Return the words for those values that are roles of columns, which stand in the journal."""
+    roles = {name: rejection.values.get(name) for name in ("first", "second", "role")}
+    return {
+        name: text(f"role.{role}", lang)
+        for name, role in roles.items()
+        if f"role.{role}" in table()
+    }
