@@ -53,7 +53,7 @@ CONFINED = {
     "onnxruntime": ("ingest/recognition.py", "serving/runtime.py"),
     "openvino": ("serving/runtime.py",),
     "rapidocr": (),
-    "openpyxl": ("ingest/sheet.py", "phantom/export/tables.py"),
+    "openpyxl": ("ingest/workbook.py", "phantom/export/tables.py"),
     "faiss": ("audit/candidates.py",),
     "docx": ("report/word.py",),
     "ray": ("cluster.py", "pool.py"),

@@ -74,7 +74,7 @@ def csv_rows(path: Path, content: str, separator: str = ",") -> Iterator[tuple[i
         several lines looks like rows of the table (known when all rows have been yielded), or if
         a row has more cells, or a cell more signs, than any spreadsheet.
     """
-    reader = csv.reader(_lines(content), delimiter=separator, strict=True)
+    reader = csv.reader(text_lines(content), delimiter=separator, strict=True)
     number, line, several = 0, 0, []
     while True:
         try:
@@ -97,7 +97,7 @@ def csv_rows(path: Path, content: str, separator: str = ",") -> Iterator[tuple[i
         _check_swallowed(path, content, separator, several)
 
 
-def _lines(content: str) -> Iterator[str]:
+def text_lines(content: str) -> Iterator[str]:
     """Yield lines as ``io.StringIO`` does, which would take four bytes for every sign."""
     start = 0
     while (end := content.find("\n", start)) >= 0:
@@ -124,7 +124,7 @@ def _check_swallowed(
     """Refuse a cell of several lines that are rows by their separators and by how they begin."""
     widths: Counter[int] = Counter()
     shapes: set[str] = set()
-    for row in csv.reader(_lines(content), delimiter=separator):
+    for row in csv.reader(text_lines(content), delimiter=separator):
         if any(row):
             widths[len(row)] += 1
             shapes.add(_shape(row[0]))

@@ -1,0 +1,153 @@
+"""Tables of hospitals: which separator, which cells, and what a spreadsheet has lost."""
+
+import datetime
+import resource
+import time
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from metrascope.errors import DataError
+from metrascope.ingest.sheet import read_sheet
+
+
+def sheet(path: Path, content: str, named: dict[str, str] | None = None) -> list[tuple[str, ...]]:
+    path.write_text(content, encoding="utf-8")
+    return list(read_sheet(path, named or {}).rows.values())
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("检查号,病理诊断\nU1,息肉;慢性炎;良性\nU2,正常;分泌期;\n", ["U1", "息肉;慢性炎;良性"]),
+        ("检查号,病理诊断\nU1,息肉|慢性炎|x\nU2,正常|分泌期|\n", ["U1", "息肉|慢性炎|x"]),
+        ("检查号;病理诊断\nU1;polyp, 12 mm, x\nU2;normal, x\n", ["U1", "polyp, 12 mm, x"]),
+        ("检查号\t病理诊断\nU1\tpolyp, 12 mm, a\nU2\tnormal; c; d\n", ["U1", "polyp, 12 mm, a"]),
+        ("检查号|病理诊断\nU1|polyp, a; b\nU2|normal, x\n", ["U1", "polyp, a; b"]),
+        ('检查号;病理诊断\nU1;"polyp; a, b"\nU2;normal, x\n', ["U1", "polyp; a, b"]),
+        ("某院；病理，登记;表,一,二\n检查号;病理诊断\nU1;a, b, c\nU2;d\n", ["U1", "a, b, c"]),
+    ],
+)  # fmt: skip
+def test_the_separator_is_that_of_the_header(tmp_path: Path, content: str, rows: list[str]) -> None:
+    assert list(sheet(tmp_path / "t.csv", content)[0]) == rows
+
+
+def test_columns_that_only_the_user_knows_tell_the_separator(tmp_path: Path) -> None:
+    content = "no;text\n1;polyp, a, b\n2;normal, c\n"
+    named = {"accession": "no", "label": "text"}
+    assert sheet(tmp_path / "t.csv", content, named)[0] == ("1", "polyp, a, b")
+    assert sheet(tmp_path / "t.csv", content)[0] == ("1", "polyp, a, b")  # by widths alone
+
+
+def book(path: Path, rows: list[list[object]], merged: tuple[str, ...] = ()) -> Path:
+    made = openpyxl.Workbook()
+    page = made.active
+    assert page is not None
+    for row in rows:
+        page.append(row)
+    for block in merged:
+        page.merge_cells(block)
+    made.save(path)
+    return path
+
+
+HEADER: list[object] = ["accession", "label", "age"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([HEADER, ["U1", '=IF(1=1,"polyp","")', 1], ["U2", "=B2", 1]], "cells B2, B3 are formulas"),
+        ([HEADER, ["=A1&1", "=B1", "=C1"]], "cells A2, B2, C2 are formulas"),
+        ([["accession", '="la"&"bel"', "age"], ["U1", "polyp", 4]], "cells B1 are formulas"),
+        ([HEADER, ["U1", "#N/A", 1], ["U2", "polyp", 1]], "cells B2 show an error"),
+        ([HEADER, ["#REF!", "polyp", 1]], "cells A2 show an error"),
+        ([HEADER, ["U1", "polyp", 1], [datetime.datetime(2024, 3, 12), "x", 1]], "cells A3 should"),
+        ([HEADER, [1.23456789012345e17, "polyp", 1]], "cells A2 are identifiers"),
+        ([HEADER, [123456789012345000, "polyp", 1]], "cells A2 are identifiers"),
+    ],
+)
+def test_cells_that_the_workbook_lacks_are_named(
+    tmp_path: Path, rows: list[list[object]], words: str
+) -> None:
+    with pytest.raises(DataError, match=words):
+        read_sheet(book(tmp_path / "t.xlsx", rows), {})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("accession,label\n2.02312E+11,polyp\n", "cells A2 are identifiers"),
+        ("name,住院号,label\n王丽,7,polyp\n李娜,1E+12,normal\n", "cells B3 are identifiers"),
+        ("accession,label\n####,polyp\n", "cells A2 show an error"),
+        ("accession,label\nU1,#VALUE!\n", "cells B2 show an error"),
+        ("accession,label\n3月12日,polyp\n12-Mar,polyp\n", "cells A2, A3 should be identifiers"),
+        ("accession,label\n" + "1E+12,x\n" * 9, r"A2, A3, A4, A5, A6 … \(\+4\)"),
+    ],
+)
+def test_cells_that_a_text_file_lacks_are_named(tmp_path: Path, content: str, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        sheet(tmp_path / "t.csv", content)
+
+
+def test_what_decides_nothing_may_be_lost(tmp_path: Path) -> None:
+    rows = [[*HEADER, "note"], ["12E10", "1E+05", "#N/A", "=A1"], ["U2", "3月12日", 4, "#REF!"]]
+    path = book(tmp_path / "t.xlsx", rows)  # type: ignore[arg-type]
+    found = read_sheet(path, {}).rows
+    assert found == {2: ("12E10", "1E+05", "", ""), 3: ("U2", "3月12日", "4", "")}
+
+
+def test_results_that_are_stored_count_also_when_they_are_empty(tmp_path: Path) -> None:
+    path = book(tmp_path / "t.xlsx", [HEADER, ["U1", "polyp", 1], ["U2", "x", 2], ["U3", "y", 3]])
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    name = "xl/worksheets/sheet1.xml"
+    text = parts[name].decode()
+    for reference, formula, stored in (("B3", "A3", "normal"), ("B4", "A4", "")):
+        start = text.index(f'<c r="{reference}"')
+        end = text.index("</c>", start) + 4
+        cell = f'<c r="{reference}" t="str"><f>{formula}</f><v>{stored}</v></c>'
+        text = text[:start] + cell + text[end:]
+    parts[name] = text.encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, content in parts.items():
+            archive.writestr(part, content)
+    assert [row[1] for row in read_sheet(path, {}).rows.values()] == ["polyp", "normal", ""]
+
+
+def test_a_formula_that_only_keeps_zeros_is_its_text(tmp_path: Path) -> None:
+    path = book(tmp_path / "t.xlsx", [HEADER, ['="0042"', "polyp", 1]])
+    assert read_sheet(path, {}).rows[2][0] == "0042"
+
+
+def test_merged_blocks_fill_the_rows_that_there_are(tmp_path: Path) -> None:
+    rows = [["某院登记表", None, None], HEADER, ["U1", "polyp", 1], [None, None, 2], ["U3", "x", 3]]
+    path = book(tmp_path / "t.xlsx", rows, ("A1:C1", "A3:A4", "B3:B4"))  # type: ignore[arg-type]
+    found = read_sheet(path, {}).rows
+    assert found == {3: ("U1", "polyp", "1"), 4: ("U1", "polyp", "2"), 5: ("U3", "x", "3")}
+
+
+def test_merged_columns_of_a_whole_sheet_take_no_memory(tmp_path: Path) -> None:
+    path = book(tmp_path / "t.xlsx", [HEADER, ["U1", "polyp", 1]])
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    name = "xl/worksheets/sheet1.xml"
+    blocks = "".join(f'<mergeCell ref="{c}2:{c}1048576"/>' for c in "ABC")
+    blocks += '<mergeCell ref="D1:XFD1048576"/>'
+    merged = f"</sheetData><mergeCells>{blocks}</mergeCells>"
+    parts[name] = parts[name].replace(b"</sheetData>", merged.encode())
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, content in parts.items():
+            archive.writestr(part, content)
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    assert read_sheet(path, {}).rows == {2: ("U1", "polyp", "1")}
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # kB
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("content", ['accession,label\nU1,"normal\nU2,polyp\nU3,polyp\n'])
+def test_a_quotation_mark_that_swallows_rows_is_refused(tmp_path: Path, content: str) -> None:
+    with pytest.raises(DataError, match="row 2"):
+        sheet(tmp_path / "t.csv", content)
