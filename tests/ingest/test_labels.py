@@ -191,8 +191,8 @@ def test_what_has_no_class_says_why(tmp_path: Path) -> None:
         "": "labels.empty",
         "息肉可能": "labels.doubtful",
         "宫颈息肉": "labels.elsewhere",
-        "内膜癌伴息肉": "labels.several_classes",
-        "多发子宫肌瘤可能性大，肌壁间": "labels.doubtful",
+        "内膜癌伴息肉": "labels.other_lesion",
+        "多发子宫肌瘤可能性大，肌壁间": "labels.elsewhere",
         "子宫内膜增生": "labels.no_class",
     }
     lines = [f"P{number},{diagnosis}" for number, diagnosis in enumerate(diagnoses)]
@@ -201,11 +201,11 @@ def test_what_has_no_class_says_why(tmp_path: Path) -> None:
     assert dict(zip(diagnoses, found, strict=True)) == diagnoses
 
 
-def test_values_that_the_user_gives_classes_are_the_only_ones(tmp_path: Path) -> None:
-    lines = ("patient_id,label", "P1,A", "P2,b", "P3,C", "P4,polyp")
-    table = labels(tmp_path, *lines, classes={"a": "normal", "B": "polyp", "C": ""})
+def test_classes_that_the_user_gives_add_to_the_reading(tmp_path: Path) -> None:
+    lines = ("patient_id,label", "P1,ｃ", "P2,子宫肌瘤", "P3,x", "P4,polyp")
+    table = labels(tmp_path, *lines, classes={"C": "normal", "子宫肌瘤": "fibroid", "X": ""})
     found = [row.reason.key if row.reason else row.values["label"] for row in table.rows]
-    assert found == ["normal", "polyp", "labels.left_out", "labels.unmapped"]
+    assert found == ["normal", "fibroid", "labels.left_out", "polyp"]
 
 
 def test_columns_that_are_named_go_before_those_that_are_recognized(tmp_path: Path) -> None:

@@ -142,6 +142,11 @@ def choose_columns(
     return {role: columns for role, columns in found.items() if columns}
 
 
+def holds_classes(name: str) -> bool:
+    """Tell whether a column of this name holds classes, and not what a pathologist wrote."""
+    return _plain(name) in _NAMES_BY_ROLE["label"][0]
+
+
 def looks_like_header(header: Sequence[str], named: Mapping[str, str]) -> int:
     """Return how many roles a row of cells would fill if it were the header."""
     plain = {_plain(cell) for cell in header if cell}

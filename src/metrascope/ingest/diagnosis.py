@@ -1,161 +1,247 @@
 """Read a class out of what a pathologist or a researcher wrote, or say why it cannot be."""
 
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from metrascope.ingest.clauses import Finding, read_findings
+from metrascope.ingest.lexicon import Kind, is_empty, normal_form, words
 from metrascope.ingest.reason import Reason
+
+CLASSES: Final = ("normal", "fibroid", "polyp")
+"""The study's; a table that speaks of none of its lesions may have others."""
 
 _MOST_CATEGORIES: Final = 50
 _LONGEST_CATEGORY: Final = 40
+_ABBREVIATIONS: Final = {"ep": "polyp", "sf": "fibroid", "smf": "fibroid"}
+_CATEGORIES: Final = frozenset(("benign", "malignant", "良性", "恶性"))
+_FIELD: Final = frozenset(
+    (Kind.POLYP, Kind.MYOMA, Kind.CANCER, Kind.TUMOR, Kind.LESION, Kind.PHASE, Kind.CERVICAL)
+)
 
-_POLYP: Final = re.compile(r"息肉(?!样)|\b(?:polyp|polyps|polypus|polyposis)\b")
-_ELSEWHERE_POLYP: Final = re.compile(
-    r"(?:宫颈|颈管|阴道|肠|胆囊|鼻|胃|声带)[^,;。、]{0,4}息肉|"
-    r"\b(?:cervical|endocervical|vaginal|colon|colonic|rectal|gastric|nasal)\s+polyps?\b"
-)
-_FIBROID: Final = re.compile(
-    r"(?<!腺)(?<!纹)(?:平滑)?肌瘤|\b(?:leio)?myom(?:a|as|ata)\b|\bfibroids?\b|\bfibromyomas?\b"
-)
-_SUBMUCOSAL: Final = re.compile(r"(?:黏|粘)膜下|\bsub-?\s?muco(?:sal|us)\b")
-_ELSEWHERE_FIBROID: Final = re.compile(
-    r"肌壁间|壁间|浆膜下|阔韧带|宫颈|卵巢|\b(?:intra-?\s?mural|sub-?\s?seros(?:al|ous)|cervical)\b"
-)
-_OTHER: Final = re.compile(
-    r"癌|肉瘤|恶性|不典型增生|非典型增生|腺肌瘤|\b\w*(?:carcinoma|sarcoma)s?\b|\bcancer\b|"
-    r"\bmalignan\w+|\batypical hyperplasia\b|\badenomyomas?\b"
-)
-_NORMAL: Final = re.compile(
-    r"(?:子宫|内膜|子宫内膜|宫腔|双附件|及|和|与|\s)*(?:正常|未见(?:明显)?异常|无(?:明显)?异常)"
-    r"(?:子宫|内膜|子宫内膜|宫腔|声像图|组织)*|"
-    r"(?:uterus|endometrium|cavity|uterine cavity)?\s*(?:is\s)?(?:normal|unremarkable)\s*"
-    r"(?:uterus|endometrium|findings?|study|cavity|control)?|"
-    r"no(?:\s+\w+)? abnormalit(?:y|ies)(?: seen| found| detected)?"
-)
-_NO: Final = re.compile(
-    r"未见|未发现|未查见|未检出|无(?!痛|症状)|没有|排除|除外|否认|"
-    r"\b(?:no|not|without|negative for|absence of|free of|excluded?)\b"
-)
-_PERHAPS: Final = re.compile(
-    r"[??]|可能|疑|不除外|不能除外|不能排除|待排|待查|考虑|倾向|建议|"
-    r"\b(?:possibl[ey]|probabl[ey]|suspect\w*|suspicious|cannot exclude|rule out|r/o|likely|vs)\b"
-)
-_CLAUSE: Final = re.compile(r"[,;。.\n]|\bbut\b|但")
-_PLAIN: Final[Mapping[str, tuple[str, ...]]] = {
-    "polyp": ("息肉", "内膜息肉", "子宫内膜息肉", "polyp", "polyps", "endometrial polyp", "ep"),
-    "fibroid": (
-        "肌瘤",
-        "子宫肌瘤",
-        "平滑肌瘤",
-        "子宫平滑肌瘤",
-        "黏膜下肌瘤",
-        "粘膜下肌瘤",
-        "fibroid",
-        "fibroids",
-        "uterine fibroid",
-        "myoma",
-        "uterine myoma",
-        "leiomyoma",
-        "uterine leiomyoma",
-        "submucosal fibroid",
-        "sf",
-        "smf",
-    ),
-    "normal": ("正常", "normal", "正常子宫", "正常内膜", "正常子宫内膜", "未见异常", "健康"),
-}
-_CLASSES: Final = {word: name for name, words in _PLAIN.items() for word in words}
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The reading of one text.
+
+    Attributes
+    ----------
+    label
+        Its class, ``""`` if it has none.
+    reason
+        Why it has none; None with a class.
+    offered
+        Class that a person should confirm: the text may mean it, or most often does.
+    by
+        Who says so: ``reading``, ``setting`` or, later, a ``person``.
+    """
+
+    label: str = ""
+    reason: Reason | None = None
+    offered: str = ""
+    by: str = "reading"
 
 
 def read_diagnoses(
-    values: Iterable[str], classes: Mapping[str, str] | None = None
-) -> dict[str, str | Reason]:
-    """Return the class of each distinct value of a label column, or why it has none.
+    values: Iterable[str], classes: Mapping[str, str] | None = None, *, codes: bool = False
+) -> dict[str, Diagnosis]:
+    """Return the reading of each distinct value of a label column.
 
-    Where a polyp or a fibroid is among the values, the labels are the study's: what names one
-    of its three classes, and it alone, has that class. A negated lesion is no lesion, a
-    suspected one no label, and text that names a cancer as well, or a fibroid of another
-    place, is left to a person. Otherwise labels are categories and taken as they are, if there
-    are at most 50 and all are short.
+    The reading is closed: a text has a class if every word of it is known and its clauses affirm
+    one of the study's lesions, or that all is normal. A negated, former or suspected lesion is
+    none, a fibroid is submucosal only if its place is named, and cancer or precancer excludes.
+    Where no value has a word of the field, the labels are categories of another study and taken
+    as they are, if there are at most 50 and all are short.
 
     Parameters
     ----------
     values
         Of all rows.
     classes
-        Value to class, from the user; with it no other value is used. An empty class leaves
-        the rows out.
+        Value to class, from the user, which goes before the reading. An empty class leaves the
+        rows out.
+    codes
+        Whether the column is one of classes. If it then holds nothing but the names of the
+        study's three, ``fibroid`` is its class and not a fibroid of any place.
     """
-    distinct = sorted({value for value in values if value})
-    if classes:
-        wanted = {_plain(value): name for value, name in classes.items()}
-        return {value: _mapped(value, wanted) for value in distinct}
-    found = {value: _study_class(value) for value in distinct}
-    lesions = any(name in ("polyp", "fibroid") for name in found.values())
-    short = all(len(value) <= _LONGEST_CATEGORY for value in distinct)
-    if lesions or not short or len(distinct) > _MOST_CATEGORIES:
-        return found
-    # Spellings that differ in case or width are one category. One that names two lesions, or
-    # doubts one, is none.
-    spelling = {_plain(value): value for value in reversed(distinct)}
-    return {
-        value: spelling[_plain(value)] if name == Reason("labels.no_class") else name
-        for value, name in found.items()
-    }
+    forms = {value: normal_form(value) for value in sorted(set(values)) if value}
+    given = {normal_form(value): name for value, name in (classes or {}).items()}
+    read = {value: form for value, form in forms.items() if form not in given}
+    found = {value: _reading(form) for value, form in read.items()}
+    named = {form for form in read.values() if not is_empty(form)}
+    if codes and named <= {*CLASSES}:
+        fibroid = Diagnosis("fibroid", offered="fibroid")
+        found |= {value: fibroid for value, form in read.items() if form == "fibroid"}
+    elif _are_categories(read, named):
+        # Spellings that differ in case or width are one category.
+        spelling = {read[value]: value for value in reversed(read)}
+        found |= {
+            value: Diagnosis(spelling[form])
+            for value, form in read.items()
+            if _may_be_category(form, found[value])
+        }
+    return {value: found.get(value) or _given(given[form]) for value, form in forms.items()}
 
 
-def _mapped(value: str, wanted: Mapping[str, str]) -> str | Reason:
-    name = wanted.get(_plain(value))
-    if name is None:
-        return Reason("labels.unmapped")
-    return name or Reason("labels.left_out")
+def _given(label: str) -> Diagnosis:
+    reason = None if label else Reason("labels.left_out")
+    return Diagnosis(label, reason, by="setting")
 
 
-def _study_class(value: str) -> str | Reason:
-    plain = _plain(value)
-    if plain in _CLASSES:
-        return _CLASSES[plain]
-    clauses = [clause.strip() for clause in _CLAUSE.split(plain) if clause.strip()]
-    found: set[str] = set()
-    for clause in clauses:
-        found |= _named(clause)
-    lesions = found - {"normal"}
+def _are_categories(values: Collection[str], named: Collection[str]) -> bool:
+    short = all(len(value) <= _LONGEST_CATEGORY for value in values)
+    return short and len(values) <= _MOST_CATEGORIES and not any(map(_is_of_the_field, named))
+
+
+def _may_be_category(form: str, found: Diagnosis) -> bool:
+    return form in _CATEGORIES or found.reason == Reason("labels.no_class")
+
+
+def _is_of_the_field(form: str) -> bool:
+    return form not in _CATEGORIES and any(word.kind in _FIELD for word in words(form))
+
+
+def _reading(form: str) -> Diagnosis:
+    if is_empty(form):
+        return Diagnosis(reason=Reason("labels.empty"))
+    if form in _ABBREVIATIONS:
+        return Diagnosis(_ABBREVIATIONS[form], offered=_ABBREVIATIONS[form])
+    spoken = list(words(form))
+    if any(word.kind is Kind.UNKNOWN for word in spoken):
+        named = any(word.kind in (Kind.POLYP, Kind.MYOMA) for word in spoken)
+        return _none("unknown_words" if named else "no_class")
+    return _verdict(read_findings(spoken))
+
+
+def _verdict(findings: Sequence[Finding]) -> Diagnosis:
+    if any(f.kind in (Kind.CANCER, Kind.TUMOR) and _excludes(f) for f in findings):
+        return _none("other_lesion")
+    if _contradict(findings):
+        return _none("contradiction")
+    tags = {_tag(finding) for finding in _settled(findings)} - {""}
+    lesions = tags & {"polyp", "fibroid", "doubtful", "unplaced"}
     if "fibroid" in lesions:  # beside others in the wall it is still one under the mucosa
-        lesions -= {"unplaced", "elsewhere"}
+        lesions -= {"unplaced"}
     if len(lesions) > 1:
-        return Reason("labels.several_classes")
-    if lesions & {"polyp", "fibroid"}:
-        return lesions.pop()
+        return _none("several_classes")
     if lesions:
-        return Reason(f"labels.{lesions.pop()}")
-    return "normal" if "normal" in found else Reason("labels.no_class")
+        (name,) = lesions
+        offered = "fibroid" if name == "unplaced" else ""
+        return Diagnosis(name) if name in CLASSES else _none(name, offered)
+    if "elsewhere" in tags:
+        return _none("elsewhere")
+    if "normal" in tags or "phase" in tags:
+        if "other" in tags:
+            return _none("no_class")
+        return Diagnosis("normal", offered="" if "normal" in tags else "normal")
+    for name in ("past", "denied"):
+        if name in tags:
+            return _none(name)
+    return _none("no_class")
 
 
-def _named(clause: str) -> set[str]:
-    """Return what a clause affirms: classes, ``doubtful``, ``elsewhere`` or ``other_lesion``."""
-    if _NORMAL.fullmatch(clause):
-        return {"normal"}
-    found = _lesions(clause)
-    if found and _PERHAPS.search(clause):
-        return {"doubtful"}
-    return set() if _NO.search(clause) else found
+def _none(name: str, offered: str = "") -> Diagnosis:
+    return Diagnosis(reason=Reason(f"labels.{name}"), offered=offered)
 
 
-def _lesions(clause: str) -> set[str]:
-    found = {"other_lesion"} if _OTHER.search(clause) else set()
-    if _ELSEWHERE_POLYP.search(clause):
-        found.add("elsewhere")
-    elif _POLYP.search(clause):
-        found.add("polyp")
-    if _FIBROID.search(clause):
-        elsewhere = _ELSEWHERE_FIBROID.search(clause)
-        submucosal = _SUBMUCOSAL.search(clause)
-        found |= {"fibroid"} if submucosal else set()
-        found |= {"elsewhere"} if elsewhere else set()
-        found |= set() if submucosal or elsewhere else {"unplaced"}
-    return found
+def _excludes(finding: Finding) -> bool:
+    """Cancer excludes where it is suspected or was once there, a former pregnancy does not."""
+    return not finding.denied and not (finding.kind is Kind.TUMOR and finding.past)
 
 
-def _plain(value: str) -> str:
-    value = unicodedata.normalize("NFKC", value).casefold()
-    return re.sub(r"\s+", " ", value).strip(" .。;；,，")
+def _is_elsewhere(finding: Finding) -> bool:
+    inside = {Kind.ENDOMETRIUM, Kind.CAVITY}
+    return Kind.ELSEWHERE in finding.places and not finding.places & inside
+
+
+def _tag(finding: Finding) -> str:
+    """Return what a finding says for the class: its name, or why there is none."""
+    lesion = finding.kind in (Kind.POLYP, Kind.MYOMA)
+    if lesion and finding.denied:
+        return "denied"
+    if lesion and finding.past:
+        return "past"
+    if lesion:
+        where = _where(finding)
+        return "doubtful" if finding.doubted and where != "elsewhere" else where
+    if finding.kind in (Kind.NORMAL, Kind.PHASE, Kind.ABNORMAL):
+        return _wellness(finding)
+    gone = finding.denied or finding.past or _is_elsewhere(finding)
+    return "other" if finding.kind in (Kind.LESION, Kind.MASS) and not gone else ""
+
+
+def _where(finding: Finding) -> str:
+    places = finding.places
+    if _is_elsewhere(finding):
+        return "elsewhere"
+    if finding.kind is Kind.POLYP:
+        layers = {Kind.SUBMUCOSAL, Kind.WALL, Kind.REACHING}
+        return "doubtful" if places & layers else "polyp"
+    if places & {Kind.SUBMUCOSAL, Kind.CAVITY}:
+        return "unplaced" if {Kind.WALL, Kind.REACHING} <= places else "fibroid"
+    if Kind.ELSEWHERE in places or (Kind.WALL in places and Kind.REACHING not in places):
+        return "elsewhere"
+    return "unplaced"
+
+
+def _wellness(finding: Finding) -> str:
+    elsewhere = _is_elsewhere(finding) and Kind.UTERUS not in finding.places
+    if elsewhere or finding.rest or Kind.WALL in finding.places:
+        return ""
+    if finding.doubted:
+        return "doubtful"
+    if finding.kind is Kind.ABNORMAL:
+        return "normal" if finding.denied else "other"
+    if finding.denied:
+        return "other"
+    return "normal" if finding.kind is Kind.NORMAL else "phase"
+
+
+def _settled(findings: Sequence[Finding]) -> list[Finding]:
+    """Leave out suspicions that pathology has settled."""
+    settled = any(
+        f.method == "pathology" and f.affirmed and f.kind in (Kind.POLYP, Kind.MYOMA)
+        for f in findings
+    )
+    return [f for f in findings if not (settled and f.doubted and f.method != "pathology")]
+
+
+def _contradict(findings: Sequence[Finding]) -> bool:
+    """Tell whether a text, or two examinations in it, say two things of one lesion."""
+    findings = _settled(findings)
+    for kind in (Kind.POLYP, Kind.MYOMA):
+        here = [f for f in findings if f.kind is kind and not _is_elsewhere(f) and not f.rest]
+        placed = [f for f in here if _where(f) in CLASSES]
+        denied = [f for f in here if f.denied and Kind.WALL not in f.places]
+        if denied and any(f.affirmed for f in placed):
+            return True
+    well = [f for f in findings if _wellness_of(f) == "normal"]
+    if well and any(_tag(f) == "polyp" for f in findings):
+        return True
+    if any(_tag(f) == "fibroid" for f in findings) and any(
+        Kind.ENDOMETRIUM not in f.places for f in well
+    ):
+        return True
+    results = {
+        _result([f for f in findings if f.method == m]) for m in {f.method for f in findings}
+    }
+    results -= {""}
+    return (
+        len(results) > 1
+        and bool(results & {"polyp", "fibroid"})
+        and results != {"fibroid", "unplaced"}
+    )
+
+
+def _wellness_of(finding: Finding) -> str:
+    kinds = (Kind.NORMAL, Kind.ABNORMAL)
+    return _wellness(finding) if finding.kind in kinds else ""
+
+
+def _result(findings: Sequence[Finding]) -> str:
+    """Return what one examination comes to, ``""`` if it found nothing that can be compared."""
+    tags = {_tag(finding) for finding in findings if finding.kind is not Kind.MASS}
+    for name in ("polyp", "fibroid", "unplaced", "other", "normal", "phase", "denied"):
+        if name in tags:
+            return "normal" if name == "phase" else name
+    return ""

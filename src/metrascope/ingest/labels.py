@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from metrascope.ingest.columns import KEYS, ROLES, choose_columns
-from metrascope.ingest.diagnosis import read_diagnoses
+from metrascope.ingest.columns import KEYS, ROLES, choose_columns, holds_classes
+from metrascope.ingest.diagnosis import Diagnosis, read_diagnoses
 from metrascope.ingest.keys import Keys, written
 from metrascope.ingest.matching import LabelRow, Labels
 from metrascope.ingest.reason import Reason
@@ -29,7 +29,7 @@ def read_labels(
     columns
         Role to name of the column, where the names in the header do not tell.
     classes
-        Value of the label column to class, where the built-in words are not enough.
+        Value of the label column to class, which goes before the reading of its words.
 
     Raises
     ------
@@ -42,17 +42,18 @@ def read_labels(
     sheet = read_sheet(path, columns)
     chosen = choose_columns(path, sheet.header, columns)
     at = chosen["label"][0]
-    diagnoses = read_diagnoses((cells[at] for cells in sheet.rows.values()), classes)
+    texts = [cells[at] for cells in sheet.rows.values()]
+    diagnoses = read_diagnoses(texts, classes, codes=holds_classes(sheet.header[at]))
     rows = tuple(_row(number, cells, chosen, diagnoses) for number, cells in sheet.rows.items())
     names = {role: tuple(sheet.header[n] for n in numbers) for role, numbers in chosen.items()}
-    return Labels.of_rows(rows, names)
+    return Labels.of_rows(rows, names, diagnoses)
 
 
 def _row(
     number: int,
     cells: Sequence[str],
     chosen: Mapping[str, Sequence[int]],
-    diagnoses: Mapping[str, str | Reason],
+    diagnoses: Mapping[str, Diagnosis],
 ) -> LabelRow:
     told = {role: [cells[n] for n in chosen.get(role, ()) if cells[n]] for role in ROLES}
     for role in KEYS:
@@ -60,11 +61,11 @@ def _row(
         told[role] = [value for value in told[role] if written(role, value)]
     values = {role: (told[role] or [""])[0] for role in ROLES}
     diagnosis = values["label"]
-    label = diagnoses.get(diagnosis, Reason("labels.empty"))
-    reason = Reason(label.key, {"row": number}) if isinstance(label, Reason) else None
+    read = diagnoses.get(diagnosis, Diagnosis(reason=Reason("labels.empty")))
+    reason = Reason(read.reason.key, {"row": number}) if read.reason else None
     values |= {
         "row": str(number),
-        "label": "" if isinstance(label, Reason) else label,
+        "label": read.label,
         "diagnosis": diagnosis,
         "age": _years(values["age"]),
     }

@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import Final, Self
 
 from metrascope.ingest.columns import KEYS
+from metrascope.ingest.diagnosis import Diagnosis
 from metrascope.ingest.keys import (
     Keys,
     endings,
@@ -61,6 +62,8 @@ class Labels:
         In the table's order.
     columns
         Role to the names of the columns that have it.
+    diagnoses
+        The reading of each distinct text of the label column.
     """
 
     rows: tuple[LabelRow, ...]
@@ -68,11 +71,17 @@ class Labels:
     _index: Index = field(repr=False)
     _shared: frozenset[tuple[str, str]] = frozenset()
     _exams_listed: bool = False
+    diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of_rows(cls, rows: Sequence[LabelRow], columns: Mapping[str, tuple[str, ...]]) -> Self:
+    def of_rows(
+        cls,
+        rows: Sequence[LabelRow],
+        columns: Mapping[str, tuple[str, ...]],
+        diagnoses: Mapping[str, Diagnosis],
+    ) -> Self:
         """Return labels of rows, indexed by their keys."""
-        return cls(tuple(rows), columns, _indexed(rows))
+        return cls(tuple(rows), columns, _indexed(rows), diagnoses=diagnoses)
 
     def match(self, keys: Keys) -> LabelRow | Reason:
         """Return the row that an image belongs to, or why there is none.

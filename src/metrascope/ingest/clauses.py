@@ -1,0 +1,338 @@
+"""The findings of a diagnosis, clause by clause: where each is said to be, and whether it is."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from metrascope.ingest.lexicon import Kind, Word
+
+DISEASES: Final = frozenset(
+    {Kind.POLYP, Kind.MYOMA, Kind.CANCER, Kind.TUMOR, Kind.LESION, Kind.MASS}
+)
+_FINDINGS: Final = DISEASES | {Kind.CERVICAL, Kind.ABNORMAL, Kind.NORMAL, Kind.PHASE}
+_WITHIN: Final = frozenset({Kind.SUBMUCOSAL, Kind.CAVITY})
+_PLACES: Final = _WITHIN | {
+    Kind.WALL, Kind.REACHING, Kind.ENDOMETRIUM, Kind.UTERUS, Kind.ELSEWHERE
+}  # fmt: skip
+_METHODS: Final = {
+    "pathology": ("病理", "病检", "组织", "冰冻", "path", "histol", "histop", "frozen"),
+    "hysteroscopy": ("镜", "hysterosc"),
+    "ultrasound": ("超", "彩", "us", "tv", "ultras", "sono", "sis"),
+}
+
+
+@dataclass
+class Finding:
+    """Something that a diagnosis speaks of.
+
+    Attributes
+    ----------
+    kind
+        A lesion, another finding, or that all is normal.
+    places
+        Kinds of the places that are named with it.
+    denied, doubted, past
+        Whether it is said not to be there, not to be certain, or not to be there any more.
+    rest
+        Whether it is said of the rest of the organ.
+    method
+        What it was seen by, ``""`` where nothing is named.
+    """
+
+    kind: Kind
+    places: set[Kind] = field(default_factory=set)
+    denied: bool = False
+    doubted: bool = False
+    past: bool = False
+    rest: bool = False
+    method: str = ""
+
+    @property
+    def affirmed(self) -> bool:
+        """Whether it is said to be there today."""
+        return not (self.denied or self.doubted or self.past)
+
+
+@dataclass
+class _Clause:
+    words: list[Word]
+    before: Kind  # the sign or word that separates it from the one before
+    findings: dict[int, Finding] = field(default_factory=dict)
+    denies_on: bool = False  # ends in a list that a denial before it governs
+
+    def has(self, *kinds: Kind) -> bool:
+        return any(word.kind in kinds for word in self.words)
+
+    def all(self) -> list[Finding]:
+        return list(self.findings.values())
+
+
+def read_findings(words: Iterable[Word]) -> list[Finding]:
+    """Return the findings of a diagnosis in their order.
+
+    Parameters
+    ----------
+    words
+        Of the whole diagnosis; unknown ones are passed over.
+    """
+    clauses = [clause for clause in _clauses(list(words)) if clause.words]
+    _name(clauses)
+    _place(clauses)
+    _deny(clauses)
+    _deny_lists(clauses)
+    _doubt(clauses)
+    _date(clauses)
+    return [finding for clause in clauses for finding in clause.all()]
+
+
+def _clauses(words: Sequence[Word]) -> list[_Clause]:
+    clauses = [_Clause([], Kind.STOP)]
+    closing: set[int] = set()  # brackets that are a clause of their own
+    inline = -1  # end of a bracket that only qualifies the finding before it
+    for at, word in enumerate(words):
+        here = clauses[-1]
+        named = here.has(*_FINDINGS)
+        if word.kind is Kind.OPEN and named and at > inline:
+            end = _closing(words, at)
+            if any(inner.kind in _FINDINGS for inner in words[at:end]):
+                clauses.append(_Clause([], Kind.OPEN))
+                closing.add(end)
+            else:
+                inline = end
+        elif at in closing:
+            clauses.append(_Clause([], Kind.OPEN))
+        elif at < inline and word.kind in (Kind.COMMA, Kind.STOP, Kind.COLON, Kind.BLANK):
+            continue
+        elif word.kind in (Kind.COMMA, Kind.STOP, Kind.COLON, Kind.BUT):
+            clauses.append(_Clause([], word.kind))
+        elif word.kind is Kind.BLANK and named:
+            clauses.append(_Clause([], Kind.COMMA))
+        elif word.kind is Kind.NOW or (word.kind is Kind.METHOD and named and at > inline):
+            clauses.append(_Clause([word], word.kind))
+        elif word.kind not in (Kind.OPEN, Kind.CLOSE, Kind.BLANK):
+            here.words.append(word)
+    return clauses
+
+
+def _closing(words: Sequence[Word], start: int) -> int:
+    depth = 0
+    for at in range(start, len(words)):
+        depth += (words[at].kind is Kind.OPEN) - (words[at].kind is Kind.CLOSE)
+        if depth == 0:
+            return at
+    return len(words)
+
+
+def _name(clauses: Sequence[_Clause]) -> None:
+    """Make a finding of each word that names one; remember what it was seen by."""
+    method = ""
+    for clause in clauses:
+        rest = clause.has(Kind.REST)
+        for at, word in enumerate(clause.words):
+            if word.kind is Kind.METHOD:
+                method = _method(word.text)
+            if word.kind in _FINDINGS and not _is_noun_of_lesion(clause, at):
+                clause.findings[at] = Finding(word.kind, rest=rest, method=method)
+        kinds = [finding.kind for finding in clause.all()]
+        if Kind.NORMAL in kinds and Kind.PHASE in kinds:  # "normal proliferative endometrium"
+            clause.findings = {
+                at: finding
+                for at, finding in clause.findings.items()
+                if finding.kind is not Kind.PHASE
+            }
+
+
+def _is_noun_of_lesion(clause: _Clause, at: int) -> bool:
+    """Tell whether a word is the noun of a named lesion, as in "polypoid change"."""
+    before = [word for word in clause.words[:at] if word.text != "性"]
+    abnormal = clause.words[at].kind is Kind.ABNORMAL
+    return abnormal and bool(before) and before[-1].kind in DISEASES | {Kind.CERVICAL}
+
+
+def _method(text: str) -> str:
+    for name, parts in _METHODS.items():
+        if any(part in text for part in parts):
+            return name
+    return "other"
+
+
+def _place(clauses: Sequence[_Clause]) -> None:
+    """Give each finding its places.
+
+    A place stands before its finding; at the end of a clause, or in a clause without a finding,
+    it belongs to the one before. A finding without a place is where the last one of another
+    organ was: in "chronic cervicitis with polyp" the polyp is cervical.
+    """
+    context: set[Kind] = set()
+    last: Finding | None = None
+    for clause in clauses:
+        waiting = _place_within(clause, context)
+        if clause.findings:
+            last = clause.all()[-1]
+            context = last.places
+        follows = clause.findings or clause.before is not Kind.STOP
+        if waiting and follows and last and last.kind is not Kind.CERVICAL:
+            last.places |= waiting
+        if waiting and not clause.findings:
+            context = waiting
+
+
+def _place_within(clause: _Clause, context: set[Kind]) -> set[Kind]:
+    """Place the findings of a clause; return the places that stand after the last of them."""
+    waiting: set[Kind] = set()
+    listed, joined, before = True, False, None
+    for at, word in enumerate(clause.words):
+        finding = clause.findings.get(at)
+        if word.kind in _PLACES:
+            if not listed:  # "cervical endometrium" is the cervix, "cervix and endometrium" both
+                waiting -= {Kind.UTERUS} if word.kind is Kind.ELSEWHERE else set()
+            inside = word.kind in (Kind.ENDOMETRIUM, Kind.CAVITY)
+            if listed or not inside or Kind.ELSEWHERE not in waiting:
+                waiting.add(word.kind)
+            if before is not None and before.kind in (Kind.NORMAL, Kind.PHASE):
+                before.places.add(word.kind)  # "normal endometrium with cervical polyp"
+            listed = False
+        elif word.kind in (Kind.LIST, Kind.OR):
+            listed = joined = True
+        elif word.kind is Kind.TISSUE:
+            waiting -= _WITHIN  # "leiomyoma with submucosal hemorrhage"
+        elif finding is not None:
+            if finding.kind is Kind.CERVICAL:
+                waiting = {Kind.ELSEWHERE}
+            finding.places |= waiting or (context if context == {Kind.ELSEWHERE} else set())
+            context = set(finding.places)
+            waiting, listed, joined = set(), True, False
+        before = finding
+    if Kind.ELSEWHERE in waiting and clause.findings and not joined:
+        clause.all()[-1].places.clear()  # "endometrial polyp of the cervix"
+    return waiting
+
+
+def _deny(clauses: Sequence[_Clause]) -> None:
+    carried = False
+    before: list[Finding] = []
+    for clause in clauses:
+        found = clause.findings
+        denials = [at for at, word in enumerate(clause.words) if word.kind in _DENIALS]
+        if carried and found:
+            for finding in found.values():
+                finding.denied = True
+        carried = carried and not found
+        for at in denials:
+            kind = clause.words[at].kind
+            after = [finding for place, finding in found.items() if place > at]
+            ahead = [finding for place, finding in found.items() if place < at]
+            if kind is Kind.ABSENT:
+                denied = ahead or after or before
+                carried = carried or not denied
+            elif after:
+                # "No polyp, normal endometrium" denies one of them.
+                first, *others = after
+                denied = [first, *(one for one in others if one.kind not in _WELL)]
+                clause.denies_on = kind is Kind.NO
+            else:
+                denied = ahead or ([] if clause.has(Kind.REST) else before)
+                carried = carried or not denied
+            for finding in denied:
+                finding.denied = True
+        before = clause.all() or before
+
+
+_DENIALS: Final = (Kind.NO, Kind.NOT, Kind.ABSENT)
+_WELL: Final = (Kind.NORMAL, Kind.PHASE)
+
+
+def _deny_lists(clauses: Sequence[_Clause]) -> None:
+    """Let "no polyp, fibroid, or cancer" deny all; what may or may not be denied is doubtful."""
+    for start, first in enumerate(clauses):
+        if not first.denies_on:
+            continue
+        listed = []
+        for clause in clauses[start + 1 :]:
+            if clause.before is not Kind.COMMA or clause.has(*_DENIALS, Kind.DOUBT, Kind.PAST):
+                break
+            listed.append(clause)
+        ends = [
+            at
+            for at, clause in enumerate(listed)
+            if clause.has(Kind.OR) or _begins_with_and(clause)
+        ]
+        for at, clause in enumerate(listed):
+            for finding in clause.all():
+                if finding.kind in _WELL:
+                    continue
+                if ends and at <= ends[-1]:
+                    finding.denied = True
+                elif finding.kind in (Kind.POLYP, Kind.MYOMA):
+                    finding.doubted = True
+
+
+def _begins_with_and(clause: _Clause) -> bool:
+    return clause.words[0].text in ("and", "及", "和", "以及")
+
+
+def _doubt(clauses: Sequence[_Clause]) -> None:
+    carried = False
+    before: list[Finding] = []
+    for clause in clauses:
+        found = clause.all()
+        doubted = clause.has(Kind.DOUBT)
+        if _offers_another(clause):
+            doubted = True
+            found = found + before
+        if doubted and not clause.findings:
+            carried = carried or not before
+            found = before
+        for finding in found:
+            finding.doubted = finding.doubted or doubted or carried
+        before = clause.all() or before
+
+
+def _offers_another(clause: _Clause) -> bool:
+    """Tell whether a clause says "polyp or clot"; in "no polyp or clot" both are denied."""
+    for at, word in enumerate(clause.words):
+        if word.kind in _DENIALS:
+            return False
+        if word.kind is Kind.OR:
+            return True
+        between = (
+            (place < at for place in clause.findings),
+            (place > at for place in clause.findings),
+        )
+        if word.text == "/" and all(map(any, between)):
+            return bool({finding.kind for finding in clause.all()} & DISEASES)
+    return False
+
+
+def _date(clauses: Sequence[_Clause]) -> None:
+    """Tell findings of the past; after "history of" the next clauses may still be history."""
+    carried = False
+    before: list[Finding] = []
+    for clause in clauses:
+        found = clause.all()
+        if clause.before is Kind.STOP or clause.has(Kind.NOW, Kind.METHOD):
+            carried = False
+        again = clause.has(Kind.AGAIN)
+        if clause.has(Kind.REMOVED) and not again:
+            _make_past(found if _diseases(found) else before)
+        if clause.has(Kind.PAST) and not again:
+            _make_past(found or before)
+        elif carried:
+            for finding in _diseases(found):
+                finding.doubted = True
+        if again and not found and not clause.has(*_DENIALS):
+            for finding in before:
+                finding.past = False
+        if clause.has(Kind.PAST):
+            place = next(at for at, word in enumerate(clause.words) if word.kind is Kind.PAST)
+            carried = not any(at < place for at in clause.findings)
+        before = found or before
+
+
+def _diseases(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.kind in DISEASES]
+
+
+def _make_past(findings: Iterable[Finding]) -> None:
+    for finding in _diseases(findings):
+        finding.past = True
