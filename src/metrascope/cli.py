@@ -136,6 +136,7 @@ _EXTRAS = {
     "lightning_fabric": "study",
     "ray": "ray",
     "safetensors": "study",
+    "tomli_w": "study",
     "torch": "study",
     "torchvision": "study",
 }

@@ -1,6 +1,5 @@
 """Settings of a study: what is done, with which values, from TOML and ``--set``."""
 
-import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metrascope.errors import SettingsError
+from metrascope.toml_file import apply_changes, read_toml, shortened, toml_text
 
 BUILT_IN: Final = ("paper", "demo")
 NETWORKS: Final = (
@@ -25,13 +25,17 @@ NETWORKS: Final = (
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+Images = Annotated[int, Field(ge=0, le=10**6)]
+Epochs = Annotated[int, Field(ge=1, le=10**5)]
+Name = Annotated[str, Field(max_length=200)]
 
 
 class Section(BaseModel):
-    """Base of all settings: fixed once made, unknown keys refused."""
+    """Base of all settings: fixed once made, unknown keys refused, every number finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 SectionType = TypeVar("SectionType", bound=Section)
@@ -113,20 +117,20 @@ class TrainingSettings(Section):
     it on the machine of the study, and ``32-true`` for the others.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 10
-    batch_size: Annotated[int, Field(ge=2)] = 16
+    epochs: Epochs = 10
+    batch_size: Annotated[int, Field(ge=2, le=65_536)] = 16
     learning_rate: Positive = 0.001
-    minimum_learning_rate: Annotated[float, Field(ge=0)] = 0.0
+    minimum_learning_rate: Weight = 0.0
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    weight_decay: Weight = 1e-4
     schedule: Literal["cosine", "step", "constant"] = "cosine"
-    warmup_epochs: Annotated[int, Field(ge=0)] = 5
-    step_epochs: Annotated[int, Field(ge=1)] = 3
+    warmup_epochs: Annotated[int, Field(ge=0, le=10**5)] = 5
+    step_epochs: Epochs = 3
     step_factor: Positive = 0.1
     update: Literal["step", "epoch"] = "step"
     class_weights: bool = False
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    auxiliary_weight: Annotated[float, Field(ge=0)] = 0.4
+    auxiliary_weight: Weight = 0.4
     best_epoch: bool = False
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     processes: Annotated[int, Field(ge=1, le=64)] = 1
@@ -145,8 +149,8 @@ class ExplainSettings(Section):
         Whether all evaluated images are also read with their sector blanked.
     """
 
-    faithfulness_images: Annotated[int, Field(ge=0)] = 32
-    shortcut_images: Annotated[int, Field(ge=0)] = 64
+    faithfulness_images: Images = 32
+    shortcut_images: Images = 64
     border: bool = True
 
 
@@ -160,13 +164,13 @@ class EvaluationSettings(Section):
         as well as at that of the data; empty for none.
     """
 
-    prevalence: dict[str, Fraction] = {}
+    prevalence: Annotated[dict[Name, Fraction], Field(max_length=1000)] = {}
 
 
 class PhantomSettings(Section):
     """The embedded data set, made where a study is given no data."""
 
-    patients: Annotated[int, Field(ge=10)] = 1291
+    patients: Annotated[int, Field(ge=10, le=99_999)] = 1291
     seed: Seed = 0
     size: Annotated[int, Field(ge=128, le=2048)] = 512
     difficulty: Fraction = 0.5
@@ -180,9 +184,9 @@ class Settings(Section):
     all others, to ``imagenet``, ``none`` or a safetensors file.
     """
 
-    classes: tuple[str, ...] = ()
+    classes: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
     networks: tuple[str, ...] = NETWORKS
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=1000)] = (0,)
     pooling: Literal["avgmax", "avg"] = "avgmax"
     weights: dict[str, str] = {"*": "imagenet"}
     split: SplitSettings = SplitSettings()
@@ -218,15 +222,6 @@ def load_settings(source: str, changes: Iterable[str] = ()) -> Settings:
     values = _read(source)
     apply_changes(values, changes)
     return parse_settings(values, source)
-
-
-def apply_changes(values: dict[str, Any], changes: Iterable[str]) -> None:
-    """Put ``key=value`` changes into a nested mapping; see `load_settings`."""
-    for change in changes:
-        key, separator, value = change.partition("=")
-        if not separator:
-            raise SettingsError("config.no_value", change=change)
-        _put(values, key.strip().split("."), _value(value.strip()), change)
 
 
 def parse_section(kind: type[SectionType], values: Mapping[str, Any], source: str) -> SectionType:
@@ -288,14 +283,7 @@ def _located(source: str, folder: Path) -> str:
 
 def dump_settings(settings: Settings) -> str:
     """Return settings as TOML that `load_settings` reads back to equal settings."""
-    lines: list[str] = []
-    tables: list[str] = []
-    for name, value in settings.model_dump().items():
-        if isinstance(value, dict):
-            tables += ["", f"[{name}]", *_entries(value)]
-        else:
-            lines += _entries({name: value})
-    return "\n".join([*lines, *tables]) + "\n"
+    return toml_text(settings.model_dump())
 
 
 def _read(source: str) -> dict[str, Any]:
@@ -305,40 +293,23 @@ def _read(source: str) -> dict[str, Any]:
     path = Path(source)
     if not path.is_file():
         raise SettingsError("config.no_file", path=source, built_in=", ".join(BUILT_IN))
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError("config.no_toml", path=source, reason=error) from error
+    values = read_toml(path)
     if isinstance(values.get("weights"), dict):
         entries = values["weights"].items()
         values["weights"] = {name: _located(str(value), path.parent) for name, value in entries}
     return values
 
 
-def _value(value: str) -> object:
-    try:
-        return tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return value
-
-
-def _put(values: dict[str, Any], keys: list[str], value: object, change: str) -> None:
-    for key in keys[:-1]:
-        values = values.setdefault(key, {})
-        if not isinstance(values, dict):
-            raise SettingsError("config.no_table", change=change, key=key)
-    values[keys[-1]] = value
-
-
 def _explained(error: ValidationError, source: str, kind: type[BaseModel]) -> SettingsError:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
-    key = ".".join(path)
+    key = shortened(".".join(path))
     if first["type"] == "extra_forbidden":
         valid = ", ".join(_valid_keys(kind, path[:-1]))
         return SettingsError("config.unknown_key", source=source, key=key, valid=valid)
+    value = shortened(first["input"])
     return SettingsError(
-        "config.bad_value", source=source, key=key, value=first["input"], reason=first["msg"]
+        "config.bad_value", source=source, key=key, value=value, reason=first["msg"]
     )
 
 
@@ -346,23 +317,3 @@ def _valid_keys(section: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
         section = type(section.model_fields[part].default)
     return list(section.model_fields)
-
-
-def _entries(values: Mapping[str, Any]) -> list[str]:
-    return [f"{_key(key)} = {_toml(value)}" for key, value in values.items() if value is not None]
-
-
-def _key(key: str) -> str:
-    return key if key.replace("_", "").isalnum() else f'"{key}"'
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(_entries(value))}}}"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)  # its escapes are TOML's too
-    return repr(value)

@@ -26,6 +26,7 @@ from metrascope.data.tally import cautions, sites, tally
 from metrascope.dispatch import EngineName
 from metrascope.engine import carry_out, create_engine
 from metrascope.errors import StudyError, WeightsError
+from metrascope.evaluation.metrics import check_prevalence
 from metrascope.messages import language, listing, text
 from metrascope.networks import create_network
 from metrascope.partitioning import choose_classes, choose_split
@@ -96,6 +97,8 @@ def run_study(
         data = _embedded_data(out, settings.phantom)
     manifest = read_manifest(data)
     classes = choose_classes(manifest, settings.classes)
+    if settings.evaluation.prevalence:  # before days of training, not after them
+        check_prevalence(settings.evaluation.prevalence, classes)
     given = splits or (out / "splits.csv" if _is_study(out) else None)
     split, leaks = choose_split(manifest, classes, settings.split, given, allow_leaks=allow_leaks)
     _check_folder(out)

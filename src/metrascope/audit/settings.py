@@ -30,9 +30,9 @@ class AuditSettings(Section):
     """
 
     least_score: Annotated[float, Field(gt=0, lt=1)] = 0.36
-    least_deviations: Annotated[float, Field(ge=0)] = 5.0
+    least_deviations: Annotated[float, Field(ge=0, le=1e6)] = 5.0
     least_share: Annotated[float, Field(ge=0, le=1)] = 0.4
-    pictures: Annotated[int, Field(ge=0)] = 150
+    pictures: Annotated[int, Field(ge=0, le=10**5)] = 150
 
     def same(self, found: Agreement) -> bool:
         """Say whether two images that agree so are one."""

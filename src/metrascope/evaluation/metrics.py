@@ -87,7 +87,7 @@ def _evaluated(
     people = cohort(predictions)
     classes = people.classes
     if prevalence is not None:
-        _check_prevalence(prevalence, classes)
+        check_prevalence(prevalence, classes)
     drawn = draw(people.table["patient_id"], replicates=replicates, seed=SEED)
     networks, macro_f1 = {}, {}
     for name, readings in people.readings.items():
@@ -134,7 +134,8 @@ def _told(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _check_prevalence(prevalence: Mapping[str, float], classes: Sequence[str]) -> None:
+def check_prevalence(prevalence: Mapping[str, float], classes: Sequence[str]) -> None:
+    """Refuse shares that do not name every class, or do not add up to 1, with a DataError."""
     shares = list(prevalence.values())
     whole = abs(sum(shares) - 1) < 1e-6 and min(shares) >= 0
     if set(prevalence) != set(classes) or not whole:

@@ -1,17 +1,17 @@
 """Settings of ``metrascope ingest``: what is kept, what is refused, what is done to marks."""
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from metrascope.config import Section, apply_changes, parse_section
-from metrascope.errors import SettingsError
+from metrascope.config import Section, parse_section
 from metrascope.ingest.usability import Usability
+from metrascope.toml_file import apply_changes, read_toml
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**6)]
+Text = Annotated[str, Field(max_length=200)]
 
 
 class IngestSettings(Section):
@@ -55,13 +55,13 @@ class IngestSettings(Section):
     marks: Literal["keep", "inpaint", "reject"] = "keep"
     verify: bool = True
     keep_dicom: bool = False
-    centre: str = ""
+    centre: Text = ""
     columns: dict[str, str] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
     two_diagnoses: Literal["reject", "keep"] = "reject"
     usability: Usability = Usability()
-    seconds: Annotated[float, Field(gt=0)] = 120.0
-    memory_mb: Annotated[int, Field(ge=512)] = 4096
+    seconds: Annotated[float, Field(gt=0, le=86_400)] = 120.0
+    memory_mb: Annotated[int, Field(ge=512, le=1 << 20)] = 4096
 
     @property
     def frame_count(self) -> int | Literal["all"]:
@@ -86,9 +86,6 @@ def load_ingest_settings(file: Path | None, changes: Sequence[str]) -> IngestSet
     """
     values: dict[str, Any] = {}
     if file is not None:
-        try:
-            values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise SettingsError("config.no_toml", path=file, reason=error) from error
+        values = read_toml(file)
     apply_changes(values, changes)
     return parse_section(IngestSettings, values, str(file or "--set"))

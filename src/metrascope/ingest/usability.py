@@ -61,14 +61,14 @@ class Usability(Section):
         0.31 and more.
     """
 
-    smallest_frame: Annotated[int, Field(ge=16)] = 160
-    smallest_sector: Annotated[int, Field(ge=16)] = 112
+    smallest_frame: Annotated[int, Field(ge=16, le=10**5)] = 160
+    smallest_sector: Annotated[int, Field(ge=16, le=10**5)] = 112
     darkest: Level = 24.0
     least_contrast: Level = 4.0
     color_share: Fraction = 0.003
     color_share_with_bar: Fraction = 0.0
     most_even: Fraction = 0.3
-    most_letters: Annotated[int, Field(ge=0)] = 60
+    most_letters: Annotated[int, Field(ge=0, le=10**6)] = 60
     least_fineness: Fraction = 0.22
     least_fineness_warm: Fraction = 0.4
 
