@@ -35,7 +35,7 @@ def pages(tmp_path: Path) -> tuple[str, str]:
     sources = {}
     for name in ("kept.png", "held.png"):
         cv2.imwrite(str(tmp_path / name), screen)
-        sources[name] = Source(tmp_path / name, name, "png", 1, "1")
+        sources["", name, "1"] = Source(tmp_path / name, name, "png", 1, "1")
     cv2.imwrite(str(out / "images/I1.png"), echo)
     cv2.imwrite(str(out / "sectors/I1.png"), np.full_like(echo, 255))
     (out / "manifest.csv").write_text("image\n", encoding="utf-8")

@@ -1,6 +1,8 @@
 """The journal gives back what it was given, whatever a kill left of it."""
 
+import json
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,16 +37,48 @@ def written(path: Path) -> None:
 def test_records_come_back(tmp_path: Path) -> None:
     path = tmp_path / "key" / "journal.jsonl"
     written(path)
-    assert Journal(path, SETTINGS).records == {record.source: record for record in RECORDS}
+    assert Journal(path, SETTINGS).records == {record.key: record for record in RECORDS}
 
 
-def test_a_later_record_of_a_source_replaces_the_earlier(tmp_path: Path) -> None:
+def test_a_later_record_of_a_file_replaces_the_earlier(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     written(path)
-    newer = Record(RECORDS[0].source, "56-78")
+    newer = replace(RECORDS[0], stamp="56-78", images=())
     with Journal(path, SETTINGS) as journal:
         journal.add(newer)
-    assert Journal(path, SETTINGS).records[newer.source] == newer
+    assert Journal(path, SETTINGS).records[newer.key] == newer
+
+
+def test_one_name_may_have_had_two_contents_and_one_may_be_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    written(path)
+    others = [replace(RECORDS[0], sha256="cd" * 32), replace(RECORDS[0], root="/other")]
+    with Journal(path, SETTINGS) as journal:
+        for record in others:
+            journal.add(record)
+        journal.forget(RECORDS[0])
+    for _ in range(2):  # once more after it was written anew
+        assert list(Journal(path, SETTINGS).records.values()) == [RECORDS[1], *others]
+
+
+def test_a_journal_of_the_first_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    written(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    old = [
+        {k: v for k, v in json.loads(line).items() if k not in ("root", "table")} for line in lines
+    ]
+    old[0]["format"] = 1
+    path.write_text("".join(f"{json.dumps(entry)}\n" for entry in old), encoding="utf-8")
+    later = {**SETTINGS, "a setting of today": 1}
+    assert list(Journal(path, later).records.values()) == RECORDS
+    assert list(Journal(path, later).records.values()) == RECORDS  # in today's format by now
+    path.write_text(json.dumps(old[0]) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match="marks"):
+        Journal(path, {**SETTINGS, "marks": "reject"})
+    path.write_text('{"format": 99, "settings": {}}\n', encoding="utf-8")
+    with pytest.raises(DataError, match="format 99"):
+        Journal(path, SETTINGS)
 
 
 @pytest.mark.parametrize("cut", [1, 10, 60])
@@ -54,10 +88,10 @@ def test_a_kill_in_the_middle_of_a_line_costs_that_line(tmp_path: Path, cut: int
     path.write_bytes(path.read_bytes()[:-cut])
     again = Journal(path, SETTINGS)
     whole = cut == 1  # the newline alone
-    assert set(again.records) == {record.source for record in RECORDS[: 1 + whole]}
+    assert set(again.records) == {record.key for record in RECORDS[: 1 + whole]}
     with again:
         again.add(RECORDS[1])
-    assert Journal(path, SETTINGS).records == {record.source: record for record in RECORDS}
+    assert Journal(path, SETTINGS).records == {record.key: record for record in RECORDS}
 
 
 def test_other_settings_and_foreign_files_are_refused(tmp_path: Path) -> None:
@@ -91,37 +125,6 @@ def test_failures_that_are_not_the_file_s_own_are_passing(reason: str, passing: 
     own = Rejection("usability.too_dark", {"mean": 2.5}, 0)
     record = Record("a.dcm", "1-2", rejections=(own, Rejection(reason, {}, 1)))
     assert record.passing == passing
-    assert (own in record.lasting, len(record.lasting)) == (True, 1 if passing else 2)
-
-
-def test_what_cannot_be_read_for_a_moment_keeps_its_images(tmp_path: Path) -> None:
-    path = tmp_path / "journal.jsonl"
-    written(path)
-    dropped = Rejection("sources.unreadable", {"reason": "Stale file handle"})
-    for _ in range(2):
-        with Journal(path, SETTINGS) as journal:
-            journal.skip(RECORDS[0].source, dropped)
-            journal.skip(RECORDS[1].source, dropped)
-        records = Journal(path, SETTINGS).records
-        assert records[RECORDS[0].source].images == RECORDS[0].images
-        assert records[RECORDS[0].source].rejections == (*RECORDS[0].rejections, dropped)
-        assert records[RECORDS[0].source].passing
-        assert records[RECORDS[1].source] == Record("b.txt", "", rejections=(dropped,))
-    with Journal(path, SETTINGS) as journal:  # it is no image any more
-        journal.skip(RECORDS[0].source, Rejection("sources.no_image"))
-    assert not Journal(path, SETTINGS).records[RECORDS[0].source].images
-
-
-def test_a_folder_or_archive_that_opens_again_is_not_left_out_any_more(tmp_path: Path) -> None:
-    path = tmp_path / "journal.jsonl"
-    broken = Rejection("sources.broken_archive", {"reason": "BadZipFile"})
-    with Journal(path, SETTINGS) as journal:
-        for name in ("a", "a/b.zip", "a/b.zip!/c.zip", "a/other.zip"):
-            journal.skip(name, broken)
-    with Journal(path, SETTINGS) as journal:
-        journal.open_again(["a/b.zip!/c.zip!/1.dcm"])
-    for _ in range(2):
-        assert set(Journal(path, SETTINGS).records) == {"a/other.zip"}
 
 
 def test_a_full_disk_is_one_error_that_names_the_journal(tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ def run(options: argparse.Namespace) -> None:
     if done.catalog.for_a_person:
         links = done.private / "links.csv"
         print(text("ingest.for_a_person", count=done.catalog.for_a_person, path=links))
+    for notice in done.notices:
+        print(notice.text())
     if done.unmatched:
         print(text("ingest.unmatched_rows", count=done.unmatched, path=done.private))
     print(text("ingest.private", path=done.private))

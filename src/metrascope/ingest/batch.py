@@ -1,6 +1,5 @@
 """Ingest a folder: find its files, take them in on several processes, assemble the data set."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -8,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from metrascope.atomic import cannot_write, remove_leftovers
+from metrascope.atomic import cannot_write, sha256
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, MissingExtraError, StudyError
 from metrascope.ingest.catalog import (
@@ -23,8 +22,8 @@ from metrascope.ingest.catalog import (
     write_private,
 )
 from metrascope.ingest.evidence import write_evidence
-from metrascope.ingest.identity import IDENTITY
-from metrascope.ingest.intake import Intake, match, ready, written
+from metrascope.ingest.image_files import give_one_time, image_names, remove_images
+from metrascope.ingest.intake import Intake, ready
 from metrascope.ingest.journal import Journal, Record, Rejection
 from metrascope.ingest.key_folder import (
     MARKER,
@@ -34,16 +33,14 @@ from metrascope.ingest.key_folder import (
     refuse_key_in_export,
 )
 from metrascope.ingest.labels import Keys, Labels, read_labels
+from metrascope.ingest.notices import earlier_notices, write_earlier
+from metrascope.ingest.places import Search, listed_records, pending_files, real_root, settle
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.sources import QUIET, Skipped, Source, find_sources
 from metrascope.ingest.wording import reason_title
 from metrascope.workers import Failed
-
-_FOLDERS: Final = ("images", "sectors", "dicom")
-_TIME: Final = 946_684_800.0
-"""Time of change of every image: the first second of 2000, as good as any that says nothing."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,8 @@ class Ingested:
         Rows of the labels that no file matched.
     open_to_others
         Private lists that other users of the machine may be able to read all the same.
+    notices
+        Sentences on earlier runs and on what people decided.
     """
 
     manifest: Path
@@ -70,6 +69,7 @@ class Ingested:
     catalog: Catalog
     unmatched: int
     open_to_others: tuple[Path, ...]
+    notices: tuple[Reason, ...]
 
 
 def ingest(
@@ -128,28 +128,38 @@ def ingest(
     found = list(find_sources(source, (out, labels, secret.parent)))
     if not found:
         raise DataError("ingest.nothing", path=source)
+    search = Search(real_root(source), found, sha256(labels)[:16])
     pseudonyms = Pseudonyms(open_secret(secret, out))
     with _alone(out):
         private = claim_data_set(out, secret, pseudonyms)
         with Journal(private / "journal.jsonl", _fixed(settings)) as journal:
             intake = Intake(out.absolute(), settings, _aware(table, found), pseudonyms)
-            pending = _pending(intake, found, journal)
-            _take_in_all(intake, pending, journal, share_out, progress)
+            ours = image_names(journal.records.values())
+            pending = pending_files(search, intake, journal, ())
+            _take_in_all(search, intake, pending, journal, share_out, progress)
+            ours |= image_names(journal.records.values())
+            earlier = settle(search, journal, intake)
+            records = listed_records(search, journal.records.values())
             catalog = assemble(
-                journal.records.values(), table, settings.centre, settings.two_diagnoses
+                records, table, settings.centre, settings.two_diagnoses, search.table
             )
         manifest = write_catalog(catalog, out, pseudonyms)
         write_private(catalog, private, pseudonyms, table)
-        _remove_orphans(out, catalog)
+        write_earlier(earlier, private)
+        kept = {image["image"] for image in catalog.images}
+        remove_images(out, ours - kept)
         unmatched = len(unmatched_rows(catalog, table))
-        sources = {item.name: item for item in found if isinstance(item, Source)}
+        sources = {
+            (search.root, item.name, item.state): item for item in found if isinstance(item, Source)
+        }
         evidence = write_evidence(
             catalog, out, private, sources, unmatched, settings, pseudonyms, lang
         )
-        _give_one_time(out)
+        give_one_time(out, kept)
         still_open = tuple(close_to_others(private, secret))
     _check_kept(catalog, source, out)
-    return Ingested(manifest, evidence, private, catalog, unmatched, still_open)
+    notices = earlier_notices(earlier, search, private)
+    return Ingested(manifest, evidence, private, catalog, unmatched, still_open, tuple(notices))
 
 
 def _check_extra(settings: IngestSettings) -> None:
@@ -205,44 +215,8 @@ def _aware(labels: Labels, found: Iterable[Source | Skipped]) -> Labels:
     return labels.knowing(Keys(file_name=item.name) for item in found)
 
 
-def _pending(intake: Intake, found: Iterable[Source | Skipped], journal: Journal) -> list[Source]:
-    """Return the files that are new, have changed, or whose patient the labels see otherwise.
-
-    Those too whose failure may have passed, and those of whose images one is gone: the journal
-    lies beside the data set and outlives it.
-    Their paths are absolute: other machines work in folders of their own.
-    """
-    pending = []
-    journal.open_again(item.name for item in found)
-    for item in found:
-        if isinstance(item, Skipped):
-            journal.skip(item.name, Rejection(item.reason.key, item.reason.values))
-            continue
-        known = journal.records.get(item.name)
-        if (
-            known is None
-            or known.passing
-            or known.stamp != item.state
-            or not _still_holds(journal, known, intake.labels)
-            or not all(path.is_file() for path in written(intake, known))
-        ):
-            pending.append(replace(item, path=item.path.absolute()))
-    return pending
-
-
-def _still_holds(journal: Journal, record: Record, labels: Labels) -> bool:
-    """Tell whether a record needs no new look at its file; take over what the labels now say."""
-    matched = match(labels, record.keys)
-    if isinstance(matched, Reason):
-        return record.row is None
-    if record.row is None or any(matched.values.get(k) != record.row.get(k) for k in IDENTITY):
-        return False
-    if matched.values != record.row:
-        journal.add(replace(record, row=matched.values))
-    return True
-
-
 def _take_in_all(
+    search: Search,
     intake: Intake,
     pending: list[Source],
     journal: Journal,
@@ -260,27 +234,6 @@ def _take_in_all(
         if isinstance(outcome, Failed):
             rejection = Rejection(f"ingest.{outcome.reason}")
             outcome = Record(source.name, source.state, source.kind, rejections=(rejection,))
-        journal.add(outcome)
+        journal.add(replace(outcome, root=search.root, table=search.table))
         if progress is not None:
             progress(done, len(pending))
-
-
-def _remove_orphans(out: Path, catalog: Catalog) -> None:
-    """Remove images that no row names: of files that changed, or of a run that was killed."""
-    names = {Path(image["image"]).stem for image in catalog.images}
-    for folder in _FOLDERS:
-        remove_leftovers(out / folder)
-        for path in (out / folder).glob("I*.*"):
-            if path.stem not in names:
-                path.unlink()
-
-
-def _give_one_time(out: Path) -> None:
-    """Give all images one time of change.
-
-    Their own keep the order of the original names, which a ward's sorted list of patients undoes.
-    """
-    for folder in _FOLDERS:
-        for path in (out / folder).glob("I*.*"):
-            if path.stat().st_mtime != _TIME:
-                os.utime(path, (_TIME, _TIME))

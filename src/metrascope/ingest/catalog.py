@@ -10,8 +10,10 @@ import pandas as pd
 
 from metrascope.csv_file import write_table
 from metrascope.data.manifest import REQUIRED, write_manifest
+from metrascope.ingest.columns import KEYS
 from metrascope.ingest.conflicts import FOR_A_PERSON, Matched, find_conflicts
 from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Record, Rejection
+from metrascope.ingest.keys import written
 from metrascope.ingest.labels import Keys, LabelRow, Labels
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.reason import Reason
@@ -63,7 +65,11 @@ class Catalog:
 
 
 def assemble(
-    records: Iterable[Record], labels: Labels, centre: str, two_diagnoses: str = "reject"
+    records: Iterable[Record],
+    labels: Labels,
+    centre: str,
+    two_diagnoses: str = "reject",
+    table: str = "",
 ) -> Catalog:
     """Put records together; what is there twice is kept once, what is contradictory not at all.
 
@@ -78,10 +84,16 @@ def assemble(
         Where the labels name none.
     two_diagnoses
         ``reject`` or ``keep`` the images of a woman whose visits have different diagnoses.
+    table
+        The table of labels, as `Record.table`. What was found in an earlier folder with a table of
+        its own keeps the row that it had.
     """
     found = sorted(records, key=lambda record: record.source)
     knowing = labels.knowing(Keys(**record.keys) for record in found)
-    matched = {record.source: knowing.match(Keys(**record.keys)) for record in found}
+    matched = {
+        record.source: _earlier_row(record, table) or knowing.match(Keys(**record.keys))
+        for record in found
+    }
     conflicts = find_conflicts(found, matched)
     ordered = [_doubted(record, matched, conflicts) for record in found]
     if two_diagnoses == "reject":
@@ -151,6 +163,14 @@ def _place(image: Mapping[str, Any]) -> tuple[str, str, str, int, str]:
     """Return where an image stands in the manifest: by patient, exam, file and frame."""
     study, source = image.get("study_id", ""), image.get("source", "")
     return image["patient_id"], study, source, int(image.get("frame") or 0), image["image"]
+
+
+def _earlier_row(record: Record, table: str) -> LabelRow | None:
+    """Return the row of an image that another table of labels had."""
+    if not record.images or record.row is None or record.table in ("", table):
+        return None
+    forms = {role: written(role, record.row.get(role, "")) for role in KEYS}
+    return LabelRow(record.row, None, forms)
 
 
 def _doubted(record: Record, matched: Matched, conflicts: Mapping[str, Rejection]) -> Record:

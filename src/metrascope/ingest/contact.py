@@ -15,6 +15,7 @@ from metrascope.dicom.header import read_header
 from metrascope.dicom.pixels import open_pixels
 from metrascope.errors import DataError
 from metrascope.ingest.catalog import Catalog
+from metrascope.ingest.journal import Key
 from metrascope.ingest.sources import Source
 
 Pixels = npt.NDArray[np.uint8]
@@ -54,7 +55,7 @@ class Pair:
 
 
 def contact_sheet(
-    catalog: Catalog, out: Path, sources: Mapping[str, Source], each: int = 4
+    catalog: Catalog, out: Path, sources: Mapping[Key, Source], each: int = 4
 ) -> tuple[Pair, ...]:
     """Return up to ``each`` pairs of every scanner, spread over its images.
 
@@ -65,15 +66,15 @@ def contact_sheet(
     out
         The data set.
     sources
-        By name. Images whose original is no longer there are passed over.
+        By `Record.place`. Images whose original is no longer there are passed over.
     each
         Pairs of one scanner.
     """
     by_scanner: dict[str, list[Mapping[str, Any]]] = {}
     owner = {
-        image["image"]: sources[record.source]
+        image["image"]: sources[record.place]
         for record in catalog.records
-        if record.source in sources
+        if record.place in sources
         for image in record.images
     }
     for image in catalog.images:
@@ -88,7 +89,7 @@ def contact_sheet(
 
 
 def held_back(
-    catalog: Catalog, sources: Mapping[str, Source], most: int = 24
+    catalog: Catalog, sources: Mapping[Key, Source], most: int = 24
 ) -> tuple[tuple[str, str], ...]:
     """Return file and whole screen of what text recognition held back, for the private page.
 
@@ -97,7 +98,7 @@ def held_back(
     catalog
         What became of every file.
     sources
-        By name.
+        By `Record.place`.
     most
         Screens at most; all are in ``links.csv``.
 
@@ -107,12 +108,12 @@ def held_back(
     """
     shown: list[tuple[str, str]] = []
     for record, rejection in catalog.rejections:
-        if rejection.reason != "ingest.still_reads" or record.source not in sources:
+        if rejection.reason != "ingest.still_reads" or record.place not in sources:
             continue
         if len(shown) == most:
             break
         frame = rejection.frame or 0
-        screen = _screen(sources[record.source], frame)
+        screen = _screen(sources[record.place], frame)
         name = f"{record.source} ({frame + 1})" if record.frames > 1 else record.source
         if screen is not None:
             shown.append((name, _uri(screen)))

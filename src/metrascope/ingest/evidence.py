@@ -12,7 +12,7 @@ from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.conflicts import FOR_A_PERSON
 from metrascope.ingest.contact import Pair, contact_sheet, held_back
 from metrascope.ingest.flow import flow
-from metrascope.ingest.journal import Rejection
+from metrascope.ingest.journal import Key, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.sources import Source
@@ -35,7 +35,7 @@ def write_evidence(
     catalog: Catalog,
     out: Path,
     private: Path,
-    sources: Mapping[str, Source],
+    sources: Mapping[Key, Source],
     unmatched: int,
     settings: IngestSettings,
     pseudonyms: Pseudonyms,
@@ -50,7 +50,7 @@ def write_evidence(
     out, private
         The data set; the folder of the private lists.
     sources
-        Originals by name, for the contact sheet.
+        Originals by `Record.place`, for the contact sheet.
     unmatched
         Rows of the labels that no file matched.
     settings, pseudonyms

@@ -6,9 +6,9 @@ outside the data set, and stays in the hospital.
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self, TextIO
@@ -16,7 +16,11 @@ from typing import Any, Final, Self, TextIO
 from metrascope.atomic import write_lines, writing
 from metrascope.errors import DataError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+_OLDER: Final = 1  # of 0.1.0: knew files by their relative name alone
+Key = tuple[str, str, str]
+"""What a record is known by: folder searched, name below it, SHA-256 of the content."""
+
 MARK_BOXES: Final = "mark_boxes"
 """Key of an image's marks among its columns: ``[kind, left, top, width, height]`` each."""
 ORIGIN: Final = "origin"
@@ -85,6 +89,10 @@ class Record:
         ``dicom``, ``picture`` or ``other``.
     frames
         Frames it holds.
+    root
+        The folder that was searched, ``""`` where an older version did not say.
+    table
+        Which table of labels the row is of: the start of its SHA-256.
     """
 
     source: str
@@ -97,26 +105,37 @@ class Record:
     rejections: tuple[Rejection, ...] = ()
     scanner: str = ""
     frames: int = 0
+    root: str = ""
+    table: str = ""
+
+    @property
+    def key(self) -> Key:
+        """Return what tells this record from all others."""
+        return self.root, self.source, self.sha256
+
+    @property
+    def place(self) -> Key:
+        """Return where the file was, and in which state."""
+        return self.root, self.source, self.stamp
 
     @property
     def passing(self) -> bool:
         """Whether it tells of a failure that may not be the file's own: it is tried again."""
         return any(rejection.reason in _PASSING for rejection in self.rejections)
 
-    @property
-    def lasting(self) -> tuple[Rejection, ...]:
-        """Its rejections that are the file's own."""
-        return tuple(each for each in self.rejections if each.reason not in _PASSING)
-
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """Return the record that `asdict` was taken of."""
+        for name in ("root", "table"):  # the same few in all lines
+            values[name] = sys.intern(values.get(name, ""))
         rejections = tuple(Rejection(**entry) for entry in values.pop("rejections"))
         return cls(**{**values, "images": tuple(values["images"]), "rejections": rejections})
 
 
 class Journal:
-    """Records by source, each on disk as soon as it is known.
+    """Records by `Record.key`, each on disk as soon as it is known.
+
+    One file name may be in two folders, or may have held two pictures one after the other.
 
     Parameters
     ----------
@@ -135,7 +154,7 @@ class Journal:
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.path = path
-        self.records: dict[str, Record] = {}
+        self.records: dict[Key, Record] = {}
         header = {"format": FORMAT, "settings": json.loads(json.dumps(settings))}
         if path.exists():
             self._read(header)
@@ -156,43 +175,26 @@ class Journal:
                 self._file.close()
 
     def add(self, record: Record) -> None:
-        """Keep a record, replacing that of the same source.
+        """Keep a record, replacing that of the same key.
 
         Raises
         ------
         StudyError
             If it cannot be written.
         """
-        self.records[record.source] = record
+        self.records[record.key] = record
         self._append(asdict(record))
 
-    def skip(self, source: str, rejection: Rejection) -> None:
-        """Keep that a file is not taken in; one that cannot be read for now keeps its images.
+    def forget(self, record: Record) -> None:
+        """Drop a record: its file has changed, or is known at another place now.
 
         Raises
         ------
         StudyError
             As `add`.
         """
-        record = Record(source, "", rejections=(rejection,))
-        known = self.records.get(source)
-        if record.passing and known is not None and known.images:
-            record = replace(known, rejections=(*known.lasting, rejection))
-        self.add(record)
-
-    def open_again(self, found: Iterable[str]) -> None:
-        """Forget what was wrong with folders and archives in which something is found by now.
-
-        Raises
-        ------
-        StudyError
-            As `add`.
-        """
-        opened = {holder for name in found for holder in _holders(name)}
-        for source, record in list(self.records.items()):
-            if not record.stamp and record.rejections and source in opened:
-                del self.records[source]
-                self._append({_FORGOTTEN: source})
+        self.records.pop(record.key, None)
+        self._append({_FORGOTTEN: record.key})
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         if self._file is None:
@@ -210,34 +212,44 @@ class Journal:
                     raise ValueError(first)
             except ValueError as error:
                 raise DataError("ingest.bad_journal", path=self.path) from error
-            if header != expected:
-                raise DataError(
-                    "ingest.other_settings", path=self.path, names=_differing(header, expected)
-                )
+            _compare(self.path, header, expected)
             for line in file:
                 try:
-                    entry = json.loads(line, object_pairs_hook=_named)
-                    if _FORGOTTEN in entry:
-                        self.records.pop(entry[_FORGOTTEN], None)
-                        continue
-                    record = Record.from_json(entry)
+                    self._replay(json.loads(line, object_pairs_hook=_named))
                 except (ValueError, TypeError, KeyError):
                     continue  # cut short by a kill: the file is taken in again
-                self.records[record.source] = record
+
+    def _replay(self, entry: dict[str, Any]) -> None:
+        if _FORGOTTEN in entry:
+            root, source, digest = entry[_FORGOTTEN]
+            self.records.pop((root, source, digest), None)
+            return
+        record = Record.from_json(entry)
+        self.records[record.key] = record
 
 
-def _holders(name: str) -> Iterator[str]:
-    """Yield the folders and archives that a file lies in."""
-    while "/" in name:
-        name = name.rpartition("/")[0].removesuffix("!")
-        yield name
-
-
-def _differing(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
-    if found.get("format") != expected["format"]:
-        return "format"
+def _compare(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Refuse a journal of another format, or whose files were taken in with other settings."""
+    version = found.get("format")
+    if version not in (_OLDER, FORMAT) or not isinstance(found["settings"], dict):
+        raise DataError("ingest.other_format", path=path, found=version, expected=FORMAT)
     theirs, ours = found["settings"], expected["settings"]
-    return ", ".join(sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key)))
+    if version == _OLDER:  # settings that came later do not touch files already taken in
+        theirs, ours = _in_common(theirs, ours), _in_common(ours, theirs)
+    names = sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
+    if names:
+        raise DataError("ingest.other_settings", path=path, names=", ".join(names))
+
+
+def _in_common(settings: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that others have too, in sections as well."""
+    return {
+        key: _in_common(value, others[key])
+        if isinstance(value, dict) and isinstance(others[key], dict)
+        else value
+        for key, value in settings.items()
+        if key in others
+    }
 
 
 def _named(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""The files of images in a data set: which are ingest's own, which are missing, which may go."""
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from metrascope.atomic import remove_leftovers
+from metrascope.ingest.journal import Record
+
+_FOLDERS: Final = {"images": ".png", "sectors": ".png", "dicom": ".dcm"}
+_NAMES: Final = ("image", "sector", "mask")
+_OURS: Final = re.compile(r"I[0-9A-Z]{12}\.(?:png|dcm)")
+_TIME: Final = 946_684_800.0
+"""Time of change of every image: the first second of 2000, as good as any that says nothing."""
+
+
+def image_names(records: Iterable[Record]) -> set[str]:
+    """Return the images, as in the manifest, that came of files."""
+    return {image["image"] for record in records for image in record.images}
+
+
+def files_of(out: Path, image: str) -> Iterator[Path]:
+    """Yield the files that ingest may have written for an image."""
+    for folder, ending in _FOLDERS.items():
+        yield out / folder / f"{Path(image).stem}{ending}"
+
+
+def remove_images(out: Path, images: Iterable[str]) -> None:
+    """Remove the files of images that ingest has made, and what a killed run left unfinished.
+
+    Nothing else in these folders is touched: a person keeps masks and notes there.
+    """
+    for image in images:
+        for path in files_of(out, image):
+            path.unlink(missing_ok=True)
+    for folder in _FOLDERS:
+        remove_leftovers(out / folder)
+
+
+def give_one_time(out: Path, images: Iterable[str]) -> None:
+    """Give the files of all images one time of change.
+
+    Their own keep the order of the original names, which a ward's sorted list of patients undoes.
+    """
+    for image in images:
+        for path in files_of(out, image):
+            try:
+                if path.stat().st_mtime != _TIME:
+                    os.utime(path, (_TIME, _TIME))
+            except FileNotFoundError:
+                continue  # no clean DICOM is kept, or the file is missing, which is said
+
+
+def missing_files(out: Path, rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+    """Return the files that rows of the manifest name and that are not there."""
+    named = {str(row[name]): None for row in rows for name in _NAMES if row.get(name)}
+    return tuple(name for name in named if not (out / name).is_file())
+
+
+def unnamed_files(out: Path, images: Collection[str]) -> tuple[str, ...]:
+    """Return files that are called as ingest calls its images and belong to none of these."""
+    stems = {Path(image).stem for image in images}
+    found = (path for folder in _FOLDERS for path in (out / folder).glob("I*.*"))
+    return tuple(
+        sorted(
+            path.relative_to(out).as_posix()
+            for path in found
+            if _OURS.fullmatch(path.name) and path.stem not in stems
+        )
+    )
