@@ -20,6 +20,7 @@ from metrascope.commands import (
     study,
 )
 from metrascope.commands.parser import Parser, add_language
+from metrascope.deadline import end_if_work_goes_on
 from metrascope.errors import (
     MetrascopeError,
     MissingExtraError,
@@ -35,6 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 (told in one sentence) or 130."""
     if argv is None:
         leave_current_folder()
+    status = _status(argv)
+    end_if_work_goes_on(status)
+    return status
+
+
+def _status(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

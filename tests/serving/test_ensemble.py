@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import entropy
 
 from metrascope.data.preprocess import Preprocessing
+from metrascope.errors import DataError
 from metrascope.serving.ensemble import Ensemble
 from metrascope.serving.runtime import Answer
 
@@ -57,3 +58,45 @@ def test_the_box_is_what_the_networks_see() -> None:
     left, top, right, bottom = ensemble.box(80, 100)
     assert (right - left, bottom - top) == pytest.approx((70, 70))
     assert (left + right, top + bottom) == pytest.approx((100, 80))
+
+
+SOUND = {
+    "logits": np.zeros((1, 2), np.float32),
+    "probabilities": np.array([[0.25, 0.75]], np.float32),
+    "maps": np.ones((1, 2, 7, 7), np.float32),
+    "features": np.ones((1, 4), np.float32),
+}
+
+
+class Saying(Fixed):
+    """Gives an answer, whatever it is."""
+
+    def __init__(self, **changes: np.ndarray) -> None:
+        self.answer = Answer(**{**SOUND, **changes})
+
+    def __call__(self, pixels: np.ndarray) -> Answer:
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"probabilities": np.array([[7.0, 7.0]], np.float32)},
+        {"probabilities": np.array([[np.nan, np.nan]], np.float32)},
+        {"probabilities": np.array([[-0.5, 1.5]], np.float32)},
+        {"probabilities": np.array([[0.2, 0.2]], np.float32)},
+        {"probabilities": np.array([[1]], np.float32)},
+        {"probabilities": np.array([[1, 0]], np.int64)},
+        {"maps": np.ones((1, 3, 7, 7), np.float32)},
+        {"maps": np.ones((1, 2, 0, 7), np.float32)},
+        {"maps": np.ones((1, 2, 1000, 1), np.float32)},
+        {"maps": np.full((1, 2, 7, 7), np.inf, np.float32)},
+        {"features": np.full((1, 4), np.nan, np.float32)},
+        {"features": np.ones((2, 4), np.float32)},
+    ],
+)
+def test_what_is_no_answer_is_refused(changes: dict[str, np.ndarray]) -> None:
+    picture = np.zeros((1, 80, 100), np.uint8)
+    assert Ensemble([Saying()], [STEPS], classes=2).read(picture).probabilities[0, 1] == 0.75
+    with pytest.raises(DataError, match="gives no reading"):
+        Ensemble([Saying(**changes)], [STEPS], classes=2).read(picture)

@@ -243,6 +243,35 @@ def external(model: onnx.ModelProto) -> None:
     tensor.external_data.add(key="location", value="../../../../etc/passwd")
 
 
+def looping(model: onnx.ModelProto) -> None:
+    body = helper.make_graph([], "body", [], [])
+    model.graph.node.append(helper.make_node("Loop", ["", ""], ["seen"], body=body))
+
+
+def absurd(model: onnx.ModelProto) -> None:
+    model.graph.initializer.add(name="w", data_type=1, dims=[10**15, 10**15], raw_data=b"\0" * 8)
+
+
+def saying(shares: list[float]) -> Callable[[onnx.ModelProto], None]:
+    """Return what makes a graph give the same of every image, sound or not."""
+
+    def change(model: onnx.ModelProto) -> None:
+        for node in model.graph.node:
+            node.output[:] = ["own" if name == "probabilities" else name for name in node.output]
+        for name, value in (("none", [[0.0] * 3]), ("fixed", [shares])):
+            array = np.array(value, np.float32)
+            model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+        model.graph.node.append(helper.make_node("Mul", ["own", "none"], ["zero"]))
+        model.graph.node.append(helper.make_node("Add", ["zero", "fixed"], ["probabilities"]))
+
+    return change
+
+
+def features(folder: Path, content: bytes) -> None:
+    (folder / "net-features.npy").write_bytes(content)
+    write_sums(folder)
+
+
 def foreign_operator(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("Spy", ["mean"], ["seen"], domain="evil"))
 
@@ -266,6 +295,34 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "external data": (lambda f: hostile_graph(f, external), "external data"),
     "operator": (lambda f: hostile_graph(f, foreign_operator), "evil.Spy"),
+    "loop": (lambda f: hostile_graph(f, looping), "may never end"),
+    "absurd weights": (lambda f: hostile_graph(f, absurd), "1000000000000000x1000000000000000"),
+    "array header": (
+        lambda f: features(f, b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f2'((("),
+        "no array header",
+    ),
+    "infinite": (
+        lambda f: rewritten(f, lambda s: s.replace('"temperature": 1.0', '"temperature": 1e400')),
+        "temperature",
+    ),
+    "digits": (
+        lambda f: rewritten(f, lambda s: s.replace('"seed": 0', '"seed": ' + "9" * 5000)),
+        "does not describe a bundle",
+    ),
+    "large number": (
+        lambda f: rewritten(f, lambda s: s.replace('"seed": 0', '"seed": ' + "9" * 100)),
+        "members.0.seed",
+    ),
+    "control signs": (
+        lambda f: rewritten(f, lambda s: s.replace('"polyp"', '"po\\u001b[31mlyp"')),
+        "cannot be shown",
+    ),
+    "many values": (
+        lambda f: rewritten(
+            f, lambda s: '{"format":"metrascope-bundle/1","a":[' + "1," * 2_000_000 + "1]}"
+        ),
+        "values",
+    ),
     "no graph": (
         lambda f: ((f / "net.onnx").write_bytes(b"MZ" * 100), write_sums(f)),
         "no graph that can be read",
@@ -289,6 +346,23 @@ def test_a_bundle_that_is_not_as_it_was_made_is_refused(
     assert told.out == ""
 
 
+@pytest.mark.parametrize("share", [7.0, np.nan])
+def test_numbers_that_are_no_probabilities_are_no_reading(
+    share: float, bundle: Path, images: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    copy = tmp_path / "bundle"
+    shutil.copytree(bundle, copy)
+    hostile_graph(copy, saying([share] * 3))
+    path = images / "P0" / "00.png"
+    options = ["--runtime", "onnxruntime", "--format", "json"]
+    assert main(["predict", str(copy), str(path), *options]) == 1
+    told = capsys.readouterr()
+    assert f"(probabilities {share:g}, {share:g}, {share:g})" in told.err
+    assert told.err.count("\n") == 1
+    line = json.loads(told.out)
+    assert (line["refusal"]["key"], line["probabilities"]) == ("serving.no_answer", None)
+
+
 def test_verbose_names_bundle_and_runtime(bundle: Path, images: Path, capsys: Capture) -> None:
     path = str(images / "P0" / "00.png")
     options = ["--runtime", "onnxruntime", "--verbose"]
@@ -302,7 +376,12 @@ def test_verbose_names_bundle_and_runtime(bundle: Path, images: Path, capsys: Ca
         (["--confidence", "1.5"], "--confidence 1.5 is out of range"),
         (["--frames", "some"], "--frames some makes no sense"),
         (["--frames", "0"], "--frames 0 makes no sense"),
-        (["--jobs", "0"], "--jobs 0 runs nothing"),
+        (["--frames", "1" + "0" * 20], "makes no sense"),
+        (["--frames", "9" * 5000], "makes no sense"),
+        (["--confidence", "nan"], "--confidence nan is out of range"),
+        (["--confidence", "1e999"], "--confidence inf is out of range"),
+        (["--jobs", "0"], "--jobs 0 is no number of processes"),
+        (["--jobs", "1000000000"], "--jobs 1000000000"),
     ],
 )
 def test_options_that_make_no_sense(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metrascope.serving.protobuf import what_reaches_out
+from metrascope.serving.protobuf import Faults, find_faults
 
 onnx = pytest.importorskip("onnx")
 helper = onnx.helper
@@ -29,22 +29,22 @@ def external(name: str = "w") -> object:
 
 def test_a_file_that_holds_all_it_needs() -> None:
     tensor = onnx.numpy_helper.from_array(np.arange(1000, dtype=np.float32), "w")
-    assert what_reaches_out(model(tensors=(tensor,)).SerializeToString()) is None
+    assert find_faults(model(tensors=(tensor,)).SerializeToString()) == Faults()
 
 
 def test_external_data_of_an_initializer() -> None:
-    assert what_reaches_out(model(tensors=(external(),)).SerializeToString()) == "external data"
+    assert find_faults(model(tensors=(external(),)).SerializeToString()).outside == "external data"
 
 
 def test_external_data_of_a_constant_inside_a_branch() -> None:
     inner = model(helper.make_node("Constant", [], ["y"], value=external())).graph
     branch = helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner)
-    assert what_reaches_out(model(branch).SerializeToString()) == "external data"
+    assert find_faults(model(branch).SerializeToString()).outside == "external data"
 
 
 def test_operators_that_are_not_of_onnx() -> None:
     node = helper.make_node("Steal", ["x"], ["y"], domain="evil.ops")
-    assert what_reaches_out(model(node).SerializeToString()) == "evil.ops.Steal"
+    assert find_faults(model(node).SerializeToString()).outside == "evil.ops.Steal"
 
 
 def test_external_data_of_a_function() -> None:
@@ -52,13 +52,52 @@ def test_external_data_of_a_function() -> None:
     constant = helper.make_node("Constant", [], ["y"], value=external())
     opset = [helper.make_opsetid("", 18)]
     content.functions.append(helper.make_function("local", "f", [], ["y"], [constant], opset))
-    assert what_reaches_out(content.SerializeToString()) == "external data"
+    assert find_faults(content.SerializeToString()).outside == "external data"
+
+
+@pytest.mark.parametrize("operator", ["Loop", "Scan", "SequenceMap"])
+@pytest.mark.parametrize("within", [False, True])
+def test_operators_that_may_never_end(operator: str, within: bool) -> None:
+    node = helper.make_node(operator, ["x"], ["y"])
+    if within:
+        inner = model(node).graph
+        node = helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner)
+    assert find_faults(model(node).SerializeToString()) == Faults(repeats=operator)
+
+
+def test_a_function_may_call_itself() -> None:
+    content = model()
+    node = helper.make_node("f", ["x"], ["y"])
+    opset = [helper.make_opsetid("", 18)]
+    content.functions.append(helper.make_function("", "f", ["x"], ["y"], [node], opset))
+    assert find_faults(content.SerializeToString()).repeats == "function"
+
+
+@pytest.mark.parametrize(
+    ("shape", "claims"), [((10**9, 10**9), "1000000000x1000000000"), ((3,), None), ((), None)]
+)
+def test_tensors_that_claim_more_than_they_hold(shape: tuple[int, ...], claims: str | None) -> None:
+    tensor = onnx.numpy_helper.from_array(np.zeros(3 if shape == (3,) else 1, np.float32), "w")
+    tensor.ClearField("dims")
+    tensor.dims.extend(shape)
+    assert find_faults(model(tensors=(tensor,)).SerializeToString()).claims == claims
+
+
+@pytest.mark.parametrize(
+    "value", [np.zeros((4, 5), np.uint8), np.array([True]), np.zeros((0, 3)), np.array(["a", ""])]
+)
+def test_honest_tensors_of_every_kind(value: np.ndarray) -> None:
+    tensor = onnx.numpy_helper.from_array(
+        value.astype(object) if value.dtype.kind == "U" else value
+    )
+    packed = helper.make_tensor("p", onnx.TensorProto.INT64, [1000], [0] * 1000)
+    assert find_faults(model(tensors=(tensor, packed)).SerializeToString()) == Faults()
 
 
 @pytest.mark.parametrize("content", [b"\x07", b"\x3a\xff\x01abc", b"\x80" * 40, b"\x38\x01"])
 def test_what_is_no_message(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"cut short|wire type|no message"):
-        what_reaches_out(content)
+        find_faults(content)
 
 
 def test_random_bytes_never_raise_anything_else() -> None:
@@ -69,6 +108,6 @@ def test_random_bytes_never_raise_anything_else() -> None:
         for place in rng.integers(0, len(damaged), 3):
             damaged[place] = rng.integers(0, 256)
         try:
-            what_reaches_out(bytes(damaged))
+            find_faults(bytes(damaged))
         except ValueError:
             continue

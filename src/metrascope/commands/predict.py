@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from metrascope.commands.parser import Commands, add_command, add_engine
 from metrascope.errors import DataError, SettingsError
 from metrascope.messages import language, text
+
+_MOST_DIGITS: Final = 9
 
 if TYPE_CHECKING:
     from metrascope.serving.folder import Advance, Reader
@@ -144,6 +146,7 @@ def _frames(value: str) -> "Frames":
         return "all"
     if value == "key":
         return "key"
-    if not value.isascii() or not value.isdigit():
-        raise SettingsError("serving.frames", found=value)
+    # No loop has so many, and Python reads no number of 5,000 digits.
+    if not value.isascii() or not value.isdigit() or len(value) > _MOST_DIGITS:
+        raise SettingsError("serving.frames", found=value[:40])
     return int(value)

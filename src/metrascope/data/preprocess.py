@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Grey = npt.NDArray[np.uint8]
 Equalization = Literal["train", "image", "clahe", "none"]
@@ -44,7 +44,7 @@ class Preprocessing(BaseModel):
         Of the three channels, after division by 255.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     input_size: Annotated[int, Field(ge=32, le=1024)]
     stored_size: Annotated[int, Field(ge=32, le=2048)]
@@ -56,6 +56,12 @@ class Preprocessing(BaseModel):
     )
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Preprocessing":
+        if self.stored_size < self.input_size:
+            raise ValueError("the stored square is smaller than what the network sees of it")
+        return self
 
 
 class Box(NamedTuple):

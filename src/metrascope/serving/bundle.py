@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metrascope.atomic import sha256
 from metrascope.data.preprocess import Preprocessing
@@ -25,13 +25,29 @@ SUMS: Final = "SHA256SUMS"
 FORMAT: Final = "metrascope-bundle/1"
 OPSET: Final = 18
 
+
+def _printable(value: str) -> str:
+    """Refuse what would steer a terminal or break a line: these texts are shown."""
+    if not value.isprintable():
+        raise ValueError("signs that cannot be shown")
+    return value
+
+
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
-Label = Annotated[str, Field(min_length=1, max_length=100)]
-Count = Annotated[int, Field(ge=0)]
+Text = Annotated[str, Field(max_length=1000), AfterValidator(_printable)]
+Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
-_LARGEST_JSON: Final = 64 << 20
+_LARGEST_JSON: Final = 16 << 20
+_LARGEST_SUMS: Final = 1 << 20
+_MOST_VALUES: Final = 1_500_000
+"""Of a model.json: each class has at most 4,000, each member some 300."""
+_MOST_MEMBERS: Final = 1000
+_MOST_CLASSES: Final = 256
+_LONGEST_REASON: Final = 300
 _LINE: Final = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_][A-Za-z0-9_.-]{0,99})")
 
 
@@ -69,14 +85,14 @@ class Member(_Record):
     graph: FileName
     familiarity_file: FileName
     looks_file: FileName
-    network: str
-    title: str
-    pooling: str
+    network: Text
+    title: Text
+    pooling: Text
     fold: Count
-    seed: int
+    seed: Seed
     temperature: Annotated[float, Field(gt=0)]
     preprocessing: Preprocessing
-    initial_weights: str
+    initial_weights: Text
     weights_sha256: Sha256
     settings_sha256: Sha256
     familiarity: FamiliarityDescription
@@ -99,7 +115,7 @@ class TrainingSet(_Record):
         them: then images are cleaned the same way before they are read.
     """
 
-    name: str
+    name: Text
     manifest_sha256: Sha256
     split_sha256: Sha256
     training: dict[Label, Count]
@@ -120,12 +136,12 @@ class Figure(_Record):
         Where it was measured.
     """
 
-    network: str
-    measure: str
+    network: Text
+    measure: Text
     value: Share
     low: Share | None = None
     high: Share | None = None
-    partition: str
+    partition: Text
     patients: Count
 
 
@@ -140,7 +156,7 @@ class Parity(_Record):
         Largest difference, of maps relative to the largest value of an image's maps.
     """
 
-    images: Annotated[int, Field(ge=1)]
+    images: Annotated[int, Field(ge=1, le=10**9)]
     probabilities: Annotated[float, Field(ge=0, le=1e-4)]
     maps: Annotated[float, Field(ge=0, le=1e-3)]
 
@@ -174,15 +190,15 @@ class BundleDescription(_Record):
 
     format: Literal["metrascope-bundle/1"] = FORMAT
     opset: Literal[18] = OPSET
-    classes: Annotated[tuple[Label, ...], Field(min_length=2)]
-    members: Annotated[tuple[Member, ...], Field(min_length=1)]
+    classes: Annotated[tuple[Label, ...], Field(min_length=2, max_length=_MOST_CLASSES)]
+    members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=_MOST_MEMBERS)]
     data: TrainingSet
     neighbors_file: FileName | None = None
     rule: RefusalRule
     performance: tuple[Figure, ...]
     parity: Parity
-    intended_use: dict[Literal["en", "zh"], str]
-    versions: dict[str, str]
+    intended_use: dict[Literal["en", "zh"], Text]
+    versions: dict[Text, Text]
 
     @model_validator(mode="after")
     def _distinct(self) -> "BundleDescription":
@@ -262,10 +278,11 @@ def write_sums(folder: Path) -> None:
 
 
 def _sums(folder: Path) -> tuple[dict[str, str], str]:
-    content = (folder / SUMS).read_bytes()
+    with (folder / SUMS).open("rb") as file:
+        content = file.read(_LARGEST_SUMS + 1)
     lines = content.decode("ascii", "replace").splitlines()
     found = [_LINE.fullmatch(line) for line in lines]
-    if not found or None in found or len(content) > 1 << 20:
+    if not found or None in found or len(content) > _LARGEST_SUMS:
         raise WeightsError("serving.bad_sums", folder=folder)
     sums = {match[2]: match[1] for match in found if match}
     if MODEL not in sums:
@@ -277,15 +294,35 @@ def _description(path: Path) -> BundleDescription:
     try:
         if path.stat().st_size > _LARGEST_JSON:
             raise ValueError(f"more than {_LARGEST_JSON >> 20} MiB")
-        content: Any = json.loads(path.read_bytes())
+        read = path.read_bytes()
+        content: Any = json.loads(read)
         found = content.get("format") if isinstance(content, dict) else None
         if found != FORMAT:
-            raise WeightsError("serving.version", path=path, found=found, expected=FORMAT)
-        return BundleDescription.model_validate_json(path.read_bytes())
+            raise WeightsError("serving.version", path=path, found=_shown(found), expected=FORMAT)
+        _check_count(content)
+        return BundleDescription.model_validate_json(read)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        reason = f"{where}: {first['msg']}" if where else first["msg"]
+        reason = _shown(f"{where}: {first['msg']}" if where else first["msg"])
         raise WeightsError("serving.bad_model", path=path, reason=reason) from error
     except (ValueError, RecursionError) as error:
-        raise WeightsError("serving.bad_model", path=path, reason=error) from error
+        raise WeightsError("serving.bad_model", path=path, reason=_shown(error)) from error
+
+
+def _check_count(content: Any) -> None:
+    """Refuse so many values that to find fault with each would take minutes."""
+    count, waiting = 0, [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            count += len(value)
+            if count > _MOST_VALUES:
+                raise ValueError(f"more than {_MOST_VALUES} values")
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+
+
+def _shown(found: object) -> str:
+    """Return in one short line what somebody else has written."""
+    short = str(found)[:_LONGEST_REASON]
+    return "".join(sign if sign.isprintable() else "?" for sign in short)

@@ -48,7 +48,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    patients: Annotated[int, Field(ge=0)]
+    patients: Annotated[int, Field(ge=0, le=10**9)]
     scores: Annotated[tuple[Score, ...], Field(max_length=MOST)]
     ranks: Annotated[tuple[Rank, ...], Field(max_length=MOST)]
 

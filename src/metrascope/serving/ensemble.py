@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from metrascope.atomic import sha256
 from metrascope.data.preprocess import Preprocessing, seen_box
-from metrascope.errors import WeightsError
+from metrascope.errors import DataError, WeightsError
 from metrascope.serving.appearance import appearance_of
 from metrascope.serving.bundle import Bundle
 from metrascope.serving.familiarity import Familiarity, Known
@@ -18,6 +19,11 @@ from metrascope.serving.refusal import disagreement
 from metrascope.serving.runtime import Answer, Runtime, RuntimeName, choose_runtime, open_runtime
 
 Pixels = npt.NDArray[np.uint8]
+
+_ROUNDING: Final = 1e-3
+"""How far probabilities may be from 1 together: 32 bits and half precision stay well below."""
+_LARGEST_MAP: Final = 512
+"""Side of a heat map: networks of ours have 7 to 32."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class Ensemble:
         Of the members.
     known
         Of the members' training images; nothing for a run.
+    classes
+        How many; None takes what the graphs give.
     """
 
     def __init__(
@@ -65,13 +73,23 @@ class Ensemble:
         runtimes: Sequence[Runtime],
         preprocessings: Sequence[Preprocessing],
         known: Sequence[Known] = (),
+        classes: int | None = None,
     ) -> None:
         self.runtimes, self.preprocessings = tuple(runtimes), tuple(preprocessings)
         self.known = tuple(known)
+        self._classes = classes
 
     def read(self, grey: Pixels) -> Combined:
-        """Read crops of one size: uint8, (n, height, width)."""
-        answers = tuple(runtime(grey[:, None]) for runtime in self.runtimes)
+        """Read crops of one size: uint8, (n, height, width).
+
+        Raises
+        ------
+        DataError
+            If a network gives no probabilities, heat maps and features of them.
+        WeightsError
+            If a network takes far too long.
+        """
+        answers = tuple(self._ask(member, grey) for member in range(len(self.runtimes)))
         each = np.array([answer.probabilities for answer in answers], dtype=np.float64)
         return Combined(
             answers,
@@ -80,6 +98,14 @@ class Ensemble:
             self._unfamiliarity(grey, answers),
             disagreement(each),
         )
+
+    def _ask(self, member: int, grey: Pixels) -> Answer:
+        answer = self.runtimes[member](grey[:, None])
+        width = len(self.known[member].features.middle) if self.known else None
+        fault = _fault(answer, len(grey), self._classes, width)
+        if fault:
+            raise DataError("serving.no_answer", reason=fault)
+        return answer
 
     def _unfamiliarity(
         self, grey: Pixels, answers: Sequence[Answer]
@@ -133,7 +159,8 @@ def open_ensemble(
         )
         for member in members
     ]
-    return Ensemble(runtimes, [member.preprocessing for member in members], known)
+    steps, classes = [member.preprocessing for member in members], bundle.description.classes
+    return Ensemble(runtimes, steps, known, len(classes))
 
 
 def open_run(folder: Path) -> tuple[Ensemble, tuple[str, ...], bool]:
@@ -155,7 +182,32 @@ def open_run(folder: Path) -> tuple[Ensemble, tuple[str, ...], bool]:
 
     runtime = TorchRuntime(folder)
     said = runtime.description
-    return Ensemble([runtime], [said.preprocessing]), said.classes, said.cleaned
+    network = Ensemble([runtime], [said.preprocessing], classes=len(said.classes))
+    return network, said.classes, said.cleaned
+
+
+def _fault(answer: Answer, images: int, classes: int | None, width: int | None) -> str | None:
+    """Return in a few signs what is wrong with an answer, None where it is sound."""
+    for name, value in answer._asdict().items():
+        if value.dtype.kind != "f" or not value.size:
+            return f"{name}: {value.dtype} {value.shape}"
+    shares, maps, features = answer.probabilities, answer.maps, answer.features
+    count = classes or shares.shape[-1]
+    shapes = shares.shape == (images, count) and maps.shape[:2] == (images, count)
+    if not shapes or maps.ndim != 4 or max(maps.shape[2:]) > _LARGEST_MAP:
+        return f"probabilities {shares.shape}, maps {maps.shape}"
+    if (
+        features.ndim != 2
+        or len(features) != images
+        or features.shape[1] != (width or features.shape[1])
+    ):
+        return f"features {features.shape}"
+    # What is no number is in no range.
+    if not (shares.min() >= 0 and np.abs(shares.sum(axis=1) - 1).max() <= _ROUNDING):
+        return f"probabilities {', '.join(f'{share:.3g}' for share in shares[0][:5])}"
+    if not (np.isfinite(maps).all() and np.isfinite(features).all()):
+        return "NaN"
+    return None
 
 
 def _mean_maps(maps: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:

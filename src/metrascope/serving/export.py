@@ -21,6 +21,7 @@ from metrascope.atomic import (
 from metrascope.data.manifest import Manifest
 from metrascope.data.picture import read_picture
 from metrascope.errors import MissingExtraError, SettingsError, StudyError, WeightsError
+from metrascope.ingest.sources import shown
 from metrascope.messages import text
 from metrascope.progress import progress
 from metrascope.serving.bundle import (
@@ -220,7 +221,7 @@ def _worst(parities: Sequence[Parity]) -> Parity:
 def _training_set(run: TrainedRun, cases: Cases, manifest: Manifest) -> TrainingSet:
     classes = run.description.classes
     return TrainingSet(
-        name=manifest.root.resolve().name,
+        name=shown(manifest.root.resolve().name),
         manifest_sha256=run.description.manifest_sha256,
         split_sha256=run.description.split_sha256,
         training=_patients(cases, cases.training.any(0), classes),
@@ -230,7 +231,7 @@ def _training_set(run: TrainedRun, cases: Cases, manifest: Manifest) -> Training
 
 
 def _intended_use(manifest: Manifest) -> dict[Literal["en", "zh"], str]:
-    name = manifest.root.resolve().name
+    name = shown(manifest.root.resolve().name)
     return {
         "en": text("serving.intended_use", "en", name=name),
         "zh": text("serving.intended_use", "zh", name=name),
@@ -254,7 +255,7 @@ def _member(run: TrainedRun, known: Known, folder: Path) -> Member:
         seed=own.seed,
         temperature=own.temperature,
         preprocessing=own.preprocessing,
-        initial_weights=own.origin.source,
+        initial_weights=shown(own.origin.source),
         weights_sha256=own.weights_sha256,
         settings_sha256=own.settings_sha256,
         familiarity=known.features.save(folder / features),

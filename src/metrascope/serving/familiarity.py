@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metrascope.atomic import replacing
 from metrascope.errors import WeightsError
+from metrascope.serving.arrays import read_array
 
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[np.float32]
@@ -34,6 +35,8 @@ _LEAST_SPACING: Final = 0.5
 _LEAST_VARIANCE: Final = 1e-8
 """Of the roots of features: below it, a network says the same of every image, but for rounding."""
 _ROWS: Final = 256
+_HEADER: Final = 1024
+"""Bytes of an array's header, which are never more than 128."""
 _SMALLEST: Final = float(np.finfo(np.float16).tiny)
 
 
@@ -136,15 +139,14 @@ class Familiarity:
             If the file cannot be read or does not hold what the description says.
         """
         try:
-            # Mapped, so that a header that claims too much allocates nothing.
-            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError, SyntaxError) as error:
+            stored = read_array(path, 2 * description.numbers + _HEADER)
+        except ValueError as error:
             raise WeightsError("refusal.bad_features", path=path, reason=error) from error
         images, width = description.images, description.width
-        if mapped.dtype != np.float16 or mapped.shape != (description.numbers,):
-            reason = f"{mapped.dtype} {mapped.shape}"
+        if stored.dtype != np.float16 or stored.shape != (description.numbers,):
+            reason = f"{stored.dtype} {stored.shape}"
             raise WeightsError("refusal.bad_features", path=path, reason=reason)
-        flat = np.array(mapped, dtype=np.float32)
+        flat = np.array(stored, dtype=np.float32)
         ends = (width, 2 * width, 2 * width + images * width)
         middle, spread, known, spacing = np.split(flat, ends)
         sound = np.isfinite(flat).all() and min(spread.min(), spacing.min()) > 0

@@ -11,6 +11,7 @@ from typing import Final, Self, cast
 
 from metrascope.atomic import cannot_write
 from metrascope.cores import available_cores
+from metrascope.deadline import within
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, SettingsError
 from metrascope.ingest.reason import Reason
@@ -212,7 +213,7 @@ class Reader:
         if not self._apart:
             work = FileWork(self.order, self.predictor)
             for task in pending:
-                yield task, work.attempt(task)
+                yield task, _in_time(work, task)
             return
         from metrascope.workers import Failed
 
@@ -265,6 +266,13 @@ class Reader:
 def _parsed(line: str) -> Reading:
     kind = ImageReading if line.startswith(_IMAGE) else PatientReading
     return kind.model_validate_json(line)
+
+
+def _in_time(work: FileWork, task: Pending) -> Outcome:
+    try:
+        return within(_SECONDS, partial(work.attempt, task))
+    except TimeoutError:
+        return work.failure(task, Reason("serving.too_slow"))
 
 
 def _share_out(order: Order) -> ShareOut:

@@ -3,7 +3,6 @@
 Thumbnails of training images are patient data, so a bundle carries them only when asked to.
 """
 
-import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from metrascope.atomic import replacing
 from metrascope.errors import WeightsError
+from metrascope.serving.arrays import read_arrays
 from metrascope.serving.reading import Neighbor
 
 Thumbnails = npt.NDArray[np.uint8]
@@ -21,6 +21,8 @@ SIDE: Final = 96
 """Of a thumbnail, pixels."""
 NEAREST: Final = 3
 _MOST: Final = 5000
+_NAMES: Final = 8 * 400
+"""Bytes of an image's name and label, each of at most 400 signs."""
 
 
 class Neighborhood:
@@ -90,23 +92,27 @@ class Neighborhood:
         WeightsError
             If the file cannot be read or does not hold what it should.
         """
+        names = ("directions", "images", "labels", "thumbnails")
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-                parts = [found[name] for name in ("directions", "images", "labels", "thumbnails")]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            parts = read_arrays(path, names, _MOST * (SIDE * SIDE + 2 * width + _NAMES))
+            for name in (*parts[1].ravel()[:_MOST], *parts[2].ravel()[:_MOST]):
+                str(name).encode()
+        except ValueError as error:
             raise WeightsError("serving.bad_neighbors", path=path, reason=error) from error
         directions, images, labels, thumbnails = parts
         count = len(images)
         shapes = (directions.shape, labels.shape, thumbnails.shape)
-        kinds = (directions.dtype, images.dtype.kind, labels.dtype.kind, thumbnails.dtype)
-        if shapes != ((count, width), (count,), (count, SIDE, SIDE)) or kinds != (
-            np.float16,
-            "U",
-            "U",
-            np.uint8,
-        ):
-            reason = ", ".join(map(str, (*shapes, *kinds)))
+        kinds = (
+            directions.dtype == np.float16,
+            images.dtype.kind == labels.dtype.kind == "U",
+            thumbnails.dtype == np.uint8,
+        )
+        expected = ((count, width), (count,), (count, SIDE, SIDE))
+        if count > _MOST or shapes != expected or not all(kinds):
+            reason = ", ".join(f"{part.dtype} {part.shape}" for part in parts)
             raise WeightsError("serving.bad_neighbors", path=path, reason=reason)
+        if not np.isfinite(directions).all():
+            raise WeightsError("serving.bad_neighbors", path=path, reason="NaN")
         return cls(directions, images, labels, thumbnails)
 
 

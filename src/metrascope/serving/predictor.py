@@ -234,7 +234,11 @@ class Predictor:
         return [key, *(number for number in spread if number != key)][:wanted]
 
     def _read_crop(self, crop: Crop, about: "_About", start: float) -> FrameReading:
-        combined = self.ensemble.read(crop.grey[None])
+        try:
+            combined = self.ensemble.read(crop.grey[None])
+        except DataError as error:
+            said = Said(key=error.key, text=str(error))
+            return FrameReading(self._refused(about.file, said, start, about), None)
         probabilities = combined.probabilities[0]
         likeliest = int(probabilities.argmax())
         strange = combined.unfamiliarity

@@ -71,8 +71,8 @@ class Refusals(_Record):
         The same of the patients with an image left.
     """
 
-    images: Annotated[int, Field(ge=1)]
-    patients: Annotated[int, Field(ge=1)]
+    images: Annotated[int, Field(ge=1, le=10**9)]
+    patients: Annotated[int, Field(ge=1, le=10**9)]
     unfamiliar: Share
     disagreeing: Share
     either: Share

@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.atomic import write_json
-from metrascope.errors import MissingExtraError, WeightsError
-from metrascope.serving.protobuf import what_reaches_out
+from metrascope.deadline import within
+from metrascope.errors import DataError, MissingExtraError, WeightsError, is_memory_failure
+from metrascope.serving.protobuf import find_faults
 
 RuntimeName = Literal["openvino", "onnxruntime"]
 Pixels = npt.NDArray[np.uint8]
@@ -31,6 +32,13 @@ Floats = npt.NDArray[np.float32]
 RUNTIMES: Final[tuple[RuntimeName, ...]] = ("openvino", "onnxruntime")
 OUTPUTS: Final = ("logits", "probabilities", "maps", "features")
 INPUT: Final = "pixels"
+_OPENING: Final = 300.0
+"""Seconds to load a graph; OpenVINO takes 4 to compile the largest network, on two cores."""
+_READING: Final = 60.0
+"""Seconds that one network may take for one image; the slowest of ours takes 0.22 on two cores."""
+_LARGEST: Final = 2 << 30
+"""Bytes of an ONNX file: what a protocol-buffer message can have."""
+_FATAL: Final = 4
 _ROUNDS: Final = 7
 _PROBE: Final = (480, 640)
 """Height and width of the sector that runtimes are timed on, pixels."""
@@ -76,22 +84,55 @@ def open_runtime(path: Path, *, name: RuntimeName, threads: int) -> Runtime:
     MissingExtraError
         If the runtime is not installed.
     """
-    content = path.read_bytes()
     try:
-        reaching = what_reaches_out(content)
-    except ValueError as error:
+        runtime = within(_OPENING, lambda: _opened(path, name, threads))
+    except TimeoutError as error:
+        raise WeightsError("serving.endless", path=path, seconds=_OPENING) from error
+    return _Bounded(path, runtime)
+
+
+def _opened(path: Path, name: RuntimeName, threads: int) -> Runtime:
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ValueError(f"{path.stat().st_size} bytes")
+        content = path.read_bytes()
+        faults = find_faults(content)
+    except (OSError, ValueError) as error:
         raise WeightsError("serving.no_graph", path=path, reason=error) from error
-    if reaching:
-        raise WeightsError("serving.reaches_out", path=path, found=reaching)
+    for name_of, found in faults._asdict().items():
+        if found:
+            shown = "".join(sign if sign.isprintable() else "?" for sign in found[:100])
+            raise WeightsError(f"serving.graph_{name_of}", path=path, found=shown)
     opener = _OpenVino if name == "openvino" else _OnnxRuntime
     try:
         return opener(content, threads)
     except ModuleNotFoundError as error:
         extra = "openvino" if name == "openvino" else "predict"
         raise MissingExtraError("common.missing_extra", package=error.name, extra=extra) from error
-    except (RuntimeError, ValueError, KeyError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
-        raise WeightsError("serving.no_graph", path=path, reason=reason) from error
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError("serving.no_graph", path=path, reason=_last_line(error)) from error
+
+
+class _Bounded:
+    """A runtime that has its time for each reading, and whose failures are ours."""
+
+    def __init__(self, path: Path, runtime: Runtime) -> None:
+        self.name, self._path, self._runtime = runtime.name, path, runtime
+
+    def __call__(self, pixels: Pixels) -> Answer:
+        try:
+            return within(_READING, lambda: self._runtime(pixels))
+        except TimeoutError as error:
+            raise WeightsError("serving.endless", path=self._path, seconds=_READING) from error
+        except Exception as error:  # the runtimes' errors have no base of their own
+            if is_memory_failure(error):
+                raise MemoryError from error
+            raise DataError("serving.no_answer", reason=_last_line(error)) from error
+
+
+def _last_line(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
+    return "".join(sign if sign.isprintable() else "?" for sign in line)
 
 
 class _OnnxRuntime:
@@ -103,7 +144,7 @@ class _OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = _FATAL  # what a graph fails with is in the error as well
         # Threads that spin between readings would take the processor from decoding.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
@@ -112,13 +153,15 @@ class _OnnxRuntime:
             )
         except Exception as error:  # its errors have no base of their own
             raise ValueError(str(error)) from error
+        self._silent = onnxruntime.RunOptions()
+        self._silent.log_severity_level = _FATAL
         _check_names(
             [item.name for item in self._session.get_inputs()],
             [item.name for item in self._session.get_outputs()],
         )
 
     def __call__(self, pixels: Pixels) -> Answer:
-        return Answer(*self._session.run(list(OUTPUTS), {INPUT: pixels}))
+        return Answer(*self._session.run(list(OUTPUTS), {INPUT: pixels}, self._silent))
 
 
 class _OpenVino:
