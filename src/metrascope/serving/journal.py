@@ -6,7 +6,7 @@ An SQLite file beside the results. It names files and patients, as the results d
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import chain, groupby
@@ -267,6 +267,18 @@ class Journal:
                 key = "common.disk_full" if full else "common.cannot_write"
                 raise StudyError(key, path=path, reason=error) from error
             raise
+
+
+def recorded_settings(path: Path) -> dict[str, Any]:
+    """Return the settings of a journal that is there; nothing where it cannot be read now."""
+    if not path.is_file():
+        return {}
+    try:
+        with closing(sqlite3.connect(path, timeout=0)) as base:
+            rows = base.execute("SELECT name, value FROM settings").fetchall()
+        return {name: json.loads(value) for name, value in rows}
+    except (sqlite3.Error, ValueError):  # whoever opens it to write says what is wrong
+        return {}
 
 
 @lru_cache(maxsize=256)

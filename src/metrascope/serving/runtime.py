@@ -209,8 +209,9 @@ def choose_runtime(path: Path, digest: str, *, threads: int) -> RuntimeName:
     """Return the runtime that is faster for a graph on this processor.
 
     Where two are installed, both are timed on noise, for about a second, once: the choice is
-    kept in the user's cache, under the graph's hash, the processor, the number of threads and
-    the versions.
+    kept in the user's cache, under the graph's hash, the processor and the versions. It holds for
+    any number of threads: the two differ in the seventh digit, and the same files are to give the
+    same bytes however many processes share them.
 
     Raises
     ------
@@ -224,7 +225,7 @@ def choose_runtime(path: Path, digest: str, *, threads: int) -> RuntimeName:
         )
     if len(names) == 1:
         return names[0]
-    key = _key(digest, names, threads)
+    key = _key(digest, names)
     known = _known().get(key)
     if known in names:
         return known  # type: ignore[no-any-return]
@@ -248,9 +249,9 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _key(digest: str, names: Sequence[str], threads: int) -> str:
+def _key(digest: str, names: Sequence[str]) -> str:
     versions = " ".join(f"{name} {_version(name)}" for name in names)
-    return f"{digest} {_processor()} {threads} {versions}"
+    return f"{digest} {_processor()} {versions}"
 
 
 def _version(name: str) -> str:
