@@ -51,7 +51,7 @@ CONFINED = {
     "jpeg_ls": ("dicom/codecs.py", "phantom/export/codings.py"),
     # What torch calls an ONNX file stays an object of its own; nothing reads one with onnx.
     "onnx": (),
-    "onnxruntime": ("ingest/recognition.py", "serving/runtime.py"),
+    "onnxruntime": ("ingest/ocr.py", "serving/runtime.py"),
     "openvino": ("serving/runtime.py",),
     "rapidocr": (),
     "openpyxl": ("ingest/workbook.py", "phantom/export/tables.py"),

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from metrascope.data.sector import Sector
 from metrascope.errors import MissingExtraError
-from metrascope.ingest import recognition
+from metrascope.ingest import ocr, recognition
+from metrascope.ingest.ocr import Strip
 from metrascope.phantom.render import draw_case, render
 
 pytest.importorskip("rapidocr")
@@ -80,6 +81,30 @@ def test_half_a_name_is_read_with_the_other_half(still: tuple[Image, Sector]) ->
     assert (found.image != written)[strokes & sector.mask].mean() > 0.95
 
 
+@pytest.mark.parametrize(
+    ("angle", "opacity", "size"), [(90, 1.0, 0.6), (180, 1.0, 0.6), (30, 0.35, 1.1), (0, 0.5, 3.5)]
+)
+def test_turned_faint_and_large_lettering_is_filled_in(
+    still: tuple[Image, Sector], angle: float, opacity: float, size: float
+) -> None:
+    image, sector = still
+    sheet = np.zeros_like(image)
+    word = "WANG 0231" if size < 3 else "WANG"
+    pen = max(1, round(3 * size))
+    (wide, high), _ = cv2.getTextSize(word, cv2.FONT_HERSHEY_SIMPLEX, size, pen)
+    x, y = image.shape[1] // 2, round(0.6 * image.shape[0])
+    at = (x - wide // 2, y + high // 2)
+    cv2.putText(sheet, word, at, cv2.FONT_HERSHEY_SIMPLEX, size, 255, pen, cv2.LINE_AA)
+    turned = cv2.warpAffine(
+        sheet, cv2.getRotationMatrix2D((x, y), angle, 1.0), image.shape[::-1], flags=cv2.INTER_AREA
+    )
+    cover = turned / 255 * opacity
+    written = np.rint(image * (1 - cover) + 255 * cover).astype(np.uint8)
+    found = recognition.verify(written, sector)
+    assert found.state == "masked"
+    assert (found.image != written)[(turned > 128) & sector.mask].mean() > 0.85
+
+
 def test_what_was_masked_before_is_filled_and_not_told_of(still: tuple[Image, Sector]) -> None:
     image, sector = still
     written = _written(image, "LIU YAN 1980")
@@ -102,7 +127,7 @@ def test_what_cannot_be_masked_is_put_in_quarantine(
     [("WANG", 0.7, True), ("WANG", 0.5, False), ("Q", 0.95, True), ("Q", 0.8, False), ("..", 1, 0)],
 )
 def test_which_lines_count(words: str, score: float, counts: bool) -> None:
-    line = recognition.Line(words, score, (0, 0, 9, 9))
+    line = recognition.Line(words, score, Strip((4.0, 4.0), (9.0, 9.0), 0.0))
     assert recognition._counts(line) == counts
 
 
@@ -111,7 +136,7 @@ def test_nothing_is_looked_up(still: tuple[Image, Sector], monkeypatch: pytest.M
         raise AssertionError("a connection was opened")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    recognition._reader.cache_clear()
+    ocr.networks.cache_clear()
     assert recognition.still_reads(_written(still[0], "LI NA"))
 
 
@@ -121,13 +146,13 @@ def test_tiny_and_empty_images() -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    recognition._reader.cache_clear()
-    monkeypatch.setattr(recognition, "find_spec", lambda _: None)
+    ocr.networks.cache_clear()
+    monkeypatch.setattr(ocr, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match="ocr"):
         recognition.read_text(np.zeros((40, 40), np.uint8))
     with pytest.raises(MissingExtraError, match="rapidocr"):
-        recognition._model(tmp_path, "det")
-    recognition._reader.cache_clear()
+        ocr.model_file(tmp_path, "det")
+    ocr.networks.cache_clear()
 
 
 def test_importing_loads_no_runtime() -> None:
@@ -137,7 +162,7 @@ def test_importing_loads_no_runtime() -> None:
 
 
 def test_a_fan_taken_for_one_large_character_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    fan = recognition.Line("奇", 0.97, (38, 0, 198, 184))
-    letter = recognition.Line("A", 0.97, (38, 0, 20, 24))
+    fan = recognition.Line("奇", 0.97, Strip((137.0, 92.0), (198.0, 184.0), 0.0))
+    letter = recognition.Line("A", 0.97, Strip((48.0, 12.0), (24.0, 20.0), -90.0))
     monkeypatch.setattr("metrascope.ingest.recognition.read_text", lambda _: (fan, letter))
     assert recognition.still_reads(np.zeros((184, 263), np.uint8)) == (letter,)

@@ -25,6 +25,7 @@ _BLOCK: Final = 24
 _REMOVED: Final = (214, 138, 0)
 _CANVAS: Final = (24, 28, 34)
 _DARK: Final = 24
+_HELD_BACK: Final = ("ingest.still_reads", "ingest.still_repeats")
 _JPEG: Final = (cv2.IMWRITE_JPEG_QUALITY, 82)
 
 
@@ -108,7 +109,7 @@ def held_back(
     """
     shown: list[tuple[str, str]] = []
     for record, rejection in catalog.rejections:
-        if rejection.reason != "ingest.still_reads" or record.place not in sources:
+        if rejection.reason not in _HELD_BACK or record.place not in sources:
             continue
         if len(shown) == most:
             break

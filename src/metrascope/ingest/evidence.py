@@ -23,6 +23,7 @@ from metrascope.report.shell import render_page
 SECTIONS: Final = ("summary", "flow", "look", "contact", "classes", "kept", "settings")
 _NEEDS_LOOK: Final = FOR_A_PERSON | {
     "ingest.still_reads",
+    "ingest.still_repeats",
     "ingest.crashed",
     "ingest.too_slow",
     "ingest.memory",

@@ -11,6 +11,7 @@ from metrascope.data.sector import Sector
 from metrascope.ingest.filling import inpaint
 from metrascope.ingest.ink import Ink, find_ink
 from metrascope.ingest.kinds import MarkKind, name_patch
+from metrascope.ingest.overprint import find_codes, find_overprint
 from metrascope.ingest.ruler import is_dash, on_scale
 
 __all__ = ["Mark", "MarkKind", "Marks", "find_marks", "inpaint"]
@@ -77,17 +78,33 @@ def find_marks(image: Image, sector: Sector) -> Marks:
     left, top, width, height = sector.box
     part = (slice(top, top + height), slice(left, left + width))
     inside = np.ascontiguousarray(sector.mask[part])
-    ink = find_ink(np.ascontiguousarray(image[part]), inside)
+    view = np.ascontiguousarray(image[part])
+    ink = find_ink(view, inside)
     mask = np.zeros(sector.mask.shape, dtype=bool)
-    if not ink.area.any():
-        return Marks(mask, ())
     patches = _joined(ink.area)
-    named = _named(ink, patches, inside)
+    named = _named(ink, patches, inside) if ink.area.any() else []
+    printed = _printed(view, inside, patches)
+    named += [("text", box) for box in _boxes(printed)]
     marks = [Mark(kind, (x + left, y + top, wide, high)) for kind, (x, y, wide, high) in named]
     for kind, box in named:
         _cover(patches, kind, box)
-    mask[part] = (patches > 0) & inside
+    mask[part] = ((patches > 0) | printed) & inside
     return Marks(mask, tuple(sorted(marks, key=lambda mark: (mark.box[1], mark.box[0]))))
+
+
+def _printed(view: Image, inside: Flags, patches: Image) -> Flags:
+    """Return what was printed in one level or as a code, where no ink was found."""
+    grey = view if view.ndim == 2 else cv2.cvtColor(view, cv2.COLOR_RGB2GRAY)
+    grey = np.asarray(grey, np.uint8)
+    return find_overprint(grey, inside & (patches == 0)) | find_codes(grey)
+
+
+def _boxes(flags: Flags) -> list[Box]:
+    """Return the boxes of connected pixels."""
+    if not flags.any():
+        return []
+    _, _, stats, _ = cv2.connectedComponentsWithStats(flags.view(np.uint8))
+    return [(int(x), int(y), int(wide), int(high)) for x, y, wide, high, _ in stats[1:]]
 
 
 def _cover(patches: Image, kind: MarkKind, box: Box) -> None:

@@ -15,6 +15,7 @@ from metrascope.ingest.reason import Reason
 from metrascope.ingest.recognition import Verified
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.usability import Claims, judge
+from metrascope.ingest.watermark import has_watermark
 
 Pixels = npt.NDArray[np.uint8]
 Verify = Callable[[Pixels, Sector, npt.NDArray[np.bool_]], Verified]
@@ -125,6 +126,8 @@ def _cleaned(
     """Fill in what is covered and what reads as text; return the image and how it was checked."""
     if verify is None:
         image, checked = inpaint(shown, covered, sector.mask), ""
+    elif has_watermark(shown, sector.mask):
+        return Reason("ingest.still_repeats")
     else:
         verified = verify(shown, sector, covered)
         if verified.state == "quarantine":

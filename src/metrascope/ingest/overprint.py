@@ -1,0 +1,133 @@
+"""Find what was printed over the echo in one grey level, whatever its shape, and QR codes."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
+Counts = NDArray[np.float32]
+
+_CELL: Final = 8
+"""Grey levels are counted in cells of this side in pixels."""
+_WINDOWS: Final = ((3, 8), (8, 3))
+"""Rows and columns of cells that are looked at together: a word of 24 by 64 pixels, or upright."""
+_SPIKE: Final = 9.0
+"""How far a level must stand out from its neighbors, in standard deviations of a count.
+
+Phantom fans without lettering came to 5.7 at most, breast stills to 5.0, slices of real volumes
+to 9.6 above the darkest levels (24 images each); a name 18 pixels high in the speckle's own grey
+to 9 to 16, one of 28 pixels to 30 and more, dots, thick strokes and plates to far more."""
+_PLAIN: Final = 4.0
+"""Added to counts, so that empty levels do not divide by nothing."""
+_LEVELS: Final = (18, 250)
+"""Levels that are looked at: the darkest and the brightest are even in echo as well."""
+_LIT: Final = 0.4
+"""Least share of a window that lies in the sector."""
+_PLATE: Final = 0.98
+"""Share of a level above which a window is blank, and shows no print."""
+_NEAR: Final = 15
+_DENSE: Final = 9
+"""Pixels of the level within 15 by 15 that make a stroke or a row of dots; echo has about four."""
+_RIM: Final = np.ones((9, 9), np.uint8)
+"""What belongs to a stroke as well: its antialiased edge, and its ends."""
+
+_QUIET: Final = 1.35
+"""How many times as wide as a QR code its light plate is: four modules on each side of 25."""
+_SMALLEST: Final = 32
+"""Pixels of the smallest picture in which a code is sought."""
+
+
+def find_overprint(grey: Image, inside: Flags) -> Flags:
+    """Find pixels that belong to something printed in one grey level, with their surroundings.
+
+    Speckle has all grey levels, and neighboring levels equally often. What a program prints has
+    one: in a window about as large as a word, that level is far more frequent than those beside
+    it, even where it is the mean of the speckle, so that neither edges nor contrast give it away.
+
+    Parameters
+    ----------
+    grey
+        uint8, (height, width).
+    inside
+        bool, (height, width): where to look.
+    """
+    found = np.zeros(grey.shape, dtype=bool)
+    counts = _counts(grey, inside)
+    spiked = np.zeros(counts.shape, np.uint8)
+    for window in _WINDOWS:
+        _mark_spikes(spiked, counts, window)
+    for level in np.flatnonzero(spiked.any(axis=(1, 2))):
+        found |= _strokes(grey, inside, int(level), spiked[level])
+    return found
+
+
+def find_codes(grey: Image) -> Flags:
+    """Find QR codes, opaque or translucent, and return their pixels with the rim.
+
+    OpenCV's finder by patterns of squares: of 64 images without codes it took none for one.
+
+    Parameters
+    ----------
+    grey
+        uint8, (height, width).
+    """
+    found = np.zeros(grey.shape, np.uint8)
+    if min(grey.shape) < _SMALLEST:
+        return found.astype(bool)
+    seen, corners = cv2.QRCodeDetectorAruco().detectMulti(grey)
+    for each in corners if seen else ():
+        middle = each.mean(axis=0)
+        cv2.fillConvexPoly(found, np.rint(middle + _QUIET * (each - middle)).astype(np.int32), 1)
+    return found.astype(bool)
+
+
+def _counts(grey: Image, inside: Flags) -> Counts:
+    """Return how often each of 256 levels occurs in each cell, (256, rows, columns)."""
+    rows, columns = (-(-side // _CELL) for side in grey.shape)
+    y, x = np.nonzero(inside)
+    place = (grey[y, x].astype(np.intp) * rows + y // _CELL) * columns + x // _CELL
+    counts = np.bincount(place, minlength=256 * rows * columns)
+    return counts.reshape(256, rows, columns).astype(np.float32)
+
+
+def _mark_spikes(spiked: Image, counts: Counts, window: tuple[int, int]) -> None:
+    """Mark level and cells of the windows in which one level stands out from the next two."""
+    size = (window[1], window[0])
+    first, last = _LEVELS
+    near = counts[first - 2 : last + 2]
+    # Rounding by a table of grey levels makes some levels frequent everywhere: that is no print.
+    usual = near.sum(axis=(1, 2))
+    comb = usual[2:-2] / np.maximum(_most_beside(usual), 1)
+    sums = np.stack([_sum(level, size) for level in near])
+    beside = _most_beside(sums) * np.maximum(comb, 1)[:, None, None]
+    strong = sums[2:-2] - beside > _SPIKE * np.sqrt(beside + _PLAIN)
+    lit = _sum(counts.sum(axis=0), size)
+    strong &= (lit > _LIT * window[0] * window[1] * _CELL**2) & (sums[2:-2] < _PLATE * lit)
+    # A window stands for all of its cells.
+    anchor = (size[0] - 1 - size[0] // 2, size[1] - 1 - size[1] // 2)
+    for number in np.flatnonzero(strong.any(axis=(1, 2))):
+        cells = strong[number].astype(np.uint8)
+        spiked[first + number] |= cv2.dilate(cells, np.ones(window, np.uint8), anchor=anchor)
+
+
+def _most_beside(counts: Counts) -> Counts:
+    """Return the largest count of the two levels below and above each, but for the outer two."""
+    return np.maximum(np.maximum(counts[:-4], counts[1:-3]), np.maximum(counts[3:-1], counts[4:]))
+
+
+def _sum(values: Counts, size: tuple[int, int]) -> Counts:
+    border = cv2.BORDER_CONSTANT
+    return np.asarray(cv2.boxFilter(values, -1, size, normalize=False, borderType=border))
+
+
+def _strokes(grey: Image, inside: Flags, level: int, cells: Image) -> Flags:
+    """Return where in these cells the pixels of a level are dense, with the gaps between them."""
+    place = np.kron(cells, np.ones((_CELL, _CELL), np.uint8))[: grey.shape[0], : grey.shape[1]]
+    same = cv2.inRange(grey, np.array(level), np.array(level)) & place & inside.view(np.uint8)
+    size, border = (_NEAR, _NEAR), cv2.BORDER_CONSTANT
+    count = cv2.boxFilter(same, cv2.CV_16U, size, normalize=False, borderType=border)
+    dense = (count >= _DENSE).astype(np.uint8)
+    return np.asarray(cv2.dilate(dense, _RIM) > 0)
