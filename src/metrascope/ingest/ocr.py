@@ -211,7 +211,8 @@ def _cut(color: Image, strip: Strip, turn: int = 0) -> Image:
     if turn % 180:
         long, high = high, long
     size = (min(_WIDEST, max(8, round(long * _LETTER_HEIGHT / high))), _LETTER_HEIGHT)
-    matrix = cv2.getRotationMatrix2D(strip.middle, strip.angle + turn, 1.0)
+    turned = cv2.getRotationMatrix2D(strip.middle, strip.angle + turn, 1.0)
+    matrix = np.asarray(turned, np.float64)
     matrix[:, 2] += np.array((long, high)) / 2 - strip.middle
     matrix *= np.array([[size[0] / long], [size[1] / high]])
     smaller = size[1] < high

@@ -126,7 +126,7 @@ def _sum(values: Counts, size: tuple[int, int]) -> Counts:
 def _strokes(grey: Image, inside: Flags, level: int, cells: Image) -> Flags:
     """Return where in these cells the pixels of a level are dense, with the gaps between them."""
     place = np.kron(cells, np.ones((_CELL, _CELL), np.uint8))[: grey.shape[0], : grey.shape[1]]
-    same = cv2.inRange(grey, np.array(level), np.array(level)) & place & inside.view(np.uint8)
+    same = ((grey == level) & (place > 0) & inside).view(np.uint8)
     size, border = (_NEAR, _NEAR), cv2.BORDER_CONSTANT
     count = cv2.boxFilter(same, cv2.CV_16U, size, normalize=False, borderType=border)
     dense = (count >= _DENSE).astype(np.uint8)

@@ -214,10 +214,11 @@ def views(grey: Image) -> Iterator[Image]:
 def _leveled(grey: Image) -> Image:
     """Return the image with the same brightness and the same contrast everywhere."""
     values = grey.astype(np.float32)
-    lit = cv2.morphologyEx((grey > 0).astype(np.float32), cv2.MORPH_CLOSE, np.ones((9, 9)))
+    shown = (grey > 0).astype(np.float32)
+    lit = np.asarray(cv2.morphologyEx(shown, cv2.MORPH_CLOSE, np.ones((9, 9))), np.float32)
     share = np.maximum(_smooth(lit), 0.05)
-    away = (values - _smooth(values) / share) * lit
-    spread = np.sqrt(_smooth(away * away) / share)
+    away = np.asarray((values - _smooth(values) / share) * lit, np.float32)
+    spread = np.sqrt(_smooth(np.square(away)) / share)
     leveled = 110 + _CONTRAST * away / np.maximum(spread, _LEAST_SPREAD)
     return np.asarray(np.clip(leveled, 0, 255).astype(np.uint8))
 
