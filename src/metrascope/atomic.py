@@ -100,6 +100,15 @@ def remove_leftovers(folder: Path) -> None:
                 _remove(path)
 
 
+def is_unused(folder: Path) -> bool:
+    """Tell whether a folder is new, or holds no more than a killed process leaves at its start."""
+    if not folder.exists():
+        return True
+    return folder.is_dir() and all(
+        path.name == ".lock" or _TEMPORARY.fullmatch(path.name) for path in folder.iterdir()
+    )
+
+
 def begin_worker() -> None:
     """Let this process leave the remains of others alone: the one that it works for sees to them.
 

@@ -28,6 +28,7 @@ from metrascope.errors import (
     StudyError,
     is_memory_failure,
 )
+from metrascope.memory_limit import check_memory_limit
 from metrascope.messages import LANGUAGES, language, set_language, text
 from metrascope.search_path import leave_current_folder
 
@@ -69,6 +70,7 @@ def _carry_out(arguments: Sequence[str]) -> int:
     set_language(_language(arguments))
     try:
         options = _parser().parse_args(arguments)
+        check_memory_limit(options.command)
         status = int(options.run(options) or 0)
     except SystemExit:  # after help or version
         _flush()

@@ -278,10 +278,11 @@ class Worker(Generic[Task, Result]):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         arguments = (theirs, language(), self._memory_mb)
-        self._process = context.Process(target=_serve, args=arguments, daemon=True)
+        process = context.Process(target=_serve, args=arguments, daemon=True)
         self._ready = self._used = False
         with environment(_ONE_THREAD):
-            self._process.start()
+            process.start()
+        self._process = process
         theirs.close()
         # Not as an argument of the process: one that dies before it reads much would be waited for.
         with suppress(OSError):  # take() will say so

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from metrascope.atomic import cannot_write, sha256
+from metrascope.atomic import cannot_write, is_unused, sha256
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, MissingExtraError, StudyError
 from metrascope.ingest.catalog import (
@@ -172,7 +172,7 @@ def _check_folder(source: Path, out: Path) -> None:
     if source.resolve() in (out.resolve(), *out.resolve().parents):
         raise DataError("ingest.out_in_source", path=out, source=source)
     marker = out / MARKER
-    if out.exists() and not marker.exists() and (not out.is_dir() or any(out.iterdir())):
+    if not marker.exists() and not is_unused(out):
         raise DataError("ingest.foreign_folder", path=out, marker=MARKER)
 
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from metrascope.atomic import remove_leftovers, write_bytes, write_json
+from metrascope.atomic import is_unused, remove_leftovers, write_bytes, write_json
 from metrascope.cores import checked_jobs
 from metrascope.data.manifest import write_manifest
 from metrascope.errors import DataError, SettingsError
@@ -188,7 +188,7 @@ def _claim(out: Path, settings: _Settings) -> None:
         names = [name for name, value in wanted.items() if found.get(name) != value]
         if names:
             raise DataError("phantom.other_settings", path=out, names=", ".join(names))
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif not is_unused(out):
         raise DataError("phantom.foreign_folder", path=out)
     else:
         write_json(marker, wanted)

@@ -1,7 +1,8 @@
 """Write what a department's export folder looks like, and the truth beside it."""
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from metrascope.atomic import is_unused, remove_leftovers, write_json
 from metrascope.cores import checked_jobs
 from metrascope.errors import DataError, SettingsError
 from metrascope.phantom.dataset import PAPER_COUNTS, apportion
@@ -20,6 +22,7 @@ from metrascope.phantom.scanners import SCANNERS, find_scanner
 from metrascope.workers import map_in_order
 
 TRUTH: Final = "truth/truth.jsonl"
+_MARKER: Final = "truth/export.json"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def write_export(
     Parameters
     ----------
     out
-        A new or empty folder.
+        A new or empty folder, or one in which the same call was stopped.
     patients, seed
         Number of patients (about two files each) and seed. The same arguments give the same
         bytes.
@@ -66,12 +69,11 @@ def write_export(
     SettingsError
         If an argument is out of range.
     DataError
-        If the folder holds something already.
+        If the folder holds something else, or exports made with other settings.
     """
     checked_jobs(jobs)
     settings = _checked(patients, seed, scanners, size)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError("export.foreign_folder", path=out)
+    _claim(out, settings)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
     people = invent_patients(patients, rng)
     labels = _labels(patients, rng)
@@ -100,6 +102,34 @@ def _checked(patients: int, seed: int, scanners: Sequence[str], size: int | None
         raise SettingsError("phantom.no_scanner", known=", ".join(SCANNERS))
     return _Settings(
         seed, patients, tuple(find_scanner(name).short_name for name in scanners), size
+    )
+
+
+def _claim(out: Path, settings: _Settings) -> None:
+    """Make the folder ours: write the settings, or check that those there are the same."""
+    marker = out / _MARKER
+    wanted = json.loads(json.dumps(asdict(settings)))
+    if marker.exists():
+        try:
+            known = json.loads(marker.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError("export.foreign_folder", path=out) from error
+        if known != wanted:
+            raise DataError("export.foreign_folder", path=out)
+    elif not is_unused(out) and not _only_begun(out):
+        raise DataError("export.foreign_folder", path=out)
+    write_json(marker, wanted)
+    for path in out.rglob("*"):
+        if path.is_dir():
+            remove_leftovers(path)
+
+
+def _only_begun(out: Path) -> bool:
+    """Tell whether a call was stopped before it had written its settings."""
+    return (
+        out.is_dir()
+        and all(path == out / "truth" for path in out.iterdir())
+        and is_unused(out / "truth")
     )
 
 

@@ -1,0 +1,57 @@
+"""The memory that a command may have, where someone limits it (``ulimit -v``, a batch system).
+
+Libraries for arrays crash or wait for ever while they are loaded into too little memory, and a
+process that has crashed tells nobody why: so the limit is looked at before.
+"""
+
+import os
+import sys
+from typing import Final
+
+from metrascope.errors import StudyError
+
+_LEAST: Final = {
+    "split": (650, 150),
+    "phantom": (650, 200),
+    "ingest": (650, 200),
+    "evaluate": (700, 320),
+    "predict": (650, 250),
+    "report": (900, 500),
+    "audit": (1750, 1100),
+    "export": (5400, 1500),
+    "study": (5400, 1500),
+}
+"""Megabytes of address space and of data of each command, measured on inputs of a few images with
+one thread (`benchmarks/attacks.py --peaks`), and a seventh more."""
+_ENOUGH: Final = 16384
+"""Megabytes with which nobody asks how many threads there are."""
+_MEGABYTE: Final = 2**20
+
+
+def check_memory_limit(command: str) -> None:
+    """Refuse to begin a command in less memory than it takes to load what it needs.
+
+    Where memory is limited, linear algebra gets one thread: each takes 100 to 350 MB of address
+    space, whether it has anything to do or not.
+
+    Raises
+    ------
+    StudyError
+        If the limit is too low.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    kinds = ((resource.RLIMIT_AS, "ulimit -v"), (resource.RLIMIT_DATA, "ulimit -d"))
+    for (kind, name), least in zip(kinds, _LEAST.get(command, (0, 0)), strict=True):
+        limit = resource.getrlimit(kind)[0]
+        if limit == resource.RLIM_INFINITY or limit >= _ENOUGH * _MEGABYTE:
+            continue
+        if limit < least * _MEGABYTE:
+            found = limit // _MEGABYTE
+            raise StudyError(
+                "isolation.memory_limit", command=command, found=found, how=name, least=least
+            )
+        for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(variable, "1")
