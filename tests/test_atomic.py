@@ -13,6 +13,7 @@ import pytest
 from metrascope import atomic
 from metrascope.atomic import (
     cannot_write,
+    is_unused,
     read_start,
     remove_leftovers,
     replacing,
@@ -77,6 +78,19 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path: Path, dead: int) -
     (tmp_path / f".x.{HERE}-{dead}.tmp").symlink_to(tmp_path / "kept")
     remove_leftovers(tmp_path)
     assert [path.name for path in tmp_path.rglob("*")] == ["kept", "file"]
+
+
+def test_a_folder_is_unused_until_something_whole_is_in_it(tmp_path: Path, dead: int) -> None:
+    """Killed at its very start, a command must take its own folder for a new one."""
+    folder = tmp_path / "out"
+    assert is_unused(folder)
+    folder.mkdir()
+    (folder / ".lock").touch()
+    (folder / f".ingest.json.{HERE}-{dead}.tmp").touch()
+    assert is_unused(folder)
+    (folder / ".hidden").touch()
+    assert not is_unused(folder)
+    assert not is_unused(folder / ".hidden")
 
 
 def test_the_longest_names_can_be_written(tmp_path: Path) -> None:

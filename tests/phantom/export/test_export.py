@@ -57,6 +57,30 @@ def hashes(out: Path) -> dict[str, str]:
     }
 
 
+def test_one_that_was_stopped_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    write_export(whole, patients=3, seed=3, size=96)
+    expected = {path.relative_to(whole): path.read_bytes() for path in files_in(whole)}
+
+    def stop(done: int, _: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_export(stopped, patients=3, seed=3, size=96, progress=stop)
+    for _ in range(2):  # a whole one too
+        write_export(stopped, patients=3, seed=3, size=96)
+        assert {path.relative_to(stopped): path.read_bytes() for path in files_in(stopped)} == (
+            expected
+        )
+    with pytest.raises(DataError, match="holds other files"):
+        write_export(stopped, patients=3, seed=4, size=96)
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def test_the_truth_names_every_file_and_no_other(export: Path, truth: list[Row]) -> None:
     on_disk = {
         path.relative_to(export / "exports").as_posix()
