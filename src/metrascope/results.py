@@ -24,6 +24,7 @@ from metrascope.figures.explanations import (
 from metrascope.figures.forest import forest_plot
 from metrascope.figures.gradcam import Case, gradcam_panel
 from metrascope.figures.reliability import reliability_diagrams, reliability_overview
+from metrascope.file_names import file_names
 
 
 def write_evaluation(
@@ -148,13 +149,13 @@ def _by_network(metrics: dict[str, Any], lang: str | None, name: str) -> dict[st
     """Draw what is there once for each network: files alone, they would swell the page."""
     heading, classes = data_heading(metrics, lang, name), metrics["classes"]
     figures: dict[str, Any] = {}
-    for network in metrics["networks"]:
+    for network, file in file_names(metrics["networks"]).items():
         if metrics.get("calibration"):
             drawn = reliability_diagrams(metrics["calibration"], network, classes, lang, heading)
-            figures[f"reliability_{network}"] = drawn
+            figures[f"reliability_{file}"] = drawn
         if metrics.get("subgroups", {}).get("attributes"):
             drawn = forest_plot(metrics["subgroups"], network, classes, lang, heading)
-            figures[f"subgroups_{network}"] = drawn
+            figures[f"subgroups_{file}"] = drawn
     return figures
 
 

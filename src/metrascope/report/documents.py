@@ -6,6 +6,7 @@ from typing import Any, Final
 from metrascope.atomic import write_bytes, write_text
 from metrascope.evaluation.latex import latex_long_table, latex_table
 from metrascope.evaluation.tables import csv_text
+from metrascope.file_names import file_names
 from metrascope.messages import LANGUAGES, text
 from metrascope.report.bilingual import bilingual
 from metrascope.report.cards import card_markdown, card_networks, model_card
@@ -46,8 +47,8 @@ def write_documents(study: Study, lang: str) -> list[Path]:
         filled = fill_checklist(study, key, lang)
         files[f"checklists/{key}.csv"] = csv_text(checklist_table(filled, lang))
         files[f"checklists/{key}.tex"] = _latex(study, filled, lang)
-    for network in card_networks(study):
-        files[f"cards/{network}.md"] = card_markdown(study, network)
+    for network, file in file_names(card_networks(study)).items():
+        files[f"cards/{file}.md"] = card_markdown(study, network)
     for name, content in files.items():
         write_text(study.folder / name, content)
     document = study.folder / "report.docx"
