@@ -157,6 +157,18 @@ def test_absurd_numbers_of_processes_are_one_sentence(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_manifest_of_other_names_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = "".join(f"i{n}.png,{'ab'[n % 2]},{'ab'[n % 3 % 2]}\n" for n in range(12))
+    (tmp_path / "p.csv").write_text("image,label,predicted\n" + pairs)
+    (tmp_path / "m.csv").write_text("image,scanner\nimages/i0.png,A\nimages/i1.png,B\n")
+    given = ["evaluate", str(tmp_path / "p.csv"), "--out", str(tmp_path / "out")]
+    assert main([*given, "--manifest", str(tmp_path / "m.csv")]) == 1
+    assert "None of the 12 image(s)" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_evaluate_gives_the_published_figures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

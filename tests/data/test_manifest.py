@@ -1,4 +1,6 @@
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 
 import cv2
 import numpy as np
@@ -119,3 +121,35 @@ def test_one_class_written_two_ways_is_refused(data: Path) -> None:
     write_manifest(table(label=["polyp", "Polyp", "polyp"]), data / "manifest.csv")
     with pytest.raises(DataError, match=r"row 3, column label: Polyp differs from polyp"):
         read_manifest(data)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_that_look_the_same_are_the_same_file(
+    data: Path, form: Literal["NFC", "NFD"]
+) -> None:
+    other: Literal["NFC", "NFD"] = "NFD" if form == "NFC" else "NFC"
+    folder = data / normalize(form, "Übung")
+    folder.mkdir()
+    cv2.imwrite(str(folder / normalize(form, "é1.png")), np.zeros((8, 8), np.uint8))
+    written = normalize(other, "Übung/é1.png")
+    names = ["images/a.png", "images/b.png", written]
+    write_manifest(
+        table(image=names, mask=["", "", written], sector=["", written, ""]), data / "m.csv"
+    )
+    manifest = read_manifest(data / "m.csv")
+    assert manifest.table["image"].iat[2] == normalize("NFC", written)
+    for row, column in ((2, "image"), (2, "mask"), (1, "sector")):
+        path = manifest.path(row, column)
+        assert path is not None
+        assert path.is_file()
+
+
+def test_a_name_in_two_forms_is_listed_twice(data: Path) -> None:
+    for name in ("é", "e\u0301"):
+        cv2.imwrite(str(data / "images" / f"{name}.png"), np.zeros((8, 8), np.uint8))
+    names = ["images/é.png", "images/e\u0301.png", "images/ë.png"]
+    write_manifest(table(image=names), data / "manifest.csv")
+    with pytest.raises(DataError) as caught:
+        read_manifest(data)
+    assert "row 3, column image: images/é.png is listed a second time" in str(caught.value)
+    assert "row 4, column image: images/ë.png does not exist" in str(caught.value)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ from statsmodels.stats.contingency_tables import StratifiedTable
 from tests.evaluation.make import PAPER
 from tests.evaluation.test_calibration import calibrated, table
 
-from metrascope.evaluation.attributes import attributes
+from metrascope.errors import DataError
+from metrascope.evaluation.attributes import attributes, match_images
 from metrascope.evaluation.cohort import Cohort, cohort
 from metrascope.evaluation.findings import subgroup_sentences
 from metrascope.evaluation.interaction import detectable, spread_test, strata_of
@@ -226,3 +228,16 @@ def test_several_images_and_seeds_count_patients_once() -> None:
     ]
     assert sum(group["patients"] for group in told["groups"]) == patients == 80
     assert 0 < told["tests"]["vgg16"]["p"] <= 1
+
+
+def test_a_manifest_is_matched_by_the_names_of_images() -> None:
+    known = pd.DataFrame({"image": ["a.png", "e\u0301.png", "c.png"]}, index=[2, 3, 4])
+    assert match_images(known, ["é.png", "a.png", "a.png"], Path("m.csv")) == (2, 2)
+    assert known["image"].tolist() == ["a.png", "é.png", "c.png"]
+    assert match_images(known, ["a.png", "x.png", "y.png"], Path("m.csv")) == (1, 3)
+    with pytest.raises(
+        DataError, match=r"None of the 2 image.* in m\.csv: .*\(images/a\.png there"
+    ):
+        match_images(known, ["images/a.png", "images/é.png"], Path("m.csv"))
+    with pytest.raises(DataError, match=r"m\.csv, row 3: the image a\.png"):
+        match_images(known.assign(image="a.png"), ["a.png"], Path("m.csv"))

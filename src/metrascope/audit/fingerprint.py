@@ -63,7 +63,7 @@ def take_fingerprint(manifest: Manifest, row: int) -> Fingerprint:
 
 def hash_image(manifest: Manifest, row: int) -> Fingerprint:
     """Do the cheap part of `take_fingerprint`: the hashes alone."""
-    path = manifest.root / str(manifest.table["image"].iat[row])
+    path = manifest.file(str(manifest.table["image"].iat[row]))
     file_hash = ""
     try:
         file_hash = sha256(path)

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     paths, name = _predictions(options)
     classes = names(options.classes) if options.classes else None
     predictions = read_predictions(paths, classes)
-    known = _manifest(options)
+    known = _manifest(options, predictions.table["image"])
     metrics = write_evaluation(
         predictions,
         options.out,
@@ -50,14 +50,21 @@ def run(options: argparse.Namespace) -> None:
     print(options.out / "metrics.json")
 
 
-def _manifest(options: argparse.Namespace) -> "pd.DataFrame | None":
+def _manifest(options: argparse.Namespace, images: "pd.Series[str]") -> "pd.DataFrame | None":
     """Return what is known of each image: of the table given, or of the external data set."""
     from metrascope.data.table import read_table
+    from metrascope.evaluation.attributes import match_images
+    from metrascope.progress import say
 
     path = options.manifest or options.data
     if path is None:
         return None
-    return read_table(path / "manifest.csv" if path.is_dir() else path, ("image",))
+    path = path / "manifest.csv" if path.is_dir() else path
+    known = read_table(path, ("image",))
+    found, count = match_images(known, images, path)
+    if found < count:
+        say(text("evaluation.some_known", path=path, found=found, count=count))
+    return known
 
 
 def _predictions(options: argparse.Namespace) -> tuple[list[Path], str]:

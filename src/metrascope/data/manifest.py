@@ -1,8 +1,8 @@
 """The manifest: one row per image, the only catalogue of a data set."""
 
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -27,6 +27,7 @@ OPTIONAL: Final = (
     "sha256",
     "source",
 )
+_FILES: Final = ("image", "mask", "sector")
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,26 @@ class Manifest:
         One row per image, in the order of the file; every value a string, ``""`` where unknown.
         The index is the row as a spreadsheet shows it, the header being row 1.
         Columns: those of `REQUIRED`, then those of `OPTIONAL` and any others the file has.
+        Names of files are in NFC, so that one name is one text.
     digest
         SHA-256 of the file.
+    on_disk
+        Name of a file to the name that it has on this disk, where they differ: a Mac writes NFD.
     """
 
     root: Path
     table: pd.DataFrame
     digest: str
+    on_disk: Mapping[str, str] = field(default_factory=dict)
 
     def path(self, row: int, column: str = "image") -> Path | None:
         """Return the path of the image (or mask, sector) of a row, None where there is none."""
         name = str(self.table[column].iat[row]) if column in self.table else ""
-        return self.root / name if name else None
+        return self.file(name) if name else None
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file that the table names."""
+        return self.root / self.on_disk.get(name, name)
 
     def roi(self, row: int) -> tuple[int, int, int, int] | None:
         """Return the scan sector's box ``(left, top, width, height)`` in pixels, if recorded."""
@@ -81,10 +90,14 @@ def read_manifest(data: Path) -> Manifest:
     for column in ("patient_id", "label"):
         # Full-width letters and the like, which look the same, are the same.
         table[column] = [unicodedata.normalize("NFKC", value) for value in table[column]]
-    problems = _problems(table, path.parent)
+    for column in _FILES:
+        if column in table:
+            table[column] = [unicodedata.normalize("NFC", name) for name in table[column]]
+    on_disk = _on_disk(table, path.parent)
+    problems = _problems(table, path.parent, on_disk)
     if problems:
         raise DataError("data.problems", path=path, count=len(problems), problems=listing(problems))
-    return Manifest(path.parent, table, sha256(path))
+    return Manifest(path.parent, table, sha256(path), on_disk)
 
 
 def write_manifest(table: pd.DataFrame, path: Path) -> None:
@@ -102,7 +115,47 @@ def write_manifest(table: pd.DataFrame, path: Path) -> None:
     write_frame(path, table[known + others])
 
 
-def _problems(table: pd.DataFrame, root: Path) -> list[str]:
+def _on_disk(table: pd.DataFrame, root: Path) -> dict[str, str]:
+    """Return the names of files that are written in another Unicode form on the disk."""
+    found: dict[str, str] = {}
+    listed: dict[Path, dict[str, list[str]]] = {}
+    names = {name for column in _FILES if column in table for name in table[column]}
+    for name in sorted(name for name in names if not name.isascii()):
+        if _is_outside(name) or _is_file(root / name):
+            continue
+        folder = root
+        for part in PurePosixPath(name).parts:
+            if folder not in listed:
+                listed[folder] = _names_in(folder)
+            same = listed[folder].get(part, [])
+            if len(same) != 1:
+                break
+            folder = folder / same[0]
+        else:
+            found[name] = folder.relative_to(root).as_posix()
+    return found
+
+
+def _names_in(folder: Path) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    if folder.is_dir():
+        for path in folder.iterdir():
+            names.setdefault(unicodedata.normalize("NFC", path.name), []).append(path.name)
+    return names
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than any file's, say
+        return False
+
+
+def _is_outside(name: str) -> bool:
+    return Path(name).is_absolute() or ".." in Path(name).parts
+
+
+def _problems(table: pd.DataFrame, root: Path, on_disk: Mapping[str, str]) -> list[str]:
     problems = [
         text("data.empty_cell", row=row, column=column)
         for column in REQUIRED
@@ -112,9 +165,11 @@ def _problems(table: pd.DataFrame, root: Path) -> list[str]:
     for row, name in table["image"][names.duplicated()].items():
         problems.append(text("data.duplicate_image", row=row, value=name))
     problems += _look_alikes(table["label"])
-    for column in ("image", "mask", "sector"):
+    for column in _FILES:
         if column in table:
-            problems += _each(table[column], column, lambda name: _file_problem(root, name))
+            problems += _each(
+                table[column], column, lambda name: _file_problem(root, name, on_disk)
+            )
     if "roi" in table:
         problems += _each(table["roi"], "roi", _roi_problem)
     if "age" in table:
@@ -142,13 +197,10 @@ def _each(column: "pd.Series[str]", name: str, check: Callable[[str], str]) -> l
     ]
 
 
-def _file_problem(root: Path, name: str) -> str:
-    if Path(name).is_absolute() or ".." in Path(name).parts:
+def _file_problem(root: Path, name: str, on_disk: Mapping[str, str]) -> str:
+    if _is_outside(name):
         return text("data.path_outside", value=name)
-    try:
-        found = (root / name).is_file()
-    except OSError:  # a name longer than any file's, say
-        found = False
+    found = _is_file(root / on_disk.get(name, name))
     if not found and "\\" in name:
         return text("data.backslash", value=name)
     return "" if found else text("data.no_such_file", value=name)

@@ -80,7 +80,7 @@ def read_picture(manifest: "Manifest", row: int, *, sector_crop: bool) -> Pictur
         box lies outside it.
     """
     number = int(manifest.table.index[row])
-    grey = read_grey(manifest.root / str(manifest.table["image"].iat[row]), number)
+    grey = read_grey(manifest.file(str(manifest.table["image"].iat[row])), number)
     if min(grey.shape) < SMALLEST or grey.min() == grey.max():
         size = f"{grey.shape[1]} x {grey.shape[0]}"
         path = manifest.path(row)

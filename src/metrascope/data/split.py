@@ -228,7 +228,8 @@ def read_training_patients(path: Path) -> set[str]:
     if not path.is_file():
         return set()
     table = read_table(path, COLUMNS)
-    return set(table["patient_id"][table["partition"].isin(["train", "validation"])])
+    known = table["patient_id"][table["partition"].isin(["train", "validation"])]
+    return {unicodedata.normalize("NFKC", name) for name in known}
 
 
 def _check_fold(

@@ -1,10 +1,15 @@
 """What is known of each image beside its class: scanner, centre, age band, size, plane, marks."""
 
+from collections.abc import Iterable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
+
+from metrascope.errors import DataError
 
 NAMED: Final = ("scanner", "centre", "plane")
 AGES: Final = (30, 40, 50)
@@ -42,6 +47,39 @@ def attributes(manifest: pd.DataFrame) -> pd.DataFrame:
     table.index = pd.Index(manifest["image"])
     several = [name for name in table if len(set(table[name]) - {UNKNOWN}) > 1]
     return table[several]
+
+
+def match_images(manifest: pd.DataFrame, images: Iterable[str], path: Path) -> tuple[int, int]:
+    """Return how many images of predictions a manifest knows, and how many there are.
+
+    Parameters
+    ----------
+    manifest
+        As for `attributes`; its names of images are put into the form that predictions have.
+    images
+        Names in the predictions.
+    path
+        Of the manifest, for errors.
+
+    Raises
+    ------
+    DataError
+        If it knows none of them, or has an image twice.
+    """
+    manifest["image"] = [normalize("NFC", name) for name in manifest["image"]]
+    twice = manifest[manifest["image"].duplicated()]
+    if len(twice):
+        row, image = twice.index[0], twice["image"].iat[0]
+        raise DataError("evaluation.known_twice", path=path, row=row, image=image)
+    names = sorted(set(images))
+    known = set(manifest["image"])
+    found = sum(name in known for name in names)
+    if not found:
+        other = manifest["image"].iat[0]
+        raise DataError(
+            "evaluation.none_known", path=path, count=len(names), image=names[0], other=other
+        )
+    return found, len(names)
 
 
 def _banded(values: "pd.Series[Any]", starts: tuple[int, ...]) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -129,6 +130,9 @@ def _frame(
     ):
         if name not in table:
             table[name] = default
+    # As a manifest is read: names that look the same are the same, whoever wrote them.
+    table["image"] = [normalize("NFC", name) for name in table["image"]]
+    table["patient_id"] = [normalize("NFKC", name) for name in table["patient_id"]]
     for name in _REPEATED:
         if name in table:
             table[name] = [same.setdefault(cell, cell) for cell in table[name]]

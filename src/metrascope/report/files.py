@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, Final, Literal
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,8 @@ def read_table(
     try:
         header, *rows = _cells(path)
         table = pd.DataFrame(rows, columns=header, dtype=str)
+        if "image" in table:  # as in the predictions: one name is one text
+            table["image"] = [normalize("NFC", name) for name in table["image"]]
         absent = [name for name in (*words, *measured) if name not in table.columns]
         if absent:
             raise ValueError(text("report.reason_columns", missing=", ".join(absent)))
