@@ -235,9 +235,7 @@ def test_a_manifest_is_matched_by_the_names_of_images() -> None:
     assert match_images(known, ["é.png", "a.png", "a.png"], Path("m.csv")) == (2, 2)
     assert known["image"].tolist() == ["a.png", "é.png", "c.png"]
     assert match_images(known, ["a.png", "x.png", "y.png"], Path("m.csv")) == (1, 3)
-    with pytest.raises(
-        DataError, match=r"None of the 2 image.* in m\.csv: .*\(images/a\.png there"
-    ):
+    with pytest.raises(DataError, match=r"None of the 2 .* in m\.csv: .* have images/a\.png"):
         match_images(known, ["images/a.png", "images/é.png"], Path("m.csv"))
     with pytest.raises(DataError, match=r"m\.csv, row 3: the image a\.png"):
         match_images(known.assign(image="a.png"), ["a.png"], Path("m.csv"))
