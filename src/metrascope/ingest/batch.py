@@ -21,6 +21,8 @@ from metrascope.ingest.catalog import (
     write_catalog,
     write_private,
 )
+from metrascope.ingest.decisions import decided, read_decisions
+from metrascope.ingest.diagnoses import DiagnosisList, diagnosis_notices, write_diagnoses
 from metrascope.ingest.evidence import write_evidence
 from metrascope.ingest.image_files import give_one_time, image_names, remove_images
 from metrascope.ingest.intake import Intake, ready
@@ -132,6 +134,8 @@ def ingest(
     pseudonyms = Pseudonyms(open_secret(secret, out))
     with _alone(out):
         private = claim_data_set(out, secret, pseudonyms)
+        decisions = read_decisions(private)
+        table = decided(table, decisions)
         with Journal(private / "journal.jsonl", _fixed(settings)) as journal:
             intake = Intake(out.absolute(), settings, _aware(table, found), pseudonyms)
             ours = image_names(journal.records.values())
@@ -145,6 +149,7 @@ def ingest(
             )
         manifest = write_catalog(catalog, out, pseudonyms)
         write_private(catalog, private, pseudonyms, table)
+        diagnoses = write_diagnoses(private, table, catalog.records, decisions)
         write_earlier(earlier, private)
         kept = {image["image"] for image in catalog.images}
         remove_images(out, ours - kept)
@@ -157,8 +162,9 @@ def ingest(
         )
         give_one_time(out, kept)
         still_open = tuple(close_to_others(private, secret))
-    _check_kept(catalog, source, out)
+    _check_kept(catalog, source, out, diagnoses)
     notices = earlier_notices(earlier, search, private)
+    notices += diagnosis_notices(diagnoses, table, catalog.images)
     return Ingested(manifest, evidence, private, catalog, unmatched, still_open, tuple(notices))
 
 
@@ -176,13 +182,15 @@ def _check_folder(source: Path, out: Path) -> None:
         raise DataError("ingest.foreign_folder", path=out, marker=MARKER)
 
 
-def _check_kept(catalog: Catalog, source: Path, out: Path) -> None:
+def _check_kept(catalog: Catalog, source: Path, out: Path, diagnoses: DiagnosisList) -> None:
     """Say so where all was left out, after the lists that tell why have been written."""
     if catalog.images:
         return
     # A hidden file beside a hundred screens explains nothing.
     telling = Counter({k: n for k, n in catalog.reasons.items() if k not in QUIET})
-    (key, _), *_ = (telling or catalog.reasons).most_common(1)
+    (key, count), *_ = (telling or catalog.reasons).most_common(1)
+    if diagnoses.waiting >= count:
+        raise DataError("diagnoses.none_decided", path=source, list=diagnoses.path)
     title = reason_title(key).rstrip(".。")
     raise DataError("ingest.none_kept", path=source, reason=title, rejects=out / "rejects.csv")
 

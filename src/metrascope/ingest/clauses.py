@@ -212,16 +212,16 @@ def _deny(clauses: Sequence[_Clause]) -> None:
     carried = False
     before: list[Finding] = []
     for clause in clauses:
-        found = clause.findings
+        named = clause.findings
         denials = [at for at, word in enumerate(clause.words) if word.kind in _DENIALS]
-        if carried and found:
-            for finding in found.values():
+        if carried and named:
+            for finding in named.values():
                 finding.denied = True
-        carried = carried and not found
+        carried = carried and not named
         for at in denials:
             kind = clause.words[at].kind
-            after = [finding for place, finding in found.items() if place > at]
-            ahead = [finding for place, finding in found.items() if place < at]
+            after = [finding for place, finding in named.items() if place > at]
+            ahead = [finding for place, finding in named.items() if place < at]
             if kind is Kind.ABSENT:
                 denied = ahead or after or before
                 carried = carried or not denied
@@ -275,15 +275,15 @@ def _doubt(clauses: Sequence[_Clause]) -> None:
     carried = False
     before: list[Finding] = []
     for clause in clauses:
-        found = clause.all()
+        named = clause.all()
         doubted = clause.has(Kind.DOUBT)
         if _offers_another(clause):
             doubted = True
-            found = found + before
+            named = named + before
         if doubted and not clause.findings:
             carried = carried or not before
-            found = before
-        for finding in found:
+            named = before
+        for finding in named:
             finding.doubted = finding.doubted or doubted or carried
         before = clause.all() or before
 
@@ -309,24 +309,24 @@ def _date(clauses: Sequence[_Clause]) -> None:
     carried = False
     before: list[Finding] = []
     for clause in clauses:
-        found = clause.all()
+        named = clause.all()
         if clause.before is Kind.STOP or clause.has(Kind.NOW, Kind.METHOD):
             carried = False
         again = clause.has(Kind.AGAIN)
         if clause.has(Kind.REMOVED) and not again:
-            _make_past(found if _diseases(found) else before)
+            _make_past(named if _diseases(named) else before)
         if clause.has(Kind.PAST) and not again:
-            _make_past(found or before)
+            _make_past(named or before)
         elif carried:
-            for finding in _diseases(found):
+            for finding in _diseases(named):
                 finding.doubted = True
-        if again and not found and not clause.has(*_DENIALS):
+        if again and not named and not clause.has(*_DENIALS):
             for finding in before:
                 finding.past = False
         if clause.has(Kind.PAST):
             place = next(at for at, word in enumerate(clause.words) if word.kind is Kind.PAST)
             carried = not any(at < place for at in clause.findings)
-        before = found or before
+        before = named or before
 
 
 def _diseases(findings: Iterable[Finding]) -> list[Finding]:

@@ -67,20 +67,20 @@ def read_diagnoses(
     forms = {value: normal_form(value) for value in sorted(set(values)) if value}
     given = {normal_form(value): name for value, name in (classes or {}).items()}
     read = {value: form for value, form in forms.items() if form not in given}
-    found = {value: _reading(form) for value, form in read.items()}
+    readings = {value: _reading(form) for value, form in read.items()}
     named = {form for form in read.values() if not is_empty(form)}
     if codes and named <= {*CLASSES}:
         fibroid = Diagnosis("fibroid", offered="fibroid")
-        found |= {value: fibroid for value, form in read.items() if form == "fibroid"}
+        readings |= {value: fibroid for value, form in read.items() if form == "fibroid"}
     elif _are_categories(read, named):
         # Spellings that differ in case or width are one category.
         spelling = {read[value]: value for value in reversed(read)}
-        found |= {
+        readings |= {
             value: Diagnosis(spelling[form])
             for value, form in read.items()
-            if _may_be_category(form, found[value])
+            if _may_be_category(form, readings[value])
         }
-    return {value: found.get(value) or _given(given[form]) for value, form in forms.items()}
+    return {value: readings.get(value) or _given(given[form]) for value, form in forms.items()}
 
 
 def _given(label: str) -> Diagnosis:
@@ -93,8 +93,8 @@ def _are_categories(values: Collection[str], named: Collection[str]) -> bool:
     return short and len(values) <= _MOST_CATEGORIES and not any(map(_is_of_the_field, named))
 
 
-def _may_be_category(form: str, found: Diagnosis) -> bool:
-    return form in _CATEGORIES or found.reason == Reason("labels.no_class")
+def _may_be_category(form: str, reading: Diagnosis) -> bool:
+    return form in _CATEGORIES or reading.reason == Reason("labels.no_class")
 
 
 def _is_of_the_field(form: str) -> bool:
@@ -239,7 +239,7 @@ def _wellness_of(finding: Finding) -> str:
 
 
 def _result(findings: Sequence[Finding]) -> str:
-    """Return what one examination comes to, ``""`` if it found nothing that can be compared."""
+    """Return what one examination comes to, ``""`` if it has nothing that can be compared."""
     tags = {_tag(finding) for finding in findings if finding.kind is not Kind.MASS}
     for name in ("polyp", "fibroid", "unplaced", "other", "normal", "phase", "denied"):
         if name in tags:

@@ -200,11 +200,11 @@ def _word_at(text: str, place: int) -> Word:
         chinese = 0 < place < len(text) - 1 and _is_chinese(text[place - 1], text[place + 1])
         return Word(Kind.BLANK if chinese else Kind.NEUTRAL, " ")
     if not _is_inside(text, place):
-        if found := _FIGO.match(text, place):
-            return Word(_figo_place(found), found[0])
+        if match := _FIGO.match(text, place):
+            return Word(_figo_place(match), match[0])
         for kind, pattern in _PATTERNS:
-            if found := pattern.match(text, place):
-                return Word(kind, found[0])
+            if match := pattern.match(text, place):
+                return Word(kind, match[0])
         if known := _longest(text, place):
             return known
     if sign == "-":
@@ -217,9 +217,9 @@ def _word_at(text: str, place: int) -> Word:
     return Word(Kind.UNKNOWN, unknown[0] if unknown else sign)
 
 
-def _figo_place(found: re.Match[str]) -> Kind:
+def _figo_place(match: re.Match[str]) -> Kind:
     """Types 0 to 2 lie under the mucosa; 2-5 reaches from there to the serosa (FIGO, 2011)."""
-    types = [_FIGO_NUMBERS[name] for name in found.groups() if name]
+    types = [_FIGO_NUMBERS[name] for name in match.groups() if name]
     if max(types) <= 2:
         return Kind.SUBMUCOSAL
     return Kind.WALL if min(types) > 2 else Kind.REACHING

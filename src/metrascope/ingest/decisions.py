@@ -1,0 +1,218 @@
+"""What a person has decided about diagnoses, read back from the list that ingest wrote."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from metrascope.errors import DataError
+from metrascope.ingest.diagnosis import CLASSES, Diagnosis
+from metrascope.ingest.lexicon import normal_form
+from metrascope.ingest.matching import LabelRow, Labels
+from metrascope.ingest.reason import Reason
+from metrascope.ingest.sheet import read_sheet
+from metrascope.messages import table, text
+
+LIST: Final = "diagnoses.csv"
+COLUMNS: Final = (
+    "diagnosis", "class", "proposed", "decision", "status", "reason",
+    "rows", "files", "images", "column",
+)  # fmt: skip
+OUT: Final = "leave out"
+"""Decision that the images of a diagnosis are not used."""
+# Who says what class a diagnosis has, as the list shows it.
+UNDECIDED: Final = "undecided"
+OFFERED: Final = "offered"
+READ: Final = "read"
+SETTING: Final = "setting"
+DECIDED: Final = "decided"
+BY_WORKBOOK: Final = "decided in xlsx"
+
+_WORKBOOK: Final = "diagnoses.xlsx"
+_OUT_WORDS: Final = (
+    *("leave_out", "left out", "exclude", "excluded"),
+    *("不用", "不使用", "不采用", "不纳入", "排除", "剔除", "舍弃"),
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person has written beside one diagnosis.
+
+    Attributes
+    ----------
+    diagnosis
+        Its text.
+    value
+        As it is written; ``""`` if nothing is.
+    path, row
+        Where it stands.
+    known
+        Class and status that the last ingest wrote there.
+    more
+        Columns that the person has added.
+    """
+
+    diagnosis: str
+    value: str
+    path: Path
+    row: int
+    known: tuple[str, str] = ("", "")
+    more: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Return file and row, as an error names them."""
+        return text("diagnoses.place", file=self.path.name, row=self.row)
+
+    @property
+    def before(self) -> str:
+        """Return the decision that was in force at the last ingest, in its plain form."""
+        label, status = self.known
+        return normal_form(label or OUT) if status in (DECIDED, BY_WORKBOOK) else ""
+
+
+def read_decisions(folder: Path) -> dict[str, Decision]:
+    """Return what a person has decided, by the normal form of the diagnosis.
+
+    Parameters
+    ----------
+    folder
+        Of the private lists: ``diagnoses.csv``, as an ingest wrote it and a person filled it in
+        with Excel or WPS, and ``diagnoses.xlsx``, if the person saved it as that.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, lacks a column or is of another kind, a diagnosis has two
+        decisions, or both files have one and they differ.
+    """
+    for path in sorted(folder.glob("diagnoses.*")):
+        if path.suffix.casefold() not in (".csv", ".xlsx"):
+            raise DataError("diagnoses.format", path=path)
+    ours, theirs = _decisions(folder / LIST), _decisions(folder / _WORKBOOK)
+    return ours | {form: _agreed(ours.get(form), one) for form, one in theirs.items()}
+
+
+def decided(labels: Labels, decisions: Mapping[str, Decision]) -> Labels:
+    """Return labels with the classes that a person has decided.
+
+    Parameters
+    ----------
+    labels
+        As they were read, the user's settings applied.
+    decisions
+        From `read_decisions`.
+
+    Raises
+    ------
+    DataError
+        If a decision is no class, contradicts a setting, or a person has changed the column
+        ``class``, which only shows what is in force.
+    """
+    classes = decision_classes(labels)
+    diagnoses = {}
+    for value, diagnosis in labels.diagnoses.items():
+        decision = decisions.get(normal_form(value))
+        diagnoses[value] = _decided(diagnosis, decision, classes) if decision else diagnosis
+    rows = [_with_class(row, diagnoses) for row in labels.rows]
+    return replace(labels, rows=tuple(rows), diagnoses=diagnoses)
+
+
+def _with_class(row: LabelRow, diagnoses: Mapping[str, Diagnosis]) -> LabelRow:
+    diagnosis = diagnoses.get(row.values["diagnosis"])
+    if diagnosis is None:
+        return row
+    reason = diagnosis.reason and Reason(diagnosis.reason.key, {"row": int(row.values["row"])})
+    return replace(row, values={**row.values, "label": diagnosis.label}, reason=reason)
+
+
+def _decisions(path: Path) -> dict[str, Decision]:
+    """Return what a file says of each diagnosis, also where that is nothing."""
+    if not path.exists():
+        return {}
+    sheet = read_sheet(path, {"label": "diagnosis,decision"})
+    names = [name.strip().casefold() for name in sheet.header]
+    if not {"diagnosis", "decision"} <= set(names):
+        raise DataError("diagnoses.columns", path=path)
+    decisions: dict[str, Decision] = {}
+    for row, cells in sheet.rows.items():
+        values = dict(zip(names, cells, strict=True))
+        more = {
+            name: cell
+            for name, cell in zip(sheet.header, cells, strict=True)
+            if name.strip() and name.strip().casefold() not in COLUMNS
+        }
+        known = values.get("class", ""), values.get("status", "")
+        decision = Decision(values["diagnosis"], values["decision"], path, row, known, more)
+        form = normal_form(decision.diagnosis)
+        first = decisions.setdefault(form, decision)
+        if plain_decision(first.value) != plain_decision(decision.value):
+            if first.value and decision.value:
+                raise DataError("diagnoses.twice", path=path, first=first.row, second=row)
+            decisions[form] = first if first.value else decision
+    return decisions
+
+
+def _agreed(ours: Decision | None, theirs: Decision) -> Decision:
+    """Return the decision that counts of those in ``diagnoses.csv`` and in ``diagnoses.xlsx``.
+
+    What the list only repeats from the workbook gives way to what the workbook says now.
+    """
+    if ours is None:
+        return theirs
+    if plain_decision(ours.value) == plain_decision(theirs.value):
+        return replace(theirs, more=ours.more)
+    if ours.known[1] == BY_WORKBOOK and plain_decision(ours.value) == ours.before:
+        return replace(theirs, more=ours.more)
+    if ours.value and theirs.value:
+        raise DataError(
+            "diagnoses.disagree", first=ours.place, second=theirs.place, folder=ours.path.parent
+        )
+    return ours if ours.value else replace(theirs, more=ours.more)
+
+
+def _decided(diagnosis: Diagnosis, decision: Decision, classes: Mapping[str, str]) -> Diagnosis:
+    if not decision.value:
+        label, status = decision.known
+        shown = status in (READ, OFFERED, UNDECIDED)
+        if shown and label and label != diagnosis.label and diagnosis.by != "setting":
+            read = diagnosis.label or text("diagnoses.nothing")
+            raise DataError("diagnoses.class_changed", place=decision.place, label=label, read=read)
+        return diagnosis
+    label = _class(decision, classes)
+    if diagnosis.by == "setting" and diagnosis.label != label:
+        name = diagnosis.label or OUT
+        raise DataError("diagnoses.setting", place=decision.place, label=label or OUT, other=name)
+    reason = None if label else Reason("labels.left_out")
+    in_workbook = decision.path.name == _WORKBOOK
+    return Diagnosis(label, reason, by=BY_WORKBOOK if in_workbook else DECIDED)
+
+
+def _class(decision: Decision, classes: Mapping[str, str]) -> str:
+    plain = plain_decision(decision.value)
+    if plain == OUT:
+        return ""
+    if plain not in classes:
+        valid = ", ".join(dict.fromkeys(classes.values()))
+        raise DataError(
+            "diagnoses.no_class", place=decision.place, value=decision.value, valid=valid
+        )
+    return classes[plain]
+
+
+def decision_classes(labels: Labels) -> dict[str, str]:
+    """Return the classes that a decision may name, by how they are written there."""
+    classes = {name: name for name in CLASSES}
+    for name in CLASSES:
+        for key in (f"classes.{name}", f"classes.{name}_short"):
+            classes |= {normal_form(written): name for written in table()[key].values()}
+    classes |= {"内膜息肉": "polyp"}
+    others = (diagnosis.label for diagnosis in labels.diagnoses.values() if diagnosis.label)
+    return classes | {form: name for name in others if (form := normal_form(name)) not in classes}
+
+
+def plain_decision(value: str) -> str:
+    """Return a decision in the form in which two are compared."""
+    form = normal_form(value)
+    return OUT if form in _OUT_WORDS else form
