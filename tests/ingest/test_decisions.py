@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 
 from metrascope.errors import DataError
-from metrascope.ingest.decisions import COLUMNS, decided, read_decisions
+from metrascope.ingest.decisions import COLUMNS, decided, decided_records, read_decisions
 from metrascope.ingest.diagnoses import DiagnosisList, write_diagnoses
 from metrascope.ingest.journal import Record, Rejection
 from metrascope.ingest.labels import Labels, read_labels
@@ -168,13 +168,31 @@ def test_decisions_of_another_months_labels_are_kept(tmp_path: Path) -> None:
     save_as(tmp_path / "diagnoses.csv", {"子宫肌瘤": "fibroid", "息肉待查": "leave out"})
     run(tmp_path, labels_of(tmp_path))
     _, summary = run(tmp_path, labels_of(tmp_path, ["子宫内膜息肉", "正常"]))
-    assert summary.unlisted == 2
-    assert {t: row["rows"] for t, row in listed(tmp_path).items() if row["decision"]} == {
-        "子宫肌瘤": "0",
-        "息肉待查": "0",
+    assert (summary.unlisted, summary.undecided) == (2, 0)
+    assert {text: (row["rows"], row["decision"]) for text, row in listed(tmp_path).items()} == {
+        "子宫内膜息肉": ("1", ""),
+        "正常": ("1", ""),
+        "增生期子宫内膜": ("0", ""),
+        "子宫肌瘤": ("0", "fibroid"),
+        "息肉待查": ("0", "leave out"),
     }
     labels, _ = run(tmp_path, labels_of(tmp_path))
     assert classes_of(labels) == ["polyp", "fibroid", "normal", "", "fibroid"]
+
+
+def test_a_decision_holds_for_images_of_an_earlier_month(tmp_path: Path) -> None:
+    first, _ = run(tmp_path, labels_of(tmp_path))
+    earlier = records(first)
+    save_as(tmp_path / "diagnoses.csv", {"子宫内膜息肉": "fibroid", "增生期子宫内膜": "leave out"})
+    decisions = read_decisions(tmp_path)
+    labels = decided(labels_of(tmp_path, ["正常", "正常"]), decisions)
+    now = decided_records(earlier, labels, decisions)
+    assert [(r.row or {}).get("label") for r in now] == ["fibroid", None, None, None, None]
+    assert [len(r.images) for r in now] == [2, 0, 0, 0, 0]
+    assert now[2].rejections[0].reason == "labels.left_out"
+    write_diagnoses(tmp_path, labels, now, decisions)
+    row = listed(tmp_path)["子宫内膜息肉"]
+    assert (row["rows"], row["files"], row["images"], row["class"]) == ("0", "1", "2", "fibroid")
 
 
 def test_a_persons_own_columns_stay(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from metrascope.ingest.catalog import (
     write_catalog,
     write_private,
 )
-from metrascope.ingest.decisions import decided, read_decisions
+from metrascope.ingest.decisions import decided, decided_records, read_decisions
 from metrascope.ingest.diagnoses import DiagnosisList, diagnosis_notices, write_diagnoses
 from metrascope.ingest.evidence import write_evidence
 from metrascope.ingest.image_files import give_one_time, image_names, remove_images
@@ -144,6 +144,7 @@ def ingest(
             ours |= image_names(journal.records.values())
             earlier = settle(search, journal, intake)
             records = listed_records(search, journal.records.values())
+            records = decided_records(records, table, decisions)
             catalog = assemble(
                 records, table, settings.centre, settings.two_diagnoses, search.table
             )

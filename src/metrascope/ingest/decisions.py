@@ -1,12 +1,13 @@
 """What a person has decided about diagnoses, read back from the list that ingest wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from metrascope.errors import DataError
 from metrascope.ingest.diagnosis import CLASSES, Diagnosis
+from metrascope.ingest.journal import Record, Rejection
 from metrascope.ingest.lexicon import normal_form
 from metrascope.ingest.matching import LabelRow, Labels
 from metrascope.ingest.reason import Reason
@@ -48,7 +49,7 @@ class Decision:
     path, row
         Where it stands.
     known
-        Class and status that the last ingest wrote there.
+        Class, status and proposed class that the last ingest wrote there.
     more
         Columns that the person has added.
     """
@@ -57,7 +58,7 @@ class Decision:
     value: str
     path: Path
     row: int
-    known: tuple[str, str] = ("", "")
+    known: tuple[str, str, str] = ("", "", "")
     more: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -68,7 +69,7 @@ class Decision:
     @property
     def before(self) -> str:
         """Return the decision that was in force at the last ingest, in its plain form."""
-        label, status = self.known
+        label, status, _ = self.known
         return normal_form(label or OUT) if status in (DECIDED, BY_WORKBOOK) else ""
 
 
@@ -119,6 +120,49 @@ def decided(labels: Labels, decisions: Mapping[str, Decision]) -> Labels:
     return replace(labels, rows=tuple(rows), diagnoses=diagnoses)
 
 
+def decided_records(
+    records: Iterable[Record], labels: Labels, decisions: Mapping[str, Decision]
+) -> list[Record]:
+    """Return records of files with the classes that a person has decided since.
+
+    Those of an earlier month have rows of a table that is not read any more; the decision about
+    their text holds for them all the same.
+
+    Parameters
+    ----------
+    records
+        Of all files.
+    labels
+        Of this run, as `decided` returned them.
+    decisions
+        From `read_decisions`.
+
+    Raises
+    ------
+    DataError
+        If the decision about one of them is no class.
+    """
+    listed = list(records)
+    classes = decision_classes(labels)
+    known = {record.row["label"] for record in listed if record.row}
+    classes = {normal_form(name): name for name in sorted(known)} | classes
+    return [_decided_record(record, decisions, classes) for record in listed]
+
+
+def _decided_record(
+    record: Record, decisions: Mapping[str, Decision], classes: Mapping[str, str]
+) -> Record:
+    row = record.row or {}
+    decision = decisions.get(normal_form(row.get("diagnosis", "")))
+    if not row or decision is None or not decision.value:
+        return record
+    label = _class(decision, classes)
+    if not label:
+        why = Rejection("labels.left_out", {"row": row["row"]})
+        return replace(record, row=None, images=(), rejections=(why,))
+    return replace(record, row={**row, "label": label})
+
+
 def _with_class(row: LabelRow, diagnoses: Mapping[str, Diagnosis]) -> LabelRow:
     diagnosis = diagnoses.get(row.values["diagnosis"])
     if diagnosis is None:
@@ -143,7 +187,8 @@ def _decisions(path: Path) -> dict[str, Decision]:
             for name, cell in zip(sheet.header, cells, strict=True)
             if name.strip() and name.strip().casefold() not in COLUMNS
         }
-        known = values.get("class", ""), values.get("status", "")
+        label, status, proposed = (values.get(n, "") for n in ("class", "status", "proposed"))
+        known = label, status, proposed
         decision = Decision(values["diagnosis"], values["decision"], path, row, known, more)
         form = normal_form(decision.diagnosis)
         first = decisions.setdefault(form, decision)
@@ -174,7 +219,7 @@ def _agreed(ours: Decision | None, theirs: Decision) -> Decision:
 
 def _decided(diagnosis: Diagnosis, decision: Decision, classes: Mapping[str, str]) -> Diagnosis:
     if not decision.value:
-        label, status = decision.known
+        label, status, _ = decision.known
         shown = status in (READ, OFFERED, UNDECIDED)
         if shown and label and label != diagnosis.label and diagnosis.by != "setting":
             read = diagnosis.label or text("diagnoses.nothing")

@@ -73,15 +73,20 @@ def write_diagnoses(
         From `metrascope.ingest.decisions.read_decisions`; also those of diagnoses that these
         labels do not have are kept.
     """
-    entries = _entries(labels, _counted(labels, records), decisions)
+    counted = _counted(labels, records)
+    entries = _entries(labels, counted, decisions)
     present = {normal_form(entry["diagnosis"]) for entry in entries}
-    unlisted = [one for form, one in sorted(decisions.items()) if form not in present and one.value]
+    unlisted = {form: one for form, one in sorted(decisions.items()) if form not in present}
     classes = decision_classes(labels)
-    entries += [_unlisted_entry(decision, classes) for decision in unlisted]
+    others = [
+        _unlisted_entry(decision, classes, *counted.get(form, (0, set())))
+        for form, decision in unlisted.items()
+    ]
     added = dict.fromkeys(name for decision in decisions.values() for name in decision.more)
     header = (*COLUMNS, *added)
-    if entries:
-        write_table(folder / LIST, header, [[e.get(n, "") for n in header] for e in entries])
+    if entries or others:
+        rows = ([entry.get(name, "") for name in header] for entry in (*entries, *others))
+        write_table(folder / LIST, header, rows)
     columns = ((role, name) for role, names in labels.columns.items() for name in names)
     write_table(folder / "columns.csv", ("role", "column"), columns)
     by_status: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -93,7 +98,7 @@ def write_diagnoses(
         sum(entry["files"] for entry in by_status[UNDECIDED]),
         len(by_status[OFFERED]),
         sum(entry["images"] for entry in by_status[OFFERED]),
-        len(unlisted),
+        sum(bool(decision.value) for decision in unlisted.values()),
     )
 
 
@@ -166,19 +171,25 @@ def _explained(diagnosis: Diagnosis) -> str:
     return text("diagnoses.confirm") if diagnosis.offered else ""
 
 
-def _unlisted_entry(decision: Decision, classes: Mapping[str, str]) -> dict[str, Any]:
-    """Return the row of a decision whose diagnosis is in other labels, such as last month's."""
-    plain = plain_decision(decision.value)
-    label = "" if plain == OUT else classes.get(plain, decision.value)
+def _unlisted_entry(
+    decision: Decision, classes: Mapping[str, str], files: int, images: set[str]
+) -> dict[str, Any]:
+    """Return the row of a diagnosis that is in other labels, such as last month's."""
+    label, status, proposed = decision.known
+    if decision.value:
+        plain = plain_decision(decision.value)
+        label = "" if plain == OUT else classes.get(plain, decision.value)
+        status = BY_WORKBOOK if status == BY_WORKBOOK else DECIDED
     return {
         "diagnosis": decision.diagnosis,
         "class": label,
-        "decision": label or OUT,
-        "status": decision.known[1] if decision.before else DECIDED,
+        "proposed": proposed,
+        "decision": (label or OUT) if decision.value else "",
+        "status": status,
         "reason": text("diagnoses.not_in_labels"),
         "rows": 0,
-        "files": 0,
-        "images": 0,
+        "files": files,
+        "images": len(images),
     } | dict(decision.more)
 
 
