@@ -143,10 +143,12 @@ def _name(clauses: Sequence[_Clause]) -> None:
 
 
 def _is_noun_of_lesion(clause: _Clause, at: int) -> bool:
-    """Tell whether a word is the noun of a named lesion, as in "polypoid change"."""
-    before = [word for word in clause.words[:at] if word.text != "性"]
-    abnormal = clause.words[at].kind is Kind.ABNORMAL
-    return abnormal and bool(before) and before[-1].kind in DISEASES | {Kind.CERVICAL}
+    """Tell whether a word only says more of a lesion: "polypoid change", "abnormal polyp"."""
+    if clause.words[at].kind is not Kind.ABNORMAL:
+        return False
+    before = [word.kind for word in clause.words[:at] if word.text != "性"][-1:]
+    after = [word.kind for word in clause.words[at + 1 : at + 2]]
+    return bool(DISEASES & {*before, *after}) or before == [Kind.CERVICAL]
 
 
 def _method(text: str) -> str:

@@ -69,7 +69,7 @@ _TYPE: Final = r"(?:viii|vii|vi|iv|v|iii|ii|i|[0-8〇零一二三四五六七八
 _TYPES: Final = rf"({_TYPE})(?:\s*(?:[-~/、,+&至及和或]|to|and|or)\s*({_TYPE}))?"
 _FIGO: Final = re.compile(
     r"(?:figo|esge|esh|wamsteker)\s*(?:分型|分级|分类|classification)?\s*[:=]?\s*"
-    rf"(?:types?|class|grade|t)?\s*[:=]?\s*{_TYPES}(?![a-z0-9.])\s*(?:型|级|类)?|"
+    rf"(?:types?|class|grade|t)?\s*[-:=]?\s*{_TYPES}(?![a-z0-9.])\s*(?:型|级|类)?|"
     rf"(?:types?|class)\s*[:=]?\s*{_TYPES}(?![a-z0-9.])|"
     rf"{_TYPES}\s*型"
 )
