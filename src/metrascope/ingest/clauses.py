@@ -89,6 +89,7 @@ def _clauses(words: Sequence[Word]) -> list[_Clause]:
     clauses = [_Clause([], Kind.STOP)]
     closing: set[int] = set()  # brackets that are a clause of their own
     inline = -1  # end of a bracket that only qualifies the finding before it
+    specimen = -1  # end of a bracket that says how the tissue was got
     for at, word in enumerate(words):
         here = clauses[-1]
         named = here.has(*_FINDINGS)
@@ -109,9 +110,20 @@ def _clauses(words: Sequence[Word]) -> list[_Clause]:
             clauses.append(_Clause([], Kind.COMMA))
         elif word.kind is Kind.NOW or (word.kind is Kind.METHOD and named and at > inline):
             clauses.append(_Clause([word], word.kind))
+        elif word.kind is Kind.OPEN and not named and _is_specimen(words, at):
+            specimen = _closing(words, at)
+        elif word.kind is Kind.REMOVED and at < specimen:
+            continue
         elif word.kind not in (Kind.OPEN, Kind.CLOSE, Kind.BLANK):
             here.words.append(word)
     return clauses
+
+
+def _is_specimen(words: Sequence[Word], start: int) -> bool:
+    """Tell whether a bracket says how the tissue was got, as in "(resection) polyp"."""
+    inside = words[start : _closing(words, start)]
+    after = any(word.text.endswith("后") or word.text.startswith("post") for word in inside)
+    return not after and all(word.kind not in _FINDINGS for word in inside)
 
 
 def _closing(words: Sequence[Word], start: int) -> int:
