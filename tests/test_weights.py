@@ -1,7 +1,9 @@
 """Weight files: what is read, what is refused, and with which words."""
 
 import dataclasses
+import json
 import pickle
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +75,30 @@ def test_other_files(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"not a safetensors file, or it is incomplete"):
         read_safetensors(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "length"),
+    [
+        ("F32", [2**62, 2**62], 0),
+        ("F32", [10**18], 8),
+        ("F32", [0, 2**64 - 1], 0),
+        ("F32", [1] * 5000, 4),
+        ("F32", [0] * 70, 0),
+        ("F4", [4], 2),
+        ("XX", [1], 8),
+    ],
+)
+def test_shapes_and_kinds_that_no_tensor_has(
+    tmp_path: Path, kind: str, shape: list[int], length: int
+) -> None:
+    tensors = {"a": {"dtype": kind, "shape": shape, "data_offsets": [0, length]}}
+    header = json.dumps(tensors).encode()
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(length))
+    with pytest.raises(WeightsError, match=r"not a safetensors file") as caught:
+        read_safetensors(path)
+    assert len(str(caught.value)) < 500 + len(str(path))
 
 
 def test_every_truncation_is_noticed(tmp_path: Path) -> None:

@@ -86,17 +86,27 @@ def temporary_name(path: Path) -> Path:
     return temporary
 
 
-def remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path, *, alone: bool = False) -> None:
     """Remove what processes that were killed had begun to write in a folder.
 
     What a process that may still live has in hand stays: one of this machine is asked for, one of
     another counts as gone after a day.
+
+    Parameters
+    ----------
+    folder
+        Where they wrote.
+    alone
+        Whether a lock keeps all others from writing there: then none is asked for. A process that
+        was ended a moment ago is still among those that the system knows.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         found = [Path(entry.path) for entry in entries if entry.name.endswith(".tmp")]
         for path in found:
             parts = _TEMPORARY.fullmatch(path.name)
-            if parts and path not in _in_hand and _is_left(path, parts[1], int(parts[2])):
+            if not parts or path in _in_hand:
+                continue
+            if alone or _is_left(path, parts[1], int(parts[2])):
                 _remove(path)
 
 

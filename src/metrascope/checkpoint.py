@@ -26,6 +26,12 @@ from metrascope.weights import Origin, Tensors, fill, read_safetensors
 MODEL: Final = "model.json"
 WEIGHTS: Final = "weights.safetensors"
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(min_length=1, max_length=1000)]
+
+_LARGEST: Final = 16 << 20
+"""Bytes of a ``model.json``; ours have some thousand."""
+_MOST_CLASSES: Final = 10_000
+"""A network gets a row of weights for each."""
 
 
 class ModelDescription(BaseModel):
@@ -63,15 +69,15 @@ class ModelDescription(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     format: Literal[1] = 1
-    network: str
-    title: str
+    network: Name
+    title: Name
     pooling: Pooling
-    classes: Annotated[tuple[str, ...], Field(min_length=2)]
+    classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=_MOST_CLASSES)]
     preprocessing: Preprocessing
     temperature: Annotated[float, Field(gt=0)] = 1.0
     cleaned: bool = False
-    fold: Annotated[int, Field(ge=0)] = 0
-    seed: int = 0
+    fold: Annotated[int, Field(ge=0, le=10**9)] = 0
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     origin: Origin
     versions: dict[str, str]
     manifest_sha256: Sha256
@@ -283,11 +289,15 @@ def read_description(path: Path) -> ModelDescription:
         If it is missing, damaged or of another format.
     """
     try:
+        if path.stat().st_size > _LARGEST:
+            reason = f"{path.stat().st_size} bytes"
+            raise WeightsError("weights.bad_model", path=path, reason=reason)
         return ModelDescription.model_validate_json(path.read_bytes())
     except OSError as error:
         raise WeightsError("weights.no_model", folder=path.parent, file=path.name) from error
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        reason = f"{where}: {first['msg']}" if where else first["msg"]
+        found = (f"{where}: {first['msg']}" if where else first["msg"])[:300]
+        reason = "".join(sign if sign.isprintable() else "?" for sign in found)
         raise WeightsError("weights.bad_model", path=path, reason=reason) from error

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from metrascope.atomic import sha256
-from metrascope.errors import WeightsError
+from metrascope.errors import WeightsError, is_memory_failure
 
 _PICKLE_SUFFIXES: Final = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin", ".tar"})
 _SHOWN: Final = 3  # names of tensors in a sentence; a wrong file has hundreds
@@ -94,9 +94,13 @@ def read_safetensors(path: Path) -> Tensors:
             # it overwritten by someone else, the process would die.
             values = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             metadata = dict(file.metadata() or {})
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError("weights.damaged", path=path, reason=error) from error
-    _require_finite(path, values)
+        _require_finite(path, values)
+    # torch says RuntimeError of shapes and kinds of numbers that it does not have.
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        if is_memory_failure(error):
+            raise MemoryError from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise WeightsError("weights.damaged", path=path, reason=reason) from error
     return Tensors(path, sha256(path), values, metadata)
 
 

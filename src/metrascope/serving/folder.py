@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final, Self, cast
 
-from metrascope.atomic import cannot_write
+from metrascope.atomic import cannot_write, remove_leftovers
 from metrascope.cores import available_cores
 from metrascope.deadline import within
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
@@ -24,7 +24,7 @@ from metrascope.serving.patient import Summary
 from metrascope.serving.predictor import Frames, Predictor
 from metrascope.serving.reading import ImageReading, PatientReading
 from metrascope.serving.runtime import RuntimeName, installed
-from metrascope.serving.task import FileWork, not_read
+from metrascope.serving.task import HEAT_MAPS, FileWork, not_read
 from metrascope.serving.unidentified import Unidentified
 
 Reading = ImageReading | PatientReading
@@ -190,7 +190,10 @@ class Reader:
             order.out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(order.out, error) from error
-        return Journal(order.out / NAME, fixed)
+        journal = Journal(order.out / NAME, fixed)
+        for folder in (order.out, order.out / HEAT_MAPS):
+            remove_leftovers(folder, alone=True)  # no other command has the journal
+        return journal
 
     def _enter(self, place: int, item: Source | Skipped, folder: str) -> None:
         if isinstance(item, Source):
