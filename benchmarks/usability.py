@@ -47,7 +47,8 @@ TRUE = {
     "three_d": {"3d"},
     "report": {"page", "no_sector"},
     "dual": {"split_screen"},
-    "quad": {"split_screen", "3d"},
+    "quad": {"split_screen", "3d", "planes"},
+    "slices": {"split_screen", "planes"},
     "too_dark": {"too_dark", "blank", "no_sector"},
     "blank": {"blank", "too_dark", "page", "no_sector"},
 }
@@ -173,7 +174,7 @@ def _is(what: str, one: Outcome, reasons: str) -> bool:
 
 def _refused(one: Outcome) -> bool:
     """Tell whether nothing that is unusable was kept: told panels of a split screen are usable."""
-    parts = {"dual": 2, "quad": 3}.get(one.kind, 0) if one.route == "told" else 0
+    parts = 2 if one.kind == "dual" and one.route == "told" else 0
     return one.kept <= parts and (one.kept == 0 or parts > 1)
 
 

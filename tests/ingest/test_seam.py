@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from metrascope.ingest.seam import seam
+from metrascope.ingest.seam import gap, seam
 
 BOX = (0, 0, 400, 400)
 
@@ -75,3 +75,31 @@ def test_only_the_box_is_looked_at_and_it_must_not_be_tiny() -> None:
 def test_the_size_of_the_screen_does_not_matter() -> None:
     large = cv2.resize(split(), (1400, 1400), interpolation=cv2.INTER_LINEAR)
     assert seam(np.asarray(large, np.uint8), (0, 0, 1400, 1400))
+
+
+@pytest.mark.parametrize("at", [[200], [133, 266], [100, 200, 300]])
+@pytest.mark.parametrize("across", [False, True])
+def test_a_grid_of_images_has_gaps(at: list[int], across: bool) -> None:
+    grid = echo(7)
+    for place in at:
+        grid[:, place : place + 2] = 0
+    packed = cv2.imencode(".jpg", grid, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
+    for picture in (grid, np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE))):
+        assert gap(np.ascontiguousarray(picture.T) if across else picture, BOX)
+
+
+def test_shadows_lines_and_letters_are_no_gaps() -> None:
+    shadow, line, dark = echo(8), echo(9), echo(10)
+    columns = np.arange(400)
+    shadow = (shadow * (1 - 0.9 * np.exp(-(((columns - 200) / 30.0) ** 2)))).astype(np.uint8)
+    line[:, 200] = 255
+    dark[:300, 200:202] = 0
+    for picture in (echo(11), shadow, line, dark):
+        assert not gap(picture, BOX)
+        assert not gap(np.ascontiguousarray(picture.T), BOX)
+
+
+def test_a_gap_at_the_border_parts_nothing() -> None:
+    margin = echo(12)
+    margin[:, 20:22] = 0
+    assert not gap(margin, BOX)

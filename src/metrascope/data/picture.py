@@ -4,8 +4,10 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -47,6 +49,12 @@ _LOOKED_AT: Final = 32
 
 LARGEST: Final = 64_000_000
 """Pixels beyond which an image is refused: no ultrasound screen comes near."""
+
+MOST_PAGES: Final = 200
+"""Pages beyond which a file is refused: it is a document rather than a patient's images."""
+
+# TIFF 6.0: bit 0 a smaller version of another page, bit 2 a mask of transparency.
+_NEW_SUBFILE_TYPE, _NO_PICTURE = 254, 0b101
 
 
 @dataclass(frozen=True)
@@ -151,13 +159,51 @@ def read_grey(path: Path, row: int) -> Grey:
         raise DataError("picture.unreadable", path=path, row=row, reason=error) from error
 
 
-def decode_picture(content: bytes) -> npt.NDArray[np.uint8]:
+def picture_pages(content: bytes) -> tuple[int, ...]:
+    """Return the numbers of the pictures in a file, from 0: the pages of a TIFF, else one.
+
+    Small versions and masks, which TIFF keeps as pages too, are none; nor are the previews that
+    phones put into a JPEG.
+
+    Parameters
+    ----------
+    content
+        The whole file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or has more pages than anybody looks at.
+    """
+    with _opened(content) as image:
+        if image.format != "TIFF":
+            return (0,)
+        pages: list[int] = []
+        for number in range(MOST_PAGES + 1):
+            try:
+                image.seek(number)
+            except EOFError:
+                return tuple(pages) or (0,)
+            kind = getattr(image, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0)
+            if not int(kind) & _NO_PICTURE:
+                pages.append(number)
+    raise DataError("picture.too_many_pages", most=MOST_PAGES)
+
+
+def decode_picture(
+    content: bytes, page: int = 0, enough: int | None = None
+) -> npt.NDArray[np.uint8]:
     """Decode the bytes of a PNG, JPEG, BMP or TIFF to 8 bits, its colors kept.
 
     Parameters
     ----------
     content
-        The whole file. Of several pictures in it, the first.
+        The whole file.
+    page
+        Which picture of several, from 0.
+    enough
+        Pixels that a JPEG needs not be larger than: it may come at a half, a quarter or an
+        eighth of its sides as long as it has more, for a part of the memory. None for all.
 
     Returns
     -------
@@ -168,30 +214,44 @@ def decode_picture(content: bytes) -> npt.NDArray[np.uint8]:
     DataError
         If it cannot be decoded whole, or is too large to be an ultrasound image.
     """
+    with _opened(content) as image:
+        image.seek(page)
+        width, height = image.size
+        if width * height > LARGEST:
+            raise DataError("picture.claims_too_much", width=width, height=height)
+        if enough is not None and width * height > enough:
+            share = (enough / (width * height)) ** 0.5
+            image.draft(None, (ceil(width * share), ceil(height * share)))
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.mode in _GREY_MODES or image.mode.startswith("I"):
+            return np.asarray(_to_grey(image))
+        if image.mode == "P" or "transparency" in image.info or image.mode == "RGBA":
+            canvas = Image.new("RGBA", image.size, (0, 0, 0, 255))
+            return np.asarray(Image.alpha_composite(canvas, image.convert("RGBA")).convert("RGB"))
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+@contextmanager
+def _opened(content: bytes) -> Iterator[Image.Image]:
+    """Open a picture for what may go wrong with it while it is read."""
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata that nobody here reads
-            if image.width * image.height > LARGEST:
-                raise DataError("picture.claims_too_much", width=image.width, height=image.height)
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode in _GREY_MODES or upright.mode.startswith("I"):
-                return np.asarray(_to_grey(upright))
-            if upright.mode == "P" or "transparency" in upright.info or upright.mode == "RGBA":
-                canvas = Image.new("RGBA", upright.size, (0, 0, 0, 255))
-                upright = Image.alpha_composite(canvas, upright.convert("RGBA"))
-            return np.asarray(upright.convert("RGB"))
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                yield image
     except _BROKEN as error:
         if is_memory_failure(error):
             raise MemoryError from error
-        raise DataError("picture.undecodable", reason=type(error).__name__) from error
+        raise DataError("picture.undecodable") from error
 
 
 def _to_grey(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        values = np.asarray(image, dtype=np.float64).clip(0, 65535)
+        values = np.asarray(image).clip(0, 65535).astype(np.uint16)
         # 10, 12 and 14 bits come in files of 16: the brightest pixel tells.
         bits = next(bits for bits in (8, 10, 12, 14, 16) if values.max(initial=0) < 2**bits)
-        return Image.fromarray(np.rint(values * (255 / (2**bits - 1))).astype(np.uint8))
+        levels = np.rint(np.arange(2**bits) * (255 / (2**bits - 1))).astype(np.uint8)
+        return Image.fromarray(levels[values])
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         canvas = Image.new("RGBA", image.size, (0, 0, 0, 255))
         return Image.alpha_composite(canvas, image.convert("RGBA")).convert("L")

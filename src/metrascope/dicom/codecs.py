@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from metrascope.dicom.sandbox import decode_apart
 from metrascope.dicom.streams import Stream, codestream, segments
-from metrascope.errors import DataError
+from metrascope.errors import DataError, is_memory_failure
 
 Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -80,11 +80,16 @@ def _decode_jpeg(data: bytes, stream: Stream, transform: int) -> NDArray[np.uint
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise DataError("dicom.bad_stream") from error
+        raise _damaged(error) from error
     found = np.asarray(_checked(image, stream, np.uint8), np.uint8)
     if not ended and _was_cut(stream, found):
         raise DataError("dicom.truncated_stream")
     return found
+
+
+def _damaged(error: Exception) -> DataError | MemoryError:
+    """Return what a codec's error means: damaged data, unless there was no memory for them."""
+    return MemoryError() if is_memory_failure(error) else DataError("dicom.bad_stream")
 
 
 def _was_cut(stream: Stream, image: NDArray[np.uint8]) -> bool:
@@ -112,7 +117,7 @@ def _decode_jpeg_2000(data: bytes, stream: Stream) -> Samples:
     try:
         image = decode(codestream(data), 0)
     except (RuntimeError, ValueError) as error:
-        raise DataError("dicom.bad_stream") from error
+        raise _damaged(error) from error
     kind = np.uint8 if stream.precision <= 8 else np.uint16
     samples: Samples = _checked(image.view(kind), stream, kind)
     return samples
@@ -123,7 +128,7 @@ def _decode_rle(data: bytes, stream: Stream, sample_bytes: int) -> Samples:
     try:
         flat = _decode_runs(data, area, sample_bytes)
     except (RuntimeError, ValueError) as error:
-        raise DataError("dicom.bad_stream") from error
+        raise _damaged(error) from error
     except BaseException as error:
         # What Rust panics with on a damaged segment is no Exception and has no name to import.
         if type(error).__name__ != "PanicException":

@@ -80,7 +80,7 @@ def read_header(content: bytes) -> Dataset:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _read(content)
-    except MetrascopeError:
+    except (MetrascopeError, MemoryError):
         raise
     except Exception as error:  # pydicom has no error of its own for bytes that make no sense
         raise DataError("dicom.bad_header") from error

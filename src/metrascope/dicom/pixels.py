@@ -44,7 +44,8 @@ class Cine:
     ``frame(i)`` decodes frame ``i``, 0 to ``count`` - 1, to uint8, (height, width) grey or
     (height, width, 3) RGB, and raises DataError where that frame cannot be decoded. Nothing but
     the first frame, until it is asked for, is kept between calls. ``claimed`` is the number of
-    frames in the header, more than ``count`` where the file was cut off.
+    frames in the header, more than ``count`` where the file was cut off. ``pages`` tells frames
+    that are no loop: pages of a picture file, each a screen of its own size, all to be read.
     """
 
     count: int
@@ -52,6 +53,7 @@ class Cine:
     width: int
     claimed: int
     frame: Callable[[int], NDArray[np.uint8]]
+    pages: bool = False
 
 
 def open_pixels(ds: Dataset, *, largest: int = 16_000_000) -> Cine:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from metrascope.data.echo import find_echo
 from metrascope.data.sector import Sector
-from metrascope.ingest.seam import seam
+from metrascope.ingest.seam import gap, seam
 
 Pixels = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -87,7 +87,7 @@ def arrangement(grey: Pixels, sector: Sector) -> Arrangement:
     if len(whole) > 1 and not _is_one(whole, sector):
         return Arrangement(images=len(whole))
     touching = seam(grey, sector.box) or _repeats(found.region > 0)
-    return Arrangement(images=2 if touching else 1)
+    return Arrangement(images=2 if touching or gap(grey, sector.box) else 1)
 
 
 def _parts(evidence: Pixels, sector: Sector) -> list[_Part]:

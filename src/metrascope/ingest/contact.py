@@ -10,12 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.data.picture import decode_picture
 from metrascope.dicom.header import read_header
-from metrascope.dicom.pixels import open_pixels
 from metrascope.errors import DataError
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.journal import Key
+from metrascope.ingest.screens import open_screens
 from metrascope.ingest.sources import Source
 
 Pixels = npt.NDArray[np.uint8]
@@ -141,10 +140,8 @@ def _pair(source: Source, image: Mapping[str, Any], out: Path) -> Pair | None:
 def _screen(source: Source, frame: int) -> Pixels | None:
     try:
         content = source.read()
-        if source.kind == "dicom":
-            screen = open_pixels(read_header(content)).frame(frame)
-        else:
-            screen = decode_picture(content)
+        ds = read_header(content) if source.kind == "dicom" else None
+        screen = open_screens(content, ds).cine.frame(frame)
     # It was readable a moment ago: someone is moving files about, or memory has become short.
     except (DataError, MemoryError):
         return None

@@ -14,24 +14,23 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from metrascope.atomic import write_bytes
-from metrascope.data.picture import decode_picture
 from metrascope.dicom.clean import clean_dataset, write_clean
 from metrascope.dicom.header import read_header
 from metrascope.dicom.keep import kept, keys_of, study_day
-from metrascope.dicom.pixels import Cine, open_pixels
-from metrascope.dicom.regions import Region, read_regions
+from metrascope.dicom.pixels import Cine
+from metrascope.dicom.regions import Region
 from metrascope.errors import DataError
 from metrascope.ingest.cine import key_frames
 from metrascope.ingest.identity import Person, person_of
 from metrascope.ingest.journal import MARK_BOXES, ORIGIN, Record, Rejection
 from metrascope.ingest.labels import Keys, LabelRow, Labels
-from metrascope.ingest.panels import panels, regions_within
+from metrascope.ingest.panels import MOST_PANELS, panels, regions_within
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.reason import Reason
+from metrascope.ingest.screens import Screens, open_screens
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.sources import Source
 from metrascope.ingest.still import Still, Verify, make_still
-from metrascope.ingest.usability import Claims, claims_of
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -57,15 +56,6 @@ class Intake:
     labels: Labels
     pseudonyms: Pseudonyms
     verify: Verify | None = None
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """A file's header and frames."""
-
-    ds: Dataset | None
-    claims: Claims
-    cine: Cine
 
 
 def ready(intake: Intake) -> Callable[[Source], Record]:
@@ -101,11 +91,11 @@ def take_in(intake: Intake, source: Source) -> Record:
         if isinstance(matched, Reason):
             return replace(record, rejections=(_rejection(matched),))
         record = replace(record, row=matched.values)
-        opened = _open(content, ds)
+        opened = open_screens(content, ds)
         record = replace(record, frames=opened.cine.count)
     except DataError as error:
         return replace(record, rejections=(Rejection(error.key, _plain(error)),))
-    images, rejections = [], []
+    images, rejections = [], _lost_frames(opened.cine)
     person = person_of(record, matched.values)
     for frame, place, result in _stills(intake, opened):
         if isinstance(result, Reason):
@@ -116,6 +106,14 @@ def take_in(intake: Intake, source: Source) -> Record:
             row = _row(intake, name, frame, result, record, opened.ds, person)
             images.append(row | {"sha256": written})
     return replace(record, images=tuple(images), rejections=tuple(rejections))
+
+
+def _lost_frames(cine: Cine) -> list[Rejection]:
+    """Say that frames of a loop are missing, by the number of the first: the rest is read."""
+    if cine.claimed <= cine.count:
+        return []
+    values: dict[str, Any] = {"found": cine.count, "claimed": cine.claimed}
+    return [Rejection("ingest.frames_missing", values, cine.count)]
 
 
 def match(labels: Labels, keys: Mapping[str, str]) -> LabelRow | Reason:
@@ -133,19 +131,10 @@ def _described(source: Source, ds: Dataset | None) -> dict[str, Any]:
     return {"keys": keys, "scanner": kept(ds)["scanner"]}
 
 
-def _open(content: bytes, ds: Dataset | None) -> _Opened:
-    if ds is not None:
-        return _Opened(ds, claims_of(ds), open_pixels(ds))
-    picture = decode_picture(content)
-    height, width = picture.shape[:2]
-    return _Opened(None, Claims(), Cine(1, height, width, 1, lambda _: picture))
-
-
-def _stills(intake: Intake, opened: _Opened) -> Iterator[tuple[int, int, Still | Reason]]:
-    cine, settings = opened.cine, intake.settings
-    ds = opened.ds
-    regions = () if ds is None else read_regions(ds, (cine.height, cine.width))
-    frames = [0] if cine.count == 1 else key_frames(cine, settings.frame_count)
+def _stills(intake: Intake, opened: Screens) -> Iterator[tuple[int, int, Still | Reason]]:
+    cine, settings, regions = opened.cine, intake.settings, opened.regions
+    single = cine.count == 1 or cine.pages
+    frames = list(range(cine.count)) if single else key_frames(cine, settings.frame_count)
     for index in frames:
         try:
             frame = cine.frame(index)
@@ -153,13 +142,26 @@ def _stills(intake: Intake, opened: _Opened) -> Iterator[tuple[int, int, Still |
             yield index, 0, Reason(error.key, _plain(error))
             continue
         parts = panels(regions) or ((0, 0, cine.width, cine.height),)
-        for place, box in enumerate(parts):
-            view, seen = (frame, regions) if len(parts) == 1 else _part(frame, regions, box)
-            still = make_still(view, seen, opened.claims, settings, intake.verify)
-            if isinstance(still, Still):
-                left, top = still.origin
-                still = replace(still, origin=(left + box[0], top + box[1]))
-            yield index, place, still
+        if len(parts) > MOST_PANELS:
+            yield index, 0, Reason("usability.planes", {"count": len(parts)})
+            continue
+        found = [_still(intake, opened, frame, box, alone=len(parts) == 1) for box in parts]
+        rendered = any(isinstance(one, Reason) and one.key == "usability.3d" for one in found)
+        for place, one in enumerate(found):
+            beside = rendered and isinstance(one, Still)
+            yield index, place, Reason("usability.planes", {"count": len(parts)}) if beside else one
+
+
+def _still(
+    intake: Intake, opened: Screens, frame: Pixels, box: tuple[int, int, int, int], *, alone: bool
+) -> Still | Reason:
+    """Make the still of a screen, or of one panel of it."""
+    view, seen = (frame, opened.regions) if alone else _part(frame, opened.regions, box)
+    still = make_still(view, seen, opened.claims, intake.settings, intake.verify)
+    if isinstance(still, Still):
+        left, top = still.origin
+        still = replace(still, origin=(left + box[0], top + box[1]))
+    return still
 
 
 def _part(

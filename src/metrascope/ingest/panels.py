@@ -6,6 +6,11 @@ from metrascope.dicom.regions import Region
 
 Box = tuple[int, int, int, int]
 
+MOST_PANELS = 2
+"""Images of a split screen that are taken apart. Three and more are as a rule planes that were
+cut through a volume (A, B and C beside a rendering, or a row of parallel slices), and nothing in
+the header tells them from images that were scanned."""
+
 
 def panels(regions: tuple[Region, ...]) -> tuple[Box, ...]:
     """Return the boxes of the images on a split screen, as its header tells them.

@@ -1,4 +1,4 @@
-"""The straight seam between two images that touch on a split screen."""
+"""The straight seam, or the gap, between images that stand side by side on a screen."""
 
 from typing import Final
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 Rows = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float32]
 
 _WORKING_SIDE: Final = 640
 _LEAST_SIDE: Final = 100
@@ -20,6 +21,12 @@ _LEAST_SHOWN: Final = 6
 _MIDDLE: Final = (0.4, 0.6)
 _SHARP: Final = 1.4
 _SHARPER: Final = 3.0
+_EVEN_COLUMN: Final = 0.45
+_EVEN_ROW: Final = 0.2
+_DARKER: Final = 0.6
+_BESIDE: Final = 20
+_STEEP: Final = 0.2
+_OUTER: Final = 0.15
 
 
 def seam(grey: Pixels, box: Box) -> bool:
@@ -55,6 +62,55 @@ def seam(grey: Pixels, box: Box) -> bool:
     # What is not a number, the dark, is sorted to the end.
     least, second = np.sort(middle[:, shown], axis=0)[:2]
     return bool(least.max() > _SHARP or second.max() > _SHARPER)
+
+
+def gap(grey: Pixels, box: Box) -> bool:
+    """Return whether an even dark line parts a box of echo, from top to bottom or across.
+
+    The images of a grid leave a gap of a pixel or two between them, which no echo crosses. Of
+    286 real images the evenest column had 0.61 of the spread of the columns around, the evenest
+    row 0.29; grids of drawn screens whose images touch had 0.39 and 0.05 at most. None of 651
+    real images has such a line that is also darker than what is around it.
+
+    Parameters
+    ----------
+    grey
+        uint8, (height, width).
+    box
+        ``(left, top, width, height)`` of the echo in pixels.
+    """
+    left, top, width, height = box
+    part = grey[top : top + height, left : left + width]
+    return _has_gap(part, 0, _EVEN_COLUMN) or _has_gap(part, 1, _EVEN_ROW)
+
+
+def _has_gap(part: Pixels, axis: int, most: float) -> bool:
+    """Return whether a line is far more even, and darker, than most of those around it."""
+    count = part.shape[1 - axis]
+    if count < _LEAST_SIDE:
+        return False
+    mean, spread = _line_statistics(part, axis)
+    inner = slice(int(_OUTER * count), count - int(_OUTER * count))
+    usual = _usual(mean)
+    even = (spread < most * (_usual(spread) + 1)) & (mean < _DARKER * usual) & (usual > _BESIDE)
+    # Echo ends at a gap within a pixel or two; into the middle of a shadow it fades.
+    steps = np.abs(mean - np.roll(mean, 2))[None]
+    sharp = cv2.dilate(steps, np.ones((1, _AROUND), np.uint8))[0] > _STEEP * usual
+    return bool((even & sharp)[inner].any())
+
+
+def _line_statistics(part: Pixels, axis: int) -> tuple[Values, Values]:
+    """Return mean and standard deviation of each column (axis 0) or row (axis 1)."""
+    levels = part.astype(np.float32)
+    return levels.mean(axis=axis), levels.std(axis=axis)
+
+
+def _usual(values: Values) -> Values:
+    """Return the median of the values around each."""
+    padded = np.pad(values, _AROUND // 2, mode="edge")
+    return np.asarray(
+        np.median(np.lib.stride_tricks.sliding_window_view(padded, _AROUND), axis=1), np.float32
+    )
 
 
 def _jumps(small: Rows, first: int, last: int) -> Rows:

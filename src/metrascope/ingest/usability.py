@@ -21,7 +21,11 @@ Pixels = npt.NDArray[np.uint8]
 Level = Annotated[float, Field(ge=0, le=255)]
 
 _ULTRASOUND: Final = "1.2.840.10008.5.1.4.1.1."
-_US_CLASSES: Final = ("3", "3.1", "6", "6.1", "6.2", "6.3")
+_US_CLASSES: Final = ("3", "3.1", "6", "6.1", "6.2")
+_VOLUME: Final = "6.2"
+_PHOTOACOUSTIC: Final = "6.3"
+# Values of Image Type for what was reckoned from a volume (PS3.3, C.7.6.16.1 and C.8.24).
+_FROM_VOLUME: Final = ("VOLUME", "MPR", "RESAMPLED", "REFORMATTED", "MULTIPLANAR", "TUI")
 _CAPTURES: Final = "7"
 _NOT_STATED: Final = ("", "OT")
 # PS3.3, C.8.5.6.1.1, value 4 of Image Type: what the scanner says is in the image.
@@ -143,6 +147,8 @@ def _other_modality(claims: Claims, sector: Sector, regions: tuple[Region, ...])
     if claims.modality not in (*_NOT_STATED, "US"):
         return Reason("usability.other_modality", {"modality": claims.modality})
     kind = claims.sop_class.removeprefix(_ULTRASOUND)
+    if kind == _PHOTOACOUSTIC:
+        return Reason("usability.other_modality", {"modality": "PA"})
     if not claims.sop_class or claims.modality == "US" or kind in _US_CLASSES or regions:
         return None
     # A captured screen of no stated modality is ultrasound if it shows a fan.
@@ -163,13 +169,23 @@ def _stated(claims: Claims, regions: tuple[Region, ...]) -> Reason | None:
     for kind in ("spectral", "m_mode", "elastography", "3d", "color"):
         if kind in kinds:
             return Reason(f"usability.{kind}")
+    if claims.sop_class == _ULTRASOUND + _VOLUME or _is_from_volume(claims.image_type):
+        return Reason("usability.volume")
+    bits = _bits(claims.image_type)
+    # No region has a type for what was rendered from a volume, nor for planes cut through it.
+    if bits & _RENDERING:
+        return Reason("usability.3d")
     if regions:
         return None
-    bits = _bits(claims.image_type)
-    for mask, kind in ((_RENDERING, "3d"), (_SPECTRAL, "spectral"), (_M_MODE, "m_mode")):
+    for mask, kind in ((_SPECTRAL, "spectral"), (_M_MODE, "m_mode")):
         if bits & mask:
             return Reason(f"usability.{kind}")
     return None
+
+
+def _is_from_volume(image_type: tuple[str, ...]) -> bool:
+    words = {word for value in image_type[2:] for word in value.upper().split()}
+    return not words.isdisjoint(_FROM_VOLUME)
 
 
 def _bits(image_type: tuple[str, ...]) -> int:

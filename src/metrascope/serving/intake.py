@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from metrascope.data.picture import decode_picture
 from metrascope.data.sector import Sector
 from metrascope.dicom.header import looks_like_dicom, read_header
-from metrascope.dicom.pixels import Cine, open_pixels
-from metrascope.dicom.regions import Region, read_regions
+from metrascope.dicom.pixels import Cine
+from metrascope.dicom.regions import Region
 from metrascope.dicom.values import day, string
 from metrascope.errors import DataError
 from metrascope.ingest.cine import key_frames
@@ -21,9 +20,10 @@ from metrascope.ingest.keys import written
 from metrascope.ingest.marks import Mark
 from metrascope.ingest.panels import panels
 from metrascope.ingest.reason import Reason
+from metrascope.ingest.screens import open_screens
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.still import Still, make_still
-from metrascope.ingest.usability import Claims, claims_of
+from metrascope.ingest.usability import Claims
 from metrascope.messages import table, text
 from metrascope.serving.patient import Person, digest_of
 from metrascope.serving.reading import Said
@@ -61,7 +61,7 @@ class Exam:
     @property
     def key(self) -> int:
         """The frame that shows most, counted from 0: the sharpest."""
-        return 0 if self.cine.count == 1 else key_frames(self.cine, 1)[0]
+        return 0 if self.cine.count == 1 or self.cine.pages else key_frames(self.cine, 1)[0]
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,10 @@ def open_exam(content: bytes) -> Exam:
     DataError
         If it is none of these, damaged, or too large for an ultrasound screen.
     """
-    if looks_like_dicom(content[:256]):
-        ds = read_header(content)
-        cine = open_pixels(ds)
-        shape = (cine.height, cine.width)
-        return Exam(_patient(ds), cine, claims_of(ds), read_regions(ds, shape))
-    picture = decode_picture(content)
-    height, width = picture.shape[:2]
-    return Exam("", Cine(1, height, width, 1, lambda _: picture), Claims(), ())
+    ds = read_header(content) if looks_like_dicom(content[:256]) else None
+    screens = open_screens(content, ds)
+    patient = "" if ds is None else _patient(ds)
+    return Exam(patient, screens.cine, screens.claims, screens.regions)
 
 
 def read_person(content: bytes) -> Person:
@@ -123,7 +119,8 @@ def crop_frames(
 ) -> Iterator[tuple[int, Crop | Reason]]:
     """Cut the scan sector out of frames, or say why one cannot be read.
 
-    The sector is looked for once in a loop: the probe's fan stays where it is.
+    The sector is looked for once in a loop: the probe's fan stays where it is. On pages it does
+    not.
 
     Parameters
     ----------
@@ -155,7 +152,8 @@ def crop_frames(
         if isinstance(still, Still) and _is_cut_off(still):
             yield number, Reason("serving.cut_off")
         elif isinstance(still, Still):
-            known = known or _sector(still, (exam.cine.height, exam.cine.width))
+            if not exam.cine.pages:
+                known = known or _sector(still, (exam.cine.height, exam.cine.width))
             yield number, _crop(frame, still, cleaned=cleaned)
         else:
             yield number, still

@@ -227,6 +227,8 @@ class Predictor:
 
     def _numbers(self, exam: Exam) -> list[int]:
         key, count = exam.key, exam.cine.count
+        if exam.cine.pages:
+            return list(range(count))
         if self.frames == "key":
             return [key]
         wanted = count if self.frames == "all" else min(count, int(self.frames))

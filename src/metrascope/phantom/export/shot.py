@@ -37,6 +37,7 @@ ShotKind = Literal[
     "report",
     "dual",
     "quad",
+    "slices",
     "too_dark",
     "blank",
 ]
@@ -51,6 +52,7 @@ KINDS: tuple[ShotKind, ...] = (
     "report",
     "dual",
     "quad",
+    "slices",
     "too_dark",
     "blank",
 )

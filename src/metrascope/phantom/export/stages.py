@@ -24,6 +24,9 @@ class Scene:
     regions: tuple[ScreenRegion, ...]
 
 
+# Rows and columns of tomographic imaging.
+_GRIDS: Final = ((2, 2), (2, 3), (3, 3))
+
 Stage = Callable[[Canvas, Layout, Echo, Box, np.random.Generator], Scene]
 
 
@@ -125,6 +128,26 @@ def _quad(canvas: Canvas, layout: Layout, echo: Echo, box: Box, rng: np.random.G
     return Scene(fans, (*(_region(fan) for fan in fans), ScreenRegion(boxes[3], "3d", None)))
 
 
+def _slices(
+    canvas: Canvas, layout: Layout, echo: Echo, box: Box, rng: np.random.Generator
+) -> Scene:
+    """Show parallel slices of a volume in rows, numbered from the middle one."""
+    left, top, width, height = box
+    rows, columns = _GRIDS[int(rng.integers(len(_GRIDS)))]
+    across, down = width // columns - 2, height // rows - 2
+    echoes = [echo, _turned(echo), *(_other(echo, rng) for _ in range(2))]
+    fans = []
+    for number in range(rows * columns):
+        row, column = divmod(number, columns)
+        cell = (left + column * (across + 2), top + row * (down + 2), across, down)
+        fan = _show(canvas, place(echoes[number % len(echoes)], cell, fill=1.0, clip=0.55))
+        name = f"{number - rows * columns // 2:+d}"
+        at = (cell[0] + 4, cell[1] + 12)
+        canvas.write(name, at, layout.face, 16, layout.notes)
+        fans.append(fan)
+    return Scene(tuple(fans), tuple(_region(fan) for fan in fans))
+
+
 def _blank(
     canvas: Canvas, layout: Layout, _echo: Echo, box: Box, rng: np.random.Generator
 ) -> Scene:
@@ -146,6 +169,7 @@ STAGES: Final[dict[ShotKind, Stage]] = {
     "report": _report,
     "dual": _dual,
     "quad": _quad,
+    "slices": _slices,
     "too_dark": _dark,
     "blank": _blank,
 }
