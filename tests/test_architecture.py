@@ -44,7 +44,13 @@ CONFINED = {
     "torchvision": TORCH,
     "lightning_fabric": TORCH,
     # The phantom writes files of its own accord, so that what reads them is not its own judge.
-    "pydicom": ("dicom/", "phantom/export/", "ingest/intake.py", "serving/intake.py"),
+    "pydicom": (
+        "dicom/",
+        "phantom/export/",
+        "ingest/intake.py",
+        "ingest/screens.py",
+        "serving/intake.py",
+    ),
     "gdcm": ("dicom/codecs.py",),
     "openjpeg": ("dicom/codecs.py", "phantom/export/codings.py"),
     "rle": ("dicom/codecs.py", "phantom/export/codings.py"),

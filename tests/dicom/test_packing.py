@@ -262,6 +262,19 @@ def test_grey_of_fewer_bits_fills_the_range(stored: int, high: int) -> None:
     assert np.array_equal(opened(content).frame(0), expected)
 
 
+@pytest.mark.parametrize("bits", [8, 12])
+def test_a_sign_that_samples_do_not_have_is_left_out(bits: int) -> None:
+    deep = GREY.astype(np.uint16) << (bits - 8)
+    more = {"BitsAllocated": 8 if bits == 8 else 16, "BitsStored": bits, "PixelRepresentation": 1}
+    codes = deep.astype("u1" if bits == 8 else "<u2")
+    content = make.grey_file(codes.tobytes(), GREY.shape, **more)
+    plain = make.grey_file(codes.tobytes(), GREY.shape, **{**more, "PixelRepresentation": 0})
+    assert np.array_equal(opened(content).frame(0), opened(plain).frame(0))
+    signed = (codes ^ (1 << (bits - 1))).astype(codes.dtype)
+    content = make.grey_file(signed.tobytes(), GREY.shape, **more)
+    assert np.abs(opened(content).frame(0).astype(int) - GREY).max() <= 1
+
+
 def to_partial(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return YBR_PARTIAL of RGB, by the formula of PS3.3-2003, C.7.6.3.1.2."""
     matrix = np.array(

@@ -21,6 +21,8 @@ Array = TypeVar("Array", bound=NDArray[np.unsignedinteger])
 
 _PLAUSIBLE: Final = 60.0
 """Vividness up to which a reading is taken without a look at another."""
+_GROUND: Final = 0.05
+"""Part of a screen that its black ground takes at least."""
 _BETTER: Final = 0.9
 """Part of the first reading's vividness that another must stay under: right readings had at most
 0.73 of what wrong ones had."""
@@ -86,12 +88,15 @@ def shown_samples(ds: Dataset, layout: Layout, samples: Callable[[int], Samples]
 
     @cache
     def table() -> NDArray[np.uint8]:
-        bits = layout.stored
-        if bits > 8 and not layout.signed and not has_range(ds):
-            bits = _bits_used(peek, values, bits)
+        bits, signed, codes = layout.stored, layout.signed, values
+        if signed and not has_range(ds) and _is_black_at_zero(peek, values, bits):
+            signed = False
+            codes = sample_values(layout.sample_bytes, bits, layout.high, signed=False)
+        if bits > 8 and not signed and not has_range(ds):
+            bits = _bits_used(peek, codes, bits)
         # The bits above the stored ones say nothing: the table repeats with each of them.
         period = 1 << (layout.high + 1)
-        once = grey_table(ds, values[:period], bits, signed=layout.signed)
+        once = grey_table(ds, codes[:period], bits, signed=signed)
         return np.tile(once, len(values) // period)
 
     def shown(index: int) -> NDArray[np.uint8]:
@@ -123,6 +128,20 @@ def _kept_first(
         return kept.pop() if index == 0 and kept else read(index)
 
     return peek, again
+
+
+def _is_black_at_zero(peek: Callable[[], Samples], values: NDArray[np.int64], bits: int) -> bool:
+    """Tell whether samples that claim a sign have none: headers lie.
+
+    The ground of a screen is black. With a sign it is at the least value; at zero it would be
+    mid grey, and what is brighter than that darker than all.
+    """
+    try:
+        found = values[peek()]
+    except DataError:
+        return False
+    ground, least = (np.count_nonzero(found == level) for level in (0, -(1 << (bits - 1))))
+    return bool(ground > _GROUND * found.size and ground > 10 * least)
 
 
 def _bits_used(peek: Callable[[], Samples], values: NDArray[np.int64], bits: int) -> int:

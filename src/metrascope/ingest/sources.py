@@ -25,6 +25,7 @@ from metrascope.ingest.archive import (
 from metrascope.ingest.content import HEAD, IMAGES, kind_of
 from metrascope.ingest.medium import Present, in_archive, missing_files, on_disk
 from metrascope.ingest.reason import Reason
+from metrascope.messages import text
 
 _SYSTEM: Final = {
     ".ds_store",
@@ -246,8 +247,8 @@ def _archive(source: Source, limits: ArchiveLimits) -> Iterator[Source | Skipped
         if is_bomb(archive, source.size, limits):
             yield Skipped(source.name, Reason("sources.bomb"))
             return
-    except BROKEN as error:
-        yield Skipped(source.name, Reason("sources.broken_archive", {"reason": _why(error)}))
+    except BROKEN:
+        yield Skipped(source.name, Reason("sources.broken_archive"))
         return
     names = distinct_names([member_name(info) for info in infos])
     if "[Content_Types].xml" in names or names[:1] == ["mimetype"]:
@@ -293,8 +294,8 @@ def _member(
     try:
         archive = open_archive(source.path, source.entries[:-1], limits)
         kind = kind_of(read_head(archive, source.entries[-1], HEAD))
-    except BROKEN as error:
-        yield Skipped(source.name, Reason("sources.broken_archive", {"reason": _why(error)}))
+    except BROKEN:
+        yield Skipped(source.name, Reason("sources.broken_archive"))
         return
     source = replace(source, kind=kind)
     if kind == "zip":
@@ -364,7 +365,10 @@ def distinct_names(names: Sequence[str]) -> list[str]:
 
 
 def _why(error: BaseException) -> str:
-    """Return an error's own words without the path, which may name a patient."""
+    """Return the system's words for an error, without the path, which may name a patient.
+
+    What is no error of the system comes from an archive, and is the name of an exception.
+    """
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return type(error).__name__
+    return text("sources.damaged")
