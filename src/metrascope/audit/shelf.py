@@ -21,10 +21,12 @@ class Shelf:
     ----------
     file
         Open for reading and writing, empty.
+    folder
+        Where it is; it has no name.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, file: IO[bytes], folder: Path) -> None:
+        self._file, self._folder = file, folder
         self._places: list[tuple[int, int, int, int]] = []
         self._bytes: np.memmap | None = None
 
@@ -32,12 +34,19 @@ class Shelf:
         return len(self._places)
 
     def put(self, view: View) -> int:
-        """Add a view and return its number."""
+        """Add a view and return its number.
+
+        Raises
+        ------
+        StudyError
+            If it cannot be written.
+        """
         height, width = view.pane.texture.shape
         self._places.append((self._file.tell(), height, width, len(view.points.at)))
-        for part in (view.points.at, view.points.looks, view.pane.texture):
-            self._file.write(np.ascontiguousarray(part).tobytes())
-        self._file.write(np.packbits(view.pane.valid).tobytes())
+        with writing(self._folder):
+            for part in (view.points.at, view.points.looks, view.pane.texture):
+                self._file.write(np.ascontiguousarray(part).tobytes())
+            self._file.write(np.packbits(view.pane.valid).tobytes())
         self._bytes = None
         return len(self._places) - 1
 
@@ -66,7 +75,8 @@ class Shelf:
 
     def _content(self) -> "np.memmap":
         if self._bytes is None:
-            self._file.flush()
+            with writing(self._folder):
+                self._file.flush()
             self._bytes = np.memmap(self._file, np.uint8, "r")
         return self._bytes
 
@@ -88,7 +98,7 @@ def open_shelf(folder: Path) -> Iterator[Shelf]:
         folder.mkdir(parents=True, exist_ok=True)
         file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed below)
     with file:
-        shelf = Shelf(file)
+        shelf = Shelf(file, folder)
         try:
             yield shelf
         finally:
