@@ -4,7 +4,8 @@
 
 Makes the exports (or takes those that are in the folder), ingests them with clean DICOM kept, and
 looks in every byte of every output for every planted text, and in every output picture for
-planted letters.
+planted letters. Into a share of the screens further lettering is drawn: watermarks, thick, turned
+and dotted letters, codes, names in the speckle's own grey (`lettering_kinds`).
 """
 
 import argparse
@@ -12,6 +13,7 @@ import io
 import json
 import math
 import shutil
+import struct
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -23,16 +25,19 @@ from typing import Any
 import cv2
 import numpy as np
 import pydicom
+from numpy.typing import NDArray
 
 from benchmarks.leaks import find_identifiers
+from benchmarks.lettering_kinds import Drawing, Style, draw, styles
 from benchmarks.letters import find_letters
 from metrascope.ingest.batch import ingest
 from metrascope.ingest.key_folder import key_folder
 from metrascope.ingest.settings import IngestSettings
 from metrascope.phantom.export.export import write_export
-from metrascope.phantom.export.truth import read_truth
+from metrascope.phantom.export.truth import read_truth, write_rows
 
 PER_PATIENT = 2.8
+NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--labels", default="labels.csv")
+    parser.add_argument(
+        "--lettered", type=float, default=0.6, help="share of screens with more of it"
+    )
     parser.add_argument("--no-verify", action="store_true", help="leave text recognition out")
     parser.add_argument("--reuse", action="store_true", help="take the data set that is there")
     options = parser.parse_args()
@@ -64,7 +72,7 @@ def main() -> None:
 def measure(folder: Path, options: argparse.Namespace) -> None:
     """Run all of it in a folder and print the counts."""
     export, data = folder / "export", folder / "data"
-    truth = made_export(export, options.exports, options.jobs)
+    truth = made_export(export, options)
     if not (options.reuse and data.exists()):
         started = time.perf_counter()
         run_ingest(export, data, options)
@@ -78,6 +86,8 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     kept = {output.row for output in outputs}
     print(f"usable files without an image: {len(set(usable) - kept)} of {len(usable)}")
     print(f"unusable files with an image: {len(kept - set(usable))}")
+    lettered = {number for number, row in enumerate(truth) if row.get("lettered")}
+    print(f"screens with further lettering: {len(lettered)}, {len(lettered & kept)} gave an image")
     print(sector_line(export, data, truth, outputs))
     found = find_identifiers(data, truth, owners(outputs))
     for finding in found[:40]:
@@ -89,14 +99,94 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     print(f"planted identifiers found: {len(found)} in bytes, {len(letters)} in pixels (asked: 0)")
 
 
-def made_export(export: Path, exports: int, jobs: int) -> list[dict[str, Any]]:
+def made_export(export: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Return the truth of the exports that are there, or of new ones."""
     if not (export / "truth" / "truth.jsonl").exists():
         shutil.rmtree(export, ignore_errors=True)
         started = time.perf_counter()
-        write_export(export, patients=math.ceil(exports / PER_PATIENT), seed=20, jobs=jobs)
+        patients = math.ceil(options.exports / PER_PATIENT)
+        write_export(export, patients=patients, seed=20, jobs=options.jobs)
+        write_rows(lettered(export, options.lettered), export / "truth" / "truth.jsonl")
         print(f"exported in {time.perf_counter() - started:.0f} s", flush=True)
     return read_truth(export)
+
+
+def lettered(export: Path, share: float) -> list[dict[str, Any]]:
+    """Draw further lettering into native DICOM and PNG screens and return the truth of it."""
+    rows, kinds = read_truth(export), list(styles())
+    for number, row in enumerate(rows):
+        rng = np.random.default_rng((77, number))
+        path = export / "exports" / row["file"]
+        if not row["usable"] or row["member"] or row["frames"] > 1 or rng.random() >= share:
+            continue
+        style = kinds[int(rng.integers(len(kinds)))]
+        drawn = _letter(path, row, style, cv2.imread(str(export / row["sector"]), 0) > 0, rng)
+        if drawn is None:
+            continue
+        glyphs = np.any([plant.core for plant in drawn.plants], axis=0)
+        name = row["glyphs"] or row["sector"].replace("sector", "glyphs")
+        if row["glyphs"]:
+            glyphs |= cv2.imread(str(export / name), cv2.IMREAD_GRAYSCALE) > 0
+        (export / name).parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(export / name), glyphs.astype(np.uint8) * 255)
+        boxes = [cv2.boundingRect(plant.core.astype(np.uint8)) for plant in drawn.plants]
+        row["marks"] += [{"kind": "text", "box": box, "identifying": True} for box in boxes]
+        row.update(glyphs=name, lettered=" ".join(style.name))
+    return rows
+
+
+def _letter(
+    path: Path,
+    row: Mapping[str, Any],
+    style: Style,
+    inside: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> Drawing | None:
+    """Draw lettering into the pixels of a file, all else as it was; None for other kinds."""
+    if path.suffix.lower() == ".png":
+        content = path.read_bytes()
+        pixels = np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB), np.uint8)
+        drawing, mixed = _mixed(pixels, style, inside, rng)
+        path.write_bytes(_repacked(content, mixed))
+        return drawing
+    if row.get("syntax") not in NATIVE:
+        return None
+    ds = pydicom.dcmread(path, force=True)
+    if ds.BitsAllocated != 8 or ds.PhotometricInterpretation not in ("RGB", "MONOCHROME2"):
+        return None
+    drawing, mixed = _mixed(ds.pixel_array, style, inside, rng)
+    if ds.SamplesPerPixel == 3 and ds.PlanarConfiguration == 1:
+        mixed = np.moveaxis(mixed, 2, 0)
+    content = np.ascontiguousarray(mixed).tobytes()
+    ds.PixelData = content + b"\0" * (len(content) % 2)
+    ds.save_as(path)
+    return drawing
+
+
+def _mixed(
+    pixels: NDArray[np.uint8], style: Style, inside: NDArray[np.bool_], rng: np.random.Generator
+) -> tuple[Drawing, NDArray[np.uint8]]:
+    """Return a drawing in grey, and the pixels, grey or RGB, with the same lettering."""
+    grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    drawing = draw(style, np.ascontiguousarray(grey), inside, rng)
+    touched = drawing.image != grey
+    if pixels.ndim == 2:
+        return drawing, drawing.image
+    return drawing, np.where(touched[..., None], drawing.image[..., None], pixels)
+
+
+def _repacked(content: bytes, pixels: NDArray[np.uint8]) -> bytes:
+    """Return a PNG with other pixels and all chunks of text that it had."""
+    plain = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1].tobytes()
+    chunks, place = b"", 8
+    while True:
+        (length,) = struct.unpack(">I", content[place : place + 4])
+        kind, end = content[place + 4 : place + 8], place + 12 + length
+        if kind not in (b"IHDR", b"IDAT", b"IEND"):
+            chunks += content[place:end]
+        place = end
+        if kind == b"IEND":
+            return plain[:33] + chunks + plain[33:] + content[place:]
 
 
 def run_ingest(export: Path, data: Path, options: argparse.Namespace) -> None:

@@ -38,6 +38,7 @@ from metrascope.phantom.scanners import SCANNERS
 Gray = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 LEFT = 0.3
+SOURCES = ("phantom", "tvus_normal", "mmotu", "busi")
 SETTINGS = IngestSettings()
 
 
@@ -47,25 +48,29 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first round")
     parser.add_argument("--only", nargs="*", default=(), help="kinds, such as tiled")
     parser.add_argument("--sheet", type=Path, help="folder for pictures of what was left")
+    parser.add_argument("--jpeg", type=int, help="quality at which the drawn screen was packed")
     parser.add_argument("--clean", type=int, help="count false alarms on this many of each source")
+    parser.add_argument("--sources", nargs="*", default=SOURCES)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     if options.clean:
-        false_alarms(options.clean)
+        false_alarms(options.sources, options.clean)
         return
     chosen = [style for style in styles() if not options.only or style.name[0] in options.only]
     numbers = range(options.first, options.first + options.rounds)
-    table(chosen, numbers, options.sheet)
+    table(chosen, numbers, options.sheet, options.jpeg)
 
 
-def table(chosen: Sequence[Style], rounds: Sequence[int], sheet: Path | None) -> None:
+def table(
+    chosen: Sequence[Style], rounds: Sequence[int], sheet: Path | None, jpeg: int | None
+) -> None:
     """Print for each style what became of its drawings."""
     results: dict[tuple[str, str], list[tuple[str, bool, bool]]] = defaultdict(list)
     for number in rounds:
         for place, style in enumerate(chosen):
             rng = np.random.default_rng((number, place))
             image, inside = screen(number + place)
-            drawing = draw(style, image, inside, rng)
+            drawing = _packed(draw(style, image, inside, rng), jpeg)
             plants = [plant for plant in drawing.plants if plant.core.sum() > 60]
             outcome, left, readable, after = judged(drawing, plants)
             legible = any(reads(drawing.image, plant) for plant in plants)
@@ -81,6 +86,15 @@ def table(chosen: Sequence[Style], rounds: Sequence[int], sheet: Path | None) ->
     for kind, rows in kinds.items():
         print(f"{kind:39} {_counts(rows)}")
     print(f"{'all':39} {_counts([row for rows in kinds.values() for row in rows])}")
+
+
+def _packed(drawing: Drawing, quality: int | None) -> Drawing:
+    """Return a drawing whose picture went through JPEG."""
+    if quality is None:
+        return drawing
+    code = cv2.imencode(".jpg", drawing.image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    image = np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return Drawing(image, drawing.plants)
 
 
 def _counts(rows: Sequence[tuple[str, bool, bool]]) -> str:
@@ -200,9 +214,9 @@ def plain(source: str, count: int) -> Iterator[Gray]:
         yield np.asarray(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def false_alarms(count: int) -> None:
+def false_alarms(sources: Sequence[str], count: int) -> None:
     """Print what becomes of images as they are."""
-    for source in ("phantom", "tvus_normal", "mmotu", "busi"):
+    for source in sources:
         held, refused, kept, covered, seconds, states = [], 0, 0, [], [], defaultdict(int)
         for number, image in enumerate(plain(source, count)):
             start = time.process_time()
@@ -221,7 +235,8 @@ def false_alarms(count: int) -> None:
                 refused += 1
         print(
             f"{source}: kept {kept}, held back {len(held)} {held}, refused {refused}; covered "
-            f"{np.mean(covered):.3%} of the sector, median {np.median(covered):.3%}; "
+            f"{np.mean(covered):.3%} of the sector, median {np.median(covered):.3%}, "
+            f"most {np.max(covered):.3%}; "
             f"{np.mean(seconds):.2f} s, median {np.median(seconds):.2f}; {dict(states)}",
             flush=True,
         )

@@ -35,6 +35,21 @@ def test_a_row_of_dots_is_a_line() -> None:
     assert _kinds(ink) == ["line"]
 
 
+@pytest.mark.parametrize("pitch", [5, 7])
+def test_letters_of_dots_are_lettering_and_crossing_lines_of_dots_are_not(pitch: int) -> None:
+    sheet = np.zeros((11, 50), np.uint8)
+    cv2.putText(sheet, "LI NA", (1, 9), cv2.FONT_HERSHEY_PLAIN, 0.9, 255, 1)
+    ink = np.zeros((11 * pitch, 50 * pitch), np.uint8)
+    for row, column in np.argwhere(sheet):
+        ink[row * pitch : row * pitch + 2, column * pitch : column * pitch + 2] = 255
+    assert set(_kinds(ink)) == {"text"}
+    lines = np.zeros((120, 160), np.uint8)
+    for step in range(0, 110, 7):
+        lines[step : step + 2, 40 + step // 2 : 42 + step // 2] = 255
+        lines[60 + step // 5 : 62 + step // 5, step + 20 : step + 22] = 255
+    assert set(_kinds(lines)) == {"line"}
+
+
 def test_words_are_lettering() -> None:
     ink = np.zeros((24, 200), np.uint8)
     cv2.putText(ink, "LI MING", (4, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1)

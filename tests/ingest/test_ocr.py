@@ -15,6 +15,7 @@ def test_corners_are_those_of_the_turned_box() -> None:
     corners = strip.corners(edge=1.0)
     np.testing.assert_allclose(corners.min(axis=0), (44, 24), atol=0.01)
     np.testing.assert_allclose(corners.max(axis=0), (56, 56), atol=0.01)
+    assert strip.moved(1, -2).middle == (51.0, 38.0)
     assert strip.resized(0.5) == Strip((25.0, 20.0), (15.0, 5.0), -90.0)
 
 

@@ -16,6 +16,13 @@ _CROSS: Final = (7, 34)
 """Smallest and largest side of a caliper's cross in pixels."""
 _DOT: Final = 6
 """Largest side of a dot of a dotted line in pixels."""
+_FEW_DOTS: Final = 12
+"""Dots of the least lettering: one letter has about as many."""
+_CORNER: Final = 0.5
+"""Sine of the angle, 30 degrees, from which two steps from dot to dot make a corner."""
+_BENDS: Final = 0.4
+"""Share of dots at corners from which they are letters: letters of 5 by 7 dots had 0.95 and more,
+two dotted lines that cross 0.2, a dotted ellipse 0.05."""
 _GAPS: Final[tuple[tuple[MarkKind, tuple[int, int]], ...]] = (("line", (31, 31)), ("text", (13, 7)))
 """Strokes no farther apart than this, in pixels across and down, make one mark."""
 _SPECK: Final = 6
@@ -56,7 +63,12 @@ def name_patch(strokes: Flags, depth: NDArray[np.float32]) -> tuple[tuple[MarkKi
         return (("body_mark", whole),)
     if len(found) == 1 and _is_tick(found[0], depth):
         return (("tick", whole),)
-    named = [(_kind(stroke, found), stroke) for stroke in found]
+    dots = [stroke for stroke in found if max(stroke.box[2:]) <= _DOT]
+    printed = _are_letters(dots)
+    named: list[tuple[MarkKind, Stroke]] = [
+        ("text" if printed and max(stroke.box[2:]) <= _DOT else _kind(stroke, found), stroke)
+        for stroke in found
+    ]
     marks: list[tuple[MarkKind, Box]] = [
         (kind, stroke.box) for kind, stroke in named if kind in ("caliper", "cursor")
     ]
@@ -155,6 +167,24 @@ def _in_row_of_dots(dot: Stroke, others: list[Stroke]) -> bool:
     off = across / np.maximum(np.hypot(nearest[:, 0], nearest[:, 1])[:, None], 1)
     slack = 1.0 + 0.12 * distance
     return bool(((off < slack) & (distance < 90)).sum(axis=1).max() >= 5)
+
+
+def _are_letters(dots: list[Stroke]) -> bool:
+    """Tell whether dots turn corners at every few steps, as letters of dots do and lines do not."""
+    if len(dots) < _FEW_DOTS:
+        return False
+    centers = np.array([_center(dot) for dot in dots])
+    away = centers - centers[:, None]
+    distance = np.hypot(away[..., 0], away[..., 1])
+    np.fill_diagonal(distance, np.inf)
+    pitch = float(np.median(distance.min(axis=1)))
+    bends = 0
+    for steps, lengths in zip(away, distance, strict=True):
+        near = steps[lengths < 1.6 * pitch]
+        unit = near / np.maximum(np.hypot(near[:, 0], near[:, 1])[:, None], 1)
+        cross = np.abs(np.outer(unit[:, 0], unit[:, 1]) - np.outer(unit[:, 1], unit[:, 0]))
+        bends += bool((cross > _CORNER).any())
+    return bends > _BENDS * len(dots)
 
 
 def _is_cross(stroke: Stroke) -> bool:

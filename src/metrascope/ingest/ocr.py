@@ -57,6 +57,10 @@ class Strip:
         grown = (self.size[0] + 2 * edge, self.size[1] + 2 * edge)
         return np.asarray(cv2.boxPoints((self.middle, grown, self.angle)), np.float32)
 
+    def moved(self, right: float, down: float) -> "Strip":
+        """Return the strip so many pixels to the right and below."""
+        return Strip((self.middle[0] + right, self.middle[1] + down), self.size, self.angle)
+
     def resized(self, factor: float) -> "Strip":
         """Return the strip in an image of ``factor`` times the size."""
         x, y = self.middle
