@@ -163,6 +163,7 @@ def test_importing_loads_no_runtime() -> None:
 
 def test_a_fan_taken_for_one_large_character_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
     fan = recognition.Line("奇", 0.97, Strip((137.0, 92.0), (198.0, 184.0), 0.0))
+    two = recognition.Line("RT", 0.65, Strip((130.0, 92.0), (250.0, 180.0), 0.0))
     letter = recognition.Line("A", 0.97, Strip((48.0, 12.0), (24.0, 20.0), -90.0))
-    monkeypatch.setattr("metrascope.ingest.recognition.read_text", lambda *_: (fan, letter))
+    monkeypatch.setattr("metrascope.ingest.recognition.read_text", lambda *_: (fan, two, letter))
     assert recognition.still_reads(np.zeros((184, 263), np.uint8)) == (letter,)

@@ -26,8 +26,10 @@ _LEVELS: Final = (18, 250)
 """Levels that are looked at: the darkest and the brightest are even in echo as well."""
 _LIT: Final = 0.4
 """Least share of a window that lies in the sector."""
-_PLATE: Final = 0.98
-"""Share of a level above which a window is blank, and shows no print."""
+_SMOOTH: Final = 6
+_EVEN: Final = 0.85
+"""Share of a window within 6 levels, from which it is smooth: JPEG leaves blocks of one level in
+dark echo without grain, and a print in their level would not show."""
 _NEAR: Final = 15
 _DENSE: Final = 9
 """Pixels of the level within 15 by 15 that make a stroke or a row of dots; echo has about four."""
@@ -97,15 +99,20 @@ def _mark_spikes(spiked: Image, counts: Counts, window: tuple[int, int]) -> None
     """Mark level and cells of the windows in which one level stands out from the next two."""
     size = (window[1], window[0])
     first, last = _LEVELS
-    near = counts[first - 2 : last + 2]
+    near = counts[first - _SMOOTH - 1 : last + _SMOOTH]
     # Rounding by a table of grey levels makes some levels frequent everywhere: that is no print.
     usual = near.sum(axis=(1, 2))
+    edge = _SMOOTH - 2
+    usual = usual[edge + 1 : len(usual) - edge]
     comb = usual[2:-2] / np.maximum(_most_beside(usual), 1)
     sums = np.stack([_sum(level, size) for level in near])
+    up_to = sums.cumsum(axis=0)
+    alike = up_to[2 * _SMOOTH + 1 :] - up_to[: -2 * _SMOOTH - 1]
+    sums = sums[edge + 1 : len(sums) - edge]
     beside = _most_beside(sums) * np.maximum(comb, 1)[:, None, None]
     strong = sums[2:-2] - beside > _SPIKE * np.sqrt(beside + _PLAIN)
     lit = _sum(counts.sum(axis=0), size)
-    strong &= (lit > _LIT * window[0] * window[1] * _CELL**2) & (sums[2:-2] < _PLATE * lit)
+    strong &= (lit > _LIT * window[0] * window[1] * _CELL**2) & (alike < _EVEN * lit)
     # A window stands for all of its cells.
     anchor = (size[0] - 1 - size[0] // 2, size[1] - 1 - size[1] // 2)
     for number in np.flatnonzero(strong.any(axis=(1, 2))):

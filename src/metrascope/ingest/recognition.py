@@ -37,6 +37,9 @@ _STROKE: Final = 9
 """Strokes of letters are narrower than this in the first view, in pixels of the image."""
 _GAIN: Final = 1.5
 _TALLEST: Final = 64
+_LARGEST: Final = 0.6
+"""Share of an image that a line may take: one ovary screen of 60 was taken for two letters, with
+more than all of it; a name 150 pixels high takes a fifth of a screen."""
 _SAME: Final = 0.8
 """Share of a line that lies in another, from which both are the same."""
 _GROUND: Final = 24.0
@@ -165,8 +168,14 @@ def still_reads(image: Image, of: tuple[int, ...] | None = None) -> tuple[Line, 
     """
     tallest = max(_TALLEST, image.shape[0] // 4)
     lines = (line for line in read_text(image, of) if _counts(line))
-    # A whole fan is sometimes taken for one large character.
-    return tuple(line for line in lines if len(line.text) > 1 or line.box[3] <= tallest)
+    # A whole fan is sometimes taken for one large character, or for two.
+    most = _LARGEST * image.shape[0] * image.shape[1]
+    return tuple(
+        line
+        for line in lines
+        if (len(line.text) > 1 or line.box[3] <= tallest)
+        and line.strip.size[0] * line.strip.size[1] <= most
+    )
 
 
 def _counts(line: Line) -> bool:
