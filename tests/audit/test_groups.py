@@ -4,12 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from tests.audit.make import data_set, noise
 
 from metrascope.audit.groups import patient_groups, write_groups
 from metrascope.audit.pairs import Pair
+from metrascope.data.groups import read_group_file
+from metrascope.data.manifest import read_manifest
+from metrascope.errors import DataError
 
 
 def partition(names: list[str]) -> set[frozenset[int]]:
@@ -64,6 +68,17 @@ def test_groups_are_written_once(tmp_path: Path) -> None:
     assert again["patient_group"].tolist() == ["a", "a"]
     assert again["note"].tolist() == ["kept", "kept"]
     stamp = (tmp_path / "manifest.csv").stat().st_mtime_ns
-    table = manifest.table.assign(patient_group=["a", "a"])
-    assert not write_groups(type(manifest)(tmp_path, table, ""), ["a", "a"])
+    assert not write_groups(read_manifest(tmp_path), ["a", "a"])
     assert (tmp_path / "manifest.csv").stat().st_mtime_ns == stamp
+    assert read_group_file(tmp_path) == {"a.png": ("a", "a"), "b.png": ("b", "a")}
+
+
+def test_groups_of_a_manifest_that_has_changed_meanwhile_are_not_written(tmp_path: Path) -> None:
+    manifest = data_set(tmp_path, {"a.png": noise(0)}, [{"image": "a.png", "patient_id": "a"}])
+    path = tmp_path / "manifest.csv"
+    path.write_text(path.read_text(encoding="utf-8") + "b.png,b,polyp\n", encoding="utf-8")
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="changed"):
+        write_groups(manifest, ["a"])
+    assert path.read_bytes() == before
+    assert not (tmp_path / "groups.csv").exists()

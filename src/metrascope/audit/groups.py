@@ -4,8 +4,11 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from metrascope.atomic import sha256
 from metrascope.audit.pairs import Pair
+from metrascope.data.groups import write_group_file
 from metrascope.data.manifest import Manifest, write_manifest
+from metrascope.errors import DataError
 
 COLUMN = "patient_group"
 
@@ -41,17 +44,29 @@ def patient_groups(table: pd.DataFrame, pairs: Iterable[Pair]) -> "pd.Series[str
 
 
 def write_groups(manifest: Manifest, groups: Sequence[str]) -> bool:
-    """Write the groups to the manifest's column ``patient_group``, atomically.
+    """Write the groups to ``groups.csv`` and to the manifest's column ``patient_group``.
+
+    The first is what every later ingest respects, the second what all other commands read.
 
     Returns
     -------
-    Whether the file changed: the same groups are not written again.
+    Whether the manifest changed: the same groups are not written again.
+
+    Raises
+    ------
+    DataError
+        If the manifest has changed since it was read: its new rows were not looked at.
     """
+    path = manifest.root / "manifest.csv"
+    if not path.is_file() or sha256(path) != manifest.digest:
+        raise DataError("audit.manifest_changed", path=path)
     table = manifest.table.copy()
     table[COLUMN] = list(groups)
+    rows = zip(table["image"], table["patient_id"], table[COLUMN], strict=True)
+    write_group_file(rows, manifest.root)
     if COLUMN in manifest.table and (manifest.table[COLUMN] == table[COLUMN]).all():
         return False
-    write_manifest(table, manifest.root / "manifest.csv")
+    write_manifest(table, path)
     return True
 
 

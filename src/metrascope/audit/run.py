@@ -38,8 +38,8 @@ def audit(
     settings
         Thresholds; the built-in ones if not given.
     write
-        Write the groups to the manifest's column ``patient_group``. Nothing else of the data
-        set is ever changed.
+        Write the groups to ``groups.csv`` and the manifest's column ``patient_group``. Nothing
+        else of the data set is ever changed.
 
     Returns
     -------

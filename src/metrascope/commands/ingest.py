@@ -33,8 +33,11 @@ def add(group: Commands) -> None:
     add_engine(parser, "cli.files_jobs")
 
 
-def run(options: argparse.Namespace) -> None:
-    """Make a clean data set of raw exports; print what was kept and why the rest was not."""
+def run(options: argparse.Namespace) -> int:
+    """Make a clean data set of raw exports; print what was kept and why the rest was not.
+
+    Return the exit status, 1 where files of the manifest are missing.
+    """
     from metrascope.ingest.batch import ingest
     from metrascope.ingest.settings import load_ingest_settings
     from metrascope.progress import progress
@@ -72,6 +75,7 @@ def run(options: argparse.Namespace) -> None:
     print(text("common.research_only"))
     for path in (done.manifest, done.evidence):
         print(path.resolve())
+    return 1 if done.missing else 0
 
 
 def _ingest_changes(options: argparse.Namespace) -> list[str]:

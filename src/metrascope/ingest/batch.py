@@ -12,17 +12,21 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from metrascope.atomic import cannot_write, is_unused, sha256
+from metrascope.data.manifest import write_manifest
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, MissingExtraError, StudyError
+from metrascope.ingest.applying import apply_decisions
 from metrascope.ingest.catalog import (
     Catalog,
     assemble,
+    manifest_table,
     unmatched_rows,
     write_catalog,
     write_private,
 )
 from metrascope.ingest.decisions import decided, decided_records, read_decisions
 from metrascope.ingest.diagnoses import DiagnosisList, diagnosis_notices, write_diagnoses
+from metrascope.ingest.edits import confirm_copy, keep_copy, read_edits
 from metrascope.ingest.evidence import write_evidence
 from metrascope.ingest.image_files import give_one_time, image_names, remove_images
 from metrascope.ingest.intake import Intake, ready
@@ -35,7 +39,17 @@ from metrascope.ingest.key_folder import (
     refuse_key_in_export,
 )
 from metrascope.ingest.labels import Keys, Labels, read_labels
-from metrascope.ingest.notices import earlier_notices, write_earlier
+from metrascope.ingest.manifest_decisions import (
+    DECISIONS_FILE,
+    taken_out,
+    write_cell_decisions,
+)
+from metrascope.ingest.notices import (
+    decided_notices,
+    earlier_notices,
+    file_notices,
+    write_earlier,
+)
 from metrascope.ingest.places import Search, listed_records, pending_files, real_root, settle
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
 from metrascope.ingest.reason import Reason
@@ -63,6 +77,8 @@ class Ingested:
         Private lists that other users of the machine may be able to read all the same.
     notices
         Sentences on earlier runs and on what people decided.
+    missing
+        Files that the manifest names and that are not there.
     """
 
     manifest: Path
@@ -72,6 +88,7 @@ class Ingested:
     unmatched: int
     open_to_others: tuple[Path, ...]
     notices: tuple[Reason, ...]
+    missing: tuple[str, ...]
 
 
 def ingest(
@@ -139,21 +156,29 @@ def ingest(
         with Journal(private / "journal.jsonl", _fixed(settings)) as journal:
             intake = Intake(out.absolute(), settings, _aware(table, found), pseudonyms)
             ours = image_names(journal.records.values())
-            pending = pending_files(search, intake, journal, ())
+            edits = read_edits(out, private, journal.records.values())
+            pending = pending_files(search, intake, journal, taken_out(edits.decisions))
             _take_in_all(search, intake, pending, journal, share_out, progress)
             ours |= image_names(journal.records.values())
             earlier = settle(search, journal, intake)
             records = listed_records(search, journal.records.values())
+            here = image_names(r for r in journal.records.values() if r.place in search.places)
             records = decided_records(records, table, decisions)
             catalog = assemble(
                 records, table, settings.centre, settings.two_diagnoses, search.table
             )
+        final = apply_decisions(catalog, edits)
+        catalog = final.catalog
+        write_cell_decisions(final.decisions, out / DECISIONS_FILE)
+        write_manifest(manifest_table(catalog), keep_copy(private, edits))
         manifest = write_catalog(catalog, out, pseudonyms)
         write_private(catalog, private, pseudonyms, table)
         diagnoses = write_diagnoses(private, table, catalog.records, decisions)
         write_earlier(earlier, private)
         kept = {image["image"] for image in catalog.images}
-        remove_images(out, ours - kept)
+        staying = taken_out(final.decisions) - here
+        remove_images(out, (ours | edits.before) - kept - staying)
+        confirm_copy(out, private)
         unmatched = len(unmatched_rows(catalog, table))
         sources = {
             (search.root, item.name, item.state): item for item in found if isinstance(item, Source)
@@ -166,7 +191,11 @@ def ingest(
     _check_kept(catalog, source, out, diagnoses)
     notices = earlier_notices(earlier, search, private)
     notices += diagnosis_notices(diagnoses, table, catalog.images)
-    return Ingested(manifest, evidence, private, catalog, unmatched, still_open, tuple(notices))
+    notices += decided_notices(final, edits, out, private, earlier)
+    told, missing = file_notices(final, staying, search, out)
+    return Ingested(
+        manifest, evidence, private, catalog, unmatched, still_open, (*notices, *told), missing
+    )
 
 
 def _check_extra(settings: IngestSettings) -> None:

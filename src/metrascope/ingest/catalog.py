@@ -39,6 +39,8 @@ class Catalog:
     two_numbers
         Patients who have the name and date of birth, or the examination, of another: a person
         must find out whether they are one woman. They are in one group.
+    added
+        Rows that a person has added to the manifest.
     """
 
     images: tuple[Mapping[str, Any], ...]
@@ -46,6 +48,7 @@ class Catalog:
     records: tuple[Record, ...]
     rows_with_files: frozenset[str] = frozenset()
     two_numbers: frozenset[str] = frozenset()
+    added: tuple[Mapping[str, str], ...] = ()
 
     @property
     def for_a_person(self) -> int:
@@ -129,12 +132,17 @@ def write_catalog(catalog: Catalog, out: Path, pseudonyms: Pseudonyms) -> Path:
     marks = ((image["image"], *mark) for image in catalog.images for mark in image[MARK_BOXES])
     write_table(out / "marks.csv", ("image", "kind", "left", "top", "width", "height"), marks)
     manifest = out / "manifest.csv"
-    found = dict.fromkeys(name for image in catalog.images for name in image)
+    write_manifest(manifest_table(catalog), manifest)
+    return manifest
+
+
+def manifest_table(catalog: Catalog) -> pd.DataFrame:
+    """Return the manifest: images, then rows that a person has added."""
+    rows = (*catalog.images, *catalog.added)
+    found = dict.fromkeys(name for row in rows for name in row)
     names = [name for name in found if name not in NOT_COLUMNS] or list(REQUIRED)
     # By columns: a row of its own for each image would be there a second time.
-    columns = {name: [image.get(name, "") for image in catalog.images] for name in names}
-    write_manifest(pd.DataFrame(columns), manifest)
-    return manifest
+    return pd.DataFrame({name: [row.get(name, "") for row in rows] for name in names})
 
 
 def write_private(catalog: Catalog, folder: Path, pseudonyms: Pseudonyms, labels: Labels) -> None:

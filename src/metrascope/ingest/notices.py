@@ -1,11 +1,15 @@
 """What an ingest says of earlier runs and of what people decided: one sentence for each kind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from metrascope.csv_file import write_table
+from metrascope.ingest.applying import Decided
+from metrascope.ingest.edits import Edits
+from metrascope.ingest.image_files import image_names, missing_files, unnamed_files
 from metrascope.ingest.journal import Record
+from metrascope.ingest.manifest_decisions import DECISIONS_FILE, taken_out
 from metrascope.ingest.places import Earlier, Search
 from metrascope.ingest.reason import Reason
 
@@ -46,3 +50,50 @@ def write_earlier(earlier: Earlier, private: Path) -> None:
 def _records(earlier: Earlier, kind: str) -> Sequence[Record]:
     records: Sequence[Record] = getattr(earlier, kind)
     return records
+
+
+def decided_notices(
+    decided: Decided, edits: Edits, out: Path, private: Path, earlier: Earlier
+) -> list[Reason]:
+    """Return a sentence for each thing that people decided, or have to."""
+    path = str(out / DECISIONS_FILE)
+    found: list[Reason] = []
+
+    def add(kind: str, count: int, **values: str) -> None:
+        if count:
+            found.append(Reason(f"decided.{kind}", {"count": count, "path": path, **values}))
+
+    add("fresh", edits.fresh)
+    add("taken_out", len(taken_out(decided.decisions)))
+    add("put_back", sum(edits.put_back.values()), columns=", ".join(sorted(edits.put_back)))
+    add("columns_back", len(decided.columns_back), columns=", ".join(decided.columns_back))
+    labels = ", ".join(f"{label} ({n})" for label, n in sorted(decided.own_labels.items()))
+    add("own_labels", len(decided.own_labels), labels=labels)
+    add("overtaken", len(decided.overtaken), first=min(decided.overtaken, default=""))
+    add("nowhere", decided.nowhere)
+    names = [str(row["image"]) for row in (*decided.catalog.images, *decided.catalog.added)]
+    gone = edits.before.difference(names, taken_out(decided.decisions))
+    gone -= image_names(earlier.replaced)
+    add("left", len(gone), path=str(private), first=min(gone, default=""))
+    fresh = len({*names}.difference(edits.audited))
+    add("audit_due" if edits.audited else "audit_none", fresh, path=str(out))
+    return found
+
+
+def file_notices(
+    decided: Decided, staying: Iterable[str], search: Search, out: Path
+) -> tuple[list[Reason], tuple[str, ...]]:
+    """Return a sentence for each thing that is wrong with files, and the files that are missing."""
+    rows = [*decided.catalog.images, *decided.catalog.added]
+    missing = missing_files(out, rows)
+    names = [str(row["image"]) for row in rows]
+    unnamed = unnamed_files(out, {*names, *taken_out(decided.decisions)})
+    stay: dict[str, str | int | float] = {"folder": str(out), "source": search.root}
+    left = sorted(image for image in staying if (out / image).is_file())
+    kinds = {"files_stay": left, "unnamed": unnamed, "missing": missing}
+    found = [
+        Reason(f"decided.{kind}", {"count": len(files), "first": files[0], **stay})
+        for kind, files in kinds.items()
+        if files
+    ]
+    return found, missing

@@ -8,6 +8,7 @@ or count it twice.
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -40,6 +41,11 @@ class Search:
     root: str
     found: Sequence[Source | Skipped]
     table: str
+
+    @cached_property
+    def places(self) -> frozenset[Key]:
+        """Return the places of its files, as `Record.place`."""
+        return frozenset(_place(self, item) for item in self.found)
 
 
 @dataclass(frozen=True)
@@ -113,10 +119,9 @@ class _Elsewhere:
 
     def __init__(self, search: Search, records: Iterable[Record]) -> None:
         self._root = search.root
-        places = {_place(search, item) for item in search.found}
         self._known: dict[tuple[str, str], dict[str, Record]] = {}
         for record in records:
-            if record.sha256 and record.place not in places:
+            if record.sha256 and record.place not in search.places:
                 trait = _trait(record.source, record.stamp)
                 self._known.setdefault(trait, {})[record.sha256] = record
 
@@ -174,8 +179,7 @@ def settle(search: Search, journal: Journal, intake: Intake) -> Earlier:
     Called when all files of the folder are in the journal. It asks nothing but journal, folder
     and labels, so that a run that was killed comes to the same when it is started again.
     """
-    places = {_place(search, item) for item in search.found}
-    now = {record.source: record for record in _now(journal, places)}
+    now = {record.source: record for record in _now(journal, search.places)}
     present: dict[str, bool] = {}  # content to whether images came of it
     for record in filter(_was_read, now.values()):
         present[record.sha256] = present.get(record.sha256, False) or bool(record.images)
@@ -277,15 +281,14 @@ def listed_records(search: Search, records: Iterable[Record]) -> list[Record]:
     What is not in this folder as it was is called by the folder that it was in. A row number of
     another table is not one of this table.
     """
-    places = {_place(search, item) for item in search.found}
     found = list(records)
     roots = sorted({record.root for record in found})
     folders = dict(zip(roots, distinct_names([Path(root).name for root in roots]), strict=True))
-    used = {record.source for record in found if record.place in places}
+    used = {record.source for record in found if record.place in search.places}
     listed = []
     for record in sorted(found, key=lambda record: record.key):
         name = record.source
-        if record.place not in places:
+        if record.place not in search.places:
             name = _free_name(f"{folders[record.root]}/{record.source}", used)
         listed.append(replace(record, source=name, row=_numbered(record, search.table)))
     return listed

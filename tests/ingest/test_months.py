@@ -1,0 +1,137 @@
+"""Two months of exports, corrected by hand in between, audited, ingested again: nothing is lost."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from metrascope.audit.run import audit
+from metrascope.cli import main
+from metrascope.data.manifest import read_manifest
+from metrascope.ingest.batch import Ingested, ingest
+from metrascope.ingest.settings import IngestSettings
+
+QUICK = IngestSettings(verify=False)
+
+
+def screen(seed: int) -> np.ndarray:
+    """Return a fan of speckle: each seed is a place of its own."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:360, :400]
+    reach = np.hypot(rows + 60.0, columns - 200.0)
+    inside = (reach > 110) & (reach < 400) & (np.abs(columns - 200) < 0.7 * (rows + 60))
+    speckle = cv2.GaussianBlur(rng.rayleigh(60, reach.shape), (0, 0), 1.2)
+    return np.where(inside, speckle, 0).astype(np.uint8)
+
+
+class Ward:
+    """Exports, a table of labels, and the data set made of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.out = folder, folder / "data"
+        months = {"january": (1, 2, 3, 4), "february": (5, 6)}
+        for month, seeds in months.items():
+            (folder / month).mkdir()
+            for number, seed in enumerate(seeds):
+                # Names repeat; the patient's number is in them.
+                name = f"IM_{number}_P{1000 + seed}.png"
+                cv2.imwrite(str(folder / month / name), screen(seed))
+        # The same place of one uterus, exported under another number.
+        again = cv2.convertScaleAbs(screen(1), alpha=0.8, beta=0)
+        cv2.imwrite(str(folder / "january/IM_9_P1009.png"), again)
+        labels = "\n".join(
+            f"P{1000 + n},{'polyp' if n % 2 else 'normal'}" for n in (*range(1, 7), 9)
+        )
+        (folder / "labels.csv").write_text(f"patient_id,label\n{labels}\n", encoding="utf-8")
+
+    def ingest(self, month: str) -> Ingested:
+        return ingest(self.folder / month, self.out, self.folder / "labels.csv", QUICK)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        return read_manifest(self.out).table.set_index("image")
+
+
+def keys(done: Ingested) -> set[str]:
+    diagnoses = {"columns_used"}
+    return {notice.code for notice in done.notices} - diagnoses
+
+
+def test_labels_groups_and_images_are_as_the_person_left_them(tmp_path: Path) -> None:
+    ward = Ward(tmp_path)
+    done = ward.ingest("january")
+    assert len(ward.table) == 5
+    assert keys(done) == {"audit_none"}
+
+    # Corrected in a spreadsheet: a label, an image out, a mask of her own, notes.
+    path = ward.out / "manifest.csv"
+    sheet = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    links = pd.read_csv(done.private / "links.csv", encoding="utf-8-sig").set_index("file")["image"]
+    files = ("IM_1_P1002.png", "IM_2_P1003.png", "IM_3_P1004.png")
+    corrected, dropped, drawn = links[list(files)]
+    sheet = sheet.set_index("image", drop=False)
+    sheet.loc[corrected, "label"] = "fibroid"
+    (ward.out / "masks").mkdir()
+    for mask in (ward.out / "masks/one.png", ward.out / "images/Inspection.png"):
+        cv2.imwrite(str(mask), np.full((9, 9), 255, np.uint8))
+    sheet["mask"] = ""
+    sheet.loc[drawn, "mask"] = "masks/one.png"
+    sheet.drop(index=dropped).to_csv(path, index=False, encoding="gb18030", lineterminator="\r\n")
+
+    done = ward.ingest("february")
+    assert {"fresh", "taken_out", "files_stay"} <= keys(done)
+    table = ward.table
+    assert len(table) == 6
+    assert table["label"][corrected] == "fibroid"
+    assert table["mask"][drawn] == "masks/one.png"
+    assert dropped not in table.index
+
+    audit(ward.out, ward.out / "audit", write=True)
+    before = ward.table
+    assert before["patient_id"].nunique() == 6
+    assert before["patient_group"].nunique() == 5
+
+    for month in ("january", "february", "january"):
+        done = ward.ingest(month)
+        pd.testing.assert_frame_equal(ward.table, before, check_like=True)
+        assert not keys(done) & {"audit_due", "audit_none", "fresh", "left", "missing"}
+        assert not done.missing
+    assert (ward.out / "images/Inspection.png").exists()
+    assert not (ward.out / dropped).exists()  # its original is here: it could be made again
+    assert all((ward.out / name).is_file() for name in before.index)
+
+
+def test_the_same_bytes_whatever_is_run_again(tmp_path: Path) -> None:
+    ward = Ward(tmp_path)
+    ward.ingest("january")
+    ward.ingest("february")
+
+    def contents() -> dict[str, bytes]:
+        files = (path for path in ward.out.rglob("*") if path.suffix in (".png", ".csv"))
+        return {path.name: path.read_bytes() for path in files}
+
+    once = contents()
+    (tmp_path / "january").rename(tmp_path / "stick")
+    done = ward.ingest("stick")
+    assert keys(done) == {"audit_none"}
+    assert {k: v for k, v in contents().items() if k != "rejects.csv"} == {
+        k: v for k, v in once.items() if k != "rejects.csv"
+    }
+
+
+def test_what_is_missing_at_the_end_is_said_and_is_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ward = Ward(tmp_path)
+    ward.ingest("january")
+    lost = ward.out / ward.table.index[0]
+    lost.unlink()
+    command = ["ingest", str(tmp_path / "february"), str(ward.out), "--no-verify", "--jobs", "1"]
+    command += ["--labels", str(tmp_path / "labels.csv")]
+    assert main(command) == 1
+    assert lost.name in capsys.readouterr().out
+    command[1] = str(tmp_path / "january")
+    assert main(command) == 0  # made again
+    assert lost.exists()
