@@ -125,6 +125,7 @@ def ingest_index(files: int, folder: Path, bundle: Path | None) -> Costs:
     """Keep the journal of so many files, and make the data set's lists of it."""
     from metrascope.ingest import evidence
     from metrascope.ingest.catalog import assemble, write_catalog, write_private
+    from metrascope.ingest.column_words import ColumnWords
     from metrascope.ingest.journal import Journal
     from metrascope.ingest.labels import read_labels
     from metrascope.ingest.pseudonyms import Pseudonyms
@@ -145,7 +146,7 @@ def ingest_index(files: int, folder: Path, bundle: Path | None) -> Costs:
     secret = Pseudonyms(b"s" * 32)
     with metered() as cost:
         journal = Journal(folder / "journal.jsonl", {})
-        catalog = assemble(journal.records.values(), labels, "")
+        catalog = assemble(journal.records.values(), labels, ColumnWords(secret))
         write_catalog(catalog, folder, secret)
         write_private(catalog, folder, secret, labels)
         evidence._values(catalog, 0, IngestSettings(), secret)

@@ -152,6 +152,22 @@ def test_an_unknown_scanner_has_a_code_of_its_own() -> None:
     assert name("GE", "Aurora 3", frozenset({"aurora"})) == "GE Aurora 3"
 
 
+@pytest.mark.parametrize(
+    "model", ["X300", "SC2000", "i800", "SSA-790A", "EUB-7500", "5000", "WS80A", "HD11XE", "512"]
+)
+def test_known_shapes_of_models_pass(model: str) -> None:
+    assert clean_model(f"Voluson {model}") == (f"Voluson {model}", True)
+
+
+SOMEBODYS = "ZWL1234 ZWL123 ZWL-12 US1234 A1234 MR0012 AB1200 1234 E10ZWL 123 P123 zwl85"
+
+
+@pytest.mark.parametrize("number", SOMEBODYS.split())
+def test_letters_and_digits_that_may_be_somebodys_do_not_pass(number: str) -> None:
+    assert clean_model(f"Voluson {number}") == ("Voluson", False)
+    assert clean_probe(number) == ""
+
+
 PROBES = (
     "C5-1 RIC5-9-D IC9-RS V8-4 9L-D C1-5-D 3D9-3v PVT-781VT UST-9124 mC7-2 CA1-7A E8-5 EVN4-9 4C"
     " DE11-3Ws VF10-5 L12-3"

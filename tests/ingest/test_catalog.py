@@ -10,12 +10,14 @@ import pytest
 
 from metrascope.data.manifest import read_manifest
 from metrascope.ingest.catalog import Catalog, assemble, write_catalog, write_private
+from metrascope.ingest.column_words import ColumnWords
 from metrascope.ingest.flow import flow
 from metrascope.ingest.journal import MARK_BOXES, Record, Rejection
 from metrascope.ingest.labels import Labels, read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms
 
 SECRET = Pseudonyms(b"s" * 32)
+WORDS = ColumnWords(SECRET)
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def catalog(labels: Labels, monkeypatch: pytest.MonkeyPatch) -> Catalog:
     from metrascope.messages import table
 
     monkeypatch.setattr("metrascope.messages.table", lambda: {**table(), **sentences})
-    return assemble(records(labels), labels, "Centre 1")
+    return assemble(records(labels), labels, ColumnWords(SECRET, "Centre 1"))
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -106,13 +108,13 @@ def test_the_same_picture_in_another_file_is_disputed_as_well(labels: Labels) ->
         Record("b", "1", "dicom", "2", {"patient_id": "200"}, rows[1],
                (image("I3", "PC") | {"sha256": "aa"},)),
     ]  # fmt: skip
-    found = assemble(sent, labels, "")
+    found = assemble(sent, labels, WORDS)
     assert [image["image"] for image in found.images] == ["images/I2.png"]
     assert found.reasons == {"ingest.copy_of_other": 2}
 
 
 def test_the_order_of_records_does_not_matter(labels: Labels, catalog: Catalog) -> None:
-    assert assemble(reversed(records(labels)), labels, "Centre 1") == catalog
+    assert assemble(reversed(records(labels)), labels, ColumnWords(SECRET, "Centre 1")) == catalog
 
 
 def test_the_flow_adds_up(catalog: Catalog) -> None:
@@ -156,12 +158,32 @@ def test_nothing_private_is_in_the_data_set(
 def test_a_name_that_two_patients_turn_out_to_have_is_no_match(labels: Labels) -> None:
     row = dict(labels.rows[0].values)
     one = Record("a", "1", "dicom", "1", {"name": "Wang^Li"}, row, (image("I1", "PA"),))
-    assert assemble([one], labels, "").images
+    assert assemble([one], labels, WORDS).images
     keys = {"name": "Wang^Li", "patient_id": "900"}
     others = [
         Record("b", "1", "dicom", "2", keys),
         Record("c", "1", "dicom", "3", keys | {"patient_id": "901"}),
     ]
-    doubted = assemble([one, *others], labels, "")
+    doubted = assemble([one, *others], labels, WORDS)
     assert not doubted.images
     assert doubted.reasons["labels.name_only"] == 1
+
+
+def test_free_text_of_the_labels_stays_in_the_hospital(labels: Labels, tmp_path: Path) -> None:
+    row = dict(labels.rows[0].values) | {
+        "centre": "某市第一医院 13812345678",
+        "plane": "钱多多 矢状面",
+        "scanner": "GE E10 李医生",
+    }
+    one = Record("a", "1", "dicom", "1", {"patient_id": "100"}, row, (image("I1", "PA"),))
+    found = assemble([one], labels, WORDS)
+    (tmp_path / "out/images").mkdir(parents=True)
+    (tmp_path / "out/images/I1.png").write_bytes(b"x")
+    manifest = write_catalog(found, tmp_path / "out", SECRET).read_text("utf-8-sig")
+    for planted in ("13812345678", "钱多多", "李医生", "第一医院"):
+        assert planted not in manifest
+    assert (found.images[0]["plane"], found.images[0]["scanner"][:7]) == ("sagittal", "GE E10 ")
+    write_private(found, tmp_path / "key", SECRET, labels)
+    back = {entry["value"]: entry["labels"] for entry in rows_of(tmp_path / "key/codes.csv")}
+    assert back[found.images[0]["centre"]] == "某市第一医院 13812345678"
+    assert back[found.images[0]["scanner"]] == "GE E10 李医生"

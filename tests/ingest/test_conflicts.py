@@ -1,12 +1,14 @@
 """Files that contradict each other go to a person; what may be one woman stays on one side."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from metrascope.ingest.catalog import Catalog, assemble, unmatched_rows, write_private
+from metrascope.ingest.column_words import ColumnWords
 from metrascope.ingest.conflicts import FOR_A_PERSON
 from metrascope.ingest.identity import person_of
 from metrascope.ingest.journal import MARK_BOXES, Record
@@ -16,6 +18,7 @@ from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.messages import table
 
 SECRET = Pseudonyms(b"s" * 32)
+WORDS = ColumnWords(SECRET)
 
 
 def labels(folder: Path, *lines: str) -> Labels:
@@ -71,7 +74,7 @@ def test_a_row_that_two_patients_hit_is_nobodys(tmp_path: Path) -> None:
         {"patient_id": "P3", "accession": "US1002"},
         {"patient_id": "p 3", "accession": "US1002"},
     )
-    found = assemble(taken_in(known, *files), known, "")
+    found = assemble(taken_in(known, *files), known, WORDS)
     assert list(outcome(found).values()) == [
         "row_of_several", "row_of_several", "normal", "normal", "row_of_several",
     ]  # fmt: skip
@@ -85,7 +88,7 @@ def test_whose_number_stands_in_the_row_stays(tmp_path: Path) -> None:
         {"patient_id": "99", "accession": "US1001"},
         {"accession": "US1001"},
     )
-    found = outcome(assemble(taken_in(known, *files), known, ""))
+    found = outcome(assemble(taken_in(known, *files), known, WORDS))
     assert list(found.values()) == ["polyp", "row_of_several", "row_of_several"]
 
 
@@ -97,7 +100,7 @@ def test_without_numbers_names_tell_that_a_row_is_hit_by_two(tmp_path: Path) -> 
         {"name": "Li^Na", "accession": "US1002"},
         {"name": "李娜", "accession": "US1002"},
     )
-    found = outcome(assemble(taken_in(known, *files), known, ""))
+    found = outcome(assemble(taken_in(known, *files), known, WORDS))
     assert list(found.values()) == ["row_of_several", "row_of_several", "normal", "normal"]
 
 
@@ -109,7 +112,7 @@ def test_a_number_that_two_women_share_is_no_number(tmp_path: Path) -> None:
         {**shared, "accession": "US1002", "name": "赵敏", "birth_date": "1985-01-01"},
         {"patient_id": "A78", "accession": "US1003", "name": "陈洁"},
     )
-    found = outcome(assemble(taken_in(known, *files), known, ""))
+    found = outcome(assemble(taken_in(known, *files), known, WORDS))
     assert list(found.values()) == ["number_of_several", "number_of_several", "polyp"]
 
 
@@ -128,7 +131,7 @@ def test_a_slip_does_not_make_two_of_one_woman(tmp_path: Path, other: dict[str, 
         {"patient_id": "A77", "accession": "US1001", "name": "王丽", "birth_date": "1980-01-01"},
         {"patient_id": "A77", "accession": "US1002", **other},
     )
-    found = assemble(taken_in(known, *files), known, "")
+    found = assemble(taken_in(known, *files), known, WORDS)
     assert len(found.images) == 2
     assert len(groups(found)) == 1
 
@@ -140,13 +143,13 @@ def test_a_number_of_most_of_an_export_is_nobodys(tmp_path: Path) -> None:
         {"accession": exam, "patient_id": "STATION1" if n < 20 else f"P{n}"}
         for n, exam in enumerate(exams)
     ]
-    found = outcome(assemble(taken_in(known, *files), known, ""))
+    found = outcome(assemble(taken_in(known, *files), known, WORDS))
     assert list(found.values()) == ["constant_number"] * 20 + ["normal"] * 10
     # The table's own numbers tell the women apart.
     told = labels(
         tmp_path, "accession,patient_id,label", *(f"{exam},M{exam},normal" for exam in exams)
     )
-    assert set(outcome(assemble(taken_in(told, *files), told, "")).values()) == {"normal"}
+    assert set(outcome(assemble(taken_in(told, *files), told, WORDS)).values()) == {"normal"}
 
 
 def test_two_visits_with_two_diagnoses_go_to_a_person(tmp_path: Path) -> None:
@@ -162,10 +165,10 @@ def test_two_visits_with_two_diagnoses_go_to_a_person(tmp_path: Path) -> None:
         for patient, exam in (("P1", "US1001"), ("P1", "US1002"), ("P2", "US1003"))
     ]
     records = taken_in(known, *files)
-    found = assemble(records, known, "")
+    found = assemble(records, known, WORDS)
     assert list(outcome(found).values()) == ["two_diagnoses", "two_diagnoses", "normal"]
     assert not unmatched_rows(found, known)
-    kept = assemble(records, known, "", two_diagnoses="keep")
+    kept = assemble(records, known, WORDS, two_diagnoses="keep")
     assert list(outcome(kept).values()) == ["polyp", "normal", "normal"]
 
 
@@ -180,7 +183,7 @@ def test_one_woman_under_two_numbers_is_kept_together_and_told(tmp_path: Path) -
         {"patient_id": "P3", "name": "王丽", "birth_date": "1971-01-01"},
         {"patient_id": "P4", "study_uid": "1.2.3"},
     )
-    found = assemble(taken_in(known, *files), known, "")
+    found = assemble(taken_in(known, *files), known, WORDS)
     assert groups(found) == [
         {"images/I0.png", "images/I1.png"},
         {"images/I2.png"},
@@ -195,14 +198,14 @@ def test_one_woman_under_two_numbers_is_kept_together_and_told(tmp_path: Path) -
     assert rows["002.dcm"]["reason"] == ""
     # With two diagnoses she is one for a person as well.
     files = ({"patient_id": "P1", **same}, {"patient_id": "P5", **same})
-    found = assemble(taken_in(known, *files), known, "")
+    found = assemble(taken_in(known, *files), known, WORDS)
     assert list(outcome(found).values()) == ["two_diagnoses", "two_diagnoses"]
 
 
 def test_what_is_shared_by_many_ties_nobody(tmp_path: Path) -> None:
     known = labels(tmp_path, "patient_id,label", *(f"P{n},polyp" for n in range(6)))
     files = [{"patient_id": f"P{n}", "study_uid": "1.2.3"} for n in range(6)]
-    found = assemble(taken_in(known, *files), known, "")
+    found = assemble(taken_in(known, *files), known, WORDS)
     assert len(groups(found)) == 6
     assert not found.two_numbers
 
@@ -213,7 +216,7 @@ def test_numbers_of_one_row_and_names_without_numbers_are_kept_together(tmp_path
         "US13,,,王丽,息肉", "US14,,,王丽,息肉", "US15,,,赵敏,息肉",
     )  # fmt: skip
     files = [{"accession": f"US1{n}"} for n in range(1, 6)]
-    found = assemble(taken_in(known, *files), known, "")
+    found = assemble(taken_in(known, *files), known, WORDS)
     assert len({image["patient_id"] for image in found.images}) == 5
     assert [len(group) for group in groups(found)] == [2, 2, 1]
 
@@ -233,13 +236,13 @@ def test_a_row_is_unmatched_only_if_no_file_fits_it(tmp_path: Path) -> None:
         {"patient_id": "P2", "accession": "US1003"},  # no diagnosis
         {"patient_id": "P3", "accession": "US1005"},  # a conflict
     )
-    found = assemble(taken_in(known, *files), known, "")
+    found = assemble(taken_in(known, *files), known, WORDS)
     assert not unmatched_rows(found, known)
     # A table that has changed since: rows are counted anew.
     moved = labels(tmp_path, "accession,patient_id,label", "US1000,P0,normal", "US1001,P1,polyp")
     assert [
         row.values["row"]
-        for row in unmatched_rows(assemble(taken_in(known, *files[:1]), moved, ""), moved)
+        for row in unmatched_rows(assemble(taken_in(known, *files[:1]), moved, WORDS), moved)
     ] == ["2"]
 
 
@@ -248,3 +251,16 @@ def test_every_reason_for_a_person_says_what_to_do_and_has_a_title() -> None:
         assert f"reason.{key.replace('.', '_')}" in table()
         assert ":" in table()[key]["en"] or "." in table()[key]["en"]
         assert "请" in table()[key]["zh"]
+
+
+def test_one_name_in_two_exports_is_not_one_file(tmp_path: Path) -> None:
+    known = labels(tmp_path, "file_name,label", "IM_1.png,polyp", "IM_2.png,normal")
+    records = taken_in(known, {"file_name": "IM_1.png"}, {"file_name": "IM_1.png"})
+    months = [replace(record, root=root) for record, root in zip(records, "ab", strict=True)]
+    found = assemble(months, known, WORDS)
+    assert [why.reason for _, why in found.rejections] == ["labels.crowded"] * 2
+    # The same file in both is one, and a table of its own tells whose each is.
+    copies = [replace(record, sha256="aa", images=months[0].images) for record in months]
+    assert len(assemble(copies, known, WORDS).images) == 1
+    months = [replace(record, table=record.root) for record in months]
+    assert len(assemble(months, known, WORDS, table="b").images) == 2

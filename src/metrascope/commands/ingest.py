@@ -65,6 +65,9 @@ def run(options: argparse.Namespace) -> int:
     if done.catalog.for_a_person:
         links = done.private / "links.csv"
         print(text("ingest.for_a_person", count=done.catalog.for_a_person, path=links))
+    if done.catalog.coded:
+        codes = done.private / "codes.csv"
+        print(text("ingest.coded", count=len(done.catalog.coded), path=codes))
     for notice in done.notices:
         print(notice.text())
     if done.unmatched:

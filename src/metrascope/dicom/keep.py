@@ -79,8 +79,10 @@ KEEP: Final = (
     Kept("LossyImageCompressionMethod", "", True, "lossy"),
     Kept("PixelData", "image", True, "pixels"),
     Kept("", "label", False, "labels"),
-    Kept("", "centre", False, "labels"),
-    Kept("", "plane", False, "labels"),
+    Kept("", "centre", False, "centre"),
+    Kept("", "plane", False, "plane"),
+    Kept("", "scanner", False, "scanner"),
+    Kept("", "age", False, "row_age"),
 )
 # Names and numbers of people: words in them never pass as a code of a product.
 PERSONAL: Final = (

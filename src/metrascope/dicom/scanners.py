@@ -77,6 +77,17 @@ NOISE: Final = frozenset(_NOISE.split())
 CODE: Final = re.compile(
     r"(?=.{0,9}[0-9])[A-Za-z]{0,3}[-/.]?([0-9]{1,4}[A-Za-z]{0,3}[-/.]?){1,4}[A-Za-z]{0,3}"
 )
+# Three letters are somebody's initials unless they begin the names of a maker's models or probes;
+# so may four digits be a number, and three, unless they are round or such letters are before them.
+_SERIES = """
+    crt ebr ecm elc esb eub eup euz evn evt hdi hfl lap msc mtz pbk plm plt psb psk psm pst pvf
+    pvg pvl pvm pvq pvt rab rgp ric rib rna rnp rrs rsm rsp snl ssa ssd tee tef tus uds ugv ust
+    vlp vnc voc
+"""
+SERIES: Final = frozenset(_SERIES.split())
+# Models of four digits: Acuson S2000, SC2000; BK 5000; HDI 5000; EUB-7500; SSD-3500.
+ROUND: Final = re.compile(r"(s|sc|x|)[1-9][05]00", re.IGNORECASE)
+LISTED: Final = frozenset({"512", "128xp"})  # Acuson Sequoia 512, 128XP
 UNLIKE: Final = re.compile(
     r"[a-z]{4}|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec", re.IGNORECASE
 )
@@ -134,15 +145,28 @@ def clean_probe(written: str, personal: Collection[str] = ()) -> str:
 
 
 def is_code(word: str) -> bool:
-    """Tell whether a word is a short code of a product, too short for a number of a patient.
+    """Tell whether a word is a short code of a product, and not somebody's number or initials.
 
-    At most ten signs and four digits, no month, and without letters no date such as 77-3-1.
+    At most ten signs and four digits, no month, and without letters no date such as 77-3-1;
+    of three letters and of three or four digits only what models and probes are known to have.
     """
     if len(word) > LONGEST_CODE or CODE.fullmatch(word) is None or word.startswith("0"):
         return False
     digits = sum(sign.isdigit() for sign in word)
     lettered = any(sign.isalpha() for sign in word)
-    return digits <= 4 and (lettered or digits == len(word)) and not UNLIKE.search(word)
+    if digits > 4 or UNLIKE.search(word) or not (lettered or digits == len(word)):
+        return False
+    return word.casefold() in LISTED or _is_known_shape(word.casefold())
+
+
+def _is_known_shape(word: str) -> bool:
+    runs = re.findall("[a-z]+", word)
+    if any(len(run) > 2 and run not in SERIES and run not in WORDS for run in runs):
+        return False
+    if word[:3] in SERIES or ROUND.fullmatch(word):
+        return True
+    numbers = re.findall("[0-9]+", word)
+    return all(len(number) < 3 or (len(number) == 3 and number[-1] == "0") for number in numbers)
 
 
 def scanner_name(maker: str, model: str, code: str) -> str:

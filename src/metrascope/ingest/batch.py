@@ -24,6 +24,7 @@ from metrascope.ingest.catalog import (
     write_catalog,
     write_private,
 )
+from metrascope.ingest.column_words import ColumnWords
 from metrascope.ingest.decisions import decided, decided_records, read_decisions
 from metrascope.ingest.diagnoses import DiagnosisList, diagnosis_notices, write_diagnoses
 from metrascope.ingest.edits import confirm_copy, keep_copy, read_edits
@@ -164,9 +165,8 @@ def ingest(
             records = listed_records(search, journal.records.values())
             here = image_names(r for r in journal.records.values() if r.place in search.places)
             records = decided_records(records, table, decisions)
-            catalog = assemble(
-                records, table, settings.centre, settings.two_diagnoses, search.table
-            )
+            words = ColumnWords(pseudonyms, settings.centre, settings.centres)
+            catalog = assemble(records, table, words, settings.two_diagnoses, search.table)
         final = apply_decisions(catalog, edits)
         catalog = final.catalog
         write_cell_decisions(final.decisions, out / DECISIONS_FILE)
@@ -242,7 +242,7 @@ def _alone(out: Path) -> Iterator[None]:
 
 def _fixed(settings: IngestSettings) -> dict[str, Any]:
     """Return the settings that the outcome of a file depends on."""
-    later = {"centre", "columns", "labels", "seconds", "two_diagnoses"}
+    later = {"centre", "centres", "columns", "labels", "seconds", "two_diagnoses"}
     return settings.model_dump(mode="json", exclude=later)
 
 

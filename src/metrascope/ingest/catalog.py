@@ -4,20 +4,21 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from metrascope.csv_file import write_table
 from metrascope.data.manifest import REQUIRED, write_manifest
+from metrascope.ingest.column_words import COLUMNS, ColumnWords
 from metrascope.ingest.columns import KEYS
 from metrascope.ingest.conflicts import FOR_A_PERSON, Matched, find_conflicts
-from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Record, Rejection
+from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Key, Record, Rejection
 from metrascope.ingest.keys import written
 from metrascope.ingest.labels import Keys, LabelRow, Labels
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.reason import Reason
-from metrascope.ingest.ties import patient_groups, women, women_of_two_numbers
+from metrascope.ingest.ties import Ties
 from metrascope.ingest.wording import explain, explain_in_full
 
 
@@ -39,6 +40,8 @@ class Catalog:
     two_numbers
         Patients who have the name and date of birth, or the examination, of another: a person
         must find out whether they are one woman. They are in one group.
+    coded
+        Column, value in the data set and value in the labels, where the two differ.
     added
         Rows that a person has added to the manifest.
     """
@@ -48,14 +51,15 @@ class Catalog:
     records: tuple[Record, ...]
     rows_with_files: frozenset[str] = frozenset()
     two_numbers: frozenset[str] = frozenset()
+    coded: tuple[tuple[str, str, str], ...] = ()
     added: tuple[Mapping[str, str], ...] = ()
 
     @property
     def for_a_person(self) -> int:
         """Return how many files only a person can say whose they are, or which label counts."""
-        left_out = {r.source for r, why in self.rejections if why.reason in FOR_A_PERSON}
+        left_out = {r.key for r, why in self.rejections if why.reason in FOR_A_PERSON}
         doubtful = {
-            record.source
+            record.key
             for record in self.records
             if any(image["patient_id"] in self.two_numbers for image in record.images)
         }
@@ -70,8 +74,8 @@ class Catalog:
 def assemble(
     records: Iterable[Record],
     labels: Labels,
-    centre: str,
-    two_diagnoses: str = "reject",
+    words: ColumnWords,
+    two_diagnoses: Literal["reject", "keep"] = "reject",
     table: str = "",
 ) -> Catalog:
     """Put records together; what is there twice is kept once, what is contradictory not at all.
@@ -83,25 +87,26 @@ def assemble(
     labels
         Asked again now that all files are known: two patients may have turned out to share a
         name, or a row.
-    centre
-        Where the labels name none.
+    words
+        Cleans what the labels say of centre, plane and scanner.
     two_diagnoses
         ``reject`` or ``keep`` the images of a woman whose visits have different diagnoses.
     table
         The table of labels, as `Record.table`. What was found in an earlier folder with a table of
         its own keeps the row that it had.
     """
-    found = sorted(records, key=lambda record: record.source)
-    knowing = labels.knowing(Keys(**record.keys) for record in found)
+    found = sorted(records, key=lambda record: (record.source, record.root, record.sha256))
+    ours = [record for record in found if _earlier_row(record, table) is None]
+    knowing = labels.knowing((Keys(**record.keys) for record in found), _names_of_several(ours))
     matched = {
-        record.source: _earlier_row(record, table) or knowing.match(Keys(**record.keys))
+        record.key: _earlier_row(record, table) or knowing.match(Keys(**record.keys))
         for record in found
     }
     conflicts = find_conflicts(found, matched)
     ordered = [_doubted(record, matched, conflicts) for record in found]
+    ties = Ties(ordered, matched)
     if two_diagnoses == "reject":
-        ordered = _without_two_diagnoses(ordered, matched)
-    groups = patient_groups(ordered, matched)
+        ordered = _without_two_diagnoses(ordered, ties.women())
     ordered = _without_disputed_pictures(ordered)
     images: dict[str, dict[str, Any]] = {}
     rejections: list[tuple[Record, Rejection]] = []
@@ -110,17 +115,20 @@ def assemble(
             if image["image"] in images:
                 rejections.append((record, Rejection("ingest.copy")))
             else:
-                images[image["image"]] = _labelled(image, record, centre)
+                images[image["image"]] = _labelled(image, record, words)
         rejections += [(record, rejection) for rejection in record.rejections]
+    groups = ties.groups()
     for row in images.values():
         row["patient_group"] = groups[row["patient_id"]]
+    coded = (words.coded(record.row) for record in ordered if record.images and record.row)
     fitting = (knowing.fitting(Keys(**record.keys)) for record in found)
     return Catalog(
         tuple(sorted(images.values(), key=_place)),
         tuple(rejections),
         tuple(ordered),
         frozenset[str]().union(*fitting),
-        women_of_two_numbers(ordered, matched),
+        ties.of_two_numbers(),
+        tuple(sorted({entry for entries in coded for entry in entries})),
     )
 
 
@@ -149,13 +157,15 @@ def write_private(catalog: Catalog, folder: Path, pseudonyms: Pseudonyms, labels
     """Write the lists that lead back to patients: they stay beside the secret.
 
     ``links.csv`` says which file became which image, or why it did not; ``unmatched.csv`` lists
-    the rows of the labels that no file matched.
+    the rows of the labels that no file matched; ``codes.csv`` what the codes of centres, planes
+    and scanners stand for.
     """
     header = ("file", "source", "image", "patient_id", "found_patient_id", "reason", "explanation")
     links = (
         row for record in catalog.records for row in _links(record, pseudonyms, catalog.two_numbers)
     )
     write_table(folder / "links.csv", header, links)
+    write_table(folder / "codes.csv", ("column", "value", "labels"), catalog.coded)
     left = unmatched_rows(catalog, labels)
     names = list(dict.fromkeys(name for row in left for name in row.values))
     rows = [[row.values.get(name, "") for name in names] for row in left]
@@ -181,13 +191,21 @@ def _earlier_row(record: Record, table: str) -> LabelRow | None:
     return LabelRow(record.row, None, forms)
 
 
-def _doubted(record: Record, matched: Matched, conflicts: Mapping[str, Rejection]) -> Record:
+def _names_of_several(records: Iterable[Record]) -> set[str]:
+    """Return names of files that are different ones in several export folders."""
+    contents: dict[str, dict[str, str]] = defaultdict(dict)
+    for record in records:
+        contents[record.source][record.root] = record.sha256
+    return {name for name, of_root in contents.items() if len(set(of_root.values())) > 1}
+
+
+def _doubted(record: Record, matched: Matched, conflicts: Mapping[Key, Rejection]) -> Record:
     if not record.images:
         return record
-    found = matched[record.source]
+    found = matched[record.key]
     if isinstance(found, Reason):
         return _left_out(record, Rejection(found.key, found.values))
-    why = conflicts.get(record.source)
+    why = conflicts.get(record.key)
     return _left_out(record, why) if why else record
 
 
@@ -195,9 +213,8 @@ def _left_out(record: Record, rejection: Rejection) -> Record:
     return replace(record, row=None, images=(), rejections=(rejection,))
 
 
-def _without_two_diagnoses(records: list[Record], matched: Matched) -> list[Record]:
+def _without_two_diagnoses(records: list[Record], woman: Mapping[str, str]) -> list[Record]:
     """Leave out all images of women whose visits have different diagnoses."""
-    woman = women(records, matched)
     labels: dict[str, set[str]] = defaultdict(set)
     for record in records:
         for image in record.images:
@@ -235,7 +252,7 @@ def _picture(image: Mapping[str, Any]) -> str:
     return str(image.get("sha256") or image["image"])
 
 
-def _labelled(image: Mapping[str, Any], record: Record, centre: str) -> dict[str, Any]:
+def _labelled(image: Mapping[str, Any], record: Record, words: ColumnWords) -> dict[str, Any]:
     told = record.row or {}
     row = {
         "image": image["image"],
@@ -243,9 +260,11 @@ def _labelled(image: Mapping[str, Any], record: Record, centre: str) -> dict[str
         "label": told.get("label", ""),
     }
     row |= {name: value for name, value in image.items() if name not in row}
-    row |= {"centre": told.get("centre") or centre, "plane": told.get("plane", "")}
+    cleaned = {column: words.clean(column, told.get(column, "")) for column in COLUMNS}
+    row["centre"] = cleaned["centre"] or words.default_centre
+    row["plane"] = cleaned["plane"]
     row["age"] = told.get("age") or image["age"]
-    row["scanner"] = image["scanner"] or told.get("scanner", "")
+    row["scanner"] = image["scanner"] or cleaned["scanner"]
     return row
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from metrascope.ingest.identity import person_of
-from metrascope.ingest.journal import Record, Rejection
+from metrascope.ingest.journal import Key, Record, Rejection
 from metrascope.ingest.keys import Keys, names_differ, without_zeros
 from metrascope.ingest.matching import LabelRow
 from metrascope.ingest.reason import Reason
 
-Matched = Mapping[str, LabelRow | Reason]
-"""What the labels say of each file, by its source."""
+Matched = Mapping[Key, LabelRow | Reason]
+"""What the labels say of each file, by the key of its record."""
 
 _LABELS: Final = """
     conflict words_conflict against_header other_name other_visit crowded name_only
@@ -69,8 +69,8 @@ def are_several(traits: Iterable[Trait]) -> bool:
     return False
 
 
-def find_conflicts(records: Sequence[Record], matched: Matched) -> dict[str, Rejection]:
-    """Return why files cannot be used, by their source.
+def find_conflicts(records: Sequence[Record], matched: Matched) -> dict[Key, Rejection]:
+    """Return why files cannot be used, by the keys of their records.
 
     ``labels.row_of_several``
         Files with different patient numbers (or names, without numbers) in their headers hit one
@@ -88,20 +88,20 @@ def find_conflicts(records: Sequence[Record], matched: Matched) -> dict[str, Rej
     }
 
 
-def _rows_of_several(records: Sequence[Record], matched: Matched) -> dict[str, Rejection]:
-    by_row: dict[str, list[tuple[Record, LabelRow]]] = defaultdict(list)
+def _rows_of_several(records: Sequence[Record], matched: Matched) -> dict[Key, Rejection]:
+    by_row: dict[tuple[str, str], list[tuple[Record, LabelRow]]] = defaultdict(list)
     for record in records:
-        row = matched.get(record.source)
+        row = matched.get(record.key)
         if isinstance(row, LabelRow):
-            by_row[row.values["row"]].append((record, row))
+            by_row[record.table, row.values["row"]].append((record, row))
     found = {}
-    for number, files in by_row.items():
+    for (_, number), files in by_row.items():
         strangers, owned = _owners(files)
         several = are_several(trait_of(record) for record in strangers)
         numbers = {bare for record in strangers for bare in _bare_number(record)}
         if len(numbers) > 1 or (numbers and owned) or (several and not numbers):
             why = Rejection("labels.row_of_several", {"row": number})
-            found.update({record.source: why for record in strangers})
+            found.update({record.key: why for record in strangers})
     return found
 
 
@@ -117,18 +117,18 @@ def _owners(files: Iterable[tuple[Record, LabelRow]]) -> tuple[list[Record], boo
     return strangers, owned
 
 
-def _numbers_of_several(records: Sequence[Record]) -> dict[str, Rejection]:
+def _numbers_of_several(records: Sequence[Record]) -> dict[Key, Rejection]:
     by_patient = _by_patient(records, ("patient_id", "accession", "study_uid"))
     why = Rejection("labels.number_of_several")
     return {
-        record.source: why
+        record.key: why
         for files in by_patient.values()
         if are_several(map(trait_of, files))
         for record in files
     }
 
 
-def _numbers_of_many(records: Sequence[Record]) -> dict[str, Rejection]:
+def _numbers_of_many(records: Sequence[Record]) -> dict[Key, Rejection]:
     by_patient = _by_patient(records, ("patient_id",))
     everything = sum(map(len, by_patient.values()))
     if everything < _LARGE_EXPORT:
@@ -138,7 +138,7 @@ def _numbers_of_many(records: Sequence[Record]) -> dict[str, Rejection]:
     if 2 * len(most) <= everything or len(exams - {None}) < _EXAMS_OF_NOBODY:
         return {}
     why = Rejection("labels.constant_number", {"files": len(most), "all": everything})
-    return {record.source: why for record in most}
+    return {record.key: why for record in most}
 
 
 def _by_patient(records: Iterable[Record], roles: Sequence[str]) -> dict[str, list[Record]]:

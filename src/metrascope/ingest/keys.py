@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from metrascope.dicom.placeholders import is_placeholder
@@ -55,6 +56,7 @@ class Keys:
         return written(role, value)
 
 
+@lru_cache(1 << 16)  # each number is asked for many times, of the files of one woman
 def written(role: str, value: str) -> frozenset[str]:
     """Return the forms in which an identifier of a role is compared.
 
@@ -62,6 +64,8 @@ def written(role: str, value: str) -> frozenset[str]:
     count, nor do the order of the parts of a Latin name or the ``.0`` that a spreadsheet adds
     to a number. Placeholders (`is_placeholder`) and masked names (张*) have no form.
     """
+    if not value:
+        return frozenset()
     plain = " ".join(unicodedata.normalize("NFKC", value).casefold().split()).strip("\0 ")
     # Files are numbered from 0, and some are truly named "test".
     simple = role == "file_name" and re.fullmatch("[a-z0-9]+", plain)

@@ -1,7 +1,7 @@
 """Which row of the table of pathology results an image belongs to, if any; nothing is guessed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -117,12 +117,19 @@ class Labels:
         hits = self._all_hits(keys).values()
         return frozenset(self.rows[row].values["row"] for rows in hits for row in rows)
 
-    def knowing(self, keys: Iterable[Keys]) -> "Labels":
+    def knowing(self, keys: Iterable[Keys], several: Collection[str] = ()) -> "Labels":
         """Return the same labels, aware of all images that there are.
 
         Then a name that two patients have, numbers that differ in leading zeros alone and a
         file name that is in two folders are seen for what they are, also where the table has
         only one of them; and whether its accession numbers are those of the headers.
+
+        Parameters
+        ----------
+        keys
+            Of all images.
+        several
+            Names of files that are different ones in several export folders.
         """
         owners: dict[tuple[str, str], set[str]] = defaultdict(set)
         listed = False
@@ -130,8 +137,9 @@ class Labels:
             listed = listed or bool(self._at("accession", key.written("accession")))
             for role, form, owner in _claims(key):
                 owners[role, form].add(owner)
-        shared = frozenset(claim for claim, names in owners.items() if len(names) > 1)
-        return replace(self, _shared=shared, _exams_listed=listed)
+        shared = {claim for claim, names in owners.items() if len(names) > 1}
+        shared |= {("path", path) for name in several for path in written("file_name", name)}
+        return replace(self, _shared=frozenset(shared), _exams_listed=listed)
 
     def _all_hits(self, keys: Keys) -> dict[str, frozenset[int]]:
         hits = {role: rows for role in KEYS if (rows := self._hits(role, keys))}
@@ -156,16 +164,19 @@ class Labels:
         for ending in endings(path):
             found = found or self._at("file_name", {ending})
             if found:
-                crowded = ending != path and ("file_name", ending) in self._shared
-                return frozenset() if crowded else found
+                return frozenset() if self._is_shared(ending, path) else found
         return found
 
     def _is_crowded(self, path: str) -> bool:
         """Tell whether the table has a file's name, which is in several folders."""
         return any(
-            ("file_name", ending) in self._shared and self._at("file_name", {ending})
+            self._is_shared(ending, path) and self._at("file_name", {ending})
             for ending in endings(path)
         )
+
+    def _is_shared(self, ending: str, path: str) -> bool:
+        in_folders = ending != path and ("file_name", ending) in self._shared
+        return in_folders or ("path", path) in self._shared
 
     def _hits_of_words(self, keys: Keys) -> dict[str, frozenset[int]]:
         words = [word for path in keys.written("file_name") for word in sorted(parts(path))]

@@ -98,6 +98,10 @@ class Pseudonyms:
         """Return six letters or digits for a maker and model that may not be named."""
         return self._code("scanner", _alike(scanner, True) or scanner, letters=6)
 
+    def centre(self, centre: str) -> str:
+        """Return the code of a hospital that may not be named: ``C`` and six."""
+        return "C" + self._code("centre", _alike(centre, True) or centre, letters=6)
+
     def uid(self, uid: str) -> str:
         """Return the UID that stands for another one, ``2.25.`` and a UUID as a whole number.
 

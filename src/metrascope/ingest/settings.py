@@ -34,6 +34,9 @@ class IngestSettings(Section):
     centre
         Written to the manifest where the labels do not name a centre. Institution names of the
         files are never kept.
+    centres
+        Names of centres in the labels that pass as they are. Others become codes, unless they
+        only number the centres (``A``, ``中心2``).
     columns
         Role to column of the labels, where the header does not tell: ``patient_id``,
         ``accession``, ``file_name``, ``label`` and others.
@@ -56,6 +59,7 @@ class IngestSettings(Section):
     verify: bool = True
     keep_dicom: bool = False
     centre: Text = ""
+    centres: Annotated[tuple[Text, ...], Field(max_length=1000)] = ()
     columns: dict[str, str] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
     two_diagnoses: Literal["reject", "keep"] = "reject"

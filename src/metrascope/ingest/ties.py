@@ -19,85 +19,101 @@ Tie = tuple[str, str]
 """Kind and value of what patients have in common."""
 
 
-def patient_groups(records: Sequence[Record], matched: Matched) -> dict[str, str]:
-    """Return the group of every patient: those whom anything ties together.
+class Ties:
+    """What the patients of an ingest have in common.
 
-    A row of the labels (a patient's DICOM files may carry a number that her PNG screens lack), a
-    number, a picture, an examination, a name with a date of birth, and, where there is no number,
-    a name alone.
+    Parameters
+    ----------
+    records
+        Those with images count.
+    matched
+        What the labels say of each file, by the key of its record.
     """
-    return _joined(records, matched, (*_SURE, "image", "name"))
 
+    def __init__(self, records: Sequence[Record], matched: Matched) -> None:
+        pictured = [record for record in records if record.images]
+        self._everyone = {image["patient_id"] for record in pictured for image in record.images}
+        self._numbered = {
+            record.images[0]["patient_id"]
+            for record in pictured
+            if person_of(record, record.row or {}).role == "patient_id"
+        }
+        self._patients = _patients_of(pictured, matched)
 
-def women(records: Sequence[Record], matched: Matched) -> dict[str, str]:
-    """Return the group of every patient who is one woman by all that is known, pictures left out.
+    def groups(self) -> dict[str, str]:
+        """Return the group of every patient: those whom anything ties together.
 
-    Two visits of a woman under two numbers are in one group; two women of one name are not.
-    """
-    return _joined(records, matched, _SURE)
+        A row of the labels (a patient's DICOM files may carry a number that her PNG screens
+        lack), a number, a picture, an examination, a name with a date of birth, and, where there
+        is no number, a name alone.
+        """
+        return self._joined((*_SURE, "image", "name"))
 
+    def women(self) -> dict[str, str]:
+        """Return the group of every patient who is one woman by all that is known, but pictures.
 
-def women_of_two_numbers(records: Sequence[Record], matched: Matched) -> frozenset[str]:
-    """Return patients whose name and date of birth, or examination, another number has as well."""
-    numbered = {
-        record.images[0]["patient_id"]
-        for record in records
-        if record.images and person_of(record, record.row or {}).role == "patient_id"
-    }
-    found: set[str] = set()
-    for (kind, _), patients in _patients_of(records, matched).items():
-        both = patients & numbered
-        if kind in _WEAK and len(both) > 1:
-            found |= both
-    return frozenset(found)
+        Two visits of a woman under two numbers are in one group; two women of one name are not.
+        """
+        return self._joined(_SURE)
 
+    def of_two_numbers(self) -> frozenset[str]:
+        """Return patients with whom another number shares name and birth, or examination."""
+        found: set[str] = set()
+        for (kind, _), patients in self._patients.items():
+            both = patients & self._numbered
+            if kind in _WEAK and len(both) > 1:
+                found |= both
+        return frozenset(found)
 
-def _joined(records: Sequence[Record], matched: Matched, kinds: Collection[str]) -> dict[str, str]:
-    parent: dict[str, str] = {}
+    def _joined(self, kinds: Collection[str]) -> dict[str, str]:
+        parent: dict[str, str] = {}
 
-    def root(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            parent[name] = parent[parent[name]]  # short ways, however many are tied together
-            name = parent[name]
-        return name
+        def root(name: str) -> str:
+            while parent.setdefault(name, name) != name:
+                parent[name] = parent[parent[name]]  # short ways, however many are tied together
+                name = parent[name]
+            return name
 
-    everyone = {image["patient_id"] for record in records for image in record.images}
-    for (kind, _), patients in _patients_of(records, matched).items():
-        if kind in kinds:
-            first, *others = sorted(patients)
-            for other in others:
-                parent[root(other)] = root(first)
-    group: dict[str, str] = {}
-    for patient in sorted(everyone):
-        group.setdefault(root(patient), patient)
-    return {patient: group[root(patient)] for patient in everyone}
+        for (kind, _), patients in self._patients.items():
+            if kind in kinds:
+                first, *others = sorted(patients)
+                for other in others:
+                    parent[root(other)] = root(first)
+        group: dict[str, str] = {}
+        for patient in sorted(self._everyone):
+            group.setdefault(root(patient), patient)
+        return {patient: group[root(patient)] for patient in self._everyone}
 
 
 def _patients_of(records: Sequence[Record], matched: Matched) -> dict[Tie, set[str]]:
-    """Return the patients of each tie that holds; a default shared by many women is none."""
+    """Return the patients of each tie of several; a default shared by many women is none."""
+    one: dict[Tie, str] = {}
     patients: dict[Tie, set[str]] = defaultdict(set)
-    files: dict[Tie, list[Record]] = defaultdict(list)
     for record in records:
-        for tie in _ties(record, matched) if record.images else ():
-            patients[tie] |= {image["patient_id"] for image in record.images}
-            if tie[0] in _WEAK:
+        name = record.images[0]["patient_id"]
+        for tie in _ties(record, matched):
+            first = one.setdefault(tie, name)
+            if first != name:  # most ties are those of one patient, and need no set
+                patients[tie] |= {first, name}
+    files: dict[Tie, list[Record]] = defaultdict(list)
+    for record in records if patients else ():
+        for tie in _ties(record, matched):
+            if tie in patients and tie[0] in _WEAK:
                 files[tie].append(record)
     return {tie: names for tie, names in patients.items() if _holds(names, files.get(tie, ()))}
 
 
 def _holds(patients: Collection[str], files: Sequence[Record]) -> bool:
-    if len(patients) < 2 or not files:
-        return True
-    return len(patients) <= _MOST_ALIKE and not are_several(map(trait_of, files))
+    return not files or (len(patients) <= _MOST_ALIKE and not are_several(map(trait_of, files)))
 
 
 def _ties(record: Record, matched: Matched) -> Iterator[Tie]:
     row, keys = record.row or {}, record.keys
     if row.get("row"):
-        yield "row", row["row"]
+        yield "row", f"{record.table} {row['row']}"
     for image in record.images:
         yield "image", image["image"]
-    listed = matched.get(record.source)
+    listed = matched.get(record.key)
     # A row may have several numbers, of which the patient is known by the first.
     numbers = set(listed.forms.get("patient_id", ())) if isinstance(listed, LabelRow) else set()
     for form in numbers | written("patient_id", keys.get("patient_id", "")):
