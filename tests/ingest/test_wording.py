@@ -3,7 +3,7 @@
 import pytest
 
 from metrascope.ingest.journal import Rejection
-from metrascope.ingest.wording import explain, reason_title
+from metrascope.ingest.wording import explain, explain_in_full, reason_title
 from metrascope.messages import table
 
 # Areas whose sentences say why a file or frame was left out, and some that do not.
@@ -33,3 +33,14 @@ def test_nothing_of_the_file_gets_into_an_explanation() -> None:
 def test_an_explanation_names_the_package_to_install() -> None:
     told = explain(Rejection("dicom.no_codec", {"package": "pyjpegls"}), "en")
     assert "pip install pyjpegls" in told
+
+
+def test_roles_of_columns_are_words_in_both_languages() -> None:
+    both = Rejection("labels.conflict", {"first": "accession", "second": "patient_id"})
+    assert "accession number and its patient number" in explain(both, "en")
+    assert "检查号与患者编号" in explain_in_full(both, "zh")
+    one = Rejection("labels.against_header", {"role": "name"})
+    assert "another patient's name than" in explain(one, "en")
+    rows = Rejection("labels.row_of_several", {"row": "17"})
+    assert "17" in explain_in_full(rows, "en")
+    assert "17" not in explain(rows, "en")
