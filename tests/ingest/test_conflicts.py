@@ -116,6 +116,14 @@ def test_a_number_that_two_women_share_is_no_number(tmp_path: Path) -> None:
     assert list(found.values()) == ["number_of_several", "number_of_several", "polyp"]
 
 
+def test_a_default_of_the_table_does_not_overrule_the_numbers_of_headers(tmp_path: Path) -> None:
+    rows = [f"US{n},{number},normal" for n, number in enumerate(("77", "77", "77", "A1", "A1"))]
+    known = labels(tmp_path, "accession,patient_id,label", *rows)
+    files = [{"accession": f"US{n}", "patient_id": f"P{n}"} for n in range(5)]
+    found = outcome(assemble(taken_in(known, *files), known, WORDS))
+    assert list(found.values()) == ["number_of_several"] * 3 + ["normal"] * 2
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -76,8 +76,8 @@ def find_conflicts(records: Sequence[Record], matched: Matched) -> dict[Key, Rej
         Files with different patient numbers (or names, without numbers) in their headers hit one
         row. Those whose number stands in the row stay.
     ``labels.number_of_several``
-        The patient is known by a number under which headers have women of different names, or of
-        different dates of birth.
+        The patient is known by a number under which headers have women of different names, of
+        different dates of birth, or of three numbers or more.
     ``labels.constant_number``
         Most files of a large export have one patient number, in many examinations.
     """
@@ -123,9 +123,17 @@ def _numbers_of_several(records: Sequence[Record]) -> dict[Key, Rejection]:
     return {
         record.key: why
         for files in by_patient.values()
-        if are_several(map(trait_of, files))
+        if are_several(map(trait_of, files)) or _are_numbered_apart(files)
         for record in files
     }
+
+
+def _are_numbered_apart(files: Iterable[Record]) -> bool:
+    """Tell of a number of the labels that is a default: 1 for all, who have their own in headers.
+
+    A woman may well have two, as an outpatient and as an inpatient.
+    """
+    return len({bare for record in files for bare in _bare_number(record)}) > 2
 
 
 def _numbers_of_many(records: Sequence[Record]) -> dict[Key, Rejection]:
