@@ -1,12 +1,13 @@
 """Rows are all there, or the one that swallows others is named."""
 
+import errno
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from metrascope.csv_rows import csv_rows, decoded, read_file
+from metrascope.csv_rows import csv_rows, decoded, read_file, reading_reason
 from metrascope.errors import DataError
 
 PATH = Path("t.csv")
@@ -102,3 +103,8 @@ def test_a_file_too_large_and_a_pipe_are_refused(tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(OSError, match="not a regular file"):
             read_file(tmp_path / "pipe", 3)
+
+
+def test_a_table_that_is_open_elsewhere_says_so() -> None:
+    assert "open in Excel or WPS" in reading_reason(PermissionError(errno.EACCES, "Denied"))
+    assert reading_reason(OSError(errno.EIO, "Broken")) == "Broken"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from metrascope.errors import DataError
+from metrascope.messages import text
 
 LARGEST: Final = 1 << 30
 """Bytes of a table of ours: one of five million images has 600 MB."""
@@ -43,15 +44,22 @@ def read_file(path: Path, most: int) -> bytes:
         return file.read()
 
 
+def reading_reason(error: OSError) -> str:
+    """Return why a table cannot be read; Excel and WPS keep others from one that they show."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return text("table.denied", reason=error.strerror)
+    return error.strerror or str(error)
+
+
 def decoded(content: bytes) -> str | None:
     """Return the text of a file with every line ended by one sign; None where it is no text."""
     for encoding in ("utf-16",) if content.startswith(_UTF_16) else _ENCODINGS:
         try:
-            text = content.decode(encoding)
+            words = content.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if "\0" not in text:
-            return text.replace("\r\n", "\n").replace("\r", "\n")
+        if "\0" not in words:
+            return words.replace("\r\n", "\n").replace("\r", "\n")
     return None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from metrascope.cells import bare
-from metrascope.csv_rows import LARGEST, csv_rows, decoded, read_file
+from metrascope.csv_rows import LARGEST, csv_rows, decoded, read_file, reading_reason
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
 
@@ -57,8 +57,7 @@ def _content(path: Path) -> str:
     try:
         content = decoded(read_file(path, LARGEST))
     except OSError as error:
-        reason = error.strerror or error
-        raise DataError("table.unreadable", path=path, reason=reason) from error
+        raise DataError("table.unreadable", path=path, reason=reading_reason(error)) from error
     if content is None:
         raise DataError("table.encoding", path=path)
     return content

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from metrascope.cells import bare
 from metrascope.classes import order_classes
 from metrascope.csv_file import write_frame
-from metrascope.csv_rows import LARGEST, csv_rows, read_file
+from metrascope.csv_rows import LARGEST, csv_rows, read_file, reading_reason
 from metrascope.errors import DataError
 from metrascope.evaluation.checks import Problems, check_cells, check_table
 
@@ -146,7 +146,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     except UnicodeDecodeError as error:
         raise DataError("evaluation.encoding", path=path) from error
     except OSError as error:
-        reason = error.strerror or error
+        reason = reading_reason(error)
         raise DataError("evaluation.unreadable", path=path, reason=reason) from error
     if "\0" in content:
         raise DataError("evaluation.unreadable", path=path, reason="NUL")

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from metrascope.csv_rows import csv_rows, decoded, read_file, text_lines
+from metrascope.csv_rows import csv_rows, decoded, read_file, reading_reason, text_lines
 from metrascope.errors import DataError
 from metrascope.ingest.cell_faults import Grid, check_cells, without_errors
 from metrascope.ingest.columns import looks_like_header
@@ -88,8 +88,7 @@ def _content(path: Path) -> bytes:
     try:
         content = read_file(path, _LARGEST)
     except OSError as error:
-        reason = error.strerror or error
-        raise DataError("labels.unreadable", path=path, reason=reason) from error
+        raise DataError("labels.unreadable", path=path, reason=reading_reason(error)) from error
     if not content.strip():
         raise DataError("labels.empty_table", path=path)
     if content.startswith(_OLD_EXCEL):
