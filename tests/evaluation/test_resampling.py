@@ -110,6 +110,9 @@ def test_counts_that_memory_should_not_hold_are_the_same_on_disk(
     filed = draw(np.arange(50), replicates=40, seed=9).counts
     assert isinstance(filed, np.memmap)
     assert np.array_equal(held, filed)
+    drawn = draw(np.arange(50), replicates=40, seed=9)
+    for _ in range(2):  # what was let go is read again
+        assert np.array_equal(np.concatenate(list(drawn.counted(7))), held)
     resampling._counts.cache_clear()
 
 

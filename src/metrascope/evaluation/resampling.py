@@ -8,6 +8,7 @@ The cost is in proportion to the number of patients, and memory does not grow wi
 of more than `MOST_LEFT_OUT` leaves out groups, and the table of counts of very many is on disk.
 """
 
+import mmap
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ interval by a thousandth of a standard error; ten thousand resamples leave twent
 _CHUNK: Final = 4_000_000
 _LONG: Final = 1000
 """Resamples at a time that make up for a call per patient."""
+_WIDEST: Final = 2**28
+"""Bytes of counts at a time where a statistic goes through the patients one by one."""
 _IN_MEMORY: Final = 2**28
 """Bytes of counts beyond which they are kept in a file."""
 
@@ -77,6 +80,7 @@ class Resamples:
         for start in range(0, len(self.counts), rows):
             counts = self.counts[start : start + rows]
             yield counts if single else counts[:, self.clusters]
+            _let_go(self.counts, start, rows)
 
     def counted_out(self, rows: int) -> Iterator[Counts]:
         """Yield the weights of the jackknife as whole numbers, so many rows at a time."""
@@ -181,6 +185,18 @@ def replicate(statistic: Statistic, resamples: Resamples) -> Replicates:
     )
 
 
+def _let_go(counts: Counts, start: int, rows: int) -> None:
+    """Give the memory back that rows of a file take; the system may read them again.
+
+    Left alone, the whole file counts as memory of this process: 5 GB of half a million patients.
+    """
+    mapped = getattr(counts, "_mmap", None)
+    if mapped is not None and hasattr(mapped, "madvise"):
+        size = counts.strides[0]
+        first = start * size - start * size % mmap.PAGESIZE
+        mapped.madvise(mmap.MADV_DONTNEED, first, min((start + rows) * size, len(mapped)) - first)
+
+
 def replicate_by_patient(statistic: Callable[[Counts], Floats], resamples: Resamples) -> Replicates:
     """Do as `replicate` for a statistic that goes through the patients one by one.
 
@@ -188,7 +204,8 @@ def replicate_by_patient(statistic: Callable[[Counts], Floats], resamples: Resam
     row is a call.
     """
     everyone = np.ones((len(resamples.clusters), 1), dtype=np.uint8)
-    rows = max(resamples._step(), _LONG)
+    units = max(1, len(resamples.clusters))
+    rows = max(resamples._step(), min(_LONG, _WIDEST // units), 1)
 
     def of(chunks: Iterator[Counts]) -> Floats:
         return np.concatenate([statistic(np.ascontiguousarray(each.T)) for each in chunks])
