@@ -37,6 +37,9 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(export: Path, tmp_path_factory: pytest.TempPathFactory) -> Ingested:
     secret = tmp_path_factory.mktemp("key") / "secret.txt"
+    # Not a random one: under one secret of many a moved date is the date of another patient.
+    secret.write_text("5e" * 32, encoding="ascii")
+    secret.chmod(0o600)
     settings = load_ingest_settings(None, ["verify=false", "keep_dicom=true"])
     out = tmp_path_factory.mktemp("whole") / "clean"
     return ingest(export / "exports", out, export / "labels.csv", settings, secret=secret, jobs=2)

@@ -113,6 +113,21 @@ def test_the_same_picture_in_another_file_is_disputed_as_well(labels: Labels) ->
     assert found.reasons == {"ingest.copy_of_other": 2}
 
 
+def test_one_picture_of_two_patients_of_one_label_is_kept_in_one_group(labels: Labels) -> None:
+    """Whoever is right, the label is: a person is told, and no split parts the two."""
+    row = dict(labels.rows[0].values)
+    sent = [
+        Record(name, "1", "dicom", name, {"patient_id": name},
+               row | {"row": name, "patient_id": name},
+               (image(f"I{name}", f"P{name}") | {"sha256": "aa"},))
+        for name in ("100", "200")
+    ]  # fmt: skip
+    found = assemble(sent, labels, WORDS)
+    assert {image["patient_group"] for image in found.images} == {"P100"}
+    assert len(found.images) == found.for_a_person == 2
+    assert found.two_numbers == {"P100", "P200"}
+
+
 def test_the_order_of_records_does_not_matter(labels: Labels, catalog: Catalog) -> None:
     assert assemble(reversed(records(labels)), labels, ColumnWords(SECRET, "Centre 1")) == catalog
 

@@ -229,21 +229,26 @@ def _without_two_diagnoses(records: list[Record], woman: Mapping[str, str]) -> l
 
 
 def _without_disputed_pictures(records: list[Record]) -> list[Record]:
-    """Leave out pictures that are there under two labels or patients: each may be wrong.
+    """Leave out pictures that are there under two labels, and files under two patients.
 
-    The pictures that were written are compared: a file may have been sent twice, the second time
-    with another number in its header.
+    Each may be wrong. The pictures that were written are compared: a file may have been sent
+    twice, the second time with another number in its header. Under one label both are kept, in
+    one group, and a person is told: see `women_of_two_numbers`.
     """
-    owners: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    labels: dict[str, set[str]] = defaultdict(set)
+    patients: dict[str, set[str]] = defaultdict(set)
     for record in records:
         for image in record.images:
-            owners[_picture(image)].add((image["patient_id"], (record.row or {}).get("label", "")))
-    disputed = {picture for picture, who in owners.items() if len(who) > 1}
+            labels[_picture(image)].add((record.row or {}).get("label", ""))
+            patients[image["image"]].add(image["patient_id"])
+    disputed = {name for found in (labels, patients) for name, who in found.items() if len(who) > 1}
     return [_without(record, disputed) for record in records]
 
 
 def _without(record: Record, disputed: Collection[str]) -> Record:
-    kept = tuple(image for image in record.images if _picture(image) not in disputed)
+    kept = tuple(
+        image for image in record.images if disputed.isdisjoint((_picture(image), image["image"]))
+    )
     why = (Rejection("ingest.copy_of_other"),) * (len(record.images) - len(kept))
     return replace(record, images=kept, rejections=(*why, *record.rejections)) if why else record
 

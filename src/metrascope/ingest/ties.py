@@ -14,6 +14,7 @@ from metrascope.ingest.matching import LabelRow
 _MOST_ALIKE: Final = 4
 _SURE: Final = ("row", "number", "born", "exam")
 _WEAK: Final = ("number", "born", "exam")
+_SEEN_BY_A_PERSON: Final = (*_WEAK, "image")
 
 Tie = tuple[str, str]
 """Kind and value of what patients have in common."""
@@ -61,7 +62,7 @@ class Ties:
         found: set[str] = set()
         for (kind, _), patients in self._patients.items():
             both = patients & self._numbered
-            if kind in _WEAK and len(both) > 1:
+            if kind in _SEEN_BY_A_PERSON and len(both) > 1:
                 found |= both
         return frozenset(found)
 
@@ -112,7 +113,7 @@ def _ties(record: Record, matched: Matched) -> Iterator[Tie]:
     if row.get("row"):
         yield "row", f"{record.table} {row['row']}"
     for image in record.images:
-        yield "image", image["image"]
+        yield "image", image.get("sha256") or image["image"]
     listed = matched.get(record.key)
     # A row may have several numbers, of which the patient is known by the first.
     numbers = set(listed.forms.get("patient_id", ())) if isinstance(listed, LabelRow) else set()
