@@ -66,6 +66,35 @@ def test_a_split_that_is_none(
     assert expected in said([str(data), "--splits", str(splits)], capsys, 1)
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("patient_id,partition\n1,train\n", "1 patient_id(s) of the manifest have no partition"),
+        ("image,partition\na.png,train\n", "1 image(s) of the manifest have no partition"),
+        (
+            "patient_id,partition,fold\n1,train,0\n2,test,0\n1,test,1\n",
+            "1 patient_id(s) of the manifest have no partition",
+        ),
+        (
+            "patient_id,partition\n1,train\n2,test\n3,test\n",
+            "1 patient_id(s) of it are not in the manifest (such as 3)",
+        ),
+    ],
+)
+def test_a_split_that_does_not_fit_is_no_split_without_leaks(
+    data: Path, content: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    splits = data / "splits.csv"
+    splits.write_text(content, encoding="utf-8")
+    assert main(["audit", str(data), "--splits", str(splits), "--jobs", "1"]) == 1
+    told = capsys.readouterr().out
+    assert expected in told
+    assert "No leak" not in told
+    assert "does not fit" in (data / "audit/audit.html").read_text(encoding="utf-8")
+    splits.write_text("patient_id,partition\n1,train\n2,excluded\n", encoding="utf-8")
+    assert main(["audit", str(data), "--splits", str(splits), "--jobs", "1"]) == 0
+
+
 def test_a_place_that_is_a_file(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "a.png" in said([str(data), "--out", str(data / "a.png")], capsys, 1)
 

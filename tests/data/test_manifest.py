@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Literal
 from unicodedata import normalize
@@ -153,3 +154,44 @@ def test_a_name_in_two_forms_is_listed_twice(data: Path) -> None:
         read_manifest(data)
     assert "row 3, column image: images/é.png is listed a second time" in str(caught.value)
     assert "row 4, column image: images/ë.png does not exist" in str(caught.value)
+
+
+def linked(tmp_path: Path) -> Path:
+    """Return a data set of one image, with another one beside it."""
+    data, other = tmp_path / "data", tmp_path / "other"
+    for folder in (data / "images/deep", other / "deep"):
+        folder.mkdir(parents=True)
+        (folder / "a.png").write_bytes(b"")
+    return data
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize(
+    ("link", "to", "outside"),
+    [
+        ("images/b.png", "../../other/deep/a.png", True),
+        ("images/further", "../../other/deep", True),
+        ("b.png", "../other/deep/a.png", True),
+        ("images/b.png", "deep/a.png", False),
+        ("more", "../other/deep", False),  # a folder at the top, say on another disk
+        ("more", "images/deep", False),
+    ],
+)
+def test_links_stay_in_the_data_set(tmp_path: Path, link: str, to: str, outside: bool) -> None:
+    data = linked(tmp_path)
+    (data / link).symlink_to(to)
+    name = link if link.endswith(".png") else f"{link}/a.png"
+    (data / "manifest.csv").write_text(f"image,patient_id,label\n{name},1,polyp\n")
+    if outside:
+        with pytest.raises(DataError, match=r"row 2, column image: .* leads outside the data set"):
+            read_manifest(data)
+    else:
+        assert len(read_manifest(data).table) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_data_set_may_itself_be_a_link(tmp_path: Path) -> None:
+    data = linked(tmp_path)
+    (data / "manifest.csv").write_text("image,patient_id,label\nimages/deep/a.png,1,polyp\n")
+    (tmp_path / "link").symlink_to(data)
+    assert len(read_manifest(tmp_path / "link").table) == 1

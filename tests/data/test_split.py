@@ -104,6 +104,8 @@ def broken(change: str, table: pd.DataFrame) -> pd.DataFrame:
         return pd.concat([table, table.iloc[:1].assign(partition=other)])
     if change == "absent":
         return table.iloc[1:]
+    if change == "unknown":
+        return pd.concat([table, table.iloc[:1].assign(patient_id="stranger")])
     if change == "class":
         return table.assign(partition=np.where(table.label == "polyp", "train", table.partition))
     if change == "fold":
@@ -118,6 +120,7 @@ def broken(change: str, table: pd.DataFrame) -> pd.DataFrame:
     [
         ("twice", "stands in more than one partition"),
         ("absent", "in no partition"),
+        ("unknown", "1 patient(s) who are not in the manifest (such as stranger)"),
         ("class", "no patient of the class polyp is in the partition validation"),
         ("columns", "It needs patient_id, label, fold, partition"),
         ("fold", "row 2: a, "),

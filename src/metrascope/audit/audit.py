@@ -14,7 +14,7 @@ from metrascope.audit.groups import patient_groups
 from metrascope.audit.leaks import Leak, find_leaks
 from metrascope.audit.near import near_pairs
 from metrascope.audit.pairs import Pair, exact_pairs, in_threads
-from metrascope.audit.partitions import read_partitions
+from metrascope.audit.partitions import Gaps, find_gaps, read_partitions
 from metrascope.audit.quality import by_class
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import Shelf, open_shelf
@@ -61,6 +61,8 @@ class Audit:
     marked
         Images with marks, images where that is recorded, by class; None where no manifest
         column ``marks`` tells.
+    gaps
+        Where the split and the manifest do not fit; None without a split.
     """
 
     manifest: Manifest
@@ -76,6 +78,7 @@ class Audit:
     balances: tuple[Balance, ...]
     quality: pd.DataFrame
     marked: dict[str, tuple[int, int]] | None
+    gaps: Gaps | None = None
 
     @property
     def conflicts(self) -> tuple[Pair, ...]:
@@ -124,6 +127,7 @@ def examine(
     manifest = read_manifest(data)
     table = manifest.table
     partitions = None if splits is None else read_partitions(splits, table)
+    gaps = None if splits is None else find_gaps(splits, table)
     with open_shelf(scratch) as shelf:
         prints, rows = _read_all(manifest, shelf, jobs, progress)
         exact = exact_pairs(prints)
@@ -148,6 +152,7 @@ def examine(
         balances=tuple(balance for balance in balances if balance is not None),
         quality=by_class(table["label"].tolist(), [taken.quality for taken in prints], classes),
         marked=_marked(table, classes),
+        gaps=gaps,
     )
 
 

@@ -87,6 +87,7 @@ def summary(audit: Audit) -> dict[str, Any]:
         "pairs": {kind: kinds[kind] for kind in ("file", "pixels", "near")},
         "relations": {name: relations[name] for name in ("leak", "conflict", "patients", "within")},
         "split": audit.partitions is not None,
+        "split_gaps": None if audit.gaps is None else asdict(audit.gaps),
         "leaks": [asdict(leak) for leak in audit.leaks],
         "confounding": {
             found.column: {

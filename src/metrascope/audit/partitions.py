@@ -1,6 +1,7 @@
 """Which image is in which partition, as a split says, right or wrong."""
 
 import unicodedata
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,29 @@ from metrascope.data.table import read_table
 from metrascope.errors import DataError
 
 COLUMNS: Final = ("row", "fold", "partition")
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Where a split and a manifest do not fit: of these nobody knows on which side they are.
+
+    Attributes
+    ----------
+    column
+        ``patient_id`` or ``image``: what the split places.
+    absent
+        Of the manifest, and without a partition in some fold of the split.
+    unknown
+        Of the split, and not in the manifest.
+    """
+
+    column: str
+    absent: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Return whether there are any."""
+        return bool(self.absent or self.unknown)
 
 
 def read_partitions(path: Path, images: pd.DataFrame) -> pd.DataFrame:
@@ -34,6 +58,39 @@ def read_partitions(path: Path, images: pd.DataFrame) -> pd.DataFrame:
     DataError
         If it is no such table, or names no image of the manifest.
     """
+    table, key = _read(path)
+    placed = _placed(table, key, images)
+    if placed.empty:
+        raise DataError("audit.split_foreign", path=path, column=key)
+    return placed
+
+
+def find_gaps(path: Path, images: pd.DataFrame) -> Gaps:
+    """Find out whom a split leaves without a partition, and whom it names that are not there.
+
+    Whoever is excluded from a fold has a place in it.
+
+    Raises
+    ------
+    DataError
+        If it is no such table.
+    """
+    table, key = _read(path)
+    everyone = set(images[key])
+    placed = table[table["partition"] != ""]
+    absent: set[str] = set()
+    for _, names in placed.groupby("fold")[key]:
+        absent |= everyone - set(names)
+    return Gaps(key, tuple(sorted(absent)), tuple(sorted(set(table[key]) - everyone)))
+
+
+def partitions_of(split: Split, images: pd.DataFrame) -> pd.DataFrame:
+    """Return the partitions of a split that is in memory, as `read_partitions` does."""
+    return _placed(split.table, "patient_id", images)
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, str]:
+    """Return a split's table and the column that it places."""
     if not path.is_file():
         raise DataError("split.no_file", path=path)
     table = read_table(path, ("partition",))
@@ -42,18 +99,9 @@ def read_partitions(path: Path, images: pd.DataFrame) -> pd.DataFrame:
         found = ", ".join(table.columns)
         raise DataError("audit.split_columns", path=path, found=found)
     table["fold"] = _folds(path, table)
-    names = table[key]
     if key == "patient_id":
-        table[key] = [unicodedata.normalize("NFKC", name) for name in names]
-    placed = _placed(table, key, images)
-    if placed.empty:
-        raise DataError("audit.split_foreign", path=path, column=key)
-    return placed
-
-
-def partitions_of(split: Split, images: pd.DataFrame) -> pd.DataFrame:
-    """Return the partitions of a split that is in memory, as `read_partitions` does."""
-    return _placed(split.table, "patient_id", images)
+        table[key] = [unicodedata.normalize("NFKC", name) for name in table[key]]
+    return table, key
 
 
 def _folds(path: Path, table: pd.DataFrame) -> "pd.Series[int]":

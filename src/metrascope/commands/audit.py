@@ -1,6 +1,7 @@
 """The command that looks for leaks in a data set."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from metrascope.commands.parser import Commands, add_command
@@ -20,7 +21,7 @@ def add(group: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look for leaks in a data set; return the exit status, 1 where there is one."""
+    """Look for leaks in a data set; return 1 where there is one or the split does not fit."""
     from metrascope.audit.run import audit as look
     from metrascope.progress import progress
 
@@ -47,10 +48,19 @@ def run(options: argparse.Namespace) -> int:
     )
     if found.unusable:
         print(text("audit.warn_unusable", count=len(found.unusable)))
+    gaps = found.gaps
+    if gaps and gaps.absent:
+        print(_gaps("audit.gaps_absent", gaps.absent, gaps.column))
+    if gaps and gaps.unknown:
+        print(_gaps("audit.gaps_unknown", gaps.unknown, gaps.column))
     if found.leaks:
         print(text("cli.audit_leaks", count=len(found.leaks)))
-    elif found.partitions is not None:
+    elif found.partitions is not None and not gaps:
         print(text("audit.no_leak"))
     print(text("common.research_only"))
     print((out / "audit.html").resolve())
-    return 1 if found.leaks else 0
+    return 1 if found.leaks or gaps else 0
+
+
+def _gaps(key: str, names: Sequence[str], column: str) -> str:
+    return text(key, count=len(names), column=column, examples=", ".join(names[:3]))

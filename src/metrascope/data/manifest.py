@@ -165,10 +165,11 @@ def _problems(table: pd.DataFrame, root: Path, on_disk: Mapping[str, str]) -> li
     for row, name in table["image"][names.duplicated()].items():
         problems.append(text("data.duplicate_image", row=row, value=name))
     problems += _look_alikes(table["label"])
+    real: dict[Path, Path] = {}
     for column in _FILES:
         if column in table:
             problems += _each(
-                table[column], column, lambda name: _file_problem(root, name, on_disk)
+                table[column], column, lambda name: _file_problem(root, name, on_disk, real)
             )
     if "roi" in table:
         problems += _each(table["roi"], "roi", _roi_problem)
@@ -197,13 +198,29 @@ def _each(column: "pd.Series[str]", name: str, check: Callable[[str], str]) -> l
     ]
 
 
-def _file_problem(root: Path, name: str, on_disk: Mapping[str, str]) -> str:
+def _file_problem(root: Path, name: str, on_disk: Mapping[str, str], real: dict[Path, Path]) -> str:
     if _is_outside(name):
         return text("data.path_outside", value=name)
-    found = _is_file(root / on_disk.get(name, name))
-    if not found and "\\" in name:
-        return text("data.backslash", value=name)
-    return "" if found else text("data.no_such_file", value=name)
+    path = root / on_disk.get(name, name)
+    if _is_file(path):
+        return text("data.link_outside", value=name) if _leads_outside(root, path, real) else ""
+    return text("data.backslash" if "\\" in name else "data.no_such_file", value=name)
+
+
+def _leads_outside(root: Path, path: Path, real: dict[Path, Path]) -> bool:
+    """Tell whether a link leads to a file that is not of the data set.
+
+    A folder at its top, such as ``images``, may itself be a link, say to a larger disk: a person
+    made it, and what lies in it belongs to the data set. A link below that, or of a single file,
+    would bring a file of anybody's into training, pictures and reports.
+    """
+    top = root / path.relative_to(root).parts[0]
+    for folder in (root, top, path.parent):
+        if folder not in real:  # asked once for each folder, not for each file
+            real[folder] = folder.resolve()
+    place = path.resolve() if path.is_symlink() else real[path.parent] / path.name
+    homes = {real[root]} | ({real[top]} if top != path else set())
+    return not any(home in place.parents for home in homes)
 
 
 def _roi_problem(value: str) -> str:

@@ -205,8 +205,8 @@ def read_split(path: Path, images: pd.DataFrame, classes: Sequence[str]) -> Spli
     Raises
     ------
     DataError
-        If it is no such table, a patient stands in two partitions of a fold or in none, or a
-        class is absent from a partition.
+        If it is no such table, a patient stands in two partitions of a fold or in none, is not in
+        the manifest, or a class is absent from a partition.
     """
     if not path.is_file():
         raise DataError("split.no_file", path=path)
@@ -243,6 +243,9 @@ def _check_fold(
     absent = set(images.patient_id) - set(rows.patient_id)
     if absent:
         raise DataError("split.absent", path=path, patient=min(absent), count=len(absent))
+    unknown = set(rows.patient_id) - set(images.patient_id)
+    if unknown:
+        raise DataError("split.unknown", path=path, patient=min(unknown), count=len(unknown))
     labels = patient_labels(images, classes)
     for partition in ("train", "validation"):
         members = rows[rows.partition == partition].patient_id
