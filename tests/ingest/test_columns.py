@@ -101,6 +101,7 @@ def test_named_columns_are_found_despite_case_width_and_signs() -> None:
         (["foo", "病理"], {}, "which images a row belongs to"),
         (["姓名", "病理"], {"label": "结局"}, "no column 结局"),
         (["a", "a", "姓名"], {"label": "a"}, "more than one column a"),
+        (["姓名", "诊断", "诊断"], {}, "more than one column 诊断: rename"),
     ],
 )
 def test_what_cannot_be_used_is_told_with_what_there_is(

@@ -210,6 +210,18 @@ def test_one_woman_under_two_numbers_is_kept_together_and_told(tmp_path: Path) -
     assert list(outcome(found).values()) == ["two_diagnoses", "two_diagnoses"]
 
 
+def test_one_instance_under_two_numbers_is_one_woman_or_a_mistake(tmp_path: Path) -> None:
+    """A file that was corrected after it was sent keeps its SOP instance UID."""
+    known = labels(tmp_path, "patient_id,label", "P1,polyp", "P2,polyp", "P3,normal")
+    files = [{"patient_id": f"P{n}", "sop_uid": "1.2.3"} for n in (1, 2)]
+    found = assemble(taken_in(known, *files), known, WORDS)
+    assert groups(found) == [{"images/I0.png", "images/I1.png"}]
+    assert found.for_a_person == 2
+    files[1]["patient_id"] = "P3"
+    found = assemble(taken_in(known, *files), known, WORDS)
+    assert list(outcome(found).values()) == ["two_diagnoses", "two_diagnoses"]
+
+
 def test_what_is_shared_by_many_ties_nobody(tmp_path: Path) -> None:
     known = labels(tmp_path, "patient_id,label", *(f"P{n},polyp" for n in range(6)))
     files = [{"patient_id": f"P{n}", "study_uid": "1.2.3"} for n in range(6)]

@@ -131,6 +131,9 @@ def choose_columns(
     shown = ", ".join(name for name in header if name)
     for role, columns in found.items():
         if len(columns) > 1 and role not in _SEVERAL:
+            alike = {header[column] for column in columns}
+            if len(alike) == 1:  # no --column could tell them apart
+                raise DataError("labels.twice", path=path, column=alike.pop(), found=shown)
             several = ", ".join(header[column] for column in columns)
             raise DataError(
                 "labels.ambiguous_column", path=path, role=role, columns=several, found=shown

@@ -120,8 +120,10 @@ def _ties(record: Record, matched: Matched) -> Iterator[Tie]:
     for form in numbers | written("patient_id", keys.get("patient_id", "")):
         yield "number", without_zeros(form)
     for values in (row, keys):
-        for form in written("study_uid", values.get("study_uid", "")):
-            yield "exam", form
+        # A file that was corrected after it was sent keeps its instance's UID.
+        for role in ("study_uid", "sop_uid"):
+            for form in written(role, values.get(role, "")):
+                yield "exam", form
     unnumbered = person_of(record, row).role != "patient_id"
     for name in (row.get("name", ""), keys.get("name", "")):
         for form in written("name", name):
