@@ -94,6 +94,16 @@ def test_a_kill_in_the_middle_of_a_line_costs_that_line(tmp_path: Path, cut: int
     assert Journal(path, SETTINGS).records == {record.key: record for record in RECORDS}
 
 
+@pytest.mark.parametrize("line", ["[1, 2]", "3", "[" * 200_000, '{"source": 1}', "\udcff{"])
+def test_a_damaged_line_costs_that_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "journal.jsonl"
+    written(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[1] = line
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
+    assert list(Journal(path, SETTINGS).records) == [RECORDS[1].key]
+
+
 def test_other_settings_and_foreign_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     written(path)

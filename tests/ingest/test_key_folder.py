@@ -15,6 +15,7 @@ from metrascope.ingest.key_folder import (
     close_to_others,
     key_folder,
     refuse_key_in_export,
+    refuse_missing_secret,
 )
 from metrascope.ingest.pseudonyms import Pseudonyms
 
@@ -158,6 +159,16 @@ def test_a_secret_among_the_exports_is_refused(tmp_path: Path, name: str) -> Non
     with pytest.raises(SettingsError):
         refuse_key_in_export(tmp_path / "link" / name, export)
     refuse_key_in_export(tmp_path / "export-key" / name, export)
+
+
+def test_no_second_secret_is_made_for_a_data_set_that_lost_its_own(tmp_path: Path) -> None:
+    out = tmp_path / "DATA"
+    refuse_missing_secret(out, tmp_path / "secret.txt")
+    claim(out, tmp_path / "key")
+    with pytest.raises(DataError, match="move its key folder there"):
+        refuse_missing_secret(out, tmp_path / "secret.txt")
+    (tmp_path / "secret.txt").touch()
+    refuse_missing_secret(out, tmp_path / "secret.txt")
 
 
 def test_by_default_it_lies_beside_the_data_set(tmp_path: Path) -> None:

@@ -151,3 +151,11 @@ def test_merged_columns_of_a_whole_sheet_take_no_memory(tmp_path: Path) -> None:
 def test_a_quotation_mark_that_swallows_rows_is_refused(tmp_path: Path, content: str) -> None:
     with pytest.raises(DataError, match="row 2"):
         sheet(tmp_path / "t.csv", content)
+
+
+@pytest.mark.parametrize("start", ["<html>", "\ufeff\n<!DOCTYPE html>", '<?xml version="1.0"?>'])
+def test_a_web_page_that_is_called_xls_is_no_table(tmp_path: Path, start: str) -> None:
+    path = tmp_path / "labels.xls"
+    path.write_text(f"{start}<table><tr><td>检查号</td></tr></table>", encoding="utf-8")
+    with pytest.raises(DataError, match="HTML"):
+        read_sheet(path, {})

@@ -38,6 +38,7 @@ from metrascope.ingest.key_folder import (
     close_to_others,
     key_folder,
     refuse_key_in_export,
+    refuse_missing_secret,
 )
 from metrascope.ingest.labels import Keys, Labels, read_labels
 from metrascope.ingest.manifest_decisions import (
@@ -142,6 +143,7 @@ def ingest(
     _check_folder(source, out)
     secret = secret or key_folder(out) / "secret.txt"
     refuse_key_in_export(secret, source)
+    refuse_missing_secret(out, secret)
     table = read_labels(labels, settings.columns, settings.labels)
     needed = (source.absolute(), out.absolute() / MARKER)
     share_out = create_share_out(engine, jobs=jobs, address=address, needed=needed)

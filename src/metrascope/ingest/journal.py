@@ -216,8 +216,8 @@ class Journal:
             for line in file:
                 try:
                     self._replay(json.loads(line, object_pairs_hook=_named))
-                except (ValueError, TypeError, KeyError):
-                    continue  # cut short by a kill: the file is taken in again
+                except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                    continue  # cut short by a kill, or damaged: the file is taken in again
 
     def _replay(self, entry: dict[str, Any]) -> None:
         if _FORGOTTEN in entry:
@@ -225,6 +225,8 @@ class Journal:
             self.records.pop((root, source, digest), None)
             return
         record = Record.from_json(entry)
+        if not all(isinstance(image, dict) for image in (record.keys, *record.images)):
+            raise TypeError(entry)
         self.records[record.key] = record
 
 

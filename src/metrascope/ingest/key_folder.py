@@ -21,7 +21,14 @@ from metrascope.atomic import write_json
 from metrascope.errors import DataError, SettingsError, StudyError
 from metrascope.ingest.pseudonyms import Pseudonyms
 
-__all__ = ["MARKER", "claim_data_set", "close_to_others", "key_folder", "refuse_key_in_export"]
+__all__ = [
+    "MARKER",
+    "claim_data_set",
+    "close_to_others",
+    "key_folder",
+    "refuse_key_in_export",
+    "refuse_missing_secret",
+]
 
 MARKER: Final = "ingest.json"
 """File in a data set that says that ingest made it, with which secret, and which one it is."""
@@ -68,6 +75,19 @@ def refuse_key_in_export(secret: Path, source: Path) -> None:
     export = source.resolve()
     if export in secret.resolve().parents or secret.resolve() == export:
         raise SettingsError("deidentify.secret_in_export", path=secret, source=source)
+
+
+def refuse_missing_secret(out: Path, secret: Path) -> None:
+    """Refuse to make a secret for a data set that has one already: a new one could only mislead.
+
+    Raises
+    ------
+    DataError
+        If the data set is known and its secret's file is not there: lost, or beside the place
+        that the data set was moved from.
+    """
+    if _read_marker(out) is not None and not secret.exists():
+        raise DataError("ingest.no_secret", path=out, secret=secret)
 
 
 def claim_data_set(out: Path, secret: Path, pseudonyms: Pseudonyms) -> Path:

@@ -23,6 +23,8 @@ _SAMPLE: Final = 200
 _LARGEST: Final = 256 << 20
 _EXCEL: Final = b"PK\x03\x04"
 _PDF: Final = b"%PDF"
+# Hospital systems export tables of HTML or XML under the name .xls, which Excel opens.
+_WEB_PAGES: Final = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta", b"<head")
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
 
 
@@ -94,7 +96,9 @@ def _content(path: Path) -> bytes:
     if content.startswith(_OLD_EXCEL):
         raise DataError("labels.old_excel", path=path)
     kind = "pdf" if content.startswith(_PDF) else kind_of(content[:HEAD])
-    if kind == "pdf" or kind in IMAGES:
+    if content[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB_PAGES):
+        kind = "html"
+    if kind in ("pdf", "html") or kind in IMAGES:
         raise DataError("labels.no_table", path=path, kind=kind.upper())
     return content
 
