@@ -1,6 +1,7 @@
 """Records become a data set: copies once, counts that add up, nothing private in it."""
 
 import csv
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,16 @@ import pandas as pd
 import pytest
 
 from metrascope.data.manifest import read_manifest
-from metrascope.ingest.catalog import Catalog, assemble, write_catalog, write_private
+from metrascope.ingest.catalog import (
+    Catalog,
+    assemble,
+    remember_refusals,
+    write_catalog,
+    write_private,
+)
 from metrascope.ingest.column_words import ColumnWords
 from metrascope.ingest.flow import flow
-from metrascope.ingest.journal import MARK_BOXES, Record, Rejection
+from metrascope.ingest.journal import MARK_BOXES, Journal, Record, Rejection
 from metrascope.ingest.labels import Labels, read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms
 
@@ -126,6 +133,44 @@ def test_one_picture_of_two_patients_of_one_label_is_kept_in_one_group(labels: L
     assert {image["patient_group"] for image in found.images} == {"P100"}
     assert len(found.images) == found.for_a_person == 2
     assert found.two_numbers == {"P100", "P200"}
+
+
+def test_what_one_table_refused_no_later_table_brings_back(tmp_path: Path) -> None:
+    """Whether a visit is the listed one shows when all files are known, and by its own table."""
+    tables = []
+    for name, rows in (("may", "A1,1,polyp\nA9,9,normal\n"), ("june", "A7,7,normal\n")):
+        path = tmp_path / f"{name}.csv"
+        path.write_text(f"accession,patient_id,label\n{rows}", encoding="utf-8")
+        tables.append(read_labels(path))
+    may, june = tables
+
+    def sent(source: str, accession: str, patient: str, labels: Labels, table: str) -> Record:
+        row = next(row for row in labels.rows if row.values["patient_id"] == patient)
+        keys = {"patient_id": patient, "accession": accession}
+        images = (image(f"I{source}", f"P{patient}"),)
+        return Record(source, "1", "dicom", source, keys, row.values, images, table=table)
+
+    with Journal(tmp_path / "journal.jsonl", {}) as journal:
+        for record in (sent("1", "A2", "1", may, "may"), sent("2", "A9", "9", may, "may")):
+            journal.add(record)
+        listed = sorted(journal.records.values(), key=lambda record: record.key)
+        first = assemble(listed, may, WORDS, table="may")
+        assert [why.reason for _, why in first.rejections] == ["labels.other_visit"]
+        remember_refusals(journal, first, listed, "may")
+    with Journal(tmp_path / "journal.jsonl", {}) as journal:  # the next month, as it was written
+        journal.add(sent("3", "A7", "7", june, "june"))
+        listed = sorted(journal.records.values(), key=lambda record: record.key)
+        second = assemble(listed, june, WORDS, table="june")
+        remember_refusals(journal, second, listed, "june")
+        assert [why.reason for _, why in second.rejections] == ["labels.other_visit"]
+        assert {row["image"] for row in second.images} == {"images/I2.png", "images/I3.png"}
+        # Once her own table lists the visit, it is taken.
+        listed = [replace(record, table="may") for record in listed]
+        (tmp_path / "may.csv").write_text(
+            "accession,patient_id,label\nA2,1,polyp\nA9,9,normal\nA7,7,normal\n", encoding="utf-8"
+        )
+        third = assemble(listed, read_labels(tmp_path / "may.csv"), WORDS, table="may")
+        assert not third.refused
 
 
 def test_the_order_of_records_does_not_matter(labels: Labels, catalog: Catalog) -> None:

@@ -20,6 +20,7 @@ from metrascope.ingest.catalog import (
     Catalog,
     assemble,
     manifest_table,
+    remember_refusals,
     unmatched_rows,
     write_catalog,
     write_private,
@@ -169,6 +170,7 @@ def ingest(
             records = decided_records(records, table, decisions)
             words = ColumnWords(pseudonyms, settings.centre, settings.centres)
             catalog = assemble(records, table, words, settings.two_diagnoses, search.table)
+            remember_refusals(journal, catalog, records, search.table)
         final = apply_decisions(catalog, edits)
         catalog = final.catalog
         write_cell_decisions(final.decisions, out / DECISIONS_FILE)

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from metrascope.data.manifest import REQUIRED, write_manifest
 from metrascope.ingest.column_words import COLUMNS, ColumnWords
 from metrascope.ingest.columns import KEYS
 from metrascope.ingest.conflicts import FOR_A_PERSON, Matched, find_conflicts
-from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Key, Record, Rejection
+from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Journal, Key, Record, Rejection
 from metrascope.ingest.keys import written
 from metrascope.ingest.labels import Keys, LabelRow, Labels
 from metrascope.ingest.pseudonyms import Pseudonyms
@@ -44,6 +44,8 @@ class Catalog:
         Column, value in the data set and value in the labels, where the two differ.
     added
         Rows that a person has added to the manifest.
+    refused
+        Why the labels of this run leave a file out now that all files are known, by its key.
     """
 
     images: tuple[Mapping[str, Any], ...]
@@ -53,6 +55,7 @@ class Catalog:
     two_numbers: frozenset[str] = frozenset()
     coded: tuple[tuple[str, str, str], ...] = ()
     added: tuple[Mapping[str, str], ...] = ()
+    refused: Mapping[Key, Rejection] = field(default_factory=dict)
 
     @property
     def for_a_person(self) -> int:
@@ -104,6 +107,11 @@ def assemble(
     }
     conflicts = find_conflicts(found, matched)
     ordered = [_doubted(record, matched, conflicts) for record in found]
+    refused = {
+        record.key: doubted.rejections[0]
+        for record, doubted in zip(found, ordered, strict=True)
+        if doubted is not record and _earlier_row(record, table) is None
+    }
     ties = Ties(ordered, matched)
     if two_diagnoses == "reject":
         ordered = _without_two_diagnoses(ordered, ties.women())
@@ -129,6 +137,7 @@ def assemble(
         frozenset[str]().union(*fitting),
         ties.of_two_numbers(),
         tuple(sorted({entry for entries in coded for entry in entries})),
+        refused=refused,
     )
 
 
@@ -183,10 +192,38 @@ def _place(image: Mapping[str, Any]) -> tuple[str, str, str, int, str]:
     return image["patient_id"], study, source, int(image.get("frame") or 0), image["image"]
 
 
-def _earlier_row(record: Record, table: str) -> LabelRow | None:
-    """Return the row of an image that another table of labels had."""
+def remember_refusals(
+    journal: Journal, catalog: Catalog, listed: Iterable[Record], table: str
+) -> None:
+    """Write into the journal which files a table of labels left out with all files known.
+
+    A later month has another table, which cannot ask that again: without this their images would
+    come back with the row that they had at first.
+
+    Parameters
+    ----------
+    journal
+        Open.
+    catalog
+        As `assemble` returned it.
+    listed
+        The journal's records in the order of their keys, as `assemble` was given them.
+    table
+        The table of labels, as `Record.table`.
+    """
+    records = sorted(journal.records.values(), key=lambda record: record.key)
+    for record, named in zip(records, listed, strict=True):
+        refused = catalog.refused.get(named.key)
+        if record.images and record.table in ("", table) and record.refused != refused:
+            journal.add(replace(record, refused=refused))
+
+
+def _earlier_row(record: Record, table: str) -> LabelRow | Reason | None:
+    """Return the row of an image that another table of labels had, or why it had none."""
     if not record.images or record.row is None or record.table in ("", table):
         return None
+    if record.refused:
+        return Reason(record.refused.reason, dict(record.refused.values))
     forms = {role: written(role, record.row.get(role, "")) for role in KEYS}
     return LabelRow(record.row, None, forms)
 

@@ -93,6 +93,8 @@ class Record:
         The folder that was searched, ``""`` where an older version did not say.
     table
         Which table of labels the row is of: the start of its SHA-256.
+    refused
+        Why, with all files known, that table left it out after all; None where it did not.
     """
 
     source: str
@@ -107,6 +109,7 @@ class Record:
     frames: int = 0
     root: str = ""
     table: str = ""
+    refused: Rejection | None = None
 
     @property
     def key(self) -> Key:
@@ -129,7 +132,9 @@ class Record:
         for name in ("root", "table"):  # the same few in all lines
             values[name] = sys.intern(values.get(name, ""))
         rejections = tuple(Rejection(**entry) for entry in values.pop("rejections"))
-        return cls(**{**values, "images": tuple(values["images"]), "rejections": rejections})
+        refused = values.pop("refused", None)
+        values |= {"images": tuple(values["images"]), "rejections": rejections}
+        return cls(**values, refused=Rejection(**refused) if refused else None)
 
 
 class Journal:
