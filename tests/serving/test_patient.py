@@ -54,6 +54,16 @@ def test_images_that_exclude_each_other_have_no_class_and_are_named() -> None:
     )  # type: ignore[index]
 
 
+def test_a_patient_of_refused_images_alone_is_refused() -> None:
+    # As after a prediction set that holds every class: the mean is there, a class is not.
+    for kind in ("patient", "loop"):
+        found = read(Finding("a.dcm", SURE["polyp"]), Finding("b.dcm", SURE["polyp"]), kind=kind)
+        assert found.predicted is None
+        assert found.refusal is not None
+        assert found.refusal.key == "serving.none_read"
+        assert found.probabilities is not None
+
+
 def test_images_that_leave_a_class_open_together_do_not_contradict() -> None:
     found = read(finding("polyp"), finding("polyp"), finding("normal", "normal", "polyp"))
     assert not found.contradiction

@@ -284,7 +284,9 @@ def _without_disputed_pictures(records: list[Record]) -> list[Record]:
 
 def _without(record: Record, disputed: Collection[str]) -> Record:
     kept = tuple(
-        image for image in record.images if disputed.isdisjoint((_picture(image), image["image"]))
+        image
+        for image in record.images
+        if _picture(image) not in disputed and image["image"] not in disputed
     )
     why = (Rejection("ingest.copy_of_other"),) * (len(record.images) - len(kept))
     return replace(record, images=kept, rejections=(*why, *record.rejections)) if why else record

@@ -270,7 +270,8 @@ def _judge(
     by_folder: bool,
 ) -> _Judged:
     mean = summary.mean
-    if mean is None:
+    # The mean of images that were all refused may look clearer than each of them; it says no more.
+    if mean is None or not summary.counts:
         return _Judged(_said("none_read"))
     if summary.several_people and not by_folder:
         return _Judged(_said("several_people"))
