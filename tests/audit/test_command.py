@@ -1,5 +1,7 @@
 """What a person types and gets wrong: one sentence that says what to do, exit status 1."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import cv2
@@ -116,3 +118,16 @@ def test_a_patient_on_both_sides_is_a_leak(data: Path, capsys: pytest.CaptureFix
     told = capsys.readouterr().out
     assert "The split leaks" in told
     assert main(["audit", str(data), "--splits", str(splits), "--jobs", "1"]) == 1
+
+
+def test_groups_written_twice_give_the_same_files(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said([str(data), "--write"], capsys, 0)
+    names = ("manifest.csv", "audit/audit.html", "audit/audit.json")
+    first = {name: (data / name).read_bytes() for name in names}
+    known = json.loads(first["audit/audit.json"])["manifest_sha256"]
+    assert known == hashlib.sha256(first["manifest.csv"]).hexdigest()
+    assert known.encode() in first["audit/audit.html"]
+    said([str(data), "--write"], capsys, 0)
+    assert {name: (data / name).read_bytes() for name in names} == first

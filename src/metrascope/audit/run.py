@@ -1,7 +1,9 @@
 """Audit a data set: examine it and write the page, the tables and, if asked, the groups."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from metrascope.atomic import sha256
 from metrascope.audit.audit import Audit, examine
 from metrascope.audit.groups import write_groups
 from metrascope.audit.page import write_page
@@ -57,7 +59,10 @@ def audit(
     """
     checked_jobs(jobs)
     found = examine(data, out, splits=splits, jobs=jobs, progress=progress, settings=settings)
+    if write and write_groups(found.manifest, found.groups.tolist()):
+        # The page tells the hash of the manifest that the reader has, with its groups: so the
+        # same command, again or after it was killed here, writes the same page.
+        written = sha256(found.manifest.root / "manifest.csv")
+        found = replace(found, manifest=replace(found.manifest, digest=written))
     write_page(found, out, language())
-    if write:
-        write_groups(found.manifest, found.groups.tolist())
     return found
