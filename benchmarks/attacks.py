@@ -2,8 +2,9 @@
 
 Each command is killed (SIGKILL, as by a power cut) at random moments, and run again: its files must
 be, byte for byte, those of a run that was left alone, with nothing besides and no process left.
-On a disk of three megabytes, for its results and for the key folder, and in a gigabyte of memory,
-it must end well or with one sentence, and end with the same bytes once it has what it needs.
+On a disk with four kilobytes to three megabytes left, for its results and for the key folder, and
+in a gigabyte of memory, it must end well or with one sentence, and end with the same bytes once it
+has what it needs.
 
     python -m benchmarks.attacks FOLDER [--only kill disk memory] [--commands ingest …] [--kills 15]
 
@@ -35,11 +36,19 @@ seeds = [0]
 weights = { "*" = "none" }
 split = { validation = 0.3, test = 0.3 }
 preprocessing = { input_size = 64 }
-training = { epochs = 3, learning_rate = 0.002, warmup_epochs = 1, batch_size = 8 }
-explain = { faithfulness_images = 4, shortcut_images = 4 }
+training.epochs = 3
+training.learning_rate = 0.002
+training.warmup_epochs = 1
+training.batch_size = 8
+training.precision = "32-true"  # "auto" measures which is faster
+explain = { faithfulness_images = 2, shortcut_images = 2, border = false }
 """
+# After three epochs a network refuses every image, and predict draws no heat map.
+LONGER: Final = ("--set=training.epochs=20", "--set=training.learning_rate=0.01")
 GIGABYTE: Final = 1 << 30
 LONGEST: Final = 600
+# What a disk has left for a folder; a key folder holds little.
+ROOM: Final = {"out": ("64k", "600k", "3m"), "key": ("4k", "16k")}
 
 
 class Attacked(NamedTuple):
@@ -73,7 +82,10 @@ COMMANDS: Final = {
         ("export", "study", "--out=out/bundle", "--data=data"), ("study", "data"), ("out",)
     ),
     "predict": Attacked(
-        ("predict", "bundle", "exam/exports", "--out=out", "--heatmaps", "--jobs=2"),
+        (
+            *("predict", "bundle", "exam/exports", "--out=out", "--heatmaps", "--jobs=2"),
+            "--confidence=0.5",  # else all are refused and no heat map is drawn
+        ),
         ("bundle", "exam"),
         ("out",),
     ),
@@ -89,6 +101,9 @@ IGNORED: Final = {
     "journal.jsonl",  # what was done when
     "journal.sqlite",
 }
+
+# They state how long training took: that they are there is compared, `report` compares their bytes.
+TIMED: Final = {"study": {"methods.txt", "report.html", "report.docx"}}
 
 
 def main() -> None:
@@ -127,10 +142,17 @@ def make_inputs(inputs: Path) -> None:
     (inputs / "key" / "secret.txt").chmod(0o600)
     (inputs / "settings.toml").write_text(SETTINGS, encoding="utf-8")
     even = dict.fromkeys(("normal", "fibroid", "polyp"), 1.0)
-    write_phantom(inputs / "data", patients=30, seed=1, size=256, prevalence=even, jobs=2)
-    write_export(inputs / "exam", patients=10, seed=2, size=480, jobs=2)
-    study = ("study", "settings.toml", "--data=data", "--out=study", "--device=cpu")
-    for command in (study, ("export", "study", "--out=bundle", "--data=data")):
+    write_phantom(inputs / "data", patients=18, seed=1, size=128, prevalence=even, jobs=2)
+    write_phantom(
+        inputs / "easy", patients=45, seed=1, size=128, prevalence=even, difficulty=0.0, jobs=2
+    )
+    write_export(inputs / "exam", patients=4, seed=2, size=320, jobs=2)
+    study = ("study", "settings.toml", "--device=cpu")
+    for command in (
+        (*study, "--data=data", "--out=study"),
+        (*study, "--data=easy", "--out=trained", *LONGER),
+        ("export", "trained", "--out=bundle", "--data=easy"),
+    ):
         status, told = run(inputs, command)
         if status:
             raise SystemExit(f"{' '.join(command)}: {told}")
@@ -171,7 +193,9 @@ def digests(work: Path, name: str) -> dict[str, str]:
     for output in COMMANDS[name].outputs:
         for path in sorted((work / output).rglob("*")):
             shown = path.relative_to(work).as_posix()
-            if path.is_file() and path.name not in IGNORED and not path.name.endswith(".lock"):
+            if path.is_file() and path.name in TIMED.get(name, ()):
+                found[shown] = "there"
+            elif path.is_file() and path.name not in IGNORED and not path.name.endswith(".lock"):
                 found[shown] = hashlib.sha256(path.read_bytes()).hexdigest()
             elif path.is_dir() and ".tmp" in path.name:
                 found[shown] = "folder"
@@ -272,7 +296,7 @@ def disk(
     """Give a command a full disk for each folder that it writes to, then a larger one."""
     files, expected, _ = known
     for output in COMMANDS[name].outputs:
-        for size in ("0", "600k", "3m"):
+        for size in ROOM.get(output, ROOM["out"]):
             work = fresh(place, name)
             kept = work / output
             with mounted(kept, size) as room:
@@ -301,9 +325,9 @@ def mounted(folder: Path, size: str) -> Iterator[Path | None]:
         folder.rename(kept)
     folder.mkdir()
     units = {"k": 1 << 10, "m": 1 << 20}
-    extra = int(size[:-1]) * units[size[-1]] if size[-1] in units else int(size)
-    bytes_ = there + extra + (64 << 10)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={bytes_}", "tmpfs", str(folder)])
+    extra = int(size[:-1]) * units[size[-1]]
+    room = f"size={there + extra}"
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", room, "tmpfs", str(folder)])
     if done.returncode:
         yield None
         return
