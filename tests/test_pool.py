@@ -140,5 +140,5 @@ def test_a_machine_that_cannot_work_with_the_others_is_named(
 def test_options_without_sense_are_refused() -> None:
     with pytest.raises(SettingsError, match="add --engine ray"):
         create_share_out("local", jobs=None, address="auto")
-    with pytest.raises(SettingsError, match="--jobs 0 runs nothing"):
+    with pytest.raises(SettingsError, match="--jobs 0 is no number of processes"):
         create_share_out("ray", jobs=0, address=None)

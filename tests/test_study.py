@@ -224,7 +224,7 @@ def test_one_failed_network_does_not_stop_the_others(
     out.mkdir()
     (out / "settings.toml").write_text("seeds = [9]", encoding="utf-8")
     (out / "splits.csv").write_text("patient_id,label", encoding="utf-8")
-    options = ["--networks", "resnet18,resnet34", "--set=training.learning_rate=1e25"]
+    options = ["--networks", "resnet18,resnet34", "--set=training.learning_rate=1e6"]
     assert study(phantom, out, *options) == 1
     told = capfd.readouterr().err
     assert "resnet18-f0-s0 failed" in told
@@ -304,7 +304,7 @@ def test_bad_options_are_one_sentence(
         (['--set=classes=["normal","polyp"]'], "label fibroid, which is not among"),
         (["--networks=inception_v3"], "Inception-v3"),
         (["--splits=/nowhere.csv"], "/nowhere.csv does not exist"),
-        (["--jobs=0"], "--jobs 0 runs nothing"),
+        (["--jobs=0"], "--jobs 0 is no number of processes"),
         (["--address=auto"], "add --engine ray"),
     ]
     for options, expected in wrong:

@@ -253,3 +253,9 @@ def test_separators_quotes_and_lines_within_cells_are_read(tmp_path: Path) -> No
     writer.writerows([["patient_id", "病理"], ["P1", "子宫内膜息肉; \n送检组织"], ["P2", "正常"]])
     table = read_labels(written(tmp_path / "labels.csv", buffer.getvalue()))
     assert [row.values["label"] for row in table.rows] == ["polyp", "normal"]
+
+
+def test_a_line_of_totals_is_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("检查号,病理诊断,备注\nUS1,息肉,\n,,合计：1例\n", encoding="utf-8")
+    assert [row.values["row"] for row in read_labels(path).rows] == ["2"]

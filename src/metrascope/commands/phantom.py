@@ -71,4 +71,5 @@ def _phantom_export(options: argparse.Namespace, scanners: Sequence[str]) -> Non
             jobs=options.jobs,
             progress=advance,
         )
-    print(folder)
+    for path in (folder, options.out / "exports", options.out / "labels.xlsx"):
+        print(path)

@@ -223,9 +223,9 @@ def _check_kept(catalog: Catalog, source: Path, out: Path, diagnoses: DiagnosisL
     # A hidden file beside a hundred screens explains nothing.
     telling = Counter({k: n for k, n in catalog.reasons.items() if k not in QUIET})
     (key, count), *_ = (telling or catalog.reasons).most_common(1)
-    if diagnoses.waiting >= count:
-        raise DataError("diagnoses.none_decided", path=source, list=diagnoses.path)
     title = reason_title(key).rstrip(".。")
+    if diagnoses.waiting >= count:
+        raise DataError("diagnoses.none_decided", path=source, reason=title, list=diagnoses.path)
     raise DataError("ingest.none_kept", path=source, reason=title, rejects=out / "rejects.csv")
 
 

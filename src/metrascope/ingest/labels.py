@@ -44,7 +44,12 @@ def read_labels(
     at = chosen["label"][0]
     texts = [cells[at] for cells in sheet.rows.values()]
     diagnoses = read_diagnoses(texts, classes, codes=holds_classes(sheet.header[at]))
-    rows = tuple(_row(number, cells, chosen, diagnoses) for number, cells in sheet.rows.items())
+    used = [column for columns in chosen.values() for column in columns]
+    rows = tuple(
+        _row(number, cells, chosen, diagnoses)
+        for number, cells in sheet.rows.items()
+        if any(cells[column] for column in used)  # a line of totals is no row
+    )
     names = {role: tuple(sheet.header[n] for n in numbers) for role, numbers in chosen.items()}
     return Labels.of_rows(rows, names, diagnoses)
 
