@@ -16,7 +16,7 @@ from metrascope.isolation import Arguments, Work, run_side_by_side
 from metrascope.messages import text
 from metrascope.precision import measure, precision_of, unmeasured
 from metrascope.progress import say
-from metrascope.ranks import launched, share_out_to_ranks
+from metrascope.ranks import dismiss, launched, share_out_to_ranks
 from metrascope.run import Run, StudyInputs, is_finished, remove_training_state
 
 
@@ -104,6 +104,8 @@ def carry_out(engine: Engine, inputs: StudyInputs, runs: Sequence[Run]) -> None:
         if failure is not None:
             write_json(inputs.folder / "runs" / run.name / "failure.json", {"message": failure})
             say(text("study.run_failed", run=run.name, message=failure))
+    if launched():
+        dismiss()
 
 
 def _choose_precision(engine: Engine, inputs: StudyInputs, networks: list[str]) -> None:

@@ -142,7 +142,6 @@ def write_answers(
     reader = Reader(
         network.eval(),
         Normalizer(data.preprocessing, fabric.device),
-        fabric.autocast,
         inputs.settings.training.batch_size,
     )
     seed = derived_seed("explain", run.seed, run.fold)

@@ -44,6 +44,7 @@ def follow() -> None:
         message: list[tuple[Work, Arguments] | None] = [None]
         distributed.broadcast_object_list(message, 0)
         if message[0] is None:
+            _leave()
             return
         work, task = message[0]
         work(*task)
@@ -68,7 +69,18 @@ def share_out_to_ranks(work: Work, tasks: Sequence[Arguments]) -> Iterator[tuple
         distributed.broadcast_object_list([(work, task)], 0)
         work(*task)
         yield number, None
+
+
+def dismiss() -> None:
+    """End what the other processes do in `follow`; called in the first one, when all is done."""
+    _join()
     distributed.broadcast_object_list([None], 0)
+    _leave()
+
+
+def _leave() -> None:
+    """Leave the group while its threads still run: left to the end of Python, they may abort it."""
+    distributed.destroy_process_group()
 
 
 def _join() -> None:

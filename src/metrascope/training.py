@@ -141,11 +141,13 @@ def predict(
 ) -> Iterator[Output]:
     """Yield the network's output for this process's batches of images, without randomness.
 
-    One process reads all, in order; several take turns (`metrascope.sharing.gather`).
+    One process reads all, in order; several take turns (`metrascope.sharing.gather`). Reading is
+    in 32 bits whatever the arithmetic of training: so a bundle, an external test and another
+    machine say the same of an image.
     """
     network.eval()
     for batch in own_batches(fabric, len(rows), batch_size):
-        with torch.no_grad(), fabric.autocast():
+        with torch.no_grad():
             yield network(feed.images(feed.to_device(rows[batch])))
 
 

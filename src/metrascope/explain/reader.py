@@ -1,7 +1,6 @@
 """A trained network as what the measurements need: grey images in, numbers out."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -44,15 +43,12 @@ class Reader:
         Trained, on its device, in evaluation mode.
     normalize
         From uint8 (n, size, size) on that device to what the network takes.
-    autocast
-        Makes the context in which the network reads, for its precision.
     batch_size
         Images at a time.
     """
 
     network: Network
     normalize: Callable[[Tensor], Tensor]
-    autocast: Callable[[], AbstractContextManager[object]]
     batch_size: int
 
     def read(self, grey: Grey) -> Read:
@@ -61,7 +57,7 @@ class Reader:
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
         for start in range(0, len(grey), self.batch_size):
             batch = torch.from_numpy(grey[start : start + self.batch_size]).to(device)
-            with torch.no_grad(), self.autocast():
+            with torch.no_grad():
                 output = self.network(self.normalize(batch))
             maps = class_maps(self.network, output).float().cpu()
             chances = output.logits.cpu().double().softmax(dim=1)
