@@ -33,6 +33,11 @@ def test_speckle_has_none(speckle: Image) -> None:
     assert not find_overprint(smooth, EVERYWHERE).any()
 
 
+def test_a_picture_of_few_grey_levels_has_none(speckle: Image) -> None:
+    """As of a scanner with a palette of 64: every level stands out from empty ones beside it."""
+    assert not find_overprint(np.asarray(speckle // 4 * 4, np.uint8), EVERYWHERE).any()
+
+
 @pytest.mark.parametrize(("scale", "pen"), [(0.6, 1), (0.9, 2), (1.6, 12)])
 @pytest.mark.parametrize("above", [0, 30])
 def test_letters_in_the_grey_of_the_speckle(
