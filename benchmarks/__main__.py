@@ -22,8 +22,8 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from benchmarks import ingest_speed, predict_speed, statistics_speed, training_speed
+from metrascope.data.image import read_picture
 from metrascope.data.manifest import read_manifest
-from metrascope.data.picture import read_picture
 from metrascope.data.preprocess import square
 from metrascope.evaluation.metrics import evaluate
 from metrascope.explain.heatmap import class_maps

@@ -17,7 +17,7 @@ from lightning_fabric import Fabric
 from metrascope.atomic import write_json
 from metrascope.checkpoint import ModelDescription, save
 from metrascope.config import EvaluationSettings, Settings, dump_settings
-from metrascope.data.picture import are_clean
+from metrascope.data.image import are_clean
 from metrascope.data.preprocess import centre_crop
 from metrascope.data.rows import read_rows, row_writer
 from metrascope.data.store import open_store

@@ -6,7 +6,7 @@ import pytest
 from tests.audit.make import phantom
 
 from metrascope.audit.pane import SIDE, make_pane
-from metrascope.data.picture import Picture
+from metrascope.data.image import Picture
 
 
 def likeness(first: Picture, second: Picture) -> float:

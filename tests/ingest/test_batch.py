@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from metrascope.cli import main
+from metrascope.data.image import read_picture
 from metrascope.data.manifest import read_manifest
-from metrascope.data.picture import read_picture
 from metrascope.errors import DataError, SettingsError
 from metrascope.ingest.batch import Ingested, ingest
 from metrascope.ingest.key_folder import key_folder

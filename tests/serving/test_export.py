@@ -142,7 +142,7 @@ def test_the_nearest_training_image_of_a_training_image_is_itself(made: Made) ->
     assert predictor.neighborhood is not None
     name = str(predictor.neighborhood.images[5])
     row = int(np.flatnonzero(manifest.table["image"] == name)[0])
-    from metrascope.data.picture import read_picture
+    from metrascope.data.image import read_picture
 
     found = predictor.read_crop(read_picture(manifest, row, sector_crop=True).grey)
     assert found.reading.neighbors[0].image == name

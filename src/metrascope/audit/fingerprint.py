@@ -12,8 +12,9 @@ from metrascope.audit.pane import make_pane
 from metrascope.audit.points import find_points
 from metrascope.audit.quality import Quality, measure
 from metrascope.audit.verification import View
+from metrascope.data.image import Picture, read_picture
 from metrascope.data.manifest import Manifest
-from metrascope.data.picture import Picture, read_grey, read_picture
+from metrascope.data.picture import read_grey
 from metrascope.errors import DataError, is_memory_failure
 
 

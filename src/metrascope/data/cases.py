@@ -10,8 +10,8 @@ from PIL import Image
 from metrascope.atomic import replacing
 from metrascope.config import PreprocessingSettings
 from metrascope.csv_file import write_frame
+from metrascope.data.image import read_picture
 from metrascope.data.manifest import Manifest
-from metrascope.data.picture import read_picture
 from metrascope.data.preprocess import seen_box
 
 LONGEST: Final = 640

@@ -1,26 +1,20 @@
-"""One image of the manifest: decode it, check its mask, crop it to the scan sector."""
+"""One picture file, PNG, JPEG, BMP or TIFF: its bytes to grey levels or colors."""
 
 import io
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from metrascope.data.sector import find_sector
 from metrascope.errors import DataError, is_memory_failure
-
-if TYPE_CHECKING:
-    # Tables take pandas, which takes half a second to load; a picture needs none.
-    from metrascope.data.manifest import Manifest
 
 Grey = npt.NDArray[np.uint8]
 _GREY_MODES: Final = ("1", "L", "LA", "F")
@@ -42,11 +36,6 @@ Mask = npt.NDArray[np.bool_]
 FORMATS: Final = ("PNG", "JPEG", "BMP", "TIFF")
 """What Pillow may decode: other formats of its can start programs (PostScript) or hold films."""
 
-SMALLEST: Final = 32
-"""Pixels along the shorter side below which an image is refused."""
-
-_LOOKED_AT: Final = 32
-
 LARGEST: Final = 64_000_000
 """Pixels beyond which an image is refused: no ultrasound screen comes near."""
 
@@ -55,81 +44,6 @@ MOST_PAGES: Final = 200
 
 # TIFF 6.0: bit 0 a smaller version of another page, bit 2 a mask of transparency.
 _NEW_SUBFILE_TYPE, _NO_PICTURE = 254, 0b101
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A decoded image, cropped to its scan sector.
-
-    Attributes
-    ----------
-    grey
-        uint8, (height, width).
-    sector
-        bool, same shape, True inside the scan sector.
-    lesion
-        bool, same shape, True inside the lesion; None without a mask.
-    """
-
-    grey: Grey
-    sector: Mask
-    lesion: Mask | None
-
-
-def read_picture(manifest: "Manifest", row: int, *, sector_crop: bool) -> Picture:
-    """Decode the image of a manifest's row and crop it to the scan sector.
-
-    The sector comes from the manifest (``sector`` mask, ``roi`` box), else from the pixels.
-
-    Raises
-    ------
-    DataError
-        If the image or a mask cannot be read, a mask has another size than the image, or the
-        box lies outside it.
-    """
-    number = int(manifest.table.index[row])
-    grey = read_grey(manifest.file(str(manifest.table["image"].iat[row])), number)
-    if min(grey.shape) < SMALLEST or grey.min() == grey.max():
-        size = f"{grey.shape[1]} x {grey.shape[0]}"
-        path = manifest.path(row)
-        raise DataError("picture.blank", path=path, row=number, size=size, least=SMALLEST)
-    lesion = _read_mask(manifest, row, "mask", grey.shape)
-    sector = _read_mask(manifest, row, "sector", grey.shape)
-    box = manifest.roi(row)
-    if sector is None and box is None:
-        found = find_sector(grey)
-        sector, box = found.mask, found.box
-    elif sector is None:
-        sector = np.ones(grey.shape, dtype=bool)
-    if not sector_crop:
-        return Picture(grey, sector, lesion)
-    window = _window(manifest, row, box or _bounds(sector), grey.shape)
-    return Picture(grey[window], sector[window], None if lesion is None else lesion[window])
-
-
-def are_clean(manifest: "Manifest", rows: Sequence[int]) -> bool:
-    """Tell whether images come with their sector and are black outside it, as after an ingest.
-
-    Parameters
-    ----------
-    manifest
-        The data set.
-    rows
-        Which images; of many, 32 spread over them are looked at.
-
-    Raises
-    ------
-    DataError
-        As `read_picture`.
-    """
-    step = max(1, len(rows) // _LOOKED_AT)
-    for row in rows[::step]:
-        if manifest.path(int(row), "sector") is None:
-            return False
-        picture = read_picture(manifest, int(row), sector_crop=True)
-        if picture.grey[~picture.sector].any():
-            return False
-    return len(rows) > 0
 
 
 def read_grey(path: Path, row: int) -> Grey:
@@ -256,44 +170,3 @@ def _to_grey(image: Image.Image) -> Image.Image:
         canvas = Image.new("RGBA", image.size, (0, 0, 0, 255))
         return Image.alpha_composite(canvas, image.convert("RGBA")).convert("L")
     return image.convert("L")
-
-
-def _read_mask(manifest: "Manifest", row: int, column: str, shape: tuple[int, ...]) -> Mask | None:
-    path = manifest.path(row, column)
-    if path is None:
-        return None
-    number = int(manifest.table.index[row])
-    grey = read_grey(path, number)
-    mask = np.asarray(grey > grey.max() // 2)  # written as 0 and 1, or 0 and 255
-    if mask.shape != shape:
-        raise DataError(
-            "picture.mask_size",
-            path=path,
-            row=number,
-            found=f"{mask.shape[1]} x {mask.shape[0]}",
-            expected=f"{shape[1]} x {shape[0]}",
-        )
-    return mask
-
-
-def _bounds(sector: Mask) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero(sector.any(axis=1)), np.flatnonzero(sector.any(axis=0))
-    if not len(rows):
-        return 0, 0, sector.shape[1], sector.shape[0]
-    left, top = int(columns[0]), int(rows[0])
-    return left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top
-
-
-def _window(
-    manifest: "Manifest", row: int, box: tuple[int, int, int, int], shape: tuple[int, ...]
-) -> tuple[slice, slice]:
-    left, top, width, height = box
-    if left + width > shape[1] or top + height > shape[0]:
-        raise DataError(
-            "picture.box_outside",
-            path=manifest.path(row),
-            row=int(manifest.table.index[row]),
-            box=",".join(map(str, box)),
-            size=f"{shape[1]} x {shape[0]}",
-        )
-    return slice(top, top + height), slice(left, left + width)

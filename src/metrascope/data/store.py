@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.atomic import replacing, sha256, write_json
+from metrascope.data.image import Picture, read_picture
 from metrascope.data.manifest import Manifest
-from metrascope.data.picture import Picture, read_picture
 from metrascope.data.preprocess import Equalization, equalize, square
 from metrascope.data.rows import read_rows
 from metrascope.errors import DataError

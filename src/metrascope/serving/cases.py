@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from metrascope.data.image import read_picture
 from metrascope.data.manifest import Manifest
-from metrascope.data.picture import read_picture
 from metrascope.data.split import Split
 from metrascope.serving.appearance import appearance_of
 from metrascope.serving.neighbors import thumbnail

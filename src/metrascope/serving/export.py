@@ -18,8 +18,8 @@ from metrascope.atomic import (
     write_json,
     writing,
 )
+from metrascope.data.image import read_picture
 from metrascope.data.manifest import Manifest
-from metrascope.data.picture import read_picture
 from metrascope.errors import MissingExtraError, SettingsError, StudyError, WeightsError
 from metrascope.ingest.sources import shown
 from metrascope.messages import text

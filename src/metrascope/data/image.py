@@ -1,0 +1,136 @@
+"""One image of the manifest: read it with its masks and crop it to the scan sector."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from metrascope.data.picture import Grey, Mask, read_grey
+from metrascope.data.sector import find_sector
+from metrascope.errors import DataError
+
+if TYPE_CHECKING:
+    # Tables take pandas, which takes half a second to load; an image needs none.
+    from metrascope.data.manifest import Manifest
+
+SMALLEST: Final = 32
+"""Pixels along the shorter side below which an image is refused."""
+
+_LOOKED_AT: Final = 32
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image, cropped to its scan sector.
+
+    Attributes
+    ----------
+    grey
+        uint8, (height, width).
+    sector
+        bool, same shape, True inside the scan sector.
+    lesion
+        bool, same shape, True inside the lesion; None without a mask.
+    """
+
+    grey: Grey
+    sector: Mask
+    lesion: Mask | None
+
+
+def read_picture(manifest: "Manifest", row: int, *, sector_crop: bool) -> Picture:
+    """Decode the image of a manifest's row and crop it to the scan sector.
+
+    The sector comes from the manifest (``sector`` mask, ``roi`` box), else from the pixels.
+
+    Raises
+    ------
+    DataError
+        If the image or a mask cannot be read, a mask has another size than the image, or the
+        box lies outside it.
+    """
+    number = int(manifest.table.index[row])
+    grey = read_grey(manifest.file(str(manifest.table["image"].iat[row])), number)
+    if min(grey.shape) < SMALLEST or grey.min() == grey.max():
+        size = f"{grey.shape[1]} x {grey.shape[0]}"
+        path = manifest.path(row)
+        raise DataError("picture.blank", path=path, row=number, size=size, least=SMALLEST)
+    lesion = _read_mask(manifest, row, "mask", grey.shape)
+    sector = _read_mask(manifest, row, "sector", grey.shape)
+    box = manifest.roi(row)
+    if sector is None and box is None:
+        found = find_sector(grey)
+        sector, box = found.mask, found.box
+    elif sector is None:
+        sector = np.ones(grey.shape, dtype=bool)
+    if not sector_crop:
+        return Picture(grey, sector, lesion)
+    window = _window(manifest, row, box or _bounds(sector), grey.shape)
+    return Picture(grey[window], sector[window], None if lesion is None else lesion[window])
+
+
+def are_clean(manifest: "Manifest", rows: Sequence[int]) -> bool:
+    """Tell whether images come with their sector and are black outside it, as after an ingest.
+
+    Parameters
+    ----------
+    manifest
+        The data set.
+    rows
+        Which images; of many, 32 spread over them are looked at.
+
+    Raises
+    ------
+    DataError
+        As `read_picture`.
+    """
+    step = max(1, len(rows) // _LOOKED_AT)
+    for row in rows[::step]:
+        if manifest.path(int(row), "sector") is None:
+            return False
+        picture = read_picture(manifest, int(row), sector_crop=True)
+        if picture.grey[~picture.sector].any():
+            return False
+    return len(rows) > 0
+
+
+def _read_mask(manifest: "Manifest", row: int, column: str, shape: tuple[int, ...]) -> Mask | None:
+    path = manifest.path(row, column)
+    if path is None:
+        return None
+    number = int(manifest.table.index[row])
+    grey = read_grey(path, number)
+    mask = np.asarray(grey > grey.max() // 2)  # written as 0 and 1, or 0 and 255
+    if mask.shape != shape:
+        raise DataError(
+            "picture.mask_size",
+            path=path,
+            row=number,
+            found=f"{mask.shape[1]} x {mask.shape[0]}",
+            expected=f"{shape[1]} x {shape[0]}",
+        )
+    return mask
+
+
+def _bounds(sector: Mask) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(sector.any(axis=1)), np.flatnonzero(sector.any(axis=0))
+    if not len(rows):
+        return 0, 0, sector.shape[1], sector.shape[0]
+    left, top = int(columns[0]), int(rows[0])
+    return left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top
+
+
+def _window(
+    manifest: "Manifest", row: int, box: tuple[int, int, int, int], shape: tuple[int, ...]
+) -> tuple[slice, slice]:
+    left, top, width, height = box
+    if left + width > shape[1] or top + height > shape[0]:
+        raise DataError(
+            "picture.box_outside",
+            path=manifest.path(row),
+            row=int(manifest.table.index[row]),
+            box=",".join(map(str, box)),
+            size=f"{shape[1]} x {shape[0]}",
+        )
+    return slice(top, top + height), slice(left, left + width)
