@@ -100,7 +100,7 @@ def test_results_are_written_for_a_spreadsheet(
     ) == (pytest.approx(1, abs=1e-5))
     read = [row for row in rows if not row["拒绝代码"]]
     for row in read:
-        with Image.open(out / row["热图文件"]) as picture:
+        with Image.open(out / row["热力图文件"]) as picture:
             assert picture.format == "PNG"
             assert min(picture.size) > 300
     assert len(list((out / "heatmaps").iterdir())) == len(read)

@@ -81,7 +81,8 @@ def _said(reading: ImageReading | PatientReading) -> Iterator[str]:
     if reading.prediction_set is not None and reading.confidence is not None:
         classes = ", ".join(map(class_title, reading.prediction_set))
         percent = f"{100 * reading.confidence:g}"
-        yield text("serving.set_of", percent=percent, classes=classes)
+        key = "serving.set_of_one" if len(reading.prediction_set) == 1 else "serving.set_of"
+        yield text(key, percent=percent, classes=classes)
     if isinstance(reading, PatientReading):
         if reading.kind == "patient":
             yield text("serving.list_files", read=reading.read, files=reading.files)

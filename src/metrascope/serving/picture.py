@@ -116,7 +116,8 @@ def _lines(reading: ImageReading, lang: str, width: int) -> list[tuple[str, int]
     if reading.prediction_set is not None and reading.confidence is not None:
         members = " · ".join(names.get(label, label) for label in reading.prediction_set)
         percent = f"{100 * reading.confidence:g}"
-        lines.append((text("serving.set_of", lang, percent=percent, classes=members), _BRIGHT))
+        key = "serving.set_of_one" if len(reading.prediction_set) == 1 else "serving.set_of"
+        lines.append((text(key, lang, percent=percent, classes=members), _BRIGHT))
     told = reading.file
     if reading.frames > 1:
         told += " · " + text("serving.frame_of", lang, frame=reading.frame, frames=reading.frames)
