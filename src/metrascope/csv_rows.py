@@ -25,6 +25,8 @@ MOST_COLUMNS: Final = 16_384
 # "Unicode text".
 _ENCODINGS: Final = ("utf-8-sig", "gb18030")
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+SEPARATORS: Final = (",", "\t", ";", "|")
+"""In the order in which they are preferred where a table does not tell."""
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -61,6 +63,36 @@ def decoded(content: bytes) -> str | None:
         if "\0" not in words:
             return words.replace("\r\n", "\n").replace("\r", "\n")
     return None
+
+
+def separator_of(content: str, required: Sequence[str]) -> str:
+    """Return the sign between the cells of a table of which some columns are known.
+
+    Excel writes semicolons where a comma is the country's decimal sign, and tabs into "Unicode
+    text".
+
+    Parameters
+    ----------
+    content
+        Of the file, with Unix line ends.
+    required
+        Columns that the first filled line should name: the sign counts by which it names most.
+    """
+    header = next((line for line in text_lines(content) if line.strip(" \t\n,;|")), "")
+
+    def named(sign: str) -> int:
+        try:
+            cells = next(csv.reader([header], delimiter=sign), [])
+        except csv.Error:  # it is said where the whole table is read
+            return 0
+        return len({*required} & {cell.strip() for cell in cells})
+
+    return max(SEPARATORS, key=named)
+
+
+def shown_separator(separator: str) -> str:
+    """Return a separator as a sentence shows it."""
+    return "Tab" if separator == "\t" else separator
 
 
 def csv_rows(path: Path, content: str, separator: str = ",") -> Iterator[tuple[int, list[str]]]:

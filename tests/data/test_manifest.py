@@ -78,7 +78,9 @@ def test_all_problems_are_listed_with_row_and_column(data: Path) -> None:
     [
         (b"", "is empty"),
         (b"image,patient_id,label\n", "no rows"),
-        (b"image;patient_id;label\na;b;c\n", "not separated by commas"),
+        ("image，patient_id，label\na，b，c\n".encode(), "full-width commas"),
+        (b"image;patient;label\na;b;c\n", "lacks the column(s) patient_id"),
+        (b"PK\x03\x04 and the rest", "an Excel workbook and not CSV"),
         (b"image,label\nimages/a.png,normal\n", "lacks the column(s) patient_id"),
         (b"\xff\xfe\x00\x00", "no text in UTF-8 or GB18030"),
         (b"image,patient_id,label,label\na,b,c,d\n", "the column(s) label twice"),
@@ -95,6 +97,17 @@ def test_what_is_no_manifest_is_refused(data: Path, content: bytes, expected: st
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere"):
         read_manifest(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("separator", "encoding"), [(";", "gb18030"), ("\t", "utf-16"), ("|", "utf-8"), (",", "utf-16")]
+)
+def test_what_a_spreadsheet_saves_is_read(data: Path, separator: str, encoding: str) -> None:
+    written = table(label=["正常", "息肉", "息肉"], roi=["0,0,8,8", "", ""])
+    written.to_csv(data / "manifest.csv", sep=separator, index=False, encoding=encoding)
+    manifest = read_manifest(data)
+    assert manifest.table["label"].tolist() == ["正常", "息肉", "息肉"]
+    assert manifest.roi(0) == (0, 0, 8, 8)
 
 
 def test_a_chinese_spreadsheets_encoding_is_read(data: Path) -> None:

@@ -273,3 +273,25 @@ def test_labels_of_the_first_version_are_taken_over(data: DataSet) -> None:
     data.ingest()
     assert data.column("patient_group")["I2"] == "PA"
     assert set(data.column("note").values()) == {"x"}
+
+
+@pytest.mark.parametrize("name", ["manifest.xlsx", "Decisions.xls", "groups.xlsx"])
+def test_a_workbook_beside_the_tables_is_not_passed_over(data: DataSet, name: str) -> None:
+    before = data.state()
+    (data.out / name).write_bytes(b"PK\x03\x04")
+    with pytest.raises(DataError, match=rf"{name} is not read: what is changed counts in"):
+        data.ingest()
+    assert data.state() == before
+
+
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "gb18030"), ("\t", "utf-16")])
+def test_tables_that_excel_has_saved_hold(data: DataSet, separator: str, encoding: str) -> None:
+    data.edit(lambda table: table.replace({"label": {"polyp": "息肉"}}))
+    data.ingest()
+    assert data.column("label")["I1"] == "息肉"
+    for name in ("manifest.csv", DECISIONS_FILE):
+        saved = pd.read_csv(data.out / name, dtype=str, keep_default_na=False)
+        saved.to_csv(data.out / name, sep=separator, encoding=encoding, index=False)
+    edits, _ = data.ingest()
+    assert edits.fresh == 0
+    assert data.column("label")["I1"] == "息肉"

@@ -2,22 +2,35 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from metrascope.cells import bare
-from metrascope.csv_rows import LARGEST, csv_rows, decoded, read_file, reading_reason
+from metrascope.csv_rows import (
+    LARGEST,
+    csv_rows,
+    decoded,
+    read_file,
+    reading_reason,
+    separator_of,
+    shown_separator,
+)
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
 
+WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How Excel's files begin, .xlsx and .xls, by whatever name they are called."""
+
 
 def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
-    """Read a comma-separated table.
+    """Read a table of CSV, with whatever separator and encoding a spreadsheet has saved it.
 
     Parameters
     ----------
     path
-        In UTF-8, with or without byte order mark, or GB18030, which Chinese spreadsheets write.
+        In UTF-8, with or without byte order mark, UTF-16 or GB18030, which Chinese spreadsheets
+        write; cells between commas, semicolons, tabs or bars.
     required
         Columns that must be there.
 
@@ -29,20 +42,24 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If the file cannot be read, has other separators or a quotation mark that swallows rows,
-        lacks a column or has one twice, has rows of another width than the header, or no row.
+        If the file cannot be read, is a workbook, has other separators or a quotation mark that
+        swallows rows, lacks a column or has one twice, has rows of another width than the header,
+        or no row.
     """
+    content = _content(path)
+    separator = separator_of(content, required)
     tidied = (
         (number, [bare(cell.strip()) for cell in row])
-        for number, row in csv_rows(path, _content(path))
+        for number, row in csv_rows(path, content, separator)
     )
     rows = {number: row for number, row in tidied if any(row)}
     if not rows:
         raise DataError("table.empty", path=path, required=", ".join(required))
     header = rows.pop(min(rows))
     _check_header(path, header, required)
+    sign = shown_separator(separator)
     problems = [
-        text("table.width", row=number, found=len(row), expected=len(header), sign=",")
+        text("table.width", row=number, found=len(row), expected=len(header), sign=sign)
         for number, row in rows.items()
         if len(row) != len(header)
     ]
@@ -55,9 +72,12 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
 
 def _content(path: Path) -> str:
     try:
-        content = decoded(read_file(path, LARGEST))
+        written = read_file(path, LARGEST)
     except OSError as error:
         raise DataError("table.unreadable", path=path, reason=reading_reason(error)) from error
+    if written.startswith(WORKBOOKS):
+        raise DataError("table.workbook", path=path)
+    content = decoded(written)
     if content is None:
         raise DataError("table.encoding", path=path)
     return content
@@ -66,7 +86,7 @@ def _content(path: Path) -> str:
 def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
     found = ", ".join(header)
     missing = ", ".join(name for name in required if name not in header)
-    if missing and len(header) == 1 and any(sign in header[0] for sign in ";\t|"):
+    if missing and len(header) == 1 and any(sign in header[0] for sign in ";\t|，；"):
         raise DataError("table.separator", path=path, found=found)
     if missing:
         needed = ", ".join(required)

@@ -14,7 +14,7 @@ from typing import Final
 import pandas as pd
 
 from metrascope.atomic import sha256, write_bytes, write_text
-from metrascope.data.groups import read_group_file
+from metrascope.data.groups import GROUPS_FILE, read_group_file
 from metrascope.data.manifest import REQUIRED
 from metrascope.data.table import read_table
 from metrascope.errors import DataError
@@ -96,8 +96,9 @@ def read_edits(out: Path, private: Path, records: Iterable[Record]) -> Edits:
     Raises
     ------
     DataError
-        If a table cannot be read, or names an image twice.
+        If a table cannot be read, names an image twice, or was saved as a workbook.
     """
+    _refuse_workbooks(out)
     decisions = read_cell_decisions(out / DECISIONS_FILE)
     audited = read_group_file(out)
     manifest = out / MANIFEST
@@ -120,6 +121,14 @@ def read_edits(out: Path, private: Path, records: Iterable[Record]) -> Edits:
             raise DataError("data.no_rows", path=manifest)
         edits = _compare(columns, rows, names, written, decisions, earlier, audited)
     return replace(edits, digest=digest)
+
+
+def _refuse_workbooks(out: Path) -> None:
+    """Refuse what was saved beside the tables and would be passed over without a word."""
+    tables = {Path(name).stem: name for name in (MANIFEST, DECISIONS_FILE, GROUPS_FILE)}
+    for path in sorted(out.glob("*.xls*")):
+        if path.stem.casefold() in tables:
+            raise DataError("decided.workbook", path=path, table=tables[path.stem.casefold()])
 
 
 def _base(copies: Path, digest: str) -> Path | None:

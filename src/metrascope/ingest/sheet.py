@@ -7,7 +7,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from metrascope.csv_rows import csv_rows, decoded, read_file, reading_reason, text_lines
+from metrascope.csv_rows import (
+    SEPARATORS,
+    csv_rows,
+    decoded,
+    read_file,
+    reading_reason,
+    shown_separator,
+    text_lines,
+)
 from metrascope.errors import DataError
 from metrascope.ingest.cell_faults import Grid, check_cells, without_errors
 from metrascope.ingest.columns import looks_like_header
@@ -15,8 +23,6 @@ from metrascope.ingest.content import HEAD, IMAGES, kind_of
 from metrascope.ingest.workbook import MOST_CELLS, Rows, SheetCells, read_workbook, tidy
 from metrascope.messages import listing, text
 
-# In the order in which they are preferred where a table does not tell.
-_SEPARATORS: Final = (",", "\t", ";", "|")
 _HEADER_WITHIN: Final = 20
 _SAMPLE: Final = 200
 """Lines from which the separator is told."""
@@ -118,7 +124,7 @@ def _csv(path: Path, content: bytes, named: Mapping[str, str]) -> Rows:
             raise DataError("labels.too_many_cells", path=path, most=MOST_CELLS)
     grid = _grid(SheetCells("", rows), named)
     width = len(grid.header)
-    sign = "Tab" if separator == "\t" else separator
+    sign = shown_separator(separator)
     wide = [
         text("table.width", row=number, found=len(rows[number]), expected=width, sign=sign)
         for number in grid.rows
@@ -148,7 +154,7 @@ def _separator(words: str, named: Mapping[str, str]) -> str:
         same = sum(len(row) == width for row in rows[head:])
         return max(scores, default=0), same / len(rows[head:]) if width > 1 else 0.0
 
-    return max(_SEPARATORS, key=fit)
+    return max(SEPARATORS, key=fit)
 
 
 def _grid(sheet: SheetCells, named: Mapping[str, str]) -> Grid:
