@@ -76,7 +76,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["--lang", "fr", "--help"], "--lang fr is not a language here"),
         (["phantom", "x", "--patients", "many"], "invalid int value: 'many'"),
         (["phantom", "x", "--prevalence", "normal"], "--prevalence normal is not understood"),
-        (["report", "/nowhere"], "/nowhere holds no study"),
+        (["report", "/nowhere"], "/nowhere does not exist: metrascope report takes"),
         (["evaluate", "/nowhere.csv", "--out", "x"], "/nowhere.csv"),
     ],
 )
@@ -144,6 +144,7 @@ def test_absurd_numbers_of_processes_are_one_sentence(
 ) -> None:
     out = str(tmp_path / "out")
     (tmp_path / "labels.csv").write_text("file,label\na,polyp\n", encoding="utf-8")
+    (tmp_path / "manifest.csv").write_text("image,patient_id,label\n", encoding="utf-8")
     (tmp_path / "in").mkdir()
     given = {
         "phantom": [out],

@@ -2,6 +2,8 @@
 
 The first of them is the study: it reads, prepares, writes and reports. The others follow it: they
 wait for a run, have their share of its batches, and wait for the next.
+
+Who a process is, is known without loading torch: options are checked before.
 """
 
 import os
@@ -10,9 +12,6 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from types import FrameType
 from typing import Final
-
-import torch
-from torch import distributed
 
 from metrascope.errors import StudyError
 from metrascope.isolation import Arguments, Work
@@ -24,7 +23,7 @@ one of them dies."""
 
 def launched() -> bool:
     """Tell whether torchrun started this process."""
-    return distributed.is_available() and distributed.is_torchelastic_launched()
+    return "TORCHELASTIC_RUN_ID" in os.environ  # what torch itself looks at
 
 
 def processes() -> int:
@@ -39,6 +38,8 @@ def is_follower() -> bool:
 
 def follow() -> None:
     """Do the tasks of the first process with it, until there are none left."""
+    from torch import distributed
+
     _join()
     while True:
         message: list[tuple[Work, Arguments] | None] = [None]
@@ -64,6 +65,8 @@ def share_out_to_ranks(work: Work, tasks: Sequence[Arguments]) -> Iterator[tuple
     MetrascopeError
         What a task raised.
     """
+    from torch import distributed
+
     _join()
     for number, task in enumerate(tasks):
         distributed.broadcast_object_list([(work, task)], 0)
@@ -73,6 +76,8 @@ def share_out_to_ranks(work: Work, tasks: Sequence[Arguments]) -> Iterator[tuple
 
 def dismiss() -> None:
     """End what the other processes do in `follow`; called in the first one, when all is done."""
+    from torch import distributed
+
     _join()
     distributed.broadcast_object_list([None], 0)
     _leave()
@@ -80,12 +85,17 @@ def dismiss() -> None:
 
 def _leave() -> None:
     """Leave the group while its threads still run: left to the end of Python, they may abort it."""
+    from torch import distributed
+
     distributed.destroy_process_group()
 
 
 def _join() -> None:
     if not is_follower():  # those die as they are told, also while they wait in a library
         signal.signal(signal.SIGTERM, _told_to_end)
+    import torch
+    from torch import distributed
+
     if distributed.is_initialized():
         return
     backend = "gloo"

@@ -39,9 +39,9 @@ from metrascope.run import (
     is_finished,
     store_keys,
 )
+from metrascope.study_folder import check_study_folder, is_study
 from metrascope.summary import summarize
 
-_FIRST_FILES: Final = {"phantom", "settings.toml", "splits.csv", "splits.json", "versions.json"}
 _FOLDERS: Final = ("cards", "cases", "checklists", "figures", "tables", "prepared/*", "runs/*")
 _PACKAGES: Final = ("torch", "torchvision", "lightning-fabric", "numpy", "pandas", "scikit-learn")
 
@@ -92,16 +92,16 @@ def run_study(
     if engine == "ray":  # the machines of a cluster work in folders of their own
         out, data = out.resolve(), data and data.resolve()
     if data is None:
-        _check_folder(out)
+        check_study_folder(out)
         _check_weights(settings, settings.networks, len(PAPER_CLASSES))
         data = _embedded_data(out, settings.phantom)
     manifest = read_manifest(data)
     classes = choose_classes(manifest, settings.classes)
     if settings.evaluation.prevalence:  # before days of training, not after them
         check_prevalence(settings.evaluation.prevalence, classes)
-    given = splits or (out / "splits.csv" if _is_study(out) else None)
+    given = splits or (out / "splits.csv" if is_study(out) else None)
     split, leaks = choose_split(manifest, classes, settings.split, given, allow_leaks=allow_leaks)
-    _check_folder(out)
+    check_study_folder(out)
     _check_earlier(out, settings, manifest, split)
     for caution in cautions(tally(split, manifest.table, classes), sites(split, manifest.table)):
         say(caution)
@@ -149,33 +149,17 @@ def _alone(out: Path) -> Iterator[None]:
         yield
 
 
-def _is_study(out: Path) -> bool:
-    # The last of the files that a study begins with; without it the others may be of a call that
-    # was stopped or failed at once, and count for nothing.
-    return (out / "data.json").is_file()
-
-
 def _split_origin(out: Path, splits: Path | None) -> str:
     """Return whether the study's split was ``drawn`` by its settings or ``given``."""
-    if splits is not None or not _is_study(out):
+    if splits is not None or not is_study(out):
         return "drawn" if splits is None else "given"
     known = json.loads((out / "data.json").read_text(encoding="utf-8"))
     return str(known.get("split", "given"))
 
 
-def _check_folder(out: Path) -> None:
-    """Refuse a folder that holds something else than a study, or the beginning of one."""
-    if _is_study(out) or not out.exists():
-        return
-    if not out.is_dir():
-        raise StudyError("study.not_empty", folder=out)
-    if any(item.name not in _FIRST_FILES and item.name[0] != "." for item in out.iterdir()):
-        raise StudyError("study.not_empty", folder=out)
-
-
 def _check_earlier(out: Path, settings: Settings, manifest: Manifest, split: Split) -> None:
     """Refuse to go on with a study of other data or settings."""
-    if not _is_study(out):
+    if not is_study(out):
         return
     try:
         known = json.loads((out / "data.json").read_text(encoding="utf-8"))
@@ -275,7 +259,7 @@ def _write_inputs(inputs: StudyInputs, leaks: int, split_origin: str) -> None:
 
 def _grown(out: Path, settings: Settings) -> Settings:
     """Return settings that name the networks and seeds of this call and of earlier ones."""
-    if not _is_study(out):
+    if not is_study(out):
         return settings
     earlier = load_settings(str(out / "settings.toml"))
     networks = [name for name in NETWORKS if name in {*earlier.networks, *settings.networks}]

@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from metrascope.commands.arguments import check_given, check_out_folder
 from metrascope.commands.parser import Commands, add_command
-from metrascope.cores import available_cores
+from metrascope.cores import available_cores, checked_jobs
 from metrascope.messages import text
 
 
@@ -22,11 +23,16 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look for leaks in a data set; return 1 where there is one or the split does not fit."""
+    check_given(options.data, "data_set", "audit")
+    if options.splits is not None:
+        check_given(options.splits, "split", "audit --splits")
+    folder = options.data if options.data.is_dir() else options.data.parent
+    out = options.out or folder / "audit"
+    check_out_folder(out)
+    checked_jobs(options.jobs)
     from metrascope.audit.run import audit as look
     from metrascope.progress import progress
 
-    folder = options.data if options.data.is_dir() else options.data.parent
-    out = options.out or folder / "audit"
     with progress(text("progress.audit")) as advance:
         found = look(
             options.data,

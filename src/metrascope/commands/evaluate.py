@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metrascope.commands.arguments import check_given, check_out_folder
 from metrascope.commands.console import names, prevalence, print_table
 from metrascope.commands.parser import Commands, add_command
 from metrascope.errors import SettingsError
@@ -29,11 +30,12 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Compute the tables of predictions, given or of an external test, and print them."""
+    _check(options)
+    stated = prevalence(options.prevalence)
     from metrascope.evaluation.attributes import attributes
     from metrascope.evaluation.predictions import read_predictions
     from metrascope.results import write_evaluation
 
-    stated = prevalence(options.prevalence)
     paths, name = _predictions(options)
     classes = names(options.classes) if options.classes else None
     predictions = read_predictions(paths, classes)
@@ -48,6 +50,23 @@ def run(options: argparse.Namespace) -> None:
     )
     print_table(metrics, name)
     print(options.out / "metrics.json")
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse options that contradict each other, and paths that are not what they should be."""
+    external = options.trained is not None and options.data is not None
+    if external == bool(options.predictions) or (options.trained is None) != (options.data is None):
+        raise SettingsError("external.either")
+    if external:
+        if options.classes:
+            raise SettingsError("external.classes")
+        check_given(options.trained, "trained", "evaluate --run")
+        check_given(options.data, "data_set", "evaluate --data")
+    for path in options.predictions:
+        check_given(path, "predictions", "evaluate")
+    if options.manifest is not None:
+        check_given(options.manifest, "data_set", "evaluate --manifest")
+    check_out_folder(options.out)
 
 
 def _manifest(options: argparse.Namespace, images: "pd.Series[str]") -> "pd.DataFrame | None":
@@ -69,13 +88,8 @@ def _manifest(options: argparse.Namespace, images: "pd.Series[str]") -> "pd.Data
 
 def _predictions(options: argparse.Namespace) -> tuple[list[Path], str]:
     """Return the tables to evaluate and the name of the data; make them where a run is given."""
-    external = options.trained is not None and options.data is not None
-    if external == bool(options.predictions) or (options.trained is None) != (options.data is None):
-        raise SettingsError("external.either")
-    if not external:
+    if options.trained is None:
         return options.predictions, ", ".join(path.name for path in options.predictions)
-    if options.classes:
-        raise SettingsError("external.classes")
     from metrascope.external import predict_external
 
     folder = options.data if options.data.is_dir() else options.data.parent

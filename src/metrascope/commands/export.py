@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
+from metrascope.commands.arguments import check_given, check_out_folder
 from metrascope.commands.parser import Commands, add_command
+from metrascope.errors import SettingsError, StudyError
 from metrascope.messages import text
 
 
@@ -24,6 +26,7 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make a bundle of trained runs; print how near it is to them and where it is."""
+    _check(options)
     from metrascope.serving.export import export
 
     shares = {"false_refusal_rate": options.false_refusals, "confidence": options.confidence}
@@ -43,3 +46,18 @@ def run(options: argparse.Namespace) -> None:
         print(text("serving.has_thumbnails"))
     print(text("common.research_only"))
     print(options.out.resolve())
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse paths that are not what they should be, and shares that are none."""
+    for path in options.runs:
+        check_given(path, "trained", "export")
+    if options.data is not None:
+        check_given(options.data, "data_set", "export --data")
+    if options.out.is_dir() and any(options.out.iterdir()):
+        raise StudyError("serving.not_empty", folder=options.out)
+    check_out_folder(options.out)
+    shares = {"false-refusals": options.false_refusals, "confidence": options.confidence}
+    for name, share in shares.items():
+        if share is not None and not 0 < share < 1:
+            raise SettingsError("serving.share", name=name, found=share)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from metrascope.commands.arguments import check_out_folder, check_present
 from metrascope.commands.parser import Commands, add_command, add_engine
 from metrascope.messages import language, text
 
@@ -38,8 +39,13 @@ def run(options: argparse.Namespace) -> int:
 
     Return the exit status, 1 where files of the manifest are missing.
     """
-    from metrascope.ingest.batch import ingest
+    check_present(options.source, "exports", "ingest")
+    check_present(options.labels, "labels", "ingest --labels")
+    check_out_folder(options.out)
     from metrascope.ingest.settings import load_ingest_settings
+
+    settings = load_ingest_settings(options.settings, _ingest_changes(options))
+    from metrascope.ingest.batch import ingest
     from metrascope.progress import progress
 
     with progress(text("progress.ingest")) as advance:
@@ -47,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
             options.source,
             options.out,
             options.labels,
-            load_ingest_settings(options.settings, _ingest_changes(options)),
+            settings,
             secret=options.secret,
             jobs=options.jobs,
             engine=options.engine,

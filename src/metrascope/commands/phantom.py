@@ -4,8 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from metrascope.commands.arguments import check_out_folder
 from metrascope.commands.console import names, prevalence
 from metrascope.commands.parser import Commands, add_command
+from metrascope.cores import checked_jobs
 from metrascope.errors import SettingsError
 from metrascope.messages import text
 
@@ -28,6 +30,9 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write a phantom data set, or exports as scanners write them, and print the path."""
+    check_out_folder(options.out)
+    checked_jobs(options.jobs)
+    shares = prevalence(options.prevalence)
     from metrascope.phantom.scanners import SCANNERS
     from metrascope.progress import progress
 
@@ -44,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
             seed=options.seed,
             scanners=scanners,
             size=options.size or 512,
-            prevalence=prevalence(options.prevalence),
+            prevalence=shares,
             difficulty=0.5 if options.difficulty is None else options.difficulty,
             progress=advance,
             jobs=options.jobs,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from metrascope.commands.arguments import check_given, check_out_folder, check_present
 from metrascope.commands.parser import Commands, add_command, add_engine
 from metrascope.errors import DataError, SettingsError
 from metrascope.messages import language, text
@@ -44,6 +45,12 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read new images; print what was read, or write it and print where it is."""
+    check_given(options.bundle, "bundle", "predict")
+    for path in options.files:
+        check_present(path, "images", "predict")
+    if options.out is not None:
+        check_out_folder(options.out)
+    frames = _frames(options.frames)
     # All products are small: a second thread of numpy's would only wait, at full speed.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from metrascope.serving.folder import Order, Reader
@@ -54,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
         inputs=tuple(options.files),
         out=options.out,
         confidence=options.confidence,
-        frames=_frames(options.frames),
+        frames=frames,
         runtime=options.runtime,
         by_folder=options.by_folder,
         heat_maps=options.heatmaps,

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from metrascope.commands.arguments import check_given, check_out
 from metrascope.commands.console import print_study
 from metrascope.commands.parser import Commands, add_command
 from metrascope.messages import language, text
@@ -16,6 +17,8 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make the report of a study again from its files."""
+    check_given(options.study, "study", "report")
+    check_out(options.study)
     from metrascope.summary import summarize
 
     summarize(options.study, language())

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metrascope.commands.arguments import check_given, check_out
 from metrascope.commands.console import names, print_frame
 from metrascope.commands.parser import Commands, add_command
 from metrascope.errors import SettingsError
@@ -35,15 +36,17 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Draw the partitions of a study; write them, print who is where and what to mind."""
+    check_given(options.data, "data_set", "split")
+    if options.out.suffix != ".csv":
+        raise SettingsError("design.no_csv", path=options.out)
+    check_out(options.out)
+    settings = _split_settings(options)
     from metrascope.data.manifest import read_manifest
     from metrascope.data.split import write_split
     from metrascope.data.tally import cautions, sites, tally
     from metrascope.partitioning import choose_classes, choose_split
     from metrascope.progress import say
 
-    if options.out.suffix != ".csv":
-        raise SettingsError("design.no_csv", path=options.out)
-    settings = _split_settings(options)
     manifest = read_manifest(options.data)
     classes = choose_classes(manifest, names(options.classes) if options.classes else ())
     drawn, _ = choose_split(manifest, classes, settings, None)

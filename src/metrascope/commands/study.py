@@ -3,9 +3,12 @@
 import argparse
 from pathlib import Path
 
+from metrascope.commands.arguments import check_given, check_out_folder
 from metrascope.commands.console import names, print_study
 from metrascope.commands.parser import Commands, add_command
+from metrascope.cores import checked_jobs
 from metrascope.messages import text
+from metrascope.study_folder import check_study_folder
 
 
 def add(group: Commands) -> None:
@@ -35,12 +38,15 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train and compare the networks; print the tables and where the report is."""
-    from metrascope.config import load_settings, with_weights
+    from metrascope.config import BUILT_IN, load_settings, with_weights
     from metrascope.ranks import follow, is_follower, launched, processes
 
     if is_follower():
         follow()
         return
+    if options.settings not in BUILT_IN:
+        check_given(Path(options.settings), "settings", "study")
+    _check(options)
     changes = list(options.set)
     if launched():
         changes.append(f"training.processes={processes()}")
@@ -61,3 +67,14 @@ def run(options: argparse.Namespace) -> None:
         address=options.address,
     )
     print_study(options.out)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse paths that are not what they should be, before torch is loaded."""
+    if options.data is not None:
+        check_given(options.data, "data_set", "study --data")
+    if options.splits is not None:
+        check_given(options.splits, "split", "study --splits")
+    check_study_folder(options.out)
+    check_out_folder(options.out)
+    checked_jobs(options.jobs)
