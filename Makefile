@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench
+.PHONY: demo test peers check bench
 
 demo: $(VENV)/study.stamp
 	$(BIN)/metrascope study demo --out demo
@@ -10,6 +10,10 @@ demo: $(VENV)/study.stamp
 # By file: what the tests of a file share is then made once.
 test: check
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# The tests that need programs and packages of others, one after the other: Ray has two workers.
+peers: $(VENV)/dev.stamp
+	$(BIN)/pytest -m peer -rs
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -8,7 +8,6 @@ Prints a table of the mean and largest absolute difference (0 to 255) over the f
 
 import argparse
 import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -106,11 +105,6 @@ def gap(image: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.int16]
     ours = image if image.ndim == 3 else np.dstack([image] * 3)
     theirs = other[..., ::-1] if other.ndim == 3 else np.dstack([other] * 3)
     return np.abs(ours.astype(np.int16) - theirs.astype(np.int16))
-
-
-def available() -> bool:
-    """Tell whether the other decoders are installed."""
-    return all(shutil.which(name) for name in ("dcmj2pnm", "dcmdjpls", "gdcmconv", "gdcmimg"))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import cv2
 import pytest
 import torch
+from tests.peers import absent
 
 from metrascope.phantom.dataset import write_phantom
 
@@ -21,6 +22,18 @@ LONGEST = ("test_study", "test_cross_validation", "test_ranks", "test_training",
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: begun last, one process would work on them alone."""
     items.sort(key=lambda item: item.path.stem not in LONGEST)
+    for item in items:
+        if "two_workers" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.peer("ray"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose peer is not here, and say how to install it."""
+    for mark in item.iter_markers("peer"):
+        for name in mark.args:
+            reason = absent(name)
+            if reason is not None:
+                pytest.skip(reason)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -46,8 +59,9 @@ def without_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def two_workers() -> Iterator[None]:
-    """Connect to a Ray of this machine whose two workers stand for two machines, or skip."""
-    ray = pytest.importorskip("ray", reason="Ray is not installed (pip install metrascope[ray])")
+    """Connect to a Ray of this machine whose two workers stand for two machines."""
+    import ray
+
     ray.init(num_cpus=2, include_dashboard=False)
     yield
     ray.shutdown()

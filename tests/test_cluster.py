@@ -11,11 +11,13 @@ import pytest
 
 from metrascope.errors import DataError, StudyError
 
-pytest.importorskip("ray", reason="Ray is not installed (pip install metrascope[ray])")
+pytest.importorskip("ray", reason="ray is not installed (pip install metrascope[ray])")
 
 import ray
 
 from metrascope.cluster import Cluster, connect
+
+pytestmark = pytest.mark.peer("ray")
 
 
 @pytest.fixture

@@ -94,6 +94,33 @@ def test_a_training_process_runs_none(stick: Path) -> None:
     assert run_there(stick, ["-P", "-c", code]) == ""
 
 
+CLUSTER = """
+from functools import partial
+from operator import methodcaller
+from metrascope.cluster import connect
+from metrascope.dispatch import create_share_out
+cluster = connect({address!r}, "cpu", jobs=1)
+assert list(cluster.share_out(print, [()])) == [(0, None)]
+pool = create_share_out("ray", jobs=1, address={address!r})
+done = pool(partial(methodcaller, "upper"), ["a", "b"], seconds=60, memory_mb=1024)
+assert sorted(done) == [("a", "A"), ("b", "B")]
+"""
+
+
+@pytest.mark.peer("ray")
+def test_a_cluster_of_its_own_runs_none(stick: Path) -> None:
+    """Neither Ray's processes, nor its workers, nor those that these start."""
+    assert run_there(stick, ["-P", "-c", CLUSTER.format(address=None)]) == ""
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_a_cluster_that_is_joined_runs_none(stick: Path) -> None:
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    assert run_there(stick, ["-P", "-c", CLUSTER.format(address=address)]) == ""
+
+
 def test_empty_entries_of_the_search_path_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -182,10 +182,10 @@ def test_killed_and_started_again_it_ends_the_same(
     assert results(out) == results(finished)
 
 
+@pytest.mark.peer("ray")
 def test_runs_on_a_cluster_are_those_of_one_machine(
     finished: Path, phantom: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed (pip install metrascope[ray])")
     out = Path(shutil.copytree(finished, tmp_path / "out"))
     shutil.rmtree(out / "runs" / "mobilenet_v2-f0-s0")
     command = [sys.executable, QUICKLY, "study", "paper", *TINY, "--engine", "ray"]

@@ -22,7 +22,7 @@ YCC = make.to_ycc(SCREEN)
 LOSSY = {"jpeg": 1.0, "jpeg_rgb": 1.0, "jpeg_grey": 1.0, "jpeg_cine": 1.0}
 LOSSY |= {"jpeg_ls_near": 1.0, "jpeg_2000_lossy": 0.3, "ybr": 0.02, "ybr422": 0.02}
 FORMS = make.every_form(SCREEN)
-needs_tools = pytest.mark.skipif(not dicom_colors.available(), reason="no DCMTK and GDCM tools")
+needs_tools = pytest.mark.peer("dcmtk", "gdcm")
 
 
 def opened(content: bytes) -> Cine:

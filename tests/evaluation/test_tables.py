@@ -1,7 +1,6 @@
 """Tables against metrics.json and the published figures, as DataFrame, CSV and LaTeX."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -228,7 +227,7 @@ def test_latex_turns_a_wide_table_and_lets_a_long_one_run_over_pages() -> None:
     assert "\\begin{table}" in latex_table(long.head(), "c", "t")
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on this machine")
+@pytest.mark.peer("pdflatex")
 def test_latex_of_all_tables_compiles_without_a_line_too_long(
     eight: dict[str, Any], tmp_path: Path
 ) -> None:

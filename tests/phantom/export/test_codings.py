@@ -1,6 +1,5 @@
 """Stored pixels against pydicom's decoders and DCMTK's; the lies are lies."""
 
-import shutil
 import subprocess
 import warnings
 from io import BytesIO
@@ -9,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from benchmarks import dicom_colors
 from numpy.typing import NDArray
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -64,7 +64,26 @@ def decoded(content: bytes) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("coding", TRUE, ids=lambda coding: coding.name)
 def test_pydicom_decodes_what_was_stored(coding: Coding, frames: NDArray[np.uint8]) -> None:
-    found = decoded(written(frames, coding))
+    check(decoded(written(frames, coding)), frames, coding)
+
+
+@pytest.mark.peer("dcmtk", "gdcm")
+@pytest.mark.parametrize("coding", TRUE, ids=lambda coding: coding.name)
+def test_dcmtk_and_gdcm_decode_what_was_stored(
+    coding: Coding, frames: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.dcm"
+    path.write_bytes(written(frames, coding))
+    _, images = dicom_colors.reference(path, coding.syntax)
+    found = np.stack([image[..., ::-1] if image.ndim == 3 else image for image in images])
+    # DCMTK turns inverted grey levels round through a table of its own, which rounds.
+    check(found, frames, coding, rounded=coding.header == "MONOCHROME1")
+
+
+def check(
+    found: NDArray[np.uint8], frames: NDArray[np.uint8], coding: Coding, *, rounded: bool = False
+) -> None:
+    """Compare decoded frames with those stored, as close as the coding allows."""
     wanted = frames if found.ndim == 4 else np.stack([to_gray(frame) for frame in frames])
     wanted = wanted[:, :, : found.shape[2]]
     wrong = np.abs(found.astype(int) - wanted)
@@ -76,7 +95,7 @@ def test_pydicom_decodes_what_was_stored(coding: Coding, frames: NDArray[np.uint
         limit = CLOSE.get(
             coding.name, 2 if "ybr" in coding.name else 1 if "16" in coding.name else 0
         )
-        assert np.percentile(wrong, 98) <= limit
+        assert np.percentile(wrong, 98) <= limit + rounded
 
 
 @pytest.mark.parametrize("coding", LIES, ids=lambda coding: coding.name)
@@ -96,10 +115,9 @@ def test_all_transfer_syntaxes_and_interpretations_are_there() -> None:
     assert len({coding.name for coding in CODINGS}) == len(CODINGS)
 
 
+@pytest.mark.peer("dcmtk")
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (40, 33, 3), (17, 64)])
 def test_lossless_jpeg_against_dcmtk(shape: tuple[int, ...], tmp_path: Path) -> None:
-    if shutil.which("dcmj2pnm") is None:
-        pytest.skip("DCMTK is not installed")
     samples = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
     samples.flat[:1] = 255
     picture = np.repeat(samples[..., None], 3, axis=2) if samples.ndim == 2 else samples

@@ -1,6 +1,5 @@
 """DICOM objects: valid to other readers, and full of texts that can all be found again."""
 
-import shutil
 import subprocess
 import warnings
 from collections import Counter
@@ -124,10 +123,9 @@ def test_attributes_that_the_standard_calls_identifying_are_among_those_planted(
     assert len(listed - drawn - always) <= 0.05 * len(listed), listed - drawn - always
 
 
+@pytest.mark.peer("dcmtk")
 @pytest.mark.parametrize("name", ["implicit_rgb", "big_endian_rgb", "deflated_rgb", "j2k_rct"])
 def test_dcmtk_reads_all_of_it(name: str, tmp_path: Path) -> None:
-    if shutil.which("dcmdump") is None:
-        pytest.skip("DCMTK is not installed")
     for number in range(4):
         content, _ = made(number, wish(name))
         (tmp_path / "a.dcm").write_bytes(content)
@@ -138,9 +136,8 @@ def test_dcmtk_reads_all_of_it(name: str, tmp_path: Path) -> None:
         assert b"PatientName" in done.stdout
 
 
+@pytest.mark.peer("dcmtk")
 def test_dcmtk_reads_chinese_names(tmp_path: Path) -> None:
-    if shutil.which("dcmdump") is None:
-        pytest.skip("DCMTK is not installed")
     met = set()
     for number in range(40):
         content, _ = made(number, wish())
