@@ -12,6 +12,7 @@ from metrascope.ingest.decisions import COLUMNS, decided, decided_records, read_
 from metrascope.ingest.diagnoses import DiagnosisList, write_diagnoses
 from metrascope.ingest.journal import Record, Rejection
 from metrascope.ingest.labels import Labels, read_labels
+from metrascope.messages import set_language
 
 TEXTS = ("子宫内膜息肉", "子宫肌瘤", "增生期子宫内膜", "息肉待查", "子宫肌瘤")
 
@@ -118,12 +119,7 @@ def test_decisions_are_read_back_and_survive_every_run(
         assert labels.rows[3].reason is not None
         assert labels.rows[3].reason.key == "labels.left_out"
         decisions = {text: row["decision"] for text, row in listed(tmp_path).items()}
-        assert decisions == {
-            "子宫肌瘤": "fibroid",
-            "息肉待查": "leave out",
-            "增生期子宫内膜": "normal",
-            "子宫内膜息肉": "",
-        }
+        assert decisions == {**wanted, "子宫内膜息肉": ""}  # in the person's own words
         assert (summary.undecided, summary.offered, summary.unlisted) == (0, 0, 0)
 
 
@@ -282,3 +278,58 @@ def test_a_list_without_its_header_is_refused(tmp_path: Path) -> None:
     (tmp_path / "diagnoses.csv").write_text("子宫肌瘤,fibroid\n息肉,polyp\n", encoding="utf-8")
     with pytest.raises(DataError, match="restore the header"):
         read_decisions(tmp_path)
+
+
+def test_what_a_person_decides_may_be_repeated_in_another_language(tmp_path: Path) -> None:
+    run(tmp_path, labels_of(tmp_path))
+    save_as(tmp_path / "diagnoses.csv", {"子宫肌瘤": "息肉", "息肉待查": "不用"})
+    save_as(tmp_path / "diagnoses.xlsx", {"子宫肌瘤": "polyp", "息肉待查": "leave out"})
+    labels, _ = run(tmp_path, labels_of(tmp_path))
+    assert classes_of(labels) == ["polyp", "polyp", "normal", "", "polyp"]
+
+
+def test_the_list_is_read_back_whatever_language_it_was_written_in(tmp_path: Path) -> None:
+    set_language("zh")
+    try:
+        run(tmp_path, labels_of(tmp_path))
+        statuses = {row["status"] for row in listed(tmp_path).values()}
+        assert statuses == {"待您决定", "按通常含义归类，待您确认", "按原文读出"}
+        save_as(tmp_path / "diagnoses.xlsx", {"子宫肌瘤": "肌瘤"})
+        run(tmp_path, labels_of(tmp_path))
+    finally:
+        set_language("en")
+    save_as(tmp_path / "diagnoses.xlsx", {"子宫肌瘤": "polyp"})  # the list only repeats 肌瘤
+    labels, _ = run(tmp_path, labels_of(tmp_path))
+    assert labels.rows[1].values["label"] == "polyp"
+    assert listed(tmp_path)["子宫肌瘤"]["status"] == "decided in xlsx"
+
+
+def test_rows_without_a_diagnosis_are_listed_and_may_be_decided(tmp_path: Path) -> None:
+    texts = ("polyp", "", "")
+    run(tmp_path, labels_of(tmp_path, texts))
+    row = listed(tmp_path)["(empty)"]
+    assert (row["status"], row["rows"], row["files"]) == ("undecided", "2", "2")
+    save_as(tmp_path / "diagnoses.csv", {"(empty)": "normal"})
+    for _ in range(2):
+        labels, _ = run(tmp_path, labels_of(tmp_path, texts))
+        assert classes_of(labels) == ["polyp", "normal", "normal"]
+
+
+def test_a_decision_that_is_taken_back_no_longer_holds_for_an_earlier_month(tmp_path: Path) -> None:
+    run(tmp_path, labels_of(tmp_path))
+    save_as(tmp_path / "diagnoses.csv", {"子宫内膜息肉": "normal", "子宫肌瘤": "fibroid"})
+    january, _ = run(tmp_path, labels_of(tmp_path))
+    earlier = records(january)
+    assert [(r.row or {}).get("label") for r in earlier][:2] == ["normal", "fibroid"]
+    february = labels_of(tmp_path, ["正常"])
+    save_as(tmp_path / "diagnoses.csv", {"子宫内膜息肉": "", "子宫肌瘤": ""})
+    for _ in range(2):
+        decisions = read_decisions(tmp_path)
+        now = decided_records(earlier, decided(february, decisions), decisions)
+        assert [(r.row or {}).get("label") for r in now] == ["polyp", None, "normal", None, None]
+        assert now[1].rejections[0].reason == "labels.unplaced"
+        write_diagnoses(tmp_path, february, now, decisions)
+        rows = listed(tmp_path)
+        shown = {text: (row["class"], row["status"]) for text, row in rows.items()}
+        assert shown["子宫内膜息肉"] == ("polyp", "read")
+        assert shown["子宫肌瘤"] == ("", "undecided")

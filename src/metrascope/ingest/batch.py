@@ -27,7 +27,7 @@ from metrascope.ingest.catalog import (
 )
 from metrascope.ingest.column_words import ColumnWords
 from metrascope.ingest.decisions import decided, decided_records, read_decisions
-from metrascope.ingest.diagnoses import DiagnosisList, diagnosis_notices, write_diagnoses
+from metrascope.ingest.diagnoses import DiagnosisList, write_diagnoses
 from metrascope.ingest.edits import confirm_copy, keep_copy, read_edits
 from metrascope.ingest.evidence import write_evidence
 from metrascope.ingest.image_files import give_one_time, image_names, remove_images
@@ -41,6 +41,7 @@ from metrascope.ingest.key_folder import (
     refuse_key_in_export,
     refuse_missing_secret,
 )
+from metrascope.ingest.label_notices import bare_codes, diagnosis_notices
 from metrascope.ingest.labels import Keys, Labels, read_labels
 from metrascope.ingest.manifest_decisions import (
     DECISIONS_FILE,
@@ -192,7 +193,7 @@ def ingest(
         )
         give_one_time(out, kept)
         still_open = tuple(close_to_others(private, secret))
-    _check_kept(catalog, source, out, diagnoses)
+    _check_kept(catalog, source, out, diagnoses, table)
     notices = earlier_notices(earlier, search, private)
     notices += diagnosis_notices(diagnoses, table, catalog.images)
     notices += decided_notices(final, edits, out, private, earlier)
@@ -216,14 +217,19 @@ def _check_folder(source: Path, out: Path) -> None:
         raise DataError("ingest.foreign_folder", path=out, marker=MARKER)
 
 
-def _check_kept(catalog: Catalog, source: Path, out: Path, diagnoses: DiagnosisList) -> None:
+def _check_kept(
+    catalog: Catalog, source: Path, out: Path, diagnoses: DiagnosisList, table: Labels
+) -> None:
     """Say so where all was left out, after the lists that tell why have been written."""
     if catalog.images:
         return
     # A hidden file beside a hundred screens explains nothing.
     telling = Counter({k: n for k, n in catalog.reasons.items() if k not in QUIET})
     (key, count), *_ = (telling or catalog.reasons).most_common(1)
-    title = reason_title(key).rstrip(".。")
+    title = reason_title(key)
+    codes = bare_codes(table)
+    if codes and key == "labels.code":
+        raise DataError("diagnoses.only_codes", path=source, list=diagnoses.path, **codes)
     if diagnoses.waiting >= count:
         raise DataError("diagnoses.none_decided", path=source, reason=title, list=diagnoses.path)
     raise DataError("ingest.none_kept", path=source, reason=title, rejects=out / "rejects.csv")

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
 
@@ -20,6 +20,9 @@ from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.ties import Ties
 from metrascope.ingest.wording import explain, explain_in_full
+
+_OWN: Final = ("read", "why")
+"""What a row of the labels holds for the sake of decisions, and no list needs to show."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,7 @@ def write_private(catalog: Catalog, folder: Path, pseudonyms: Pseudonyms, labels
     write_table(folder / "links.csv", header, links)
     write_table(folder / "codes.csv", ("column", "value", "labels"), catalog.coded)
     left = unmatched_rows(catalog, labels)
-    names = list(dict.fromkeys(name for row in left for name in row.values))
+    names = list(dict.fromkeys(n for row in left for n in row.values if n not in _OWN))
     rows = [[row.values.get(name, "") for name in names] for row in left]
     write_table(folder / "unmatched.csv", names or ["row"], rows)
 

@@ -70,6 +70,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 _LABEL_PARTS: Final = ("病理", "patholog", "histolog")
+_HYSTEROSCOPY: Final = ("宫腔镜", "hysteroscop")
 _NO_LABEL: Final = re.compile("号|日期|时间|医[师生]|科|date|time|number|no$|id$|doctor|physician")
 _NAMES_BY_ROLE: Final = {
     role: tuple(frozenset(group.split()) for group in groups) for role, groups in _NAMES.items()
@@ -145,6 +146,23 @@ def choose_columns(
     return {role: columns for role, columns in found.items() if columns}
 
 
+def columns_beside(header: Sequence[str], label: int) -> list[int]:
+    """Return the other columns that speak of the diagnosis, as pathology or hysteroscopy found it.
+
+    What ultrasound or the clinic suspected before is no diagnosis to compare with. Of columns with
+    one name none is returned.
+    """
+    plain = [_plain(name) for name in header]
+    names = frozenset().union(*_NAMES_BY_ROLE["label"])
+    return [
+        number
+        for number, name in enumerate(plain)
+        if number != label
+        and header.count(header[number]) == 1
+        and (name in names or _speaks_of_pathology(name) or _speaks_of_hysteroscopy(name))
+    ]
+
+
 def holds_classes(name: str) -> bool:
     """Tell whether a column of this name holds classes, and not what a pathologist wrote."""
     return _plain(name) in _NAMES_BY_ROLE["label"][0]
@@ -170,6 +188,10 @@ def _named(path: Path, header: Sequence[str], name: str) -> int:
 
 def _speaks_of_pathology(name: str) -> bool:
     return any(part in name for part in _LABEL_PARTS) and not _NO_LABEL.search(name)
+
+
+def _speaks_of_hysteroscopy(name: str) -> bool:
+    return any(part in name for part in _HYSTEROSCOPY) and not _NO_LABEL.search(name)
 
 
 def _plain(name: str) -> str:

@@ -21,6 +21,7 @@ Matched = Mapping[Key, LabelRow | Reason]
 _LABELS: Final = """
     conflict words_conflict against_header other_name other_visit crowded name_only
     several_patients rows_differ row_of_several number_of_several constant_number two_diagnoses
+    columns_differ
 """
 FOR_A_PERSON: Final = frozenset(f"labels.{name}" for name in _LABELS.split()) | {
     "ingest.copy_of_other"

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from metrascope.errors import DataError
 from metrascope.ingest.diagnosis import CLASSES, Diagnosis
 from metrascope.ingest.journal import Record, Rejection
+from metrascope.ingest.label_columns import contradicted
 from metrascope.ingest.lexicon import normal_form
-from metrascope.ingest.matching import LabelRow, Labels
+from metrascope.ingest.matching import LabelRow, Labels, row_reason
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.sheet import read_sheet
 from metrascope.messages import table, text
@@ -21,13 +23,15 @@ COLUMNS: Final = (
 )  # fmt: skip
 OUT: Final = "leave out"
 """Decision that the images of a diagnosis are not used."""
-# Who says what class a diagnosis has, as the list shows it.
+# Who says what class a diagnosis has; `status_words` are what the list shows.
 UNDECIDED: Final = "undecided"
 OFFERED: Final = "offered"
 READ: Final = "read"
 SETTING: Final = "setting"
 DECIDED: Final = "decided"
-BY_WORKBOOK: Final = "decided in xlsx"
+BY_WORKBOOK: Final = "workbook"
+STATUSES: Final = (UNDECIDED, OFFERED, DECIDED, BY_WORKBOOK, SETTING, READ)
+"""What waits for a person first, as the list has them."""
 
 _WORKBOOK: Final = "diagnoses.xlsx"
 _OUT_WORDS: Final = (
@@ -70,7 +74,7 @@ class Decision:
     def before(self) -> str:
         """Return the decision that was in force at the last ingest, in its plain form."""
         label, status, _ = self.known
-        return normal_form(label or OUT) if status in (DECIDED, BY_WORKBOOK) else ""
+        return plain_decision(label or OUT) if status in (DECIDED, BY_WORKBOOK) else ""
 
 
 def read_decisions(folder: Path) -> dict[str, Decision]:
@@ -96,7 +100,10 @@ def read_decisions(folder: Path) -> dict[str, Decision]:
 
 
 def decided(labels: Labels, decisions: Mapping[str, Decision]) -> Labels:
-    """Return labels with the classes that a person has decided.
+    """Return labels with the classes that a person has decided, and no other contradictions.
+
+    Where columns of the table contradict each other, what they say together is one diagnosis more,
+    without a class until a person decides it: see `contradicted`.
 
     Parameters
     ----------
@@ -112,12 +119,39 @@ def decided(labels: Labels, decisions: Mapping[str, Decision]) -> Labels:
         ``class``, which only shows what is in force.
     """
     classes = decision_classes(labels)
-    diagnoses = {}
-    for value, diagnosis in labels.diagnoses.items():
-        decision = decisions.get(normal_form(value))
-        diagnoses[value] = _decided(diagnosis, decision, classes) if decision else diagnosis
+
+    def settled(readings: Mapping[str, Diagnosis]) -> dict[str, Diagnosis]:
+        return {
+            said: _decided(diagnosis, decisions.get(normal_form(said)), classes)
+            for said, diagnosis in readings.items()
+        }
+
+    diagnoses = settled(labels.diagnoses)
+    beside = {
+        column: {**readings, **_written_decisions(readings, decisions, classes)}
+        for column, readings in labels.beside.items()
+    }
     rows = [_with_class(row, diagnoses) for row in labels.rows]
-    return replace(labels, rows=tuple(rows), diagnoses=diagnoses)
+    single = replace(labels, rows=tuple(rows), diagnoses=diagnoses, beside=beside)
+    whole = contradicted(single)
+    joint = settled({said: read for said, read in whole.diagnoses.items() if said not in diagnoses})
+    diagnoses |= joint
+    rows = [_with_class(row, joint) for row in whole.rows]
+    return replace(whole, rows=tuple(rows), diagnoses=diagnoses)
+
+
+def _written_decisions(
+    readings: Mapping[str, Diagnosis],
+    decisions: Mapping[str, Decision],
+    classes: Mapping[str, str],
+) -> dict[str, Diagnosis]:
+    """Return what a person has decided about texts of a column that is not in use."""
+    found = ((said, decisions.get(normal_form(said))) for said in readings)
+    return {
+        said: _decided(readings[said], decision, classes)
+        for said, decision in found
+        if decision and decision.value
+    }
 
 
 def decided_records(
@@ -126,7 +160,8 @@ def decided_records(
     """Return records of files with the classes that a person has decided since.
 
     Those of an earlier month have rows of a table that is not read any more; the decision about
-    their text holds for them all the same.
+    their text holds for them all the same. Where it has been taken back, they have the class that
+    the text alone had, or none.
 
     Parameters
     ----------
@@ -145,7 +180,7 @@ def decided_records(
     listed = list(records)
     classes = decision_classes(labels)
     known = {record.row["label"] for record in listed if record.row}
-    classes = {normal_form(name): name for name in sorted(known)} | classes
+    classes = {plain_decision(name): name for name in sorted(known)} | classes
     return [_decided_record(record, decisions, classes) for record in listed]
 
 
@@ -153,13 +188,18 @@ def _decided_record(
     record: Record, decisions: Mapping[str, Decision], classes: Mapping[str, str]
 ) -> Record:
     row = record.row or {}
-    decision = decisions.get(normal_form(row.get("diagnosis", "")))
-    if not row or decision is None or not decision.value:
+    if not row:
         return record
-    label = _class(decision, classes)
+    decision = decisions.get(normal_form(row.get("diagnosis", "")))
+    if decision is not None and decision.value:
+        label, why = _class(decision, classes), "labels.left_out"
+    else:
+        # A journal of 0.1.0 does not say what the text alone was read as.
+        label, why = row.get("read", row["label"]), row.get("why", "")
     if not label:
-        why = Rejection("labels.left_out", {"row": row["row"]})
-        return replace(record, row=None, images=(), rejections=(why,))
+        values = {"row": row["row"], "diagnosis": row.get("diagnosis", "")}
+        rejection = Rejection(why, values)
+        return replace(record, row=None, images=(), rejections=(rejection,))
     return replace(record, row={**row, "label": label})
 
 
@@ -167,8 +207,8 @@ def _with_class(row: LabelRow, diagnoses: Mapping[str, Diagnosis]) -> LabelRow:
     diagnosis = diagnoses.get(row.values["diagnosis"])
     if diagnosis is None:
         return row
-    reason = diagnosis.reason and Reason(diagnosis.reason.key, {"row": int(row.values["row"])})
-    return replace(row, values={**row.values, "label": diagnosis.label}, reason=reason)
+    values = {**row.values, "label": diagnosis.label}
+    return replace(row, values=values, reason=row_reason(values, diagnosis))
 
 
 def _decisions(path: Path) -> dict[str, Decision]:
@@ -188,8 +228,9 @@ def _decisions(path: Path) -> dict[str, Decision]:
             if name.strip() and name.strip().casefold() not in COLUMNS
         }
         label, status, proposed = (values.get(n, "") for n in ("class", "status", "proposed"))
-        known = label, status, proposed
-        decision = Decision(values["diagnosis"], values["decision"], path, row, known, more)
+        known = label, _status_meant(status), proposed
+        diagnosis = "" if is_blank(values["diagnosis"]) else values["diagnosis"]
+        decision = Decision(diagnosis, values["decision"], path, row, known, more)
         form = normal_form(decision.diagnosis)
         first = decisions.setdefault(form, decision)
         if plain_decision(first.value) != plain_decision(decision.value):
@@ -197,6 +238,26 @@ def _decisions(path: Path) -> dict[str, Decision]:
                 raise DataError("diagnoses.twice", path=path, first=first.row, second=row)
             decisions[form] = first if first.value else decision
     return decisions
+
+
+def status_words(status: str) -> str:
+    """Return a status as the list shows it, in the language in use."""
+    return text(f"diagnoses.status_{status}")
+
+
+def _status_meant(words: str) -> str:
+    """Return the status that a cell of the list shows in either language."""
+    shown = {
+        normal_form(written): status
+        for status in STATUSES
+        for written in table()[f"diagnoses.status_{status}"].values()
+    }
+    return shown.get(normal_form(words), words)
+
+
+def is_blank(diagnosis: str) -> bool:
+    """Tell whether a cell of the list stands for the rows that have no diagnosis."""
+    return diagnosis in ("", *table()["diagnoses.blank"].values())
 
 
 def _agreed(ours: Decision | None, theirs: Decision) -> Decision:
@@ -217,7 +278,11 @@ def _agreed(ours: Decision | None, theirs: Decision) -> Decision:
     return ours if ours.value else replace(theirs, more=ours.more)
 
 
-def _decided(diagnosis: Diagnosis, decision: Decision, classes: Mapping[str, str]) -> Diagnosis:
+def _decided(
+    diagnosis: Diagnosis, decision: Decision | None, classes: Mapping[str, str]
+) -> Diagnosis:
+    if decision is None:
+        return diagnosis
     if not decision.value:
         label, status, _ = decision.known
         shown = status in (READ, OFFERED, UNDECIDED)
@@ -248,16 +313,24 @@ def _class(decision: Decision, classes: Mapping[str, str]) -> str:
 
 def decision_classes(labels: Labels) -> dict[str, str]:
     """Return the classes that a decision may name, by how they are written there."""
-    classes = {name: name for name in CLASSES}
-    for name in CLASSES:
-        for key in (f"classes.{name}", f"classes.{name}_short"):
-            classes |= {normal_form(written): name for written in table()[key].values()}
-    classes |= {"内膜息肉": "polyp"}
     others = (diagnosis.label for diagnosis in labels.diagnoses.values() if diagnosis.label)
-    return classes | {form: name for name in others if (form := normal_form(name)) not in classes}
+    named = {plain_decision(name): name for name in others}
+    return {name: name for name in CLASSES} | {
+        form: name for form, name in named.items() if form not in CLASSES
+    }
 
 
 def plain_decision(value: str) -> str:
-    """Return a decision in the form in which two are compared."""
+    """Return a decision in the form in which two are compared, whichever language it is in."""
     form = normal_form(value)
-    return OUT if form in _OUT_WORDS else form
+    return OUT if form in _OUT_WORDS else _class_words().get(form, form)
+
+
+@cache
+def _class_words() -> dict[str, str]:
+    """Return the study's classes by what people call them."""
+    words = {"内膜息肉": "polyp"}
+    for name in CLASSES:
+        for key in (f"classes.{name}", f"classes.{name}_short"):
+            words |= {normal_form(written): name for written in table()[key].values()}
+    return words

@@ -1,10 +1,10 @@
 """The list of all diagnoses, ``diagnoses.csv``: how each was read, and what a person decides."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from metrascope.csv_file import write_table
 from metrascope.ingest.decisions import (
@@ -15,21 +15,20 @@ from metrascope.ingest.decisions import (
     OFFERED,
     OUT,
     READ,
-    SETTING,
+    STATUSES,
     UNDECIDED,
     Decision,
     decision_classes,
     plain_decision,
+    status_words,
 )
-from metrascope.ingest.diagnosis import CLASSES, Diagnosis
+from metrascope.ingest.diagnosis import Diagnosis
 from metrascope.ingest.journal import Record
+from metrascope.ingest.label_columns import contradictions, joint_text
 from metrascope.ingest.lexicon import normal_form
 from metrascope.ingest.matching import LabelRow, Labels
-from metrascope.ingest.reason import Reason
 from metrascope.ingest.wording import reason_title
 from metrascope.messages import text
-
-_ORDER: Final = (UNDECIDED, OFFERED, DECIDED, BY_WORKBOOK, SETTING, READ)
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class DiagnosisList:
 
 
 def write_diagnoses(
-    folder: Path, labels: Labels, records: Iterable[Record], decisions: Mapping[str, Decision]
+    folder: Path, labels: Labels, records: Collection[Record], decisions: Mapping[str, Decision]
 ) -> DiagnosisList:
     """Write ``diagnoses.csv``, what waits for a person first, and ``columns.csv`` beside it.
 
@@ -68,7 +67,7 @@ def write_diagnoses(
     labels
         As `metrascope.ingest.decisions.decided` returned them.
     records
-        Of all files.
+        Of all files, as `metrascope.ingest.decisions.decided_records` returned them.
     decisions
         From `metrascope.ingest.decisions.read_decisions`; also those of diagnoses that these
         labels do not have are kept.
@@ -78,14 +77,15 @@ def write_diagnoses(
     present = {normal_form(entry["diagnosis"]) for entry in entries}
     unlisted = {form: one for form, one in sorted(decisions.items()) if form not in present}
     classes = decision_classes(labels)
+    read = _read_earlier(records)
     others = [
-        _unlisted_entry(decision, classes, *counted.get(form, (0, set())))
+        _unlisted_entry(decision, classes, read.get(form, ""), *counted.get(form, (0, set())))
         for form, decision in unlisted.items()
     ]
     added = dict.fromkeys(name for decision in decisions.values() for name in decision.more)
     header = (*COLUMNS, *added)
     if entries or others:
-        rows = ([entry.get(name, "") for name in header] for entry in (*entries, *others))
+        rows = ([_cell(entry, name) for name in header] for entry in (*entries, *others))
         write_table(folder / LIST, header, rows)
     columns = ((role, name) for role, names in labels.columns.items() for name in names)
     write_table(folder / "columns.csv", ("role", "column"), columns)
@@ -102,25 +102,43 @@ def write_diagnoses(
     )
 
 
+def _cell(entry: Mapping[str, Any], name: str) -> object:
+    if name == "diagnosis":
+        return entry[name] or text("diagnoses.blank")
+    return status_words(entry[name]) if name == "status" else entry.get(name, "")
+
+
 def _counted(labels: Labels, records: Iterable[Record]) -> dict[str, tuple[int, set[str]]]:
     """Return the files and images that belong to each diagnosis, by its normal form."""
     rows = {row.values["row"]: row for row in labels.rows}
     files: Counter[str] = Counter()
     images: dict[str, set[str]] = defaultdict(set)
     for record in records:
-        form = normal_form((record.row or _row_of(record, rows)).get("diagnosis", ""))
-        files[form] += bool(form)
-        images[form].update(image["image"] for image in record.images)
+        diagnosis = _diagnosis_of(record, rows)
+        if diagnosis is not None:
+            form = normal_form(diagnosis)
+            files[form] += 1
+            images[form].update(image["image"] for image in record.images)
     return {form: (count, images[form]) for form, count in files.items()}
 
 
-def _row_of(record: Record, rows: Mapping[str, LabelRow]) -> Mapping[str, str]:
-    """Return what the row without a class says that left a file out."""
+def _diagnosis_of(record: Record, rows: Mapping[str, LabelRow]) -> str | None:
+    """Return the diagnosis of a file's row, also of one without a class that left it out."""
+    if record.row:
+        return record.row.get("diagnosis")
     for rejection in record.rejections:
-        row = rows.get(str(rejection.values.get("row", "")))
+        if "diagnosis" in rejection.values:
+            return str(rejection.values["diagnosis"])
+        row = rows.get(str(rejection.values.get("row", "")))  # written by 0.1.0
         if row and row.reason and row.reason.key == rejection.reason:
-            return row.values
-    return {}
+            return row.values["diagnosis"]
+    return None
+
+
+def _read_earlier(records: Iterable[Record]) -> dict[str, str]:
+    """Return the class that each text has without a decision, by its normal form."""
+    rows = (record.row for record in records if record.row)
+    return {normal_form(row["diagnosis"]): row["read"] for row in rows if "read" in row}
 
 
 def _entries(
@@ -130,31 +148,31 @@ def _entries(
 ) -> list[dict[str, Any]]:
     rows = Counter(normal_form(row.values["diagnosis"]) for row in labels.rows)
     column = ", ".join(labels.columns.get("label", ()))
+    joint = {joint_text(texts): ", ".join(texts) for texts in contradictions(labels).values()}
     entries: dict[str, dict[str, Any]] = {}
     for value, diagnosis in sorted(labels.diagnoses.items()):
         form = normal_form(value)
         files, images = counted.get(form, (0, set()))
         status = _status(diagnosis)
         decision = decisions.get(form)
-        shown = diagnosis.label or OUT
         written = {
             "diagnosis": value,
             "class": diagnosis.label,
             "proposed": diagnosis.offered,
-            "decision": shown if status in (DECIDED, BY_WORKBOOK) else "",
+            "decision": decision.value if decision else "",
             "status": status,
             "reason": _explained(diagnosis),
             "rows": rows[form],
             "files": files,
             "images": len(images),
-            "column": column,
+            "column": joint.get(value, column),
         }
         entries.setdefault(form, written | dict(decision.more if decision else {}))
     return sorted(entries.values(), key=_rank)
 
 
 def _rank(entry: Mapping[str, Any]) -> tuple[int, int, str]:
-    return _ORDER.index(entry["status"]), -entry["files"], entry["diagnosis"]
+    return STATUSES.index(entry["status"]), -entry["files"], entry["diagnosis"]
 
 
 def _status(diagnosis: Diagnosis) -> str:
@@ -172,7 +190,11 @@ def _explained(diagnosis: Diagnosis) -> str:
 
 
 def _unlisted_entry(
-    decision: Decision, classes: Mapping[str, str], files: int, images: set[str]
+    decision: Decision,
+    classes: Mapping[str, str],
+    read: str,
+    files: int,
+    images: set[str],
 ) -> dict[str, Any]:
     """Return the row of a diagnosis that is in other labels, such as last month's."""
     label, status, proposed = decision.known
@@ -180,45 +202,16 @@ def _unlisted_entry(
         plain = plain_decision(decision.value)
         label = "" if plain == OUT else classes.get(plain, decision.value)
         status = BY_WORKBOOK if status == BY_WORKBOOK else DECIDED
+    elif status in (DECIDED, BY_WORKBOOK):  # it has been taken back
+        label, status = read, READ if read else UNDECIDED
     return {
         "diagnosis": decision.diagnosis,
         "class": label,
         "proposed": proposed,
-        "decision": (label or OUT) if decision.value else "",
+        "decision": decision.value,
         "status": status,
         "reason": text("diagnoses.not_in_labels"),
         "rows": 0,
         "files": files,
         "images": len(images),
     } | dict(decision.more)
-
-
-def diagnosis_notices(
-    listed: DiagnosisList, labels: Labels, images: Iterable[Mapping[str, Any]]
-) -> list[Reason]:
-    """Return the sentences on columns, classes of other studies, and what is to be decided.
-
-    Parameters
-    ----------
-    listed
-        From `write_diagnoses`.
-    labels
-        Whose columns they are.
-    images
-        Rows of the manifest.
-    """
-    used = (f"{role} = {', '.join(names)}" for role, names in labels.columns.items())
-    notices = [Reason("diagnoses.columns_used", {"columns": "; ".join(used)})]
-    counts = Counter(str(image["label"]) for image in images)
-    others = [f"{name} ({counts[name]})" for name in sorted(counts) if name not in CLASSES]
-    if others:
-        notices.append(Reason("diagnoses.new_classes", {"classes": ", ".join(others)}))
-    for key, count, files in (
-        ("diagnoses.undecided", listed.undecided, listed.waiting),
-        ("diagnoses.offered", listed.offered, listed.doubtful),
-        ("diagnoses.unlisted", listed.unlisted, 0),
-    ):
-        if count:
-            values: dict[str, str | int | float] = {"count": count, "files": files}
-            notices.append(Reason(key, values | {"path": str(listed.path)}))
-    return notices

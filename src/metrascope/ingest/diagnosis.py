@@ -1,5 +1,6 @@
 """Read a class out of what a pathologist or a researcher wrote, or say why it cannot be."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,12 @@ _MOST_CATEGORIES: Final = 50
 _LONGEST_CATEGORY: Final = 40
 _ABBREVIATIONS: Final = {"ep": "polyp", "sf": "fibroid", "smf": "fibroid"}
 _CATEGORIES: Final = frozenset(("benign", "malignant", "良性", "恶性"))
+# What a spreadsheet codes a class with, and nobody but its author can read.
+_CODE: Final = re.compile(
+    r"[+-]?\d+(?:\.\d+)?|[a-z]|[ivx]+|true|false|yes|no|pos|neg|positive|negative|是|否|有|对|错|真|假|"
+    r"阳性?|阴性?|√|✓|✔|☑|×|✗|✘|[①-⑩]|(?:类别?|组别?|分类|分组|class|category|group|label|type|类型)"
+    r"\s*[:_-]?\s*\d+|(?:\d+|[a-z])\s*(?:类|组)|第[一二三四五六七八九十]+[类组]"
+)
 _FIELD: Final = frozenset(
     (Kind.POLYP, Kind.MYOMA, Kind.CANCER, Kind.TUMOR, Kind.LESION, Kind.PHASE, Kind.CERVICAL)
 )
@@ -51,7 +58,8 @@ def read_diagnoses(
     one of the study's lesions, or that all is normal. A negated, former or suspected lesion is
     none, a fibroid is submucosal only if its place is named, and cancer or precancer excludes.
     Where no value has a word of the field, the labels are categories of another study and taken
-    as they are, if there are at most 50 and all are short.
+    as they are, if there are at most 50 and all are short. Bare codes (``1``, ``True``, ``A``)
+    are none: what they stand for is written nowhere.
 
     Parameters
     ----------
@@ -64,7 +72,7 @@ def read_diagnoses(
         Whether the column is one of classes. If it then holds nothing but the names of the
         study's three, ``fibroid`` is its class and not a fibroid of any place.
     """
-    forms = {value: normal_form(value) for value in sorted(set(values)) if value}
+    forms = {value: normal_form(value) for value in sorted(set(values))}
     given = {normal_form(value): name for value, name in (classes or {}).items()}
     read = {value: form for value, form in forms.items() if form not in given}
     readings = {value: _reading(form) for value, form in read.items()}
@@ -81,6 +89,11 @@ def read_diagnoses(
             if _may_be_category(form, readings[value])
         }
     return {value: readings.get(value) or _given(given[form]) for value, form in forms.items()}
+
+
+def is_code(form: str) -> bool:
+    """Tell whether a diagnosis, after `normal_form`, is a bare code."""
+    return _CODE.fullmatch(form) is not None
 
 
 def _given(label: str) -> Diagnosis:
@@ -104,6 +117,8 @@ def _is_of_the_field(form: str) -> bool:
 def _reading(form: str) -> Diagnosis:
     if is_empty(form):
         return Diagnosis(reason=Reason("labels.empty"))
+    if is_code(form):
+        return _none("code")
     if form in _ABBREVIATIONS:
         return Diagnosis(_ABBREVIATIONS[form], offered=_ABBREVIATIONS[form])
     spoken = list(words(form))

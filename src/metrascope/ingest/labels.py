@@ -1,15 +1,15 @@
 """The table of pathology results, read into rows that images are matched to."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from metrascope.ingest.columns import KEYS, ROLES, choose_columns, holds_classes
+from metrascope.ingest.columns import KEYS, ROLES, choose_columns, columns_beside, holds_classes
 from metrascope.ingest.diagnosis import Diagnosis, read_diagnoses
 from metrascope.ingest.keys import Keys, written
-from metrascope.ingest.matching import LabelRow, Labels
-from metrascope.ingest.reason import Reason
+from metrascope.ingest.matching import LabelRow, Labels, row_reason
 from metrascope.ingest.sheet import read_sheet
 
 __all__ = ["Keys", "LabelRow", "Labels", "read_labels"]
@@ -20,7 +20,10 @@ _OLDEST: Final = 90
 def read_labels(
     path: Path, columns: Mapping[str, str] | None = None, classes: Mapping[str, str] | None = None
 ) -> Labels:
-    """Read the table of pathology results.
+    """Read the table of pathology results, by its label column alone.
+
+    Rows whose other columns contradict that one are found by `contradicted`, once a person's
+    decisions are known.
 
     Parameters
     ----------
@@ -42,16 +45,36 @@ def read_labels(
     sheet = read_sheet(path, columns)
     chosen = choose_columns(path, sheet.header, columns)
     at = chosen["label"][0]
-    texts = [cells[at] for cells in sheet.rows.values()]
-    diagnoses = read_diagnoses(texts, classes, codes=holds_classes(sheet.header[at]))
-    used = [column for columns in chosen.values() for column in columns]
-    rows = tuple(
-        _row(number, cells, chosen, diagnoses)
-        for number, cells in sheet.rows.items()
-        if any(cells[column] for column in used)  # a line of totals is no row
-    )
+    used = {column for numbers in chosen.values() for column in numbers}
+    cells = {number: row for number, row in sheet.rows.items() if any(row[n] for n in used)}
+    diagnoses = _readings(sheet.header[at], [row[at] for row in cells.values()], classes)
+    beside = {
+        sheet.header[n]: _readings(sheet.header[n], [row[n] for row in cells.values()], classes)
+        for n in columns_beside(sheet.header, at)
+    }
+    texts = {name: sheet.header.index(name) for name in beside}
+    rows = [_row(number, row, chosen, diagnoses) for number, row in cells.items()]
+    said = ({name: row[n] for name, n in texts.items() if row[n]} for row in cells.values())
+    rows = [_beside(row, sheet.header[at], others) for row, others in zip(rows, said, strict=True)]
     names = {role: tuple(sheet.header[n] for n in numbers) for role, numbers in chosen.items()}
-    return Labels.of_rows(rows, names, diagnoses)
+    unused = (name for n, name in enumerate(sheet.header) if name and n not in used)
+    return replace(
+        Labels.of_rows(rows, names, diagnoses),
+        beside=beside,
+        label_named=bool(columns.get("label")),
+        unused=tuple(unused),
+    )
+
+
+def _readings(
+    column: str, texts: Iterable[str], classes: Mapping[str, str] | None
+) -> dict[str, Diagnosis]:
+    return read_diagnoses(texts, classes, codes=holds_classes(column))
+
+
+def _beside(row: LabelRow, column: str, others: Mapping[str, str]) -> LabelRow:
+    said = row.values["diagnosis"]
+    return replace(row, texts={column: said, **others}) if said and others else row
 
 
 def _row(
@@ -66,19 +89,20 @@ def _row(
         told[role] = [value for value in told[role] if written(role, value)]
     values = {role: (told[role] or [""])[0] for role in ROLES}
     diagnosis = values["label"]
-    read = diagnoses.get(diagnosis, Diagnosis(reason=Reason("labels.empty")))
-    reason = Reason(read.reason.key, {"row": number}) if read.reason else None
+    read = diagnoses[diagnosis]
     values |= {
         "row": str(number),
         "label": read.label,
         "diagnosis": diagnosis,
+        "read": read.label,
+        "why": read.reason.key if read.reason else "",
         "age": _years(values["age"]),
     }
     forms = {
         role: frozenset(form for value in told[role] for form in written(role, value))
         for role in KEYS
     }
-    return LabelRow(values, reason, forms)
+    return LabelRow(values, row_reason(values, read), forms)
 
 
 def _years(age: str) -> str:

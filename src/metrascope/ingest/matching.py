@@ -40,16 +40,36 @@ class LabelRow:
         ``row``, its number in the spreadsheet; a value for each role that has a column, ``""``
         where empty (`metrascope.ingest.columns.ROLES`; of several patient or accession numbers
         the first); ``label``, its class, ``""`` if it has none; ``diagnosis``, the text that the
-        class was read from; ``age`` in whole years, ``90`` for older (45 CFR 164.514).
+        class was read from; ``read`` and ``why``, the class that the text has without a person's
+        decision, or the reason why it has none; ``age`` in whole years, ``90`` for older (45 CFR
+        164.514).
     reason
         Why it has no class.
     forms
         Role to the forms of its keys.
+    texts
+        What each column that speaks of the diagnosis says, by its name, the one in use first;
+        empty where only that one says anything.
     """
 
     values: Mapping[str, str]
     reason: Reason | None
     forms: Mapping[str, frozenset[str]]
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+def row_reason(values: Mapping[str, str], diagnosis: Diagnosis) -> Reason | None:
+    """Return why a row has no class, with its number, its text and what the text alone says."""
+    if diagnosis.reason is None:
+        return None
+    return Reason(
+        diagnosis.reason.key,
+        {
+            "row": int(values["row"]),
+            "diagnosis": values["diagnosis"],
+            "read": values["read"],
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -64,6 +84,12 @@ class Labels:
         Role to the names of the columns that have it.
     diagnoses
         The reading of each distinct text of the label column.
+    beside
+        The readings of texts in further columns that speak of the diagnosis, by column.
+    label_named
+        Whether the user has named the label column.
+    unused
+        Names of the columns that have no role.
     """
 
     rows: tuple[LabelRow, ...]
@@ -72,6 +98,9 @@ class Labels:
     _shared: frozenset[tuple[str, str]] = frozenset()
     _exams_listed: bool = False
     diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict, repr=False)
+    beside: Mapping[str, Mapping[str, Diagnosis]] = field(default_factory=dict, repr=False)
+    label_named: bool = False
+    unused: tuple[str, ...] = ()
 
     @classmethod
     def of_rows(

@@ -20,7 +20,7 @@ _OURS: Final = ("syntax", "photometric")
 def explain(rejection: Rejection, lang: str | None = None) -> str:
     """Return a rejection as a sentence without anything that was read from the file."""
     values = {
-        name: value if name in _OURS or _is_public(value) else "…"
+        name: value if name in _OURS or _is_public(value) else _hidden(name, lang)
         for name, value in rejection.values.items()
     }
     return text(rejection.reason, lang, **values | _roles(rejection, lang))
@@ -31,16 +31,25 @@ def explain_in_full(rejection: Rejection, lang: str | None = None) -> str:
     return text(rejection.reason, lang, **{**rejection.values, **_roles(rejection, lang)})
 
 
+def _hidden(name: str, lang: str | None) -> str:
+    """Return what stands for a value that only the private lists may show."""
+    return text("role.in_links", lang) if name in ("row", "rows") else "…"
+
+
 def _is_public(value: object) -> bool:
     return isinstance(value, int | float) or _PUBLIC.fullmatch(str(value)) is not None
 
 
 def reason_title(key: str, lang: str | None = None) -> str:
-    """Return a reason in few words: its title, else its sentence without what fills it."""
+    """Return a reason in few words: its title, else its sentence without what fills it.
+
+    Neither ends with a full stop, since both stand in one list.
+    """
     title = f"reason.{key.replace('.', '_')}"
     if title in table():
         return text(title, lang)
-    return text(key, lang, **dict.fromkeys(re.findall(r"\{(\w+)", table()[key]["en"]), "…"))
+    names = re.findall(r"\{(\w+)", table()[key]["en"])
+    return text(key, lang, **dict.fromkeys(names, "…")).rstrip(".。")
 
 
 def _roles(rejection: Rejection, lang: str | None) -> dict[str, str]:

@@ -1,0 +1,124 @@
+"""What an ingest says of the table of labels: columns, classes, and what is to be decided."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from metrascope.ingest.diagnoses import DiagnosisList
+from metrascope.ingest.diagnosis import CLASSES
+from metrascope.ingest.label_columns import COLUMNS_DIFFER, contradictions
+from metrascope.ingest.matching import Labels
+from metrascope.ingest.reason import Reason
+from metrascope.messages import text
+
+_MOST_CODES: Final = 6
+_MOST_COLUMNS: Final = 30
+_MOST_ROWS: Final = 12
+
+
+def diagnosis_notices(
+    listed: DiagnosisList, labels: Labels, images: Iterable[Mapping[str, Any]]
+) -> list[Reason]:
+    """Return the sentences on columns, classes of other studies, and what is to be decided.
+
+    Parameters
+    ----------
+    listed
+        From `write_diagnoses`.
+    labels
+        Whose columns they are.
+    images
+        Rows of the manifest.
+    """
+    notices = [
+        _columns_used(labels),
+        *_codes(labels, listed.path),
+        *_differing(labels, listed.path),
+    ]
+    counts = Counter(str(image["label"]) for image in images)
+    others = [f"{name} ({counts[name]})" for name in sorted(counts) if name not in CLASSES]
+    if others:
+        notices.append(Reason("diagnoses.new_classes", {"classes": ", ".join(others)}))
+    for key, count, files in (
+        ("diagnoses.undecided", listed.undecided, listed.waiting),
+        ("diagnoses.offered", listed.offered, listed.doubtful),
+        ("diagnoses.unlisted", listed.unlisted, 0),
+    ):
+        if count:
+            values: dict[str, str | int | float] = {"count": count, "files": files}
+            notices.append(Reason(key, values | {"path": str(listed.path)}))
+    return notices
+
+
+def bare_codes(labels: Labels) -> dict[str, str]:
+    """Return the bare codes of the label column that have no class, and an example of a setting.
+
+    Returns
+    -------
+    ``codes``, as a sentence shows them, and ``example``, as ``--set`` takes it; nothing where there
+    are none.
+    """
+    codes = [
+        said
+        for said, diagnosis in labels.diagnoses.items()
+        if diagnosis.reason is not None and diagnosis.reason.key == "labels.code"
+    ]
+    if not codes:
+        return {}
+    shown = codes[:_MOST_CODES]
+    names = (*CLASSES, *("",) * len(shown))
+    pairs = (f"{json.dumps(said, ensure_ascii=False)}={json.dumps(name)}"
+             for said, name in zip(shown, names, strict=False))  # fmt: skip
+    more = " …" if len(codes) > len(shown) else ""
+    return {"codes": ", ".join(shown) + more, "example": f"labels={{{', '.join(pairs)}}}"}
+
+
+def _codes(labels: Labels, path: Path) -> list[Reason]:
+    codes = bare_codes(labels)
+    return [Reason("diagnoses.codes", {**codes, "path": str(path)})] if codes else []
+
+
+def _columns_used(labels: Labels) -> Reason:
+    used = (
+        text("diagnoses.column_used", role=role, columns=", ".join(names))
+        for role, names in labels.columns.items()
+    )
+    unused = ", ".join(labels.unused[:_MOST_COLUMNS]) or text("diagnoses.no_column")
+    more = " …" if len(labels.unused) > _MOST_COLUMNS else ""
+    return Reason("diagnoses.columns_used", {"columns": "; ".join(used), "unused": unused + more})
+
+
+def _differing(labels: Labels, path: Path) -> list[Reason]:
+    """Return a sentence on rows whose columns contradict each other and that nobody has decided."""
+    rows = contradictions(labels)
+    if not labels.label_named:
+        waiting = {
+            row.values["row"]
+            for row in labels.rows
+            if row.reason is not None and row.reason.key == COLUMNS_DIFFER
+        }
+        rows = {row: texts for row, texts in rows.items() if row in waiting}
+    if not rows:
+        return []
+    columns = ", ".join(dict.fromkeys(name for texts in rows.values() for name in texts))
+    values: dict[str, str | int | float] = {"count": len(rows), "columns": columns}
+    if labels.label_named:
+        return [
+            Reason("diagnoses.columns_overruled", values | {"rows": shown_rows(map(int, rows))})
+        ]
+    return [Reason("diagnoses.columns_differ", values | {"path": str(path)})]
+
+
+def shown_rows(numbers: Iterable[int]) -> str:
+    """Return numbers of rows as a sentence shows them: ``2, 5-7``, and how many runs more."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    shown = [f"{first}-{last}" if first < last else str(first) for first, last in runs]
+    more = f" … (+{len(shown) - _MOST_ROWS})" if len(shown) > _MOST_ROWS else ""
+    return ", ".join(shown[:_MOST_ROWS]) + more
