@@ -8,8 +8,12 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
+from openpyxl.styles import Font
 
 from metrascope.errors import DataError
+from metrascope.ingest.labels import read_labels
 from metrascope.ingest.sheet import read_sheet
 
 
@@ -159,3 +163,72 @@ def test_a_web_page_that_is_called_xls_is_no_table(tmp_path: Path, start: str) -
     path.write_text(f"{start}<table><tr><td>检查号</td></tr></table>", encoding="utf-8")
     with pytest.raises(DataError, match="HTML"):
         read_sheet(path, {})
+
+
+def test_hidden_rows_and_columns_are_there_and_known(tmp_path: Path) -> None:
+    path = book(tmp_path / "t.xlsx", [HEADER, *([f"U{n}", "polyp", n] for n in range(2, 8))])
+    made = openpyxl.load_workbook(path)
+    page = made.active
+    assert page is not None
+    page.row_dimensions[3].hidden = True
+    page.row_dimensions.group(6, 6, hidden=True)
+    page.column_dimensions["B"].hidden = True
+    page.auto_filter.ref = "A1:C7"
+    made.save(path)
+    found = read_sheet(path, {})
+    assert (found.hidden_rows, found.hidden_columns) == ({3, 6}, ("label",))
+    assert len(found.rows) == 6
+    notices = [notice.text("en") for notice in read_labels(path).notices]
+    assert any("2 row(s)" in words and "(rows 3, 6)" in words for words in notices)
+    assert any("(label)" in words for words in notices)
+    assert not read_labels(book(path, [HEADER, ["U1", "polyp", 1]])).notices
+
+
+def test_what_is_struck_out_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "t.xlsx"
+    made = openpyxl.Workbook()
+    page = made.active
+    assert page is not None
+    page.append(HEADER)
+    gone, kept = InlineFont(strike=True), InlineFont()
+    corrected = CellRichText(TextBlock(gone, "polyp"), TextBlock(kept, " normal"))
+    for row in (["U1", "polyp", 1], ["U2", "polyp", 2], ["U3", corrected, 3], ["U4", "polyp", 4]):
+        page.append(row)
+    page["B3"].font = Font(strike=True)
+    page["A5"].font = page["C5"].font = Font(strike=True)
+    made.save(path)
+    labels = read_labels(path)
+    assert [row.values["label"] for row in labels.rows] == ["polyp", "", "", "polyp"]
+    assert [row.values["accession"] for row in labels.rows] == ["U1", "U2", "U3", ""]
+    assert [row.reason and row.reason.key for row in labels.rows[1:3]] == ["labels.struck"] * 2
+    assert {"~~polyp~~", "~~polyp~~ normal"} <= labels.diagnoses.keys()
+    (notice,) = labels.notices
+    assert "3 row(s)" in notice.text("en")
+    assert "(rows 3-5)" in notice.text("en")
+
+
+def test_rich_text_that_excel_shares_among_cells_is_struck_as_well(tmp_path: Path) -> None:
+    path = book(tmp_path / "t.xlsx", [HEADER, ["U1", "normal", 1], ["U2", "polyp", 2]])
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    override = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{kind}"/></Types>'
+    types, page = "[Content_Types].xml", "xl/worksheets/sheet1.xml"
+    parts[types] = parts[types].replace(b"</Types>", override.encode())
+    runs = "<si><r><rPr><strike/></rPr><t>normal</t></r><r><t>polyp</t></r></si>"
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    parts["xl/sharedStrings.xml"] = f'<sst xmlns="{space}">{runs}</sst>'.encode()
+    inline = b't="inlineStr"><is><t>normal</t></is>'
+    assert inline in parts[page]
+    parts[page] = parts[page].replace(inline, b't="s"><v>0</v>')
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, content in parts.items():
+            archive.writestr(part, content)
+    assert [row[1] for row in read_sheet(path, {}).rows.values()] == ["~~normal~~polyp", "polyp"]
+
+
+@pytest.mark.parametrize("sign", ["，", "；", "、", "\u3000"])
+def test_full_width_separators_are_named(tmp_path: Path, sign: str) -> None:
+    content = f"检查号{sign}病理诊断\nU1{sign}正常\n"
+    with pytest.raises(DataError, match=f"separated by “{sign}”"):
+        sheet(tmp_path / "t.csv", content)

@@ -1,5 +1,6 @@
 """Every file under a folder is found by what it holds, or named with the reason it is none."""
 
+import errno
 import inspect
 import io
 import os
@@ -357,3 +358,28 @@ def test_every_file_has_a_name_of_its_own_where_names_are_shown_alike(tmp_path: 
 def test_a_folder_is_not_taken_for_the_archive_that_its_name_looks_like(tmp_path: Path) -> None:
     fill(tmp_path, {"a.zip": zipped({"1.png": PNG}), "a.zip!/1.png": PNG})
     assert found(tmp_path) == {"a.zip!/1.png": "png", "a.zip!#2/1.png": "png"}
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "memory"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory"),
+        (OSError(errno.EHOSTDOWN, "Host is down"), "Host is down"),
+    ],
+)
+@pytest.mark.parametrize("where", ["open_archive", "read_head"])
+def test_what_is_short_for_the_moment_is_no_fault_of_an_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str, where: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("1.png", PNG)
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(f"metrascope.ingest.sources.{where}", fail)
+    (found,) = find_sources(tmp_path)
+    assert isinstance(found, Skipped)
+    assert found.reason.key == "sources.unreadable"  # which the next run tries again
+    assert words in found.reason.text("en")

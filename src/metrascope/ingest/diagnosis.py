@@ -8,6 +8,7 @@ from typing import Final
 from metrascope.ingest.clauses import Finding, read_findings
 from metrascope.ingest.lexicon import Kind, is_empty, normal_form, words
 from metrascope.ingest.reason import Reason
+from metrascope.ingest.strikethrough import MARK
 
 CLASSES: Final = ("normal", "fibroid", "polyp")
 """The study's; a table that speaks of none of its lesions may have others."""
@@ -115,6 +116,8 @@ def _is_of_the_field(form: str) -> bool:
 
 
 def _reading(form: str) -> Diagnosis:
+    if MARK in form:
+        return _none("struck")
     if is_empty(form):
         return Diagnosis(reason=Reason("labels.empty"))
     if is_code(form):

@@ -10,12 +10,11 @@ from metrascope.ingest.diagnoses import DiagnosisList
 from metrascope.ingest.diagnosis import CLASSES
 from metrascope.ingest.label_columns import COLUMNS_DIFFER, contradictions
 from metrascope.ingest.matching import Labels
-from metrascope.ingest.reason import Reason
+from metrascope.ingest.reason import Reason, shown_rows
 from metrascope.messages import text
 
 _MOST_CODES: Final = 6
 _MOST_COLUMNS: Final = 30
-_MOST_ROWS: Final = 12
 
 
 def diagnosis_notices(
@@ -109,16 +108,3 @@ def _differing(labels: Labels, path: Path) -> list[Reason]:
             Reason("diagnoses.columns_overruled", values | {"rows": shown_rows(map(int, rows))})
         ]
     return [Reason("diagnoses.columns_differ", values | {"path": str(path)})]
-
-
-def shown_rows(numbers: Iterable[int]) -> str:
-    """Return numbers of rows as a sentence shows them: ``2, 5-7``, and how many runs more."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    shown = [f"{first}-{last}" if first < last else str(first) for first, last in runs]
-    more = f" … (+{len(shown) - _MOST_ROWS})" if len(shown) > _MOST_ROWS else ""
-    return ", ".join(shown[:_MOST_ROWS]) + more

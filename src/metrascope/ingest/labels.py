@@ -1,7 +1,7 @@
 """The table of pathology results, read into rows that images are matched to."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,9 @@ from metrascope.ingest.columns import KEYS, ROLES, choose_columns, columns_besid
 from metrascope.ingest.diagnosis import Diagnosis, read_diagnoses
 from metrascope.ingest.keys import Keys, written
 from metrascope.ingest.matching import LabelRow, Labels, row_reason
-from metrascope.ingest.sheet import read_sheet
+from metrascope.ingest.reason import Reason, shown_rows
+from metrascope.ingest.sheet import Sheet, read_sheet
+from metrascope.ingest.strikethrough import MARK
 
 __all__ = ["Keys", "LabelRow", "Labels", "read_labels"]
 
@@ -63,7 +65,21 @@ def read_labels(
         beside=beside,
         label_named=bool(columns.get("label")),
         unused=tuple(unused),
+        notices=tuple(_notices(sheet, cells, used)),
     )
+
+
+def _notices(
+    sheet: Sheet, rows: Mapping[int, Sequence[str]], used: Collection[int]
+) -> Iterator[Reason]:
+    """Yield a sentence on what a person may not see in the table, or has taken back there."""
+    struck = [number for number, row in rows.items() if any(MARK in row[n] for n in used)]
+    for key, numbers in (("hidden_rows", sheet.hidden_rows & rows.keys()), ("struck_rows", struck)):
+        if numbers:
+            yield Reason(f"labels.{key}", {"count": len(numbers), "rows": shown_rows(numbers)})
+    hidden = [sheet.header[n] for n in sorted(used) if sheet.header[n] in sheet.hidden_columns]
+    if hidden:
+        yield Reason("labels.hidden_columns", {"columns": ", ".join(hidden)})
 
 
 def _readings(
@@ -84,6 +100,8 @@ def _row(
     diagnoses: Mapping[str, Diagnosis],
 ) -> LabelRow:
     told = {role: [cells[n] for n in chosen.get(role, ()) if cells[n]] for role in ROLES}
+    for role in set(ROLES) - {"label"}:
+        told[role] = [value for value in told[role] if MARK not in value]
     for role in KEYS:
         # A placeholder is no number, and never goes before the header's own.
         told[role] = [value for value in told[role] if written(role, value)]

@@ -90,6 +90,8 @@ class Labels:
         Whether the user has named the label column.
     unused
         Names of the columns that have no role.
+    notices
+        Sentences on the table itself, for the screen.
     """
 
     rows: tuple[LabelRow, ...]
@@ -101,6 +103,7 @@ class Labels:
     beside: Mapping[str, Mapping[str, Diagnosis]] = field(default_factory=dict, repr=False)
     label_named: bool = False
     unused: tuple[str, ...] = ()
+    notices: tuple[Reason, ...] = ()
 
     @classmethod
     def of_rows(

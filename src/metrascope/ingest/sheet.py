@@ -23,6 +23,8 @@ from metrascope.ingest.content import HEAD, IMAGES, kind_of
 from metrascope.ingest.workbook import MOST_CELLS, Rows, SheetCells, read_workbook, tidy
 from metrascope.messages import listing, text
 
+# What Chinese keyboards write for a separator, and typists between columns.
+_FULL_WIDTH: Final = ("，", "；", "｜", "、", "\u3000", "  ")
 _HEADER_WITHIN: Final = 20
 _SAMPLE: Final = 200
 """Lines from which the separator is told."""
@@ -46,11 +48,15 @@ class Sheet:
         Names of the columns.
     rows
         Number of a row, as the spreadsheet shows it, to its cells, as many as the header has.
+    hidden_rows, hidden_columns
+        Numbers of rows and names of columns that a workbook has and does not show.
     """
 
     name: str
     header: tuple[str, ...]
     rows: Mapping[int, tuple[str, ...]]
+    hidden_rows: frozenset[int] = frozenset()
+    hidden_columns: tuple[str, ...] = ()
 
 
 def read_sheet(path: Path, named: Mapping[str, str]) -> Sheet:
@@ -73,8 +79,9 @@ def read_sheet(path: Path, named: Mapping[str, str]) -> Sheet:
     ------
     DataError
         If the file cannot be read, is no table or has no rows, a row of CSV has more cells than
-        the header or a quotation mark that swallows others, two sheets could be meant, or cells
-        that decide lack what the spreadsheet showed (`check_cells`).
+        the header or a quotation mark that swallows others, its separators are full-width, two
+        sheets could be meant, or cells that decide lack what the spreadsheet showed
+        (`check_cells`).
     MissingExtraError
         If the file is .xlsx and openpyxl is not installed.
     """
@@ -82,14 +89,17 @@ def read_sheet(path: Path, named: Mapping[str, str]) -> Sheet:
     if content.startswith(_EXCEL):
         sheets = [(one, _grid(one, named)) for one in read_workbook(path, content)]
         chosen, grid = _fullest(path, sheets, named)
-        name = chosen.name
     else:
-        name, grid = "", _grid(SheetCells("", _csv(path, content, named)), named)
+        chosen = SheetCells("", _csv(path, content, named))
+        grid = _grid(chosen, named)
     check_cells(path, grid, named)
     if not grid.rows:
         raise DataError("data.no_rows", path=path)
     rows = {number: tuple(map(without_errors, cells)) for number, cells in grid.rows.items()}
-    return Sheet(name, tuple(grid.header), rows)
+    hidden = (name for n, name in enumerate(grid.header, 1) if n in chosen.hidden_columns)
+    return Sheet(
+        chosen.name, tuple(grid.header), rows, chosen.hidden_rows & rows.keys(), tuple(hidden)
+    )
 
 
 def _content(path: Path) -> bytes:
@@ -124,6 +134,7 @@ def _csv(path: Path, content: bytes, named: Mapping[str, str]) -> Rows:
             raise DataError("labels.too_many_cells", path=path, most=MOST_CELLS)
     grid = _grid(SheetCells("", rows), named)
     width = len(grid.header)
+    _refuse_full_width(path, grid.header, named)
     sign = shown_separator(separator)
     wide = [
         text("table.width", row=number, found=len(rows[number]), expected=width, sign=sign)
@@ -133,6 +144,16 @@ def _csv(path: Path, content: bytes, named: Mapping[str, str]) -> Rows:
     if wide:
         raise DataError("data.problems", path=path, count=len(wide), problems=listing(wide))
     return rows
+
+
+def _refuse_full_width(path: Path, header: Sequence[str], named: Mapping[str, str]) -> None:
+    """Refuse a table whose columns are one, for want of a separator that programs know."""
+    if len(header) != 1:
+        return
+    for sign in _FULL_WIDTH:
+        columns = header[0].split(sign)
+        if len(columns) > 1 and looks_like_header(columns, named) > 1:
+            raise DataError("labels.full_width", path=path, sign=sign, found=header[0])
 
 
 def _separator(words: str, named: Mapping[str, str]) -> str:

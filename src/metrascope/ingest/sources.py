@@ -1,5 +1,6 @@
 """Find every image file under a folder, in zip archives too, and say why others are none."""
 
+import errno
 import os
 import stat
 import unicodedata
@@ -247,8 +248,8 @@ def _archive(source: Source, limits: ArchiveLimits) -> Iterator[Source | Skipped
         if is_bomb(archive, source.size, limits):
             yield Skipped(source.name, Reason("sources.bomb"))
             return
-    except BROKEN:
-        yield Skipped(source.name, Reason("sources.broken_archive"))
+    except BROKEN as error:
+        yield Skipped(source.name, _shut(error))
         return
     names = distinct_names([member_name(info) for info in infos])
     if "[Content_Types].xml" in names or names[:1] == ["mimetype"]:
@@ -294,8 +295,8 @@ def _member(
     try:
         archive = open_archive(source.path, source.entries[:-1], limits)
         kind = kind_of(read_head(archive, source.entries[-1], HEAD))
-    except BROKEN:
-        yield Skipped(source.name, Reason("sources.broken_archive"))
+    except BROKEN as error:
+        yield Skipped(source.name, _shut(error))
         return
     source = replace(source, kind=kind)
     if kind == "zip":
@@ -322,7 +323,9 @@ def _directory(
     try:
         for parts in missing_files(source.read(limits), present):
             yield Skipped(folder + shown("/".join(parts)), Reason("sources.missing"))
-    except (DataError, MemoryError) as error:
+    except MemoryError as error:
+        yield Skipped(source.name, _shut(error))
+    except DataError as error:
         yield Skipped(source.name, Reason("sources.unreadable", {"reason": str(error)}))
 
 
@@ -362,6 +365,20 @@ def distinct_names(names: Sequence[str]) -> list[str]:
             unique[at] = f"{displayed[at]}#{number}"
         used.add(form)
     return unique
+
+
+def _shut(error: BaseException) -> Reason:
+    """Return why an archive cannot be looked into.
+
+    Where memory is short for the moment, or a share has dropped, it is not the archive's fault: that
+    is tried again.
+    """
+    if is_memory_failure(error):
+        return Reason("sources.unreadable", {"reason": text("sources.no_memory")})
+    # A directory that points outside its archive makes the system say that a place is invalid.
+    if isinstance(error, OSError) and error.strerror and error.errno != errno.EINVAL:
+        return Reason("sources.unreadable", {"reason": error.strerror})
+    return Reason("sources.broken_archive")
 
 
 def _why(error: BaseException) -> str:

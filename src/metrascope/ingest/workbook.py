@@ -6,6 +6,7 @@ import re
 import warnings
 import zipfile
 from bisect import bisect_left, bisect_right
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from xml.etree import ElementTree
 
 from metrascope.cells import bare
 from metrascope.errors import DataError, MissingExtraError
+from metrascope.ingest.strikethrough import crossed_out, marked_inline, marked_runs, struck_styles
 
 MOST_CELLS: Final = 10_000_000
 """Cells of a table, which take up to a gigabyte as text."""
@@ -21,7 +23,10 @@ _LARGEST: Final = 96 << 20
 # Excel and WPS keep 15 digits of a number and write zeros for the others.
 _KEPT_DIGITS: Final = 15
 _BLANK: Final = "".join(map(chr, (*range(33), 0x85, 0xA0, 0x200B, 0x3000, 0xFEFF)))
-_NOTED: Final = re.compile(rb"<(?:\w+:)?(?:f[\s/>]|mergeCell\s)")
+_NOTED: Final = re.compile(
+    rb"<(?:\w+:)?(?:f[\s/>]|mergeCell\s|strike[\s/>])|\shidden=|\s(?:ht|width)=\"0\""
+)
+_YES: Final = ("1", "true")
 
 Rows = dict[int, list[str]]
 Place = tuple[int, int]
@@ -42,12 +47,16 @@ class SheetCells:
         Formulas whose result is not stored; their cells are empty.
     dates
         Cells that hold a date or a time.
+    hidden_rows, hidden_columns
+        Their numbers, from 1: hidden by hand, by a filter or in a group that is closed.
     """
 
     name: str
     rows: Rows
     uncalculated: frozenset[Place] = frozenset()
     dates: frozenset[Place] = frozenset()
+    hidden_rows: frozenset[int] = frozenset()
+    hidden_columns: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -57,6 +66,9 @@ class _Notes:
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
     literal: dict[Place, str] = field(default_factory=dict)
     uncalculated: set[Place] = field(default_factory=set)
+    inline: dict[Place, str] = field(default_factory=dict)
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: set[int] = field(default_factory=set)
 
 
 def read_workbook(path: Path, content: bytes) -> list[SheetCells]:
@@ -73,7 +85,8 @@ def read_workbook(path: Path, content: bytes) -> list[SheetCells]:
     -------
     Cells as text: whole numbers without the ``.0`` that Excel adds, with the leading zeros that a
     number format shows; numbers of more digits than Excel keeps with an exponent; dates in ISO
-    8601; the text of merged cells in each of them; errors as Excel shows them (``#N/A``).
+    8601; the text of merged cells in each of them; errors as Excel shows them (``#N/A``); what is
+    struck out between marks (``~~polyp~~``).
 
     Raises
     ------
@@ -94,9 +107,12 @@ def read_workbook(path: Path, content: bytes) -> list[SheetCells]:
             warnings.simplefilter("ignore")
             # Read-only, for otherwise an object is made of every cell of every merged block: a
             # file of 1.5 kB whose columns are merged took gigabytes.
-            book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+            book = openpyxl.load_workbook(
+                io.BytesIO(content), read_only=True, data_only=True, rich_text=True
+            )
             shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-            return [_sheet(path, book, sheet) for sheet in shown]
+            crossed = struck_styles(book)
+            return [_sheet(path, book, sheet, crossed) for sheet in shown]
     except DataError:
         raise
     except Exception as error:  # of a damaged workbook openpyxl raises almost anything
@@ -111,7 +127,7 @@ def tidy(cell: str) -> str:
     return re.sub(r"^'(?=\d)", "", cell).strip(_BLANK)
 
 
-def _sheet(path: Path, book: Any, sheet: Any) -> SheetCells:
+def _sheet(path: Path, book: Any, sheet: Any, crossed: Collection[int]) -> SheetCells:
     notes = _notes(book._archive.read(sheet._worksheet_path))
     sheet.reset_dimensions()  # what a file says of its size may be wrong, and cells be left out
     rows: Rows = {}
@@ -126,7 +142,8 @@ def _sheet(path: Path, book: Any, sheet: Any) -> SheetCells:
             raise DataError("labels.too_many_cells", path=path, most=MOST_CELLS)
         cells = [""] * filled[-1].column
         for cell in filled:
-            cells[cell.column - 1] = _shown(cell)
+            shown = notes.inline.get((number, cell.column)) or _shown(cell)
+            cells[cell.column - 1] = crossed_out(shown) if cell._style_id in crossed else shown
             if isinstance(cell.value, datetime.date | datetime.time):
                 dates.add((number, cell.column))
         rows[number] = cells
@@ -136,7 +153,12 @@ def _sheet(path: Path, book: Any, sheet: Any) -> SheetCells:
         rows.setdefault(row, [])  # it is there, though nothing else may be in it
     _spread(path, rows, notes.merged, count)
     return SheetCells(
-        sheet.title, dict(sorted(rows.items())), frozenset(notes.uncalculated), frozenset(dates)
+        sheet.title,
+        dict(sorted(rows.items())),
+        frozenset(notes.uncalculated),
+        frozenset(dates),
+        frozenset(notes.hidden_rows),
+        frozenset(notes.hidden_columns),
     )
 
 
@@ -175,16 +197,29 @@ def _notes(source: bytes) -> _Notes:
         if event == "start":
             if name == "row":
                 row, column = int(float(element.get("r", row + 1))), 0
+                if _is_hidden(element, "ht"):
+                    notes.hidden_rows.add(row)
             continue
-        if name == "mergeCell":
+        if name == "col" and _is_hidden(element, "width"):
+            last = min(int(element.get("max", 0)), _MOST_COLUMNS)
+            notes.hidden_columns.update(range(int(element.get("min", 1)), last + 1))
+        elif name == "mergeCell":
             notes.merged.append(_block(element.get("ref", "")))
         elif name == "c":
             place = element.get("r")
             row, column = _place(place) if place else (row, column + 1)
             _note_formula(notes, element, (row, column))
+            crossed = marked_inline(element)
+            if crossed is not None:
+                notes.inline[row, column] = tidy(crossed)
         if name in ("row", "mergeCell"):
             element.clear()
     return notes
+
+
+def _is_hidden(element: ElementTree.Element, size: str) -> bool:
+    """Tell whether a row or column is not shown: by hand, by a filter, or drawn to nothing."""
+    return element.get("hidden") in _YES or element.get(size) in ("0", "0.0")
 
 
 def _note_formula(notes: _Notes, cell: ElementTree.Element, place: Place) -> None:
@@ -226,7 +261,7 @@ def _shown(cell: Any) -> str:
         return value.isoformat()
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _number(value, str(cell.number_format))
-    return tidy(str(value))
+    return tidy(marked_runs(value) if isinstance(value, list) else str(value))
 
 
 def _number(value: float, number_format: str) -> str:
