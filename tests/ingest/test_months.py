@@ -1,5 +1,6 @@
 """Two months of exports, corrected by hand in between, audited, ingested again: nothing is lost."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -135,3 +136,71 @@ def test_what_is_missing_at_the_end_is_said_and_is_status_1(
     command[1] = str(tmp_path / "january")
     assert main(command) == 0  # made again
     assert lost.exists()
+
+
+def decide(done: Ingested, **decisions: str) -> None:
+    path = done.private / "diagnoses.csv"
+    sheet = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    sheet["decision"] = [decisions.get(text, "") for text in sheet["diagnosis"]]
+    sheet.to_csv(path, index=False, encoding="utf-8-sig")
+
+
+def test_a_decision_about_an_earlier_month_can_be_taken_back(tmp_path: Path) -> None:
+    ward = Ward(tmp_path)
+    done = ward.ingest("january")
+    before = ward.table
+    decide(done, polyp="leave out")
+    done = ward.ingest("february")
+    assert set(ward.table["label"]) == {"normal"}
+    assert "files_stay" in keys(done)  # january is not at hand: its images could not be made again
+    decide(done)
+    done = ward.ingest("february")
+    assert not done.missing
+    pd.testing.assert_frame_equal(ward.table.loc[before.index], before, check_like=True)
+    assert all((ward.out / name).is_file() for name in ward.table.index)
+    decide(done, polyp="normal")
+    ward.ingest("february")
+    assert set(ward.table["label"]) == {"normal"}
+    decide(done)
+    ward.ingest("february")
+    assert ward.table["label"].value_counts().to_dict() == {"polyp": 4, "normal": 3}
+
+
+def test_files_that_a_decision_brings_back_are_asked_for_by_their_folder(tmp_path: Path) -> None:
+    ward = Ward(tmp_path)
+    done = ward.ingest("january")
+    decide(done, polyp="leave out")
+    done = ward.ingest("january")  # their images go: they can be made again from here
+    assert len([*(ward.out / "images").iterdir()]) == len(ward.table) == 2
+    decide(done)
+    done = ward.ingest("february")
+    (notice,) = [notice for notice in done.notices if notice.code == "awaited"]
+    assert notice.values == {"files": 3, "folders": str(tmp_path / "january")}
+    done = ward.ingest("january")
+    assert "awaited" not in keys(done)
+    assert ward.table["label"].value_counts().to_dict() == {"polyp": 4, "normal": 3}
+
+
+def test_images_that_were_overwritten_are_made_again(tmp_path: Path) -> None:
+    ward = Ward(tmp_path)
+    done = ward.ingest("january")
+    first, second, third, *_ = ward.table.index
+    whole = {name: (ward.out / name).read_bytes() for name in ward.table.index}
+    (ward.out / first).write_bytes(b"rubbish")
+    shutil.copy2(ward.out / third, ward.out / second)  # with its time of change
+    mask = ward.out / ward.table["sector"][third]
+    cv2.imwrite(str(mask), np.zeros((9, 9), np.uint8))
+
+    done = ward.ingest("february")  # their originals are not here
+    (notice,) = [notice for notice in done.notices if notice.code == "changed"]
+    assert notice.values["count"] == 3
+    assert str(tmp_path / "january") in notice.text("en")
+    assert {first, second, third} == {*done.missing}
+
+    done = ward.ingest("january")
+    (notice,) = [notice for notice in done.notices if notice.code == "remade"]
+    assert notice.values["count"] == 3
+    assert not done.missing
+    assert {name: (ward.out / name).read_bytes() for name in whole} == whole
+    assert cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE).max() == 255
+    assert not keys(ward.ingest("february")) & {"changed", "remade", "missing"}

@@ -1,7 +1,7 @@
 """Ingest a folder: find its files, take them in on several processes, assemble the data set."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,7 +30,12 @@ from metrascope.ingest.decisions import decided, decided_records, read_decisions
 from metrascope.ingest.diagnoses import DiagnosisList, write_diagnoses
 from metrascope.ingest.edits import confirm_copy, keep_copy, read_edits
 from metrascope.ingest.evidence import write_evidence
-from metrascope.ingest.image_files import give_one_time, image_names, remove_images
+from metrascope.ingest.image_files import (
+    changed_images,
+    give_one_time,
+    image_names,
+    remove_images,
+)
 from metrascope.ingest.intake import Intake, ready
 from metrascope.ingest.journal import Journal, Record, Rejection
 from metrascope.ingest.key_folder import (
@@ -54,7 +59,14 @@ from metrascope.ingest.notices import (
     file_notices,
     write_earlier,
 )
-from metrascope.ingest.places import Search, listed_records, pending_files, real_root, settle
+from metrascope.ingest.places import (
+    Search,
+    awaited_records,
+    listed_records,
+    pending_files,
+    real_root,
+    settle,
+)
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.settings import IngestSettings
@@ -162,15 +174,21 @@ def ingest(
             intake = Intake(out.absolute(), settings, _aware(table, found), pseudonyms)
             ours = image_names(journal.records.values())
             edits = read_edits(out, private, journal.records.values())
-            pending = pending_files(search, intake, journal, taken_out(edits.decisions))
+            changed = changed_images(out, _images(journal))
+            left_out = taken_out(edits.decisions)
+            pending = pending_files(search, intake, journal, left_out, changed)
             _take_in_all(search, intake, pending, journal, share_out, progress)
             ours |= image_names(journal.records.values())
             earlier = settle(search, journal, intake)
+            awaited = awaited_records(search, journal, intake, decisions)
+            own = image_names(journal.records.values())
             records = listed_records(search, journal.records.values())
             here = image_names(r for r in journal.records.values() if r.place in search.places)
             records = decided_records(records, table, decisions)
             words = ColumnWords(pseudonyms, settings.centre, settings.centres)
             catalog = assemble(records, table, words, settings.two_diagnoses, search.table)
+            changed &= image_names(catalog.records)
+            still = changed_images(out, _images(journal, changed))
             remember_refusals(journal, catalog, records, search.table)
         final = apply_decisions(catalog, edits)
         catalog = final.catalog
@@ -181,7 +199,8 @@ def ingest(
         diagnoses = write_diagnoses(private, table, catalog.records, decisions)
         write_earlier(earlier, private)
         kept = {image["image"] for image in catalog.images}
-        staying = taken_out(final.decisions) - here
+        # Only what can be made again goes, or what something else has replaced.
+        staying = (own | (edits.before - ours)) - here - kept
         remove_images(out, (ours | edits.before) - kept - staying)
         confirm_copy(out, private)
         unmatched = len(unmatched_rows(catalog, table))
@@ -194,13 +213,21 @@ def ingest(
         give_one_time(out, kept)
         still_open = tuple(close_to_others(private, secret))
     _check_kept(catalog, source, out, diagnoses, table)
-    notices = earlier_notices(earlier, search, private)
+    notices = earlier_notices(earlier, search, private, awaited)
     notices += diagnosis_notices(diagnoses, table, catalog.images)
     notices += decided_notices(final, edits, out, private, earlier)
-    told, missing = file_notices(final, staying, search, out)
+    told, missing = file_notices(final, staying, search, out, changed - still, still)
     return Ingested(
         manifest, evidence, private, catalog, unmatched, still_open, (*notices, *told), missing
     )
+
+
+def _images(journal: Journal, names: Collection[str] | None = None) -> Iterator[Mapping[str, Any]]:
+    """Yield the images of a journal, all or those of some names."""
+    for record in journal.records.values():
+        for image in record.images:
+            if names is None or image["image"] in names:
+                yield image
 
 
 def _check_extra(settings: IngestSettings) -> None:

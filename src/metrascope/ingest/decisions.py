@@ -203,6 +203,21 @@ def _decided_record(
     return replace(record, row={**row, "label": label})
 
 
+def has_class_now(record: Record, decisions: Mapping[str, Decision]) -> bool:
+    """Tell whether a file that was left out for its diagnosis has a class by now.
+
+    A person has decided about its text since, or has taken back that it is to be left out.
+    """
+    for rejection in record.rejections:
+        if "diagnosis" not in rejection.values:
+            continue
+        decision = decisions.get(normal_form(str(rejection.values["diagnosis"])))
+        if decision is None or not decision.value:
+            return bool(rejection.values.get("read"))
+        return plain_decision(decision.value) != OUT
+    return False
+
+
 def _with_class(row: LabelRow, diagnoses: Mapping[str, Diagnosis]) -> LabelRow:
     diagnosis = diagnoses.get(row.values["diagnosis"])
     if diagnosis is None:

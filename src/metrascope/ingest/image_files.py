@@ -1,17 +1,19 @@
 """The files of images in a data set: which are ingest's own, which are missing, which may go."""
 
+import hashlib
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from metrascope.atomic import remove_leftovers
-from metrascope.ingest.journal import Record
+from metrascope.atomic import remove_leftovers, sha256
+from metrascope.ingest.journal import WRITTEN, Record
 
 _FOLDERS: Final = {"images": ".png", "sectors": ".png", "dicom": ".dcm"}
 _NAMES: Final = ("image", "sector", "mask")
 _OURS: Final = re.compile(r"I[0-9A-Z]{12}\.(?:png|dcm)")
+_HASHED: Final = 16
 _TIME: Final = 946_684_800.0
 """Time of change of every image: the first second of 2000, as good as any that says nothing."""
 
@@ -51,6 +53,52 @@ def give_one_time(out: Path, images: Iterable[str]) -> None:
                     os.utime(path, (_TIME, _TIME))
             except FileNotFoundError:
                 continue  # no clean DICOM is kept, or the file is missing, which is said
+
+
+def file_stamp(content: bytes) -> str:
+    """Return what a file that was written is known by later: its size and a hash."""
+    return f"{len(content)} {hashlib.sha256(content).hexdigest()[:_HASHED]}"
+
+
+def changed_images(out: Path, images: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the images of which a file is not what was written: damaged, or another picture's.
+
+    A file of the size that it should have and of `give_one_time`'s time is believed; only others
+    are read. What is not there is for `missing_files`.
+
+    Parameters
+    ----------
+    out
+        The data set.
+    images
+        As they stand in the journal.
+    """
+    return {
+        str(image["image"])
+        for image in images
+        for path, stamp in _stamped(out, image)
+        if _is_changed(path, stamp)
+    }
+
+
+def _stamped(out: Path, image: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield each file of an image with what it is known by; of 0.1.0 only a hash is kept."""
+    stamps: Mapping[str, str] = image.get(WRITTEN) or {"images": f" {image.get('sha256', '')}"}
+    for folder, stamp in stamps.items():
+        yield out / folder / f"{Path(str(image['image'])).stem}{_FOLDERS[folder]}", stamp
+
+
+def _is_changed(path: Path, stamp: str) -> bool:
+    size, _, digest = stamp.partition(" ")
+    try:
+        info = path.stat()
+        if size and info.st_size != int(size):
+            return True
+        if not digest or (size and info.st_mtime == _TIME):
+            return False
+        return sha256(path)[:_HASHED] != digest[:_HASHED]
+    except FileNotFoundError:
+        return False
 
 
 def missing_files(out: Path, rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:

@@ -22,7 +22,8 @@ from metrascope.dicom.regions import Region
 from metrascope.errors import DataError
 from metrascope.ingest.cine import key_frames
 from metrascope.ingest.identity import Person, person_of
-from metrascope.ingest.journal import MARK_BOXES, ORIGIN, Record, Rejection
+from metrascope.ingest.image_files import file_stamp
+from metrascope.ingest.journal import MARK_BOXES, ORIGIN, WRITTEN, Record, Rejection
 from metrascope.ingest.labels import Keys, LabelRow, Labels
 from metrascope.ingest.panels import MOST_PANELS, panels, regions_within
 from metrascope.ingest.pseudonyms import Pseudonyms
@@ -102,9 +103,11 @@ def take_in(intake: Intake, source: Source) -> Record:
             rejections.append(_rejection(result, frame))
         else:
             name = intake.pseudonyms.image(f"{digest} {frame} {place}")
-            written = _write(intake, name, result, opened.ds, person)
+            files = _write(intake, name, result, opened.ds, person)
             row = _row(intake, name, frame, result, record, opened.ds, person)
-            images.append(row | {"sha256": written})
+            stamps = {folder: file_stamp(content) for folder, content in files.items()}
+            digest_of_image = hashlib.sha256(files["images"]).hexdigest()
+            images.append(row | {"sha256": digest_of_image, WRITTEN: stamps})
     return replace(record, images=tuple(images), rejections=tuple(rejections))
 
 
@@ -172,8 +175,10 @@ def _part(
     return frame[top : top + height, left : left + width], regions_within(box, regions)
 
 
-def _write(intake: Intake, name: str, still: Still, ds: Dataset | None, person: Person) -> str:
-    """Write the files of a still and return the SHA-256 of the image's."""
+def _write(
+    intake: Intake, name: str, still: Still, ds: Dataset | None, person: Person
+) -> dict[str, bytes]:
+    """Write the files of a still and return what they hold, by folder."""
     image = encode_png(still.grey, OF_IMAGES)
     mask = encode_png(still.sector.astype(np.uint8) * 255, OF_MASKS)
     write_bytes(intake.out / "sectors" / f"{name}.png", mask)
@@ -188,8 +193,10 @@ def _write(intake: Intake, name: str, still: Still, ds: Dataset | None, person: 
             mm_per_pixel=still.mm_per_pixel,
             verified=bool(still.checked),
         )
-        write_clean(clean, intake.out / "dicom" / f"{name}.dcm")
-    return hashlib.sha256(image).hexdigest()
+        path = intake.out / "dicom" / f"{name}.dcm"
+        write_clean(clean, path)
+        return {"images": image, "sectors": mask, "dicom": path.read_bytes()}
+    return {"images": image, "sectors": mask}
 
 
 def written(intake: Intake, record: Record) -> Iterator[Path]:

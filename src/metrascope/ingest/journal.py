@@ -25,7 +25,9 @@ MARK_BOXES: Final = "mark_boxes"
 """Key of an image's marks among its columns: ``[kind, left, top, width, height]`` each."""
 ORIGIN: Final = "origin"
 """Key of the left and top of an image on its screen."""
-NOT_COLUMNS: Final = (MARK_BOXES, ORIGIN)
+WRITTEN: Final = "written"
+"""Key of an image's files: folder to their size and the start of their SHA-256."""
+NOT_COLUMNS: Final = (MARK_BOXES, ORIGIN, WRITTEN)
 """Keys of an image that are not columns of the manifest."""
 _FORGOTTEN: Final = "forgotten"
 _PASSING: Final = frozenset(

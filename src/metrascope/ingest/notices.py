@@ -1,6 +1,6 @@
 """What an ingest says of earlier runs and of what people decided: one sentence for each kind."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,14 +12,41 @@ from metrascope.ingest.journal import Record
 from metrascope.ingest.manifest_decisions import DECISIONS_FILE, taken_out
 from metrascope.ingest.places import Earlier, Search
 from metrascope.ingest.reason import Reason
+from metrascope.messages import text
 
 _KINDS: Final = ("gone", "replaced", "beside", "unread", "otherwise")
 LIST: Final = "earlier.csv"
 """In the private folder: the files of earlier runs that a sentence is about."""
 
 
-def earlier_notices(earlier: Earlier, search: Search, private: Path) -> list[Reason]:
-    """Return a sentence for each thing that happened to files of earlier runs."""
+def earlier_notices(
+    earlier: Earlier, search: Search, private: Path, awaited: Sequence[Record] = ()
+) -> list[Reason]:
+    """Return a sentence for each thing that happened to files of earlier runs.
+
+    Parameters
+    ----------
+    earlier, search
+        What this run found.
+    private
+        Folder of the private lists.
+    awaited
+        Records of other folders that have a class by now.
+    """
+    found = _happened(earlier, search, private)
+    if awaited:
+        folders = _folders(awaited)
+        found.append(Reason("earlier.awaited", {"files": len(awaited), "folders": folders}))
+    return found
+
+
+def _folders(records: Iterable[Record]) -> str:
+    """Return the folders that files were in, as a sentence names them."""
+    folders = sorted({record.root for record in records} - {""})
+    return ", ".join(folders) or text("earlier.no_folder")
+
+
+def _happened(earlier: Earlier, search: Search, private: Path) -> list[Reason]:
     kinds = {kind: _records(earlier, kind) for kind in _KINDS}
     return [
         Reason(
@@ -81,19 +108,49 @@ def decided_notices(
 
 
 def file_notices(
-    decided: Decided, staying: Iterable[str], search: Search, out: Path
+    decided: Decided,
+    staying: Collection[str],
+    search: Search,
+    out: Path,
+    remade: Collection[str] = (),
+    changed: Collection[str] = (),
 ) -> tuple[list[Reason], tuple[str, ...]]:
-    """Return a sentence for each thing that is wrong with files, and the files that are missing."""
+    """Return a sentence for each thing that is wrong with files, and those that are not as written.
+
+    Parameters
+    ----------
+    decided
+        What is in the data set.
+    staying
+        Images that are not in it and whose files stay.
+    search, out
+        The folder of this run, the data set.
+    remade, changed
+        Images whose files had been changed: those that were made again, those that could not be.
+    """
     rows = [*decided.catalog.images, *decided.catalog.added]
     missing = missing_files(out, rows)
     names = [str(row["image"]) for row in rows]
-    unnamed = unnamed_files(out, {*names, *taken_out(decided.decisions)})
+    unnamed = unnamed_files(out, {*names, *staying})
+    wrong = sorted({*names} & {*changed})
     stay: dict[str, str | int | float] = {"folder": str(out), "source": search.root}
+    lost = {*missing, *wrong}
+    stay["folders"] = _folders(
+        record
+        for record in decided.catalog.records
+        if any(lost & {image["image"], image["sector"]} for image in record.images)
+    )
     left = sorted(image for image in staying if (out / image).is_file())
-    kinds = {"files_stay": left, "unnamed": unnamed, "missing": missing}
+    kinds = {
+        "files_stay": left,
+        "unnamed": unnamed,
+        "remade": sorted(remade),
+        "changed": wrong,
+        "missing": missing,
+    }
     found = [
         Reason(f"decided.{kind}", {"count": len(files), "first": files[0], **stay})
         for kind, files in kinds.items()
         if files
     ]
-    return found, missing
+    return found, (*missing, *wrong)

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from metrascope.errors import DataError
+from metrascope.ingest.decisions import Decision, has_class_now
 from metrascope.ingest.identity import IDENTITY
 from metrascope.ingest.intake import Intake, match, written
 from metrascope.ingest.journal import Journal, Key, Record, Rejection
@@ -74,12 +75,16 @@ class Earlier:
 
 
 def pending_files(
-    search: Search, intake: Intake, journal: Journal, left_out: Collection[str]
+    search: Search,
+    intake: Intake,
+    journal: Journal,
+    left_out: Collection[str],
+    changed: Collection[str] = (),
 ) -> list[Source]:
     """Return the files that are new, have changed, or whose patient the labels see otherwise.
 
-    Those too whose failure may have passed, and those of whose images one is gone: the journal
-    lies beside the data set and outlives it.
+    Those too whose failure may have passed, and those of whose images one is gone or is not what
+    was written: the journal lies beside the data set and outlives it.
     Their paths are absolute: other machines work in folders of their own.
 
     Parameters
@@ -92,6 +97,8 @@ def pending_files(
         Open; what needs no new look at its file is brought up to date in it.
     left_out
         Images that a person has taken out: nobody misses their files.
+    changed
+        Images whose files are not what was written.
     """
     here = {
         record.place: record
@@ -107,7 +114,7 @@ def pending_files(
             continue
         known = here.get((search.root, item.name, item.state)) or elsewhere.find(item)
         confirmed = known and _confirmed(known, intake, search.table)
-        if confirmed is None or not _is_whole(confirmed, intake, left_out):
+        if confirmed is None or not _is_whole(confirmed, intake, left_out, changed):
             pending.append(replace(item, path=item.path.absolute()))
         elif journal.records.get(confirmed.key) != confirmed:
             journal.add(confirmed)
@@ -168,8 +175,12 @@ def _confirmed(record: Record, intake: Intake, table: str) -> Record | None:
     return replace(record, rejections=(rejection,), table=table)
 
 
-def _is_whole(record: Record, intake: Intake, left_out: Collection[str]) -> bool:
+def _is_whole(
+    record: Record, intake: Intake, left_out: Collection[str], changed: Collection[str]
+) -> bool:
     images = tuple(image for image in record.images if image["image"] not in left_out)
+    if any(image["image"] in changed for image in images):
+        return False
     return all(path.is_file() for path in written(intake, replace(record, images=images)))
 
 
@@ -273,6 +284,30 @@ def _is_classed_otherwise(record: Record, intake: Intake) -> bool:
     same = all(matched.values.get(key) == record.row.get(key) for key in IDENTITY)
     sure = any(record.row.get(key) for key in IDENTITY)
     return same and sure and matched.values.get("label") != record.row.get("label")
+
+
+def awaited_records(
+    search: Search, journal: Journal, intake: Intake, decisions: Mapping[str, Decision]
+) -> list[Record]:
+    """Return records of other folders that were left out for their diagnosis and now have a class.
+
+    By a decision about their text, or by a row of today's labels; names of files alone do not say
+    that it is theirs.
+    """
+    return [
+        record
+        for record in journal.records.values()
+        if record.place not in search.places
+        and not record.images
+        and (has_class_now(record, decisions) or _is_known_now(record, intake))
+    ]
+
+
+def _is_known_now(record: Record, intake: Intake) -> bool:
+    if not all(each.reason.startswith("labels.") for each in record.rejections):
+        return False
+    sure = {role: value for role, value in record.keys.items() if role != "file_name"}
+    return bool(sure) and isinstance(match(intake.labels, sure), LabelRow)
 
 
 def listed_records(search: Search, records: Iterable[Record]) -> list[Record]:

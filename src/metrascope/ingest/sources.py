@@ -370,8 +370,8 @@ def distinct_names(names: Sequence[str]) -> list[str]:
 def _shut(error: BaseException) -> Reason:
     """Return why an archive cannot be looked into.
 
-    Where memory is short for the moment, or a share has dropped, it is not the archive's fault: that
-    is tried again.
+    Where memory is short for the moment, or a share has dropped, that is not the archive's fault
+    and is tried again.
     """
     if is_memory_failure(error):
         return Reason("sources.unreadable", {"reason": text("sources.no_memory")})
