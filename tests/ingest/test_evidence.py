@@ -11,6 +11,7 @@ import pytest
 
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.evidence import write_evidence
+from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import MARK_BOXES, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.settings import IngestSettings
@@ -50,7 +51,16 @@ def pages(tmp_path: Path) -> tuple[str, str]:
     held = Record("held.png", "1", "picture", "bb", rejections=(reason,), frames=1)
     catalog = Catalog((image,), ((held, reason),), (kept, held))
     pseudonyms = Pseudonyms(b"s" * 32)
-    page = write_evidence(catalog, out, private, sources, 3, IngestSettings(), pseudonyms, "en")
+    force = InForce(
+        (("accession", ("检查号",)), ("label", ("病理诊断",))),
+        contradicting=4,
+        diagnoses={"decided": (2, 9), "offered": (1, 5)},
+        cells={"image": 3, "label": 7},
+        hashes={"diagnoses.csv": "cafe"},
+    )
+    page = write_evidence(
+        catalog, out, private, sources, 3, force, IngestSettings(), pseudonyms, "en"
+    )
     return page.read_text("utf-8"), (private / "review.html").read_text("utf-8")
 
 
@@ -89,3 +99,19 @@ def test_both_say_what_they_are_in_both_languages(pages: tuple[str, str]) -> Non
         assert "仅供研究使用" in page
     assert "must not leave the hospital" in pages[1]
     assert "must not leave the hospital" not in pages[0]
+
+
+def test_columns_and_decisions_in_force_are_shown(pages: tuple[str, str]) -> None:
+    page = pages[0].partition('<section id="decisions"')[2].partition("</section>")[0]
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+    for expected in (
+        "label 病理诊断",
+        "contradict each other: 4",
+        "decided 已由您决定 2 9",
+        "rows taken out or added: 3",
+        "cells of the column label: 7",
+        "no audit has been run",
+        "尚未审核",
+        "SHA-256 diagnoses.csv cafe",
+    ):
+        assert expected in words

@@ -36,6 +36,7 @@ from metrascope.ingest.image_files import (
     image_names,
     remove_images,
 )
+from metrascope.ingest.in_force import in_force
 from metrascope.ingest.intake import Intake, ready
 from metrascope.ingest.journal import Journal, Record, Rejection
 from metrascope.ingest.key_folder import (
@@ -207,8 +208,9 @@ def ingest(
         sources = {
             (search.root, item.name, item.state): item for item in found if isinstance(item, Source)
         }
+        force = in_force(table, diagnoses, final.decisions, len(edits.audited), out, private)
         evidence = write_evidence(
-            catalog, out, private, sources, unmatched, settings, pseudonyms, lang
+            catalog, out, private, sources, unmatched, force, settings, pseudonyms, lang
         )
         give_one_time(out, kept)
         still_open = tuple(close_to_others(private, secret))

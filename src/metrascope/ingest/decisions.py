@@ -33,7 +33,7 @@ BY_WORKBOOK: Final = "workbook"
 STATUSES: Final = (UNDECIDED, OFFERED, DECIDED, BY_WORKBOOK, SETTING, READ)
 """What waits for a person first, as the list has them."""
 
-_WORKBOOK: Final = "diagnoses.xlsx"
+WORKBOOK: Final = "diagnoses.xlsx"
 _OUT_WORDS: Final = (
     *("leave_out", "left out", "exclude", "excluded"),
     *("不用", "不使用", "不采用", "不纳入", "排除", "剔除", "舍弃"),
@@ -95,7 +95,7 @@ def read_decisions(folder: Path) -> dict[str, Decision]:
     for path in sorted(folder.glob("diagnoses.*")):
         if path.suffix.casefold() not in (".csv", ".xlsx"):
             raise DataError("diagnoses.format", path=path)
-    ours, theirs = _decisions(folder / LIST), _decisions(folder / _WORKBOOK)
+    ours, theirs = _decisions(folder / LIST), _decisions(folder / WORKBOOK)
     return ours | {form: _agreed(ours.get(form), one) for form, one in theirs.items()}
 
 
@@ -310,7 +310,7 @@ def _decided(
         name = diagnosis.label or OUT
         raise DataError("diagnoses.setting", place=decision.place, label=label or OUT, other=name)
     reason = None if label else Reason("labels.left_out")
-    in_workbook = decision.path.name == _WORKBOOK
+    in_workbook = decision.path.name == WORKBOOK
     return Diagnosis(label, reason, by=BY_WORKBOOK if in_workbook else DECIDED)
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class DiagnosisList:
         Diagnoses whose class a person should confirm; the images that have it.
     unlisted
         Diagnoses with a decision that are not in the labels.
+    counts
+        Status to how many diagnoses have it, and how many images, those of other labels included.
     """
 
     path: Path
@@ -53,6 +55,7 @@ class DiagnosisList:
     offered: int
     doubtful: int
     unlisted: int
+    counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def write_diagnoses(
@@ -99,7 +102,17 @@ def write_diagnoses(
         len(by_status[OFFERED]),
         sum(entry["images"] for entry in by_status[OFFERED]),
         sum(bool(decision.value) for decision in unlisted.values()),
+        _counts([*entries, *others]),
     )
+
+
+def _counts(entries: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
+    texts: Counter[str] = Counter()
+    images: Counter[str] = Counter()
+    for entry in entries:
+        texts[entry["status"]] += 1
+        images[entry["status"]] += entry["images"]
+    return {status: (count, images[status]) for status, count in texts.items()}
 
 
 def _cell(entry: Mapping[str, Any], name: str) -> object:

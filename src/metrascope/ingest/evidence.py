@@ -12,6 +12,7 @@ from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.conflicts import FOR_A_PERSON
 from metrascope.ingest.contact import Pair, contact_sheet, held_back
 from metrascope.ingest.flow import flow
+from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import Key, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.settings import IngestSettings
@@ -20,7 +21,7 @@ from metrascope.ingest.wording import explain, reason_title
 from metrascope.report.bilingual import Bilingual, bilingual, sentence
 from metrascope.report.shell import render_page
 
-SECTIONS: Final = ("summary", "flow", "look", "contact", "classes", "kept", "settings")
+SECTIONS: Final = ("summary", "flow", "look", "contact", "classes", "kept", "decisions", "settings")
 _NEEDS_LOOK: Final = FOR_A_PERSON | {
     "ingest.still_reads",
     "ingest.still_repeats",
@@ -38,6 +39,7 @@ def write_evidence(
     private: Path,
     sources: Mapping[Key, Source],
     unmatched: int,
+    force: InForce,
     settings: IngestSettings,
     pseudonyms: Pseudonyms,
     lang: str,
@@ -54,6 +56,8 @@ def write_evidence(
         Originals by `Record.place`, for the contact sheet.
     unmatched
         Rows of the labels that no file matched.
+    force
+        Columns of the labels and decisions of people.
     settings, pseudonyms
         Of the ingest.
     lang
@@ -61,7 +65,9 @@ def write_evidence(
     """
     pairs = contact_sheet(catalog, out, sources)
     values = _values(catalog, unmatched, settings, pseudonyms) | {
-        "hashes": {name: sha256(out / name) for name in ("manifest.csv", "rejects.csv")}
+        "hashes": {name: sha256(out / name) for name in ("manifest.csv", "rejects.csv")},
+        "force": force,
+        "status": _status,
     }
     title = sentence("evidence.title", data=out.resolve().name)
     pages = ((out / "evidence.html", False), (private / "review.html", True))
@@ -115,6 +121,10 @@ def _to_look_at(catalog: Catalog, pseudonyms: Pseudonyms) -> list[tuple[str, Bil
 
 def _told(rejection: Rejection) -> Bilingual:
     return bilingual(lambda lang: explain(rejection, lang))
+
+
+def _status(name: str) -> Bilingual:
+    return sentence(f"diagnoses.status_{name}")
 
 
 def _reason(key: str) -> Bilingual:
