@@ -6,7 +6,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import pytest
 
-from metrascope.file_names import file_names
+from metrascope.file_names import file_names, picture_name
 
 
 @pytest.mark.parametrize("name", ["resnet18", "子宫内膜息肉", "ViT-B_16", "a.b", "Swin (v2)"])
@@ -34,6 +34,24 @@ def test_what_may_not_is_one_file_of_the_folder(name: str, tmp_path: Path) -> No
     assert all(unicodedata.category(sign)[0] != "C" for sign in file)
     # Beside others it has the same name.
     assert file_names([name, "resnet18"])[name] == file
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../etc/x", "王小红 左侧.jpg", "a.zip!/IMG/0003.jpg", "CON", "con.a/x.dcm", "x" * 500,
+        "息" * 300, "a\nb", "\u202eexe.png", ".png", "e\u0301.png", "CON.png", "a:b?.png",
+        "1.2.840.113",
+    ],
+)  # fmt: skip
+def test_a_picture_is_named_after_its_file(path: str) -> None:
+    name = picture_name(path, "1")
+    assert PureWindowsPath(name).name == name
+    assert len(name.encode()) <= 131
+    assert name == unicodedata.normalize("NFC", name)
+    assert name.split(".")[0].split("-")[0].upper() != "CON"
+    assert all(unicodedata.category(sign)[0] != "C" for sign in name)
+    assert name != picture_name(path, "2")
 
 
 def test_no_two_names_are_one_file() -> None:

@@ -12,6 +12,7 @@ _UNFIT: Final = re.compile(r'[<>:"/\\|?*]|[^\S ]')
 _UNFIT_KINDS: Final = ("Cc", "Cf", "Cs", "Co", "Cn")
 # Windows takes these for devices, whatever stands after the first dot.
 _DEVICES: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(?:\.|$)", re.I)
+_ENDING: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _LONGEST: Final = 120
 """Bytes: a system has 255, of which an ending and a temporary name take their part."""
 _DIGITS: Final = (0, 8, 16, 64)
@@ -37,6 +38,27 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
             return found
         for name in twice:
             hashed[name] += 1
+
+
+def picture_name(path: str, unique: str) -> str:
+    """Return a name of a file, without ending, for a picture that is made of another file.
+
+    Parameters
+    ----------
+    path
+        Of the other file, ``/`` between folders. Its letters stay, Chinese as well, in NFC; of a
+        long one the end.
+    unique
+        What tells it from all others: a part of its hash is in the name.
+
+    Returns
+    -------
+    At most 131 bytes in UTF-8, fit for Windows, macOS and Linux.
+    """
+    stem = unicodedata.normalize("NFC", _ENDING.sub("", path))
+    kept = stem.encode("utf-8", "replace")[-_LONGEST:].decode("utf-8", "ignore")
+    digits = hashlib.sha256(unique.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return f"{_fit(kept.lstrip('./ _'))}-{digits}"
 
 
 def _with_hash(name: str, digits: int) -> str:

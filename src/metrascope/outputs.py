@@ -110,7 +110,9 @@ def write_readings(
         partitions = ["validation"] * validating + ["test"] * len(test)
         table = said_of(images, partitions, logits, inputs.classes, run)
         write_predictions(table, folder / "predictions.csv")
-    return fit_temperature(logits[:validating].numpy(), data.labels[data.validation])
+    patients = int(inputs.manifest.table["patient_id"].iloc[data.validation].nunique())
+    truth = data.labels[data.validation]
+    return fit_temperature(logits[:validating].numpy(), truth, patients=patients)
 
 
 def write_answers(

@@ -10,9 +10,11 @@ import pytest
 
 from metrascope.data.sector import Sector, find_sector
 from metrascope.ingest.usability import Claims, Usability, judge
+from metrascope.phantom.export.canvas import Canvas
 from metrascope.phantom.export.fan import listen
 from metrascope.phantom.export.layouts import LAYOUTS
 from metrascope.phantom.export.screens import draw_screen
+from metrascope.phantom.export.strips import run_motion
 from metrascope.phantom.render import draw_case
 
 
@@ -110,3 +112,19 @@ def test_phantom_screens_are_judged_by_what_they_show(kind: str, least: int) -> 
         shot = draw_screen(listen(case), layout, Somebody(), rng, kind=kind)  # type: ignore[arg-type]
         usable[judge(shot.image, sector_of(shot.image)) is None] += 1
     assert usable[kind == "bmode"] >= least, usable
+
+
+@pytest.mark.parametrize("size", [200, 256, 512])
+def test_a_trace_over_time_alone_is_no_image(size: int) -> None:
+    """The echo of one line again and again, as M-mode fills a picture; and a slice that is one."""
+    rng = np.random.default_rng(size)
+    case = draw_case("polyp", next(iter(LAYOUTS)), seed=1, index=0)
+    canvas = Canvas((size, size))
+    run_motion(canvas, listen(case), (0, 0, size, size), rng)
+    trace = canvas.image[..., 0].copy()
+    whole = Sector((0, 0, size, size), np.ones((size, size), bool), "whole", ())
+    found = judge(trace, whole)
+    assert found is not None
+    assert found.key == "usability.m_mode"
+    slab = cv2.resize(plain()[0][150:350, 200:400], (size, size))
+    assert judge(slab, whole) is None

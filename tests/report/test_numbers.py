@@ -25,6 +25,24 @@ def test_percent(number: object, written: str) -> None:
     assert numbers.percent(number) == written
 
 
+@pytest.mark.parametrize(
+    ("share", "written"),
+    [
+        (1.0, "> 99"),
+        (0.9901, "> 99"),
+        (0.99, "99.0"),
+        (0.8246, "82.5"),
+        (0.01, "1.0"),
+        (0.00999, "< 1"),
+        (0.0, "< 1"),
+        (None, "—"),
+        (math.nan, "—"),
+    ],
+)
+def test_no_probability_is_certain(share: float | None, written: str) -> None:
+    assert numbers.probability(share) == written
+
+
 def test_decimal_has_a_true_minus_sign() -> None:
     assert numbers.decimal({"value": -0.1234}) == "−0.123"
     assert numbers.decimal({"value": None}) == "—"

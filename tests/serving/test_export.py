@@ -1,6 +1,5 @@
 """A run becomes a bundle that says what PyTorch says, by every way in."""
 
-import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +89,26 @@ def _spread(network: torch.nn.Module) -> None:
     network.eval()
 
 
+def test_export_prints_what_the_bundle_will_refuse(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fourteen validation patients, whose network knows nothing: all is refused."""
+    settings = made.study / "settings.toml"
+    settings.write_text("[training]\nbest_epoch = true\n", encoding="utf-8")
+    try:
+        assert main(["export", str(made.run), "--out", str(tmp_path / "bundle")]) == 0
+    finally:
+        settings.unlink()
+    printed = capsys.readouterr().out
+    found = open_bundle(tmp_path / "bundle").description
+    share = round(100 * found.rule.validation.refused_image)
+    assert f"refuses {share} %" in printed
+    assert "Warning: that is more than 15 %" in printed
+    assert "training.best_epoch" in printed
+    card = (tmp_path / "bundle" / "card.md").read_text(encoding="utf-8")
+    assert all(line in card for line in printed.splitlines() if "Warning" in line or "Mind" in line)
+
+
 def test_what_the_bundle_says_of_itself(made: Made) -> None:
     found = open_bundle(made.bundle).description
     assert found.classes == CLASSES
@@ -111,9 +130,10 @@ def test_every_way_in_says_the_same(made: Made, tmp_path: Path) -> None:
     of_bundle, of_torch = Predictor(made.bundle), Predictor(made.run)
     compared = 0
     arguments = [str(path) for path in chosen]
-    assert main(["predict", str(made.bundle), *arguments, "--out", str(tmp_path / "out")]) == 0
-    with (tmp_path / "out" / "readings.csv").open(encoding="utf-8-sig") as file:
-        rows = [row for row in csv.DictReader(file) if row["kind"] == "image"]
+    options = ["--out", str(tmp_path / "out"), "--format", "json"]
+    assert main(["predict", str(made.bundle), *arguments, *options]) == 0
+    lines = (tmp_path / "out" / "readings.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [row for row in map(json.loads, lines) if row["kind"] == "image"]
     for path in chosen:
         for one, other in zip(of_bundle.read_file(path), of_torch.read_file(path), strict=True):
             if one.seen is None or other.seen is None:
@@ -130,7 +150,8 @@ def test_every_way_in_says_the_same(made: Made, tmp_path: Path) -> None:
                 for row in rows
                 if row["file"].endswith(path.name) and int(row["frame"]) == one.reading.frame
             ]
-            written = [float(own[0][f"p_{label}"]) for label in CLASSES]
+            given = own[0]["probabilities"] or own[0]["refused_probabilities"]
+            written = [given[label] for label in CLASSES]
             np.testing.assert_allclose(written, one.seen.probabilities, atol=1e-4, rtol=0)
             compared += 1
     assert compared >= 5

@@ -49,9 +49,10 @@ def test_images_that_exclude_each_other_have_no_class_and_are_named() -> None:
     assert found.refusal.key == "serving.contradiction"
     assert "Normal in 2 (a.dcm, b.dcm); Endometrial polyp in 1 (c.dcm)" in found.refusal.text
     assert found.counts == {"normal": 2, "polyp": 1}
-    np.testing.assert_allclose(
-        found.probabilities["normal"], (2 * 0.97333 + 0.01333) / 3, atol=1e-4
-    )  # type: ignore[index]
+    assert found.probabilities is None
+    assert found.refused_probabilities is not None
+    mean = found.refused_probabilities["normal"]
+    assert mean == pytest.approx((2 * 0.97333 + 0.01333) / 3, abs=1e-4)
 
 
 def test_a_patient_of_refused_images_alone_is_refused() -> None:
@@ -61,7 +62,8 @@ def test_a_patient_of_refused_images_alone_is_refused() -> None:
         assert found.predicted is None
         assert found.refusal is not None
         assert found.refusal.key == "serving.none_read"
-        assert found.probabilities is not None
+        assert found.probabilities is None
+        assert found.refused_probabilities is not None
 
 
 def test_images_that_leave_a_class_open_together_do_not_contradict() -> None:

@@ -27,6 +27,7 @@ def add(group: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Make a bundle of trained runs; print how near it is to them and where it is."""
     _check(options)
+    from metrascope.serving.card import limits, refusals
     from metrascope.serving.export import export
 
     shares = {"false_refusal_rate": options.false_refusals, "confidence": options.confidence}
@@ -42,6 +43,8 @@ def run(options: argparse.Namespace) -> None:
             maps=f"{made.parity.maps:.1g}",
         )
     )
+    for told in (*refusals(made.rule), *limits(made)):
+        print(told)
     if options.thumbnails:
         print(text("serving.has_thumbnails"))
     print(text("common.research_only"))

@@ -102,9 +102,17 @@ def _read_into(out: Path, reader: "Reader", tally: "Tally", form: "Form") -> Non
         replacing(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
-        write_readings(file, reader.results(), form, reader.predictor.classes)
+        write_readings(
+            file,
+            reader.results(),
+            form,
+            reader.predictor.classes,
+            heat_maps=reader.order.heat_maps,
+        )
     refused = tally.images - tally.read
     print(text("serving.done", images=tally.images, read=tally.read, refused=refused))
+    if reader.order.heat_maps:
+        print(text("serving.heat_maps_written", count=tally.pictures, refused=refused))
     if tally.warning():
         print(tally.warning())
     print(text("serving.privacy"))

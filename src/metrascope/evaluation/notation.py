@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 ABSENT = "—"
 _DASH = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
+_FEWEST, _MOST = 0.01, 0.99
 
 
 def percent(number: object, digits: int = 2) -> str:
@@ -15,6 +16,20 @@ def percent(number: object, digits: int = 2) -> str:
     ``82.46 (75.00-89.00)`` with an en dash, or a comma where an end is negative.
     """
     return _written(number, lambda value: _signed(100 * value, digits))
+
+
+def probability(share: object) -> str:
+    """Write one case's probability in percent, without the sign: ``82.5``, ``> 99``, ``< 1``.
+
+    ``100.0`` and ``0.0`` would promise a certainty that no number of patients at hand can show: of
+    a hundred, one that is read otherwise is one percent.
+    """
+    if not _finite(share):
+        return ABSENT
+    value = float(str(share))
+    if value > _MOST:
+        return "> 99"
+    return "< 1" if value < _FEWEST else f"{100 * value:.1f}"
 
 
 def decimal(number: object, digits: int = 3) -> str:

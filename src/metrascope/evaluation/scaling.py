@@ -76,4 +76,5 @@ def scaled(predictions: Predictions, fitted: Mapping[Run, float]) -> Predictions
 def _fitted(rows: pd.DataFrame, classes: Sequence[str]) -> float:
     values = rows[[f"p_{name}" for name in classes]].to_numpy(np.float64)
     truth = rows["label"].map({label: i for i, label in enumerate(classes)}).to_numpy(np.int64)
-    return fit_temperature(np.log(np.maximum(values, SMALLEST)), truth)
+    patients = int(rows["patient_id"].nunique())
+    return fit_temperature(np.log(np.maximum(values, SMALLEST)), truth, patients=patients)

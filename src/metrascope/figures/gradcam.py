@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from metrascope.classes import class_short
+from metrascope.evaluation.notation import probability
 from metrascope.evaluation.published import network_title, order_networks
 from metrascope.figures.canvas import DPI, PAGE_WIDTH, footnote, style
 from metrascope.figures.fonts import fitting, lettering, printable
@@ -140,7 +141,7 @@ def _reading(ax: Axes, case: Case, reading: Reading | None, lang: str) -> None:
         "figures.reading" if right else "figures.wrong_reading",
         lang,
         label=fitting(class_short(reading.predicted, lang), 20),
-        probability=f"{reading.probability:.2f}",
+        probability=probability(reading.probability),
     )
     color = _RIGHT if right else _WRONG
     ax.set_xlabel(printable(caption), fontsize=6, color=color, labelpad=1.5)

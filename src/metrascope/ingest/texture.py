@@ -13,6 +13,9 @@ Flags = npt.NDArray[np.bool_]
 Levels = npt.NDArray[np.float32]
 
 _LIT: Final = 16
+_TRACE: Final = (64, 192)
+"""Width and height that a sector is reduced to, pixels, to look for a trace over time."""
+_TREND: Final = 8.0
 _EVEN: Final = 2
 _WORKING_SIDE: Final = 384
 _SHADED: Final = 30
@@ -53,6 +56,36 @@ def fineness(grey: Pixels, sector: Sector) -> float:
         return 1.0
     powers = [np.sqrt(cv2.GaussianBlur(d * d, (0, 0), 4))[lit] for d in (fine, coarse)]
     return float(np.median(powers[0] / np.maximum(powers[1], 1e-3)))
+
+
+def likeness_over_time(grey: Pixels, sector: Sector) -> float:
+    """Return how alike the columns of a sector are, at whatever distance: 0 to 1.
+
+    An M-mode trace is the echo of one line again and again, moved up and down by what pulsates:
+    columns agree, however far apart, once one is shifted by up to an eighth of the height. The
+    correlation of columns an eighth, a quarter and a half of the width apart, each at its best
+    shift and the slow change with depth taken out; the median of each distance, the least of
+    the three.
+    """
+    left, top, width, height = sector.box
+    part = grey[top : top + height, left : left + width].astype(np.float32)
+    part = cv2.resize(part, _TRACE, interpolation=cv2.INTER_AREA)
+    part -= cv2.GaussianBlur(part, (1, 0), sigmaX=0, sigmaY=_TREND)
+    across, down = _TRACE
+    room = down // 8
+    found = []
+    for distance in (across // 8, across // 4, across // 2):
+        first = _unit(part[room:-room, :-distance])
+        shifts = (part[shift : down - 2 * room + shift, distance:] for shift in range(2 * room))
+        best = np.max([(first * _unit(other)).sum(axis=0) for other in shifts], axis=0)
+        found.append(float(np.median(best)))
+    return min(found)
+
+
+def _unit(columns: Levels) -> Levels:
+    """Return columns of length 1; of what is even, 0."""
+    sizes = np.sqrt(np.square(columns).sum(axis=0))
+    return np.asarray(columns / np.maximum(sizes, 1.0), np.float32)
 
 
 def warmth(frame: Pixels, sector: Sector) -> float:

@@ -4,7 +4,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from metrascope.evaluation.notation import ABSENT, decimal, p_value, percent, value_of
+from metrascope.evaluation.notation import (
+    ABSENT,
+    decimal,
+    p_value,
+    percent,
+    probability,
+    value_of,
+)
 
 __all__ = [
     "ABSENT",
@@ -15,6 +22,7 @@ __all__ = [
     "memory",
     "p_value",
     "percent",
+    "probability",
     "value_of",
 ]
 

@@ -113,6 +113,9 @@ class TrainingSet(_Record):
     cleaned
         Whether its images are black outside the scan sector, as ``metrascope ingest`` writes
         them: then images are cleaned the same way before they are read.
+    chose_epoch
+        Whether the validation images chose the epoch of the networks as well
+        (``training.best_epoch``): then they look easier than new ones, and so do thresholds.
     """
 
     name: Text
@@ -121,6 +124,7 @@ class TrainingSet(_Record):
     training: dict[Label, Count]
     validation: dict[Label, Count]
     cleaned: bool
+    chose_epoch: bool = False
 
 
 class Figure(_Record):
@@ -182,6 +186,9 @@ class BundleDescription(_Record):
         As measured in the study; empty where the study had not been evaluated.
     parity
         Against PyTorch.
+    scaling_no_better
+        Titles of the networks whose probabilities were no better calibrated after temperature
+        scaling than before, on the test patients of the study.
     intended_use
         By language.
     versions
@@ -197,6 +204,7 @@ class BundleDescription(_Record):
     rule: RefusalRule
     performance: tuple[Figure, ...]
     parity: Parity
+    scaling_no_better: tuple[Text, ...] = ()
     intended_use: dict[Literal["en", "zh"], Text]
     versions: dict[Text, Text]
 

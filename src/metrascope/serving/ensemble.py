@@ -22,6 +22,8 @@ Pixels = npt.NDArray[np.uint8]
 
 _ROUNDING: Final = 1e-3
 """How far probabilities may be from 1 together: 32 bits and half precision stay well below."""
+_SMALL: Final = 128
+"""Side of the square that networks are tried out on, pixels."""
 _LARGEST_MAP: Final = 512
 """Side of a heat map: networks of ours have 7 to 32."""
 
@@ -98,6 +100,22 @@ class Ensemble:
             self._unfamiliarity(grey, answers),
             disagreement(each),
         )
+
+    def try_out(self, bundle: Path) -> None:
+        """Read a small square of grey: what fails here for want of memory fails for every file.
+
+        Raises
+        ------
+        WeightsError
+            If a network asks for more memory than there is, or takes far too long.
+        """
+        for runtime in self.runtimes:
+            try:
+                runtime(np.full((1, 1, _SMALL, _SMALL), 128, np.uint8))
+            except MemoryError as error:
+                raise WeightsError("serving.no_memory", bundle=bundle, reason=error) from error
+            except DataError:  # said of each image, as its refusal
+                continue
 
     def _ask(self, member: int, grey: Pixels) -> Answer:
         answer = self.runtimes[member](grey[:, None])

@@ -32,6 +32,7 @@ from metrascope.serving.bundle import (
     TrainingSet,
     write_sums,
 )
+from metrascope.serving.card import CARD, card
 from metrascope.serving.cases import Cases, read_cases
 from metrascope.serving.familiarity import Known
 from metrascope.serving.fitting import fit_known, fit_rule
@@ -41,6 +42,7 @@ from metrascope.serving.refusal import CONFIDENCE, FALSE_REFUSAL_RATE
 from metrascope.serving.runtime import Runtime, installed, open_runtime
 from metrascope.serving.torch_runtime import TorchRuntime
 from metrascope.serving.trained import TrainedRun, find_trained, read_training_data
+from metrascope.toml_file import read_toml
 
 _COMPARED: Final = 32
 _PROBABILITIES: Final = 1e-4
@@ -119,10 +121,12 @@ def export(
             rule=rule,
             performance=tuple(_figures(runs)),
             parity=_worst(parities),
+            scaling_no_better=tuple(_not_better_scaled(runs)),
             intended_use=_intended_use(manifest),
             versions={"metrascope": __version__, **_versions()},
         )
         write_json(folder / "model.json", description.model_dump(mode="json"))
+        write_bytes(folder / CARD, card(description).encode())
         write_sums(folder)
     return description
 
@@ -227,7 +231,15 @@ def _training_set(run: TrainedRun, cases: Cases, manifest: Manifest) -> Training
         training=_patients(cases, cases.training.any(0), classes),
         validation=_patients(cases, cases.validation.any(0), classes),
         cleaned=run.description.cleaned,
+        chose_epoch=_chose_epoch(run.study),
     )
+
+
+def _chose_epoch(study: Path) -> bool:
+    """Return whether the study's settings let the validation images choose the epoch."""
+    path = study / "settings.toml"
+    training = read_toml(path).get("training") if path.is_file() else None
+    return isinstance(training, dict) and training.get("best_epoch") is True
 
 
 def _intended_use(manifest: Manifest) -> dict[Literal["en", "zh"], str]:
@@ -315,6 +327,22 @@ def _figure(
         partition=partition,
         patients=patients,
     )
+
+
+def _not_better_scaled(runs: Sequence[TrainedRun]) -> Iterator[str]:
+    """Yield the networks whose temperature did not help on the study's test patients."""
+    try:
+        content = (runs[0].study / "metrics.json").read_text(encoding="utf-8")
+        blocks = json.loads(content)["calibration"]["networks"]
+        for network, title in {
+            run.description.network: run.description.title for run in runs
+        }.items():
+            block = blocks[network]
+            errors = [block[when]["classwise_ece"]["value"] for when in ("before", "after")]
+            if errors[1] >= errors[0]:
+                yield title
+    except (OSError, ValueError, KeyError, TypeError):
+        return
 
 
 def _versions() -> dict[str, str]:

@@ -4,10 +4,12 @@ An SQLite file beside the results. It names files and patients, as the results d
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain, groupby
 from pathlib import Path
@@ -17,9 +19,10 @@ from metrascope.errors import DataError, StudyError
 from metrascope.ingest.sources import Source
 from metrascope.serving.patient import Finding, Person
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 NAME: Final = "journal.sqlite"
 _PAGE: Final = 256
+_EPOCH_DIGITS: Final = 11
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS files (
@@ -29,6 +32,7 @@ CREATE TABLE IF NOT EXISTS files (
     state TEXT NOT NULL,
     source TEXT NOT NULL,
     folder TEXT NOT NULL,
+    day TEXT NOT NULL,
     patient TEXT NOT NULL DEFAULT '',
     person TEXT NOT NULL DEFAULT '',
     readings TEXT,
@@ -41,10 +45,12 @@ CREATE INDEX IF NOT EXISTS people ON files (person);
 # Another time of change means another file, whose reading is worth nothing for this one; and a
 # failure that was not the file's own is no reading of it.
 _ENTER: Final = """
-INSERT INTO files (identity, place, name, state, source, folder) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO files (identity, place, name, state, source, folder, day)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (identity) DO UPDATE SET
     readings = CASE WHEN state = excluded.state AND name = excluded.name
         AND folder = excluded.folder AND NOT passing THEN readings END,
+    day = CASE WHEN state = excluded.state AND NOT passing THEN day ELSE excluded.day END,
     place = excluded.place, name = excluded.name, state = excluded.state,
     source = excluded.source, folder = excluded.folder, passing = 0
 """
@@ -82,11 +88,25 @@ class Outcome:
 
 
 class Pending(NamedTuple):
-    """A file that is still to be read, the folder that stands for its patient, and its key."""
+    """A file that is still to be read.
+
+    Attributes
+    ----------
+    source
+        The file.
+    folder
+        Stands for its patient.
+    identity
+        Its key in the journal.
+    day
+        On which it was entered, ISO 8601: stands on its pictures, which are the same bytes
+        where a command that was killed goes on after midnight.
+    """
 
     source: Source
     folder: str
     identity: str
+    day: str
 
 
 class Journal:
@@ -108,7 +128,7 @@ class Journal:
     """
 
     def __init__(self, path: Path | None, settings: Mapping[str, Any]) -> None:
-        self.path = path
+        self.path, self._day = path, today()
         with self._told():
             # Nameless, SQLite keeps it in a temporary file that goes when it is closed.
             self._base = sqlite3.connect("" if path is None else path, isolation_level=None)
@@ -144,7 +164,7 @@ class Journal:
         # Absolute: other machines work in folders of their own.
         packed = json.dumps(asdict(source) | {"path": str(source.path.absolute())})
         identity = json.dumps([_real_path(source.path), *source.entries])
-        row = (identity, place, source.name, source.state, packed, folder)
+        row = (identity, place, source.name, source.state, packed, folder, self._day)
         with self._told():
             query = "SELECT name FROM files WHERE identity = ? AND place IS NOT NULL"
             known = self._base.execute(query, (identity,)).fetchone()
@@ -156,7 +176,7 @@ class Journal:
         """Enter a file that is not to be read, with the reason as its outcome."""
         identity = json.dumps(["", name])
         with self._told():
-            self._base.execute(_ENTER, (identity, place, name, "", "", ""))
+            self._base.execute(_ENTER, (identity, place, name, "", "", "", self._day))
         self._keep(identity, outcome)
 
     def keep(self, pending: Pending, outcome: Outcome) -> None:
@@ -188,7 +208,7 @@ class Journal:
     def pending(self) -> Iterator[Pending]:
         """Yield the files without an outcome, in order; outcomes may be kept meanwhile."""
         query = (
-            "SELECT place, identity, source, folder FROM files "
+            "SELECT place, identity, source, folder, day FROM files "
             "WHERE readings IS NULL AND place > ? ORDER BY place LIMIT ?"
         )
         place = -1
@@ -198,10 +218,10 @@ class Journal:
             if not rows:
                 return
             place = rows[-1][0]
-            for _, identity, packed, folder in rows:
+            for _, identity, packed, folder, day in rows:
                 values = json.loads(packed)
                 values |= {"path": Path(values["path"]), "entries": tuple(values["entries"])}
-                yield Pending(Source(**values), folder, identity)
+                yield Pending(Source(**values), folder, identity, day)
 
     def readings(self, start: int = 0) -> Iterator[tuple[int, list[str]]]:
         """Yield place and readings of each file from a place on, up to the first without them."""
@@ -267,6 +287,14 @@ class Journal:
                 key = "common.disk_full" if full else "common.cannot_write"
                 raise StudyError(key, path=path, reason=error) from error
             raise
+
+
+def today() -> str:
+    """Return this day, ISO 8601; that of ``SOURCE_DATE_EPOCH`` (reproducible-builds.org) if set."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if given.isascii() and given.isdigit() and len(given) <= _EPOCH_DIGITS:
+        return datetime.fromtimestamp(int(given), UTC).date().isoformat()
+    return datetime.now().astimezone().date().isoformat()
 
 
 def recorded_settings(path: Path) -> dict[str, Any]:

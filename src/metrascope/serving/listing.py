@@ -6,6 +6,7 @@ from typing import Final
 from unicodedata import east_asian_width
 
 from metrascope.classes import class_title
+from metrascope.evaluation.notation import probability
 from metrascope.messages import text
 from metrascope.serving.reading import ImageReading, PatientReading, Said
 
@@ -35,6 +36,18 @@ def listed(reading: ImageReading | PatientReading) -> str:
     right += [""] * (count - len(right))
     rows = (_padded(name, _LEFT + _GAP) + line for name, line in zip(left, right, strict=True))
     return "".join(f"{row.rstrip()}\n" for row in rows)
+
+
+def share_text(share: float, lang: str | None = None) -> str:
+    """Return a case's probability as people read it: ``82.5 %``, ``> 99 %``."""
+    return text("serving.share", lang, percent=probability(share))
+
+
+def prediction_set(names: Sequence[str], confidence: float, lang: str | None = None) -> str:
+    """Return in words which classes a prediction set has, given by their names."""
+    key = "serving.set_of_one" if len(names) == 1 else "serving.set_of"
+    classes = text("serving.between", lang).join(names)
+    return text(key, lang, percent=f"{100 * confidence:g}", classes=classes)
 
 
 def wrapped(content: str, columns: int) -> list[str]:
@@ -71,18 +84,14 @@ def _subject(reading: ImageReading | PatientReading) -> str:
 def _said(reading: ImageReading | PatientReading) -> Iterator[str]:
     if reading.refusal is not None:
         yield text("serving.list_refused", reason=reading.refusal.text)
-        if isinstance(reading, PatientReading):
-            yield from _minded(reading.warnings)
+        yield from _minded(reading.warnings)
         return
     shares = sorted((reading.probabilities or {}).items(), key=lambda item: -item[1])
-    first, *others = (f"{class_title(label)} {100 * share:.1f} %" for label, share in shares)
+    first, *others = (f"{class_title(label)} {share_text(share)}" for label, share in shares)
     yield first.upper() if first.isascii() else f"【{first}】"
-    yield ", ".join(others)
+    yield text("serving.between").join(others)
     if reading.prediction_set is not None and reading.confidence is not None:
-        classes = ", ".join(map(class_title, reading.prediction_set))
-        percent = f"{100 * reading.confidence:g}"
-        key = "serving.set_of_one" if len(reading.prediction_set) == 1 else "serving.set_of"
-        yield text(key, percent=percent, classes=classes)
+        yield prediction_set(list(map(class_title, reading.prediction_set)), reading.confidence)
     if isinstance(reading, PatientReading):
         if reading.kind == "patient":
             yield text("serving.list_files", read=reading.read, files=reading.files)

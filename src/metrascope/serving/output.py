@@ -27,6 +27,8 @@ class Tally:
         Images or frames in all, those that networks saw, and those that were not refused.
     patients, nameless
         Patients, and image files that say no patient.
+    pictures
+        Heat maps that were written.
     reason
         Of the first one that was refused.
     """
@@ -36,6 +38,7 @@ class Tally:
     read: int = 0
     patients: int = 0
     nameless: int = 0
+    pictures: int = 0
     reason: str = ""
 
     def counting(
@@ -45,9 +48,10 @@ class Tally:
         for reading in readings:
             if isinstance(reading, ImageReading):
                 self.images += 1
-                self.seen += reading.probabilities is not None
+                self.seen += bool(reading.probabilities or reading.refused_probabilities)
                 self.read += reading.refusal is None
                 self.nameless += _is_nameless(reading)
+                self.pictures += reading.heat_map is not None
                 if reading.refusal is not None:
                     self.reason = self.reason or reading.refusal.text
             elif reading.kind == "patient":
@@ -66,6 +70,8 @@ def write_readings(
     readings: Iterable[ImageReading | PatientReading],
     form: Form,
     classes: Sequence[str],
+    *,
+    heat_maps: bool = False,
 ) -> None:
     """Write readings one after the other, each as soon as it is there.
 
@@ -80,9 +86,11 @@ def write_readings(
         ``json``: a line each, as in docs/reading.schema.json.
     classes
         In the order of the bundle.
+    heat_maps
+        Whether they were asked for: then a spreadsheet says why one is missing.
     """
     if form == "csv":
-        write_csv(file, readings, classes, language())
+        write_csv(file, readings, classes, language(), heat_maps=heat_maps)
         return
     if form == "json":
         for reading in readings:

@@ -237,6 +237,7 @@ def sum_up(
     mean, judged = summary.mean, _judge(summary, kind, rule, confidence, by_folder=by_folder)
     if judged.predicted and (count := summary.otherwise(judged.predicted)):
         told.append(_said("some_differ", count=count, classes=summary.by_class(kind)))
+    by_class = None if mean is None else rounded(summary.classes, mean)
     return PatientReading(
         kind=kind,
         patient=patient,
@@ -244,7 +245,8 @@ def sum_up(
         read=min(1, summary.read) if kind == "loop" else summary.read,
         counts={label: summary.counts[label] for label in summary.classes if summary.counts[label]},
         contradiction=judged.contradiction,
-        probabilities=None if mean is None else rounded(summary.classes, mean),
+        probabilities=by_class if judged.predicted else None,
+        refused_probabilities=None if judged.predicted else by_class,
         predicted=judged.predicted,
         prediction_set=judged.labels,
         confidence=confidence if rule and mean is not None else None,

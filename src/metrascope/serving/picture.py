@@ -1,9 +1,8 @@
 """The picture of a reading: the image as it was read, and where the network looked, with scale."""
 
-import hashlib
-import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -12,9 +11,11 @@ from PIL import Image, ImageDraw
 
 from metrascope.atomic import replacing
 from metrascope.classes import class_title
+from metrascope.file_names import picture_name
 from metrascope.messages import text
 from metrascope.overlay import SCALE, overlay
 from metrascope.serving.lettering import draw_text, fitting, lettering, printable, text_width
+from metrascope.serving.listing import prediction_set, share_text, wrapped
 from metrascope.serving.reading import ImageReading, Seen
 
 Pixels = npt.NDArray[np.uint8]
@@ -26,9 +27,33 @@ _MARGIN, _BAR, _GROUND = 16, 18, 24
 _TITLE, _LINE, _SMALL = 24, 16, 13
 _BRIGHT, _DIM = 240, 185
 _NARROWEST: Final = 300
+_COLUMN: Final = 0.54
+"""Width of a Latin letter on average, of the size; a Chinese one takes two columns."""
+_DASH: Final = 6
+
+_Line = tuple[str, int, int]
+"""Content, size and grey level."""
 
 
-def write_picture(path: Path, reading: ImageReading, seen: Seen) -> None:
+class Origin(NamedTuple):
+    """What made a picture, and when: a picture is passed on without the table beside it.
+
+    Attributes
+    ----------
+    bundle
+        Name of the bundle's data set, with its networks.
+    sha256
+        Of the bundle; ``""`` for a run of a study.
+    date
+        Day of the reading, ISO 8601.
+    """
+
+    bundle: str
+    sha256: str
+    date: str
+
+
+def write_picture(path: Path, reading: ImageReading, seen: Seen, origin: Origin) -> None:
     """Write a PNG with the image, the heat map of the predicted class and what was read.
 
     Parameters
@@ -39,46 +64,50 @@ def write_picture(path: Path, reading: ImageReading, seen: Seen) -> None:
         With probabilities.
     seen
         What is behind it.
+    origin
+        What made it, and when.
 
     Raises
     ------
     StudyError
         If the file cannot be written.
     """
-    picture = draw_picture(reading, seen)
+    picture = draw_picture(reading, seen, origin)
     with replacing(path) as temporary:
         picture.save(temporary, format="png", compress_level=4)
 
 
 def file_name(reading: ImageReading) -> str:
-    """Return a name for the picture of a reading: safe on every system, and no other's."""
-    unique = hashlib.sha256(f"{reading.file}\n{reading.frame}".encode()).hexdigest()[:10]
-    readable = re.sub(r"[^\w.-]+", "_", reading.file, flags=re.ASCII).strip("._-")[-80:]
+    """Return a name for the picture of a reading, after its file: no other's, on any system."""
+    unique = f"{reading.file}\n{reading.frame}"
     frame = f"-{reading.frame}" if reading.frames > 1 else ""
-    return f"{readable or 'image'}{frame}-{unique}.png"
+    return f"{picture_name(reading.file, unique)}{frame}.png"
 
 
-def draw_picture(reading: ImageReading, seen: Seen) -> Image.Image:
+def draw_picture(reading: ImageReading, seen: Seen, origin: Origin) -> Image.Image:
     """Draw the image and beside it the heat map of the predicted class over it, RGB."""
     probabilities = reading.probabilities or {}
     number = list(probabilities).index(reading.predicted or "")
     grey, scale = _sized(seen.grey)
-    box = tuple(edge * scale for edge in seen.box)
-    heat = overlay(grey, seen.maps[number], box=box)  # type: ignore[arg-type]
+    left, upper, right_edge, lower = (edge * scale for edge in seen.box)
+    box = (left, upper, right_edge, lower)
+    heat = overlay(grey, seen.maps[number], box=box)
     lang = lettering()
     height, width = grey.shape
     panel = max(width, _NARROWEST)
     words = max(text_width(text(f"figures.{key}", lang), _SMALL) for key in ("low", "high"))
     right = 3 * _MARGIN + 2 * panel + _BAR + 8 + int(words)
     top = 2 * _MARGIN + _TITLE + _LINE
-    lines = _lines(reading, lang, right)
-    below = top + height + _MARGIN + len(lines) * (_LINE + 8)
+    framed = _is_part(box, width, height)
+    lines = [*_lines(reading, lang, right)]
+    lines += _notes(seen.maps[number], origin, lang, right, framed=framed)
+    below = top + height + _MARGIN + sum(size + 8 for _, size, _ in lines)
     near = _neighbors(reading, seen, lang)
     size = (right + _MARGIN, below + _MARGIN + (near.height + _MARGIN if near else 0))
     sheet = Image.new("RGB", size, (_GROUND,) * 3)
     pen = ImageDraw.Draw(sheet)
     name = class_name(reading.predicted or "", number, lang)
-    share = f"{100 * probabilities[reading.predicted or '']:.1f} %"
+    share = share_text(probabilities[reading.predicted or ""], lang)
     title = f"{fitting(name, _TITLE, right - text_width(share, _TITLE) - 40)}  {share}"
     draw_text(pen, _MARGIN, _MARGIN, title, _TITLE, _BRIGHT)
     captions = _MARGIN + _TITLE + 8
@@ -87,9 +116,14 @@ def draw_picture(reading: ImageReading, seen: Seen) -> Image.Image:
     draw_text(pen, second, captions, text("serving.looked", lang), _SMALL, _DIM)
     sheet.paste(Image.fromarray(grey).convert("RGB"), (first, top))
     sheet.paste(Image.fromarray(heat), (second, top))
+    if framed:
+        for beside in (first, second):
+            _draw_frame(pen, box, (beside, top), (width, height))
     _draw_scale(sheet, pen, second + panel + _MARGIN, top, height, lang)
-    for row, (line, grade) in enumerate(lines):
-        draw_text(pen, _MARGIN, top + height + _MARGIN + row * (_LINE + 8), line, _LINE, grade)
+    line_top = top + height + _MARGIN
+    for line, size_of, grade in lines:
+        draw_text(pen, _MARGIN, line_top, line, size_of, grade)
+        line_top += size_of + 8
     if near:
         sheet.paste(near, (_MARGIN, below + _MARGIN))
     return sheet
@@ -103,27 +137,49 @@ def class_name(label: str, number: int, lang: str) -> str:
     return text("serving.class_number", lang, number=number + 1)
 
 
-def _lines(reading: ImageReading, lang: str, width: int) -> list[tuple[str, int]]:
-    """Return what stands below the images, each with its grey level."""
+def _lines(reading: ImageReading, lang: str, width: int) -> Iterator[_Line]:
+    """Yield what was read, for the lines below the images."""
     values = reading.probabilities or {}
     names = {label: class_name(label, at, lang) for at, label in enumerate(values)}
     others = [
-        f"{names[label]} {100 * value:.1f} %"
+        f"{names[label]} {share_text(value, lang)}"
         for label, value in sorted(values.items(), key=lambda item: -item[1])
         if label != reading.predicted
     ]
-    lines = [(" · ".join(others), _BRIGHT)]
+    yield from _wrapped(" · ".join(others), _LINE, _BRIGHT, width)
     if reading.prediction_set is not None and reading.confidence is not None:
-        members = " · ".join(names.get(label, label) for label in reading.prediction_set)
-        percent = f"{100 * reading.confidence:g}"
-        key = "serving.set_of_one" if len(reading.prediction_set) == 1 else "serving.set_of"
-        lines.append((text(key, lang, percent=percent, classes=members), _BRIGHT))
+        members = [names.get(label, label) for label in reading.prediction_set]
+        told = prediction_set(members, reading.confidence, lang)
+        yield from _wrapped(told, _LINE, _BRIGHT, width)
+    for said in reading.warnings:
+        told = text("serving.list_warning", lang, warning=said.text)
+        yield from _wrapped(told, _LINE, _BRIGHT, width)
     told = reading.file
     if reading.frames > 1:
         told += " · " + text("serving.frame_of", lang, frame=reading.frame, frames=reading.frames)
-    lines += [(told, _DIM), (text("common.research_only", lang), _BRIGHT)]
+    yield fitting(printable(told), _LINE, width - 2 * _MARGIN), _LINE, _DIM
+
+
+def _notes(
+    heat: npt.NDArray[np.float32], origin: Origin, lang: str, width: int, *, framed: bool
+) -> Iterator[_Line]:
+    """Yield what the picture shows, what made it, and what it must not be used for."""
+    if framed:
+        yield from _wrapped(text("serving.frame_shown", lang), _SMALL, _DIM, width)
+    shown = text("serving.heat_shown" if heat.max() > 0 else "serving.heat_nowhere", lang)
+    yield from _wrapped(shown, _SMALL, _DIM, width)
+    key = "serving.made_by" if origin.sha256 else "serving.made_by_run"
+    made = text(
+        key, lang, name=printable(origin.bundle), digest=origin.sha256[:12], date=origin.date
+    )
+    yield from _wrapped(made, _SMALL, _DIM, width)
+    yield from _wrapped(text("common.research_only", lang), _LINE, _BRIGHT, width)
+
+
+def _wrapped(content: str, size: int, grade: int, width: int) -> Iterator[_Line]:
     room = width - 2 * _MARGIN
-    return [(fitting(printable(line), _LINE, room), grade) for line, grade in lines]
+    for line in wrapped(printable(content), int(room / (_COLUMN * size))):
+        yield fitting(line, size, room), size, grade
 
 
 def _neighbors(reading: ImageReading, seen: Seen, lang: str) -> Image.Image | None:
@@ -151,6 +207,30 @@ def _sized(grey: Pixels) -> tuple[Pixels, float]:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(grey, size, interpolation=how), dtype=np.uint8), scale
+
+
+def _is_part(box: tuple[float, float, float, float], width: int, height: int) -> bool:
+    """Tell whether the network saw only a part of the image, by more than a pixel."""
+    left, top, right, bottom = box
+    return left > 1 or top > 1 or right < width - 1 or bottom < height - 1
+
+
+def _draw_frame(
+    pen: ImageDraw.ImageDraw,
+    box: tuple[float, float, float, float],
+    place: tuple[int, int],
+    size: tuple[int, int],
+) -> None:
+    """Draw the edge of what the network saw, dashed, in the image at a place of the sheet."""
+    sides = [min(max(round(edge), 0), limit - 1) for edge, limit in zip(box, size * 2, strict=True)]
+    left, right = sides[0] + place[0], sides[2] + place[0]
+    top, bottom = sides[1] + place[1], sides[3] + place[1]
+    for x in range(left, right, 2 * _DASH):
+        for y in (top, bottom):
+            pen.line([(x, y), (min(x + _DASH, right), y)], fill=(_BRIGHT,) * 3)
+    for y in range(top, bottom, 2 * _DASH):
+        for x in (left, right):
+            pen.line([(x, y), (x, min(y + _DASH, bottom))], fill=(_BRIGHT,) * 3)
 
 
 def _draw_scale(

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.cores import available_cores
+from metrascope.dicom.pixels import Cine
 from metrascope.errors import DataError, SettingsError
 from metrascope.ingest.marks import Mark
 from metrascope.ingest.reason import Reason
+from metrascope.ingest.sources import shown
 from metrascope.messages import text
 from metrascope.serving.bundle import Bundle, is_bundle, open_bundle
 from metrascope.serving.ensemble import Ensemble, open_ensemble, open_run
@@ -24,8 +26,10 @@ from metrascope.serving.refusal import RefusalRule, Verdict
 from metrascope.serving.runtime import RuntimeName
 
 Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
 Frames = Literal["key", "all"] | int
 
+_MISSING: Final = "serving.frames_missing"
 _HOT: Final = 0.5
 """Share of the hottest value from which on a place counts as looked at."""
 
@@ -74,7 +78,7 @@ class Predictor:
             raise SettingsError("serving.confidence", found=confidence)
         if isinstance(frames, int) and frames < 1:
             raise SettingsError("serving.frames", found=frames)
-        self.frames, self.confidence = frames, confidence
+        self.frames, self.confidence, self._source = frames, confidence, source
         self.rule: RefusalRule | None = None
         self.neighborhood: Neighborhood | None = None
         self.bundle: Bundle | None = None
@@ -84,6 +88,7 @@ class Predictor:
             self.confidence = confidence or self.rule.confidence
             threads = threads or available_cores()
             self.ensemble: Ensemble = open_ensemble(self.bundle, runtime=runtime, threads=threads)
+            self.ensemble.try_out(source)
             self.classes = self.bundle.description.classes
             self.cleaned = self.bundle.description.data.cleaned
             file, first = self.bundle.description.neighbors_file, self.bundle.description.members[0]
@@ -102,6 +107,15 @@ class Predictor:
     def digest(self) -> str:
         """SHA-256 of the bundle, ``""`` for a run."""
         return self.bundle.sha256 if self.bundle else ""
+
+    @property
+    def name(self) -> str:
+        """Data set and networks of the bundle, as they stand on pictures; of a run its folder."""
+        if self.bundle is None:
+            return shown(self._source.resolve().name)
+        made = self.bundle.description
+        titles = dict.fromkeys(member.title for member in made.members)
+        return f"{made.data.name} ({', '.join(titles)})"
 
     def read_file(self, path: Path, name: str | None = None) -> list[FrameReading]:
         """Read a file; see `read_bytes`."""
@@ -132,7 +146,14 @@ class Predictor:
             return [FrameReading(self._refused(name, said, start), None)]
         found: list[FrameReading] = []
         for number, crop in self._crops(exam):
-            about = _About(name, exam.patient, number, exam.cine.count, key_frame=not found)
+            about = _About(
+                name,
+                exam.patient,
+                number,
+                exam.cine.count,
+                key_frame=not found,
+                warnings=_missing_frames(exam.cine),
+            )
             if isinstance(crop, Reason):
                 said = said_of(crop.key, crop.text())
                 found.append(FrameReading(self._refused(name, said, start, about), None))
@@ -164,7 +185,8 @@ class Predictor:
         if kind == "loop":
             for one in readings:
                 summary.add(self._frame_finding(one))
-            return self.sum_up(summary, patient, kind=kind)
+            missing = [said for said in readings[0].reading.warnings if said.key == _MISSING]
+            return self.sum_up(summary, patient, kind=kind, warnings=missing)
         files: dict[str, list[FrameReading]] = {}
         for one in readings:
             files.setdefault(one.reading.file, []).append(one)
@@ -260,14 +282,13 @@ class Predictor:
             usable=after.usable,
             thumbnails=tuple(picture for _, picture in near),
         )
+        about = about._replace(warnings=(*about.warnings, *_warnings(crop.marks, seen, likeliest)))
         reading = ImageReading(
             **about.fields(),
-            probabilities=rounded(self.classes, probabilities),
-            predicted=None if after.refusal else self.classes[likeliest],
+            **_read_as(self.classes, probabilities, refused=after.refusal is not None),
             prediction_set=after.labels,
             confidence=self.confidence if self.rule else None,
             refusal=after.refusal,
-            warnings=_warnings(crop.marks, seen, likeliest),
             strangeness=self._strangeness(unfamiliarity),
             neighbors=tuple(neighbor for neighbor, _ in near),
             seconds=round(time.perf_counter() - start, 6),
@@ -310,6 +331,14 @@ def _judged(verdict: Verdict | None) -> _Judged:
     return _Judged(verdict.labels if verdict.usable else None, said, usable=verdict.usable)
 
 
+def _read_as(classes: Sequence[str], values: Floats, *, refused: bool) -> dict[str, Any]:
+    """Return class and probabilities; of a refusal the latter alone, under another name."""
+    by_class = rounded(classes, values)
+    if refused:
+        return {"refused_probabilities": by_class}
+    return {"probabilities": by_class, "predicted": classes[int(values.argmax())]}
+
+
 class _About(NamedTuple):
     """Which frame a reading is of."""
 
@@ -318,10 +347,19 @@ class _About(NamedTuple):
     number: int
     frames: int
     key_frame: bool
+    warnings: tuple[Said, ...] = ()
 
     def fields(self) -> dict[str, Any]:
         fields = self._asdict()
         return fields | {"frame": fields.pop("number") + 1}
+
+
+def _missing_frames(cine: Cine) -> tuple[Said, ...]:
+    """Warn of a file that was cut off: of what it has lost nothing can be read."""
+    if cine.claimed <= cine.count:
+        return ()
+    told = text(_MISSING, claimed=cine.claimed, count=cine.count)
+    return (Said(key=_MISSING, text=told),)
 
 
 def _warnings(marks: Sequence[Mark], seen: Seen, predicted: int) -> tuple[Said, ...]:

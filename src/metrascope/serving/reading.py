@@ -66,22 +66,25 @@ class ImageReading(_Record):
     key_frame
         Whether it is the one that a loop is shown by.
     probabilities
-        By class, calibrated; absent where nothing could be read.
+        By class, calibrated, six decimals; absent where the reading is refused.
+    refused_probabilities
+        By class, where the networks had looked and the reading was refused then: for research
+        on refusals alone, and no reading.
     predicted
-        The likeliest class.
+        The likeliest class; absent where the reading is refused.
     prediction_set
         Classes that cannot be ruled out at the confidence; absent where the bundle has no
         calibration data.
     confidence
         Of the set.
     refusal
-        Why the reading is not to be used, if so; a probability beside it is for research alone.
+        Why there is no reading, if so.
     warnings
         What to mind.
     strangeness
         How far from the training data, 1 at the threshold of refusal; absent where not fitted.
     heat_map
-        File name of the overlay, where one was written.
+        File name of the overlay, where one was asked for; of a refused image there is none.
     neighbors
         Nearest training images, where the bundle carries them.
     seconds
@@ -99,6 +102,7 @@ class ImageReading(_Record):
     frames: Annotated[int, Field(ge=1)] = 1
     key_frame: bool = True
     probabilities: dict[str, Share] | None = None
+    refused_probabilities: dict[str, Share] | None = None
     predicted: str | None = None
     prediction_set: tuple[str, ...] | None = None
     confidence: Share | None = None
@@ -127,7 +131,7 @@ class PatientReading(_Record):
         By class, how many of them (of a loop: frames) are read as it, each by itself.
     contradiction
         Whether they exclude each other: then there is no class, and ``refusal`` names them.
-    probabilities, predicted, prediction_set, confidence, refusal
+    probabilities, refused_probabilities, predicted, prediction_set, confidence, refusal
         As of an `ImageReading`, of the mean.
     warnings
         What to mind: files beside hers that say no patient, images that are read otherwise.
@@ -141,6 +145,7 @@ class PatientReading(_Record):
     counts: dict[str, int] = {}
     contradiction: bool = False
     probabilities: dict[str, Share] | None = None
+    refused_probabilities: dict[str, Share] | None = None
     predicted: str | None = None
     prediction_set: tuple[str, ...] | None = None
     confidence: Share | None = None

@@ -24,6 +24,8 @@ Inside = Annotated[float, Field(gt=0, lt=1)]
 
 _STRANGERS: Final = ("refusal.unfamiliar", "refusal.disagreement")
 FALSE_REFUSAL_RATE: Final = 0.05
+MOST_REFUSED: Final = 0.15
+"""Of images like those of validation; a bundle that refuses more is of little use in a ward."""
 CONFIDENCE: Final = 0.9
 
 
@@ -83,6 +85,16 @@ class Refusals(_Record):
     full_patient: Share
     other_patient: Share
 
+    @property
+    def undecided_image(self) -> float:
+        """Share of the images left of which the prediction set leaves no reading."""
+        return self.empty_image + self.full_image + self.other_image
+
+    @property
+    def refused_image(self) -> float:
+        """Share of the images that are refused for whatever reason."""
+        return self.either + (1 - self.either) * self.undecided_image
+
 
 class RefusalRule(_Record):
     """When a case is refused; part of a bundle's ``model.json``.
@@ -110,6 +122,24 @@ class RefusalRule(_Record):
     confidence: Inside
     conformal: Conformal
     validation: Refusals
+
+    @property
+    def expected_refusals(self) -> float:
+        """Share of new images like those of validation that will be refused, on average.
+
+        By each score a new image is as likely as any of the n to be among the strangest of n + 1:
+        see `_limits`.
+        """
+        found = self.validation
+        scores = 1 if self.disagreement_above is None else 2
+        strangers = min(1.0, (found.either * found.images + scores) / (found.images + 1))
+        return strangers + (1 - strangers) * found.undecided_image
+
+    def too_few(self, unit: Unit = "image") -> dict[str, int]:
+        """Return the classes that no case rules out, each with its validation patients."""
+        classes = self.conformal.undecided(self.confidence, unit)
+        counts = dict(zip(self.conformal.classes, getattr(self.conformal, unit), strict=True))
+        return {label: counts[label].patients for label in classes}
 
     def image(
         self,

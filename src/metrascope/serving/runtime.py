@@ -126,7 +126,7 @@ class _Bounded:
             raise WeightsError("serving.endless", path=self._path, seconds=_READING) from error
         except Exception as error:  # the runtimes' errors have no base of their own
             if is_memory_failure(error):
-                raise MemoryError from error
+                raise MemoryError(_last_line(error)) from error
             raise DataError("serving.no_answer", reason=_last_line(error)) from error
 
 

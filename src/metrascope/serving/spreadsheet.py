@@ -1,4 +1,7 @@
-"""Readings as a table that a spreadsheet opens: CSV as Excel takes it, in English or Chinese."""
+"""Readings as a table that people open in a spreadsheet: CSV as Excel takes it, two languages.
+
+Programs read the lines of JSON, which have all digits.
+"""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -8,6 +11,7 @@ from metrascope.cells import guarded
 from metrascope.classes import class_title
 from metrascope.csv_file import MARK
 from metrascope.messages import text
+from metrascope.serving.listing import share_text
 from metrascope.serving.reading import ImageReading, PatientReading
 
 _BEFORE: Final = ("kind", "file", "patient", "frame", "frames", "key_frame", "files", "read")
@@ -31,6 +35,8 @@ def write_csv(
     readings: Iterable[ImageReading | PatientReading],
     classes: Sequence[str],
     lang: str = "en",
+    *,
+    heat_maps: bool = False,
 ) -> None:
     """Write a row for every image and patient, lines ended as RFC 4180 and Excel want them.
 
@@ -43,7 +49,10 @@ def write_csv(
     classes
         In the order of the columns.
     lang
-        ``en``: short names that programs use too. ``zh``: Chinese headings and class names.
+        ``en``: headings are the short names of docs/predict.md. ``zh``: Chinese headings and names
+        of classes.
+    heat_maps
+        Whether pictures were asked for: then an image without one says why.
     """
     file.write(MARK)
     table = csv.writer(file, lineterminator="\r\n")
@@ -56,7 +65,7 @@ def write_csv(
         headings = {name: name for name in _columns(shares)}
     table.writerow([guarded(headings[name]) for name in _columns(shares)])
     for reading in readings:
-        cells = _cells(reading, lang)
+        cells = _cells(reading, lang, heat_maps=heat_maps)
         table.writerow([cells.get(name, "") for name in _columns(shares)])
 
 
@@ -64,27 +73,33 @@ def _columns(shares: Sequence[str]) -> list[str]:
     return [*_BEFORE, "predicted", *shares, *_AFTER]
 
 
-def _cells(reading: ImageReading | PatientReading, lang: str) -> dict[str, str]:
+def _cells(reading: ImageReading | PatientReading, lang: str, *, heat_maps: bool) -> dict[str, str]:
     def named(label: str) -> str:
         return class_title(label, lang) if lang == "zh" else label
 
-    lists = {"format", "neighbors", "probabilities", "counts", "warnings"}
+    # Of what is refused there is a reason, and nothing that could be taken for a reading.
+    lists = {"format", "neighbors", "probabilities", "refused_probabilities", "counts", "warnings"}
+    lists |= {"prediction_set", "confidence"} if reading.refusal else set()
     values = reading.model_dump(exclude=lists)
     cells = {name: guarded(_cell(value, lang)) for name, value in values.items()}
     cells["kind"] = text(f"serving.kind_{reading.kind}", lang)
     cells["predicted"] = guarded(named(reading.predicted or ""))
-    cells["prediction_set"] = guarded(" ".join(map(named, reading.prediction_set or ())))
+    if reading.prediction_set is not None and not reading.refusal:
+        between = "、" if lang == "zh" else " "
+        cells["prediction_set"] = guarded(between.join(map(named, reading.prediction_set)))
     cells["refusal"] = reading.refusal.key if reading.refusal else ""
     cells["reason"] = guarded(reading.refusal.text) if reading.refusal else ""
     cells["notice"] = text("common.research_only", lang)
     for label, value in (reading.probabilities or {}).items():
-        cells[f"p_{label}"] = f"{value:.6f}"
+        cells[f"p_{label}"] = share_text(value, lang)
     if reading.kind == "loop":  # it is named by its file
         cells["file"], cells["patient"] = cells["patient"], ""
     cells["warnings"] = guarded(" ".join(said.text for said in reading.warnings))
     if isinstance(reading, ImageReading):
         near = (f"{named(one.label)} {one.similarity:.3f}" for one in reading.neighbors)
         cells["nearest"] = guarded("; ".join(near))
+        if heat_maps and reading.refusal:
+            cells["heat_map"] = text("serving.no_heat_map", lang)
     return cells
 
 

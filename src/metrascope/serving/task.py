@@ -8,7 +8,7 @@ from metrascope.ingest.reason import Reason
 from metrascope.serving.intake import read_person
 from metrascope.serving.journal import Outcome, Pending
 from metrascope.serving.patient import Finding
-from metrascope.serving.picture import file_name, write_picture
+from metrascope.serving.picture import Origin, file_name, write_picture
 from metrascope.serving.predictor import FrameReading, Predictor
 from metrascope.serving.reading import ImageReading, Said
 
@@ -54,7 +54,7 @@ class FileWork:
         person = read_person(content)
         finding, loop = self._predictor.read_whole(read, person)
         patient = task.folder if self._order.by_folder else read[0].reading.patient
-        readings = [self._finished(one, patient) for one in read]
+        readings = [self._finished(one, patient, task.day) for one in read]
         if loop is not None:
             readings.append(loop.model_dump_json())
         key = patient if self._order.by_folder else person.number
@@ -83,12 +83,13 @@ class FileWork:
         patient = task.folder if self._order.by_folder else ""
         return not_read(task.source.name, reason, patient, self._predictor.digest)
 
-    def _finished(self, read: FrameReading, patient: str) -> str:
+    def _finished(self, read: FrameReading, patient: str, day: str) -> str:
         changes: dict[str, str | None] = {"patient": patient, "seconds": None}
         order = self._order
         if order.out is not None and order.heat_maps and read.seen and not read.reading.refusal:
             name = f"{HEAT_MAPS}/{file_name(read.reading)}"
-            write_picture(order.out / name, read.reading, read.seen)
+            origin = Origin(self._predictor.name, self._predictor.digest, day)
+            write_picture(order.out / name, read.reading, read.seen, origin)
             changes["heat_map"] = name
         return read.reading.model_copy(update=changes).model_dump_json()
 
