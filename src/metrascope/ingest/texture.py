@@ -68,9 +68,10 @@ def likeness_over_time(grey: Pixels, sector: Sector) -> float:
     the three.
     """
     left, top, width, height = sector.box
-    part = grey[top : top + height, left : left + width].astype(np.float32)
-    part = cv2.resize(part, _TRACE, interpolation=cv2.INTER_AREA)
-    part -= cv2.GaussianBlur(part, (1, 0), sigmaX=0, sigmaY=_TREND)
+    whole = grey[top : top + height, left : left + width].astype(np.float32)
+    small = cv2.resize(whole, _TRACE, interpolation=cv2.INTER_AREA)
+    trend = cv2.GaussianBlur(small, (1, 0), sigmaX=0, sigmaY=_TREND)
+    part = np.asarray(small - trend, np.float32)
     across, down = _TRACE
     room = down // 8
     found = []
