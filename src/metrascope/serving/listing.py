@@ -40,7 +40,7 @@ def listed(reading: ImageReading | PatientReading) -> str:
 
 def share_text(share: float, lang: str | None = None) -> str:
     """Return a case's probability as people read it: ``82.5 %``, ``> 99 %``."""
-    return text("serving.share", lang, percent=probability(share))
+    return text("serving.probability", lang, percent=probability(share))
 
 
 def prediction_set(names: Sequence[str], confidence: float, lang: str | None = None) -> str:
