@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from scipy.special import log_softmax
 from sklearn.metrics import log_loss
 
@@ -269,6 +270,9 @@ def test_what_was_read_in_training_is_read_the_same(
     copy = Path(shutil.copytree(data, tmp_path / "copy"))
     table = pd.read_csv(copy / "manifest.csv", dtype=str, keep_default_na=False)
     table.assign(remark="once more").to_csv(copy / "manifest.csv", index=False)
+    for file in (copy / "images").iterdir():  # the same pixels in other files
+        with Image.open(file) as picture:
+            picture.save(file, compress_level=1)
     run, out = finished / "runs" / RUNS[1], tmp_path / "out"
     arguments = ["evaluate", "--run", str(run), "--data", str(copy), "--out", str(out)]
     assert main(arguments) == 0
@@ -289,8 +293,12 @@ def test_what_cannot_be_an_external_test_is_one_sentence(
     table = pd.read_csv(renamed / "manifest.csv", dtype=str, keep_default_na=False)
     table.loc[2, "label"] = "cancer"
     table.to_csv(renamed / "manifest.csv", index=False)
+    remarked = Path(shutil.copytree(data, tmp_path / "remarked"))
+    table = pd.read_csv(remarked / "manifest.csv", dtype=str, keep_default_na=False)
+    table[1:].assign(remark="seen").to_csv(remarked / "manifest.csv", index=False)
     run, given = str(finished), str(finished / "predictions.csv")
     wrong = [
+        (["--run", run, "--data", str(remarked)], f"{len(table) - 1} image(s) of"),
         (["--run", run, "--data", str(data)], "the run was trained with"),
         (["--run", run, "--data", str(renamed)], "row 4: the label cancer"),
         (["--run", str(other), "--data", str(other)], "no trained run"),

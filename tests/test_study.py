@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 from sklearn.metrics import f1_score
 
-from metrascope.checkpoint import load
+from metrascope.checkpoint import load, read_description
 from metrascope.cli import main
 from metrascope.config import load_settings
 
@@ -148,10 +148,22 @@ def test_the_grey_table_is_fitted_to_the_training_partition_alone(
 def test_finished_runs_are_kept_and_networks_may_be_added(
     finished: Path, phantom: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """Whatever the data set has gained meanwhile: a column, another order, an image."""
     out = Path(shutil.copytree(finished, tmp_path / "out"))
     before = results(out)
-    assert study(phantom, out, "--networks", "resnet18,resnet34") == 0
-    assert "resnet18-f0-s0 is already finished" in capfd.readouterr().err
+    grown = Path(shutil.copytree(phantom, tmp_path / phantom.name))
+    table = pd.read_csv(grown / "manifest.csv", dtype=str, keep_default_na=False)
+    shutil.copyfile(grown / table.loc[0, "image"], grown / "images" / "new.png")
+    row = table.loc[0].to_dict() | {"image": "images/new.png", "patient_id": "NEW"}
+    table = pd.concat([table, pd.DataFrame([row])])[::-1].assign(remark="seen")
+    table.to_csv(grown / "manifest.csv", index=False)
+    assert study(grown, out, "--networks", "resnet18,resnet34") == 0
+    told = capfd.readouterr().err
+    assert "resnet18-f0-s0 is already finished" in told
+    assert "1 image(s) of" in told
+    assert read_description(out / "runs" / "resnet34-f0-s0" / "model.json").manifest_sha256 == (
+        read_description(out / "runs" / "resnet18-f0-s0" / "model.json").manifest_sha256
+    )
     after = results(out)
     assert json.loads((out / "data.json").read_text())["split"] == "drawn"
     kept = [name for name in before if name.startswith("runs/")]

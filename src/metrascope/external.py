@@ -1,5 +1,6 @@
 """The external test: trained networks read a data set that they have never seen."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from metrascope.checkpoint import MODEL, ModelDescription, load
 from metrascope.data.manifest import Manifest, read_manifest
 from metrascope.data.split import read_training_patients
 from metrascope.data.store import StoreKey, files_digest, open_store
+from metrascope.data.study_images import shared_with
 from metrascope.errors import DataError, WeightsError
 from metrascope.evaluation.predictions import write_predictions
 from metrascope.execution import make_deterministic
@@ -53,6 +55,7 @@ def predict_external(trained: Path, data: Path, out: Path) -> Path:
         If the data set cannot be used, has other classes, or is what the run was trained with.
     """
     manifest, folders = read_manifest(data), _runs(trained)
+    _check_images(manifest, folders)
     make_deterministic()
     fabric = Fabric(accelerator="cuda" if torch.cuda.is_available() else "cpu", devices=1)
     tables, shared = [], set[str]()
@@ -101,6 +104,20 @@ def _read(fabric: Fabric, folder: Path, manifest: Manifest, out: Path) -> pd.Dat
     run = Run(description.network, description.fold, description.seed)
     partitions = ["test"] * len(rows)
     return said_of(manifest.table, partitions, torch.cat(logits), description.classes, run)
+
+
+def _check_images(manifest: Manifest, folders: Sequence[Path]) -> None:
+    """Refuse images that the networks were trained or chosen with, under whatever manifest."""
+    for study in sorted({folder.resolve().parent.parent for folder in folders}):
+        shared = shared_with(manifest, study)
+        if shared:
+            raise DataError(
+                "external.shared_images",
+                path=manifest.root,
+                study=study,
+                count=len(shared),
+                first=shared[0],
+            )
 
 
 def _check(description: ModelDescription, manifest: Manifest) -> None:

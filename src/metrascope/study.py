@@ -18,10 +18,11 @@ from metrascope.atomic import cannot_write, remove_leftovers, write_json, write_
 from metrascope.classes import PAPER_CLASSES
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
 from metrascope.cores import available_cores
-from metrascope.data.cases import write_cases, write_images
+from metrascope.data.cases import write_cases
 from metrascope.data.manifest import Manifest, read_manifest
 from metrascope.data.split import Split, write_split
 from metrascope.data.store import make_stores
+from metrascope.data.study_images import images_of, write_images
 from metrascope.data.tally import cautions, sites, tally
 from metrascope.dispatch import EngineName
 from metrascope.engine import carry_out, create_engine
@@ -95,14 +96,14 @@ def run_study(
         check_study_folder(out)
         _check_weights(settings, settings.networks, len(PAPER_CLASSES))
         data = _embedded_data(out, settings.phantom)
-    manifest = read_manifest(data)
+    manifest = _begun(read_manifest(data), out)
     classes = choose_classes(manifest, settings.classes)
     if settings.evaluation.prevalence:  # before days of training, not after them
         check_prevalence(settings.evaluation.prevalence, classes)
     given = splits or (out / "splits.csv" if is_study(out) else None)
     split, leaks = choose_split(manifest, classes, settings.split, given, allow_leaks=allow_leaks)
     check_study_folder(out)
-    _check_earlier(out, settings, manifest, split)
+    _check_earlier(out, settings, split)
     for caution in cautions(tally(split, manifest.table, classes), sites(split, manifest.table)):
         say(caution)
     runs = _runs(settings, split)
@@ -157,17 +158,37 @@ def _split_origin(out: Path, splits: Path | None) -> str:
     return str(known.get("split", "given"))
 
 
-def _check_earlier(out: Path, settings: Settings, manifest: Manifest, split: Split) -> None:
-    """Refuse to go on with a study of other data or settings."""
+def _begun(manifest: Manifest, out: Path) -> Manifest:
+    """Return the images that the study in ``out`` was begun with: all of them where there is none.
+
+    Raises
+    ------
+    DataError
+        If they are other ones now.
+    """
     if not is_study(out):
-        return
+        return manifest
+    found = images_of(manifest, out, _recorded(out, "manifest_sha256"))
+    more = len(manifest.table) - len(found.table)
+    if more:
+        say(text("study.more_images", folder=out, path=manifest.root, count=more))
+    return found
+
+
+def _recorded(out: Path, key: str) -> str:
+    """Return what ``data.json`` says of the data that a study was begun with."""
     try:
-        known = json.loads((out / "data.json").read_text(encoding="utf-8"))
-        hashes = known["manifest_sha256"], known["split_sha256"]
+        return str(json.loads((out / "data.json").read_text(encoding="utf-8"))[key])
     except (ValueError, KeyError, TypeError) as error:
         raise StudyError("study.damaged", path=out / "data.json") from error
-    if hashes != (manifest.digest, split.digest):
-        raise StudyError("study.other_data", folder=out)
+
+
+def _check_earlier(out: Path, settings: Settings, split: Split) -> None:
+    """Refuse to go on with a study of another split or other settings."""
+    if not is_study(out):
+        return
+    if _recorded(out, "split_sha256") != split.digest:
+        raise StudyError("study.other_split", folder=out)
     earlier = load_settings(str(out / "settings.toml"))
     keys = _differences(earlier, settings)
     if keys:

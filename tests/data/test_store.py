@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from metrascope.config import PreprocessingSettings
-from metrascope.data.cases import write_cases, write_images
+from metrascope.data.cases import write_cases
 from metrascope.data.image import are_clean, read_picture
 from metrascope.data.manifest import Manifest, read_manifest, write_manifest
 from metrascope.data.picture import read_grey
@@ -58,15 +58,6 @@ def test_sectors_of_any_width_are_kept(phantom: Path, tmp_path: Path) -> None:
     picture = read_picture(manifest, 3, sector_crop=True)
     inside = square(picture.sector.astype(np.uint8) * 255, 45) > 127
     assert np.array_equal(store.sectors(np.array([2, 3]))[1], inside)
-
-
-def test_what_the_summary_needs_of_the_manifest_is_kept(phantom: Path, tmp_path: Path) -> None:
-    manifest = read_manifest(phantom)
-    write_images(manifest, tmp_path)
-    table = pd.read_csv(tmp_path / "images.csv", dtype=str, keep_default_na=False)
-    columns = ["image", "patient_id", "scanner", "centre", "age", "plane", "lesion_mm"]
-    assert list(table.columns) == columns
-    assert (table == manifest.table[columns].reset_index(drop=True)).all(axis=None)
 
 
 def test_a_store_is_made_once_and_per_key(phantom: Path, tmp_path: Path) -> None:

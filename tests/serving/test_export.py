@@ -1,10 +1,12 @@
 """A run becomes a bundle that says what PyTorch says, by every way in."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -13,6 +15,7 @@ from metrascope.cli import main
 from metrascope.data.manifest import read_manifest
 from metrascope.data.preprocess import Preprocessing, fit_grey_table
 from metrascope.data.split import split_patients, write_split
+from metrascope.data.study_images import write_images
 from metrascope.errors import DataError, SettingsError, StudyError, WeightsError
 from metrascope.networks import create_network
 from metrascope.phantom.dataset import write_phantom
@@ -21,6 +24,7 @@ from metrascope.serving import export as exporting
 from metrascope.serving.bundle import open_bundle
 from metrascope.serving.export import export
 from metrascope.serving.predictor import Predictor
+from metrascope.serving.trained import find_trained, read_training_data
 
 CLASSES = ("normal", "fibroid", "polyp")
 
@@ -185,6 +189,26 @@ def test_a_data_set_that_changed_is_refused(made: Made, tmp_path: Path) -> None:
     write_phantom(tmp_path / "other", patients=12, seed=9, size=128)
     with pytest.raises(DataError, match="is not the data set that"):
         export([made.run], tmp_path / "bundle", data=tmp_path / "other")
+
+
+def test_a_data_set_that_grew_is_still_the_one(made: Made, tmp_path: Path) -> None:
+    study = Path(shutil.copytree(made.study, tmp_path / "study"))
+    write_images(read_manifest(made.data), study)
+    grown = Path(shutil.copytree(made.data, tmp_path / "grown"))
+    table = pd.read_csv(grown / "manifest.csv", dtype=str, keep_default_na=False)
+    kept, label = table["image"].tolist(), table.loc[0, "label"]
+    shutil.copyfile(grown / kept[0], grown / "images" / "new.png")
+    row = table.loc[0].to_dict() | {"image": "images/new.png", "patient_id": "NEW"}
+    table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)[::-1]
+    table.assign(remark="seen").to_csv(grown / "manifest.csv", index=False)
+    (run,) = find_trained([study / "runs" / made.run.name])
+    manifest, split = read_training_data(run, grown)
+    assert manifest.table["image"].tolist() == kept
+    assert split.digest == run.description.split_sha256
+    table.loc[0, "label"] = "tumour"
+    table.to_csv(grown / "manifest.csv", index=False)
+    with pytest.raises(DataError, match=f"label was {label}, is tumour"):
+        export([run.folder], tmp_path / "bundle", data=grown)
 
 
 def test_what_cannot_become_one_bundle(made: Made, tmp_path: Path) -> None:

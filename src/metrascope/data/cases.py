@@ -15,7 +15,6 @@ from metrascope.data.manifest import Manifest
 from metrascope.data.preprocess import seen_box
 
 LONGEST: Final = 640
-TRAITS: Final = ("scanner", "centre", "age", "plane", "lesion_mm", "marks")
 COLUMNS: Final = ("image", "file", "mask_file", "left", "top", "right", "bottom")
 
 
@@ -41,17 +40,6 @@ def write_cases(
     table = [_write_case(manifest, int(row), steps, study) for row in rows]
     content = pd.DataFrame(table, columns=list(COLUMNS))
     write_frame(study / "cases.csv", content)
-
-
-def write_images(manifest: Manifest, study: Path) -> None:
-    """Write ``images.csv``: what the manifest knows of every image beside its label.
-
-    The summary needs it where the data set is not at hand: image, patient_id, and those of
-    `TRAITS` that are columns.
-    """
-    columns = [name for name in TRAITS if name in manifest.table]
-    table = manifest.table[["image", "patient_id", *columns]]
-    write_frame(study / "images.csv", table)
 
 
 def _write_case(

@@ -8,6 +8,7 @@ from pathlib import Path
 from metrascope.checkpoint import MODEL, ModelDescription, read_description
 from metrascope.data.manifest import Manifest, read_manifest
 from metrascope.data.split import Split, read_split
+from metrascope.data.study_images import images_of
 from metrascope.errors import DataError, SettingsError, WeightsError
 from metrascope.report.content import is_finished
 
@@ -71,17 +72,17 @@ def read_training_data(run: TrainedRun, data: Path | None) -> tuple[Manifest, Sp
     run
         Any run of the study.
     data
-        Where the data set is now; None for where the study found it.
+        Where the data set is now; None for where the study found it. What it has gained since
+        is left out.
 
     Raises
     ------
     DataError
         If it is not there, or not what the run was trained with.
     """
-    manifest = read_manifest(data or _data_of(run.study))
     description = run.description
-    if manifest.digest != description.manifest_sha256:
-        raise DataError("serving.other_data", path=manifest.root, run=run.folder)
+    manifest = read_manifest(data or _data_of(run.study))
+    manifest = images_of(manifest, run.study, description.manifest_sha256)
     split = read_split(run.study / "splits.csv", manifest.table, description.classes)
     if split.digest != description.split_sha256:
         raise DataError("serving.other_split", path=run.study / "splits.csv", run=run.folder)
