@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from metrascope import __version__
-from metrascope.cli import main
+from metrascope.cli import _parser, main
 
 
 def test_help_is_quick_and_loads_no_torch() -> None:
@@ -61,6 +61,20 @@ def test_every_command_has_help_in_chinese(
     assert printed.count("用法") == 1
 
 
+@pytest.mark.parametrize(("lang", "told"), [("en", "To try it"), ("zh", "先试用")])
+def test_the_name_alone_shows_where_to_begin(
+    lang: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every command that is shown is one that the program understands."""
+    assert main(["--lang", lang]) == 0
+    shown = capsys.readouterr().out
+    assert told in shown
+    commands = [line.split() for line in shown.splitlines() if line.startswith("    metrascope ")]
+    assert len(commands) == 8
+    for _, *words in commands:
+        assert _parser().parse_args(words).command == words[0]
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--version"])
@@ -70,7 +84,6 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "COMMAND"),
         (["stdy"], "invalid choice: 'stdy'"),
         (["study", "paper"], "--out"),
         (["--lang", "fr", "--help"], "--lang fr is not a language here"),

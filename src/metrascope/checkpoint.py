@@ -21,6 +21,7 @@ from metrascope.atomic import replacing, sha256
 from metrascope.data.preprocess import Preprocessing
 from metrascope.errors import WeightsError
 from metrascope.networks import Network, Pooling, empty_network
+from metrascope.validation import place_of, reason_of
 from metrascope.weights import Origin, Tensors, fill, read_safetensors
 
 MODEL: Final = "model.json"
@@ -296,8 +297,8 @@ def read_description(path: Path) -> ModelDescription:
     except OSError as error:
         raise WeightsError("weights.no_model", folder=path.parent, file=path.name) from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        found = (f"{where}: {first['msg']}" if where else first["msg"])[:300]
+        errors = error.errors(include_url=False, include_input=False)
+        where, told = place_of(errors[0]), reason_of(errors)
+        found = (f"{where}: {told}" if where else told)[:300]
         reason = "".join(sign if sign.isprintable() else "?" for sign in found)
         raise WeightsError("weights.bad_model", path=path, reason=reason) from error

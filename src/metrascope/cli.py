@@ -19,6 +19,7 @@ from metrascope.commands import (
     split,
     study,
 )
+from metrascope.commands.next_steps import first_steps
 from metrascope.commands.parser import Parser, add_language
 from metrascope.deadline import end_if_work_goes_on
 from metrascope.errors import (
@@ -70,6 +71,9 @@ def _carry_out(arguments: Sequence[str]) -> int:
     set_language(_language(arguments))
     try:
         options = _parser().parse_args(arguments)
+        if "command" not in options:
+            print(first_steps())
+            return 0
         check_memory_limit(options.command)
         status = int(options.run(options) or 0)
     except SystemExit:  # after help or version
@@ -179,7 +183,7 @@ def _parser() -> Parser:
         help=text("cli.version"),
     )
     add_language(parser)
-    group = parser.add_subparsers(title=text("cli.commands"), metavar="COMMAND", required=True)
+    group = parser.add_subparsers(title=text("cli.commands"), metavar="COMMAND")
     for command in (ingest, audit, split, study, phantom, evaluate, report, export, predict):
         command.add(group)
     return parser

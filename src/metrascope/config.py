@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from metrascope.errors import SettingsError
 from metrascope.toml_file import apply_changes, read_toml, shortened, toml_text
+from metrascope.validation import place_of, reason_of
 
 BUILT_IN: Final = ("paper", "demo")
 NETWORKS: Final = (
@@ -301,16 +302,16 @@ def _read(source: str) -> dict[str, Any]:
 
 
 def _explained(error: ValidationError, source: str, kind: type[BaseModel]) -> SettingsError:
-    first = error.errors()[0]
+    errors = error.errors()
+    first = errors[0]
     path = [str(part) for part in first["loc"]]
-    key = shortened(".".join(path))
+    key = shortened(place_of(first))
     if first["type"] == "extra_forbidden":
         valid = ", ".join(_valid_keys(kind, path[:-1]))
         return SettingsError("config.unknown_key", source=source, key=key, valid=valid)
     value = shortened(first["input"])
-    return SettingsError(
-        "config.bad_value", source=source, key=key, value=value, reason=first["msg"]
-    )
+    reason = reason_of(errors)
+    return SettingsError("config.bad_value", source=source, key=key, value=value, reason=reason)
 
 
 def _valid_keys(section: type[BaseModel], path: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ continued, or another fold, computes as the first one did.
 """
 
 import json
+import logging
 import time
 from pathlib import Path
 from typing import Final, Literal, cast
@@ -26,6 +27,9 @@ from metrascope.run import StudyInputs, input_size
 from metrascope.step import Step
 
 Precision = Literal["32-true", "bf16-mixed"]
+
+# Lightning tells the same in English, for every run, among sentences of ours.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 _STEPS: Final = 3
 _GAIN: Final = 1.1

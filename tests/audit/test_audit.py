@@ -59,6 +59,7 @@ def test_planted_duplicates_are_found_and_nobody_else_is_merged(
     expected = {frozenset((p, f"X-{n}")) for p, n in zip(originals, CHANGES, strict=True)}
     assert pairs == expected
     assert found.groups.nunique() == 16
+    assert {frozenset(members) for _, members in found.joined} == expected
     assert (planted / "manifest.csv").read_bytes() == before
     page = (tmp_path / "audit" / "audit.html").read_text(encoding="utf-8")
     assert "Research use only" in page

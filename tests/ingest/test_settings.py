@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from metrascope.cli import _parser
 from metrascope.errors import SettingsError
-from metrascope.ingest.settings import load_ingest_settings
+from metrascope.ingest.settings import IngestSettings, load_ingest_settings, option_of
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,13 @@ def test_a_file_and_changes_are_read_together(tmp_path: Path) -> None:
     settings = load_ingest_settings(file, ['labels."a.b"=normal', "labels.息肉=polyp"])
     assert settings.seconds == 7
     assert settings.labels == {"息肉.1": "polyp", "a.b": "normal", "息肉": "polyp"}
+
+
+def test_a_setting_is_named_as_it_is_typed() -> None:
+    assert option_of("verify") == "--no-verify"
+    assert option_of("usability") == "--set usability"
+    options = {option_of(name) for name in IngestSettings.model_fields}
+    known = _parser().parse_args(["ingest", "a", "b", "--labels", "c"])
+    for option in options:
+        if not option.startswith("--set"):
+            assert option.removeprefix("--").replace("-", "_") in vars(known)

@@ -128,7 +128,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_data_set_of_other_settings_is_refused(dataset: Path) -> None:
-    with pytest.raises(DataError, match="seed, difficulty"):
+    with pytest.raises(DataError, match="--seed, --difficulty"):
         write_phantom(dataset, patients=20, seed=5, size=SIZE, difficulty=0.1)
 
 

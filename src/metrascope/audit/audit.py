@@ -87,6 +87,15 @@ class Audit:
         return tuple(p for p in self.pairs if labels[p.first] != labels[p.second])
 
     @property
+    def joined(self) -> list[tuple[str, list[str]]]:
+        """Groups of more than one patient, with their patients, in order of their names."""
+        members: dict[str, set[str]] = {}
+        for patient, group in zip(self.manifest.table["patient_id"], self.groups, strict=True):
+            members.setdefault(group, set()).add(patient)
+        named = sorted(members.items())
+        return [(group, sorted(found)) for group, found in named if len(found) > 1]
+
+    @property
     def unusable(self) -> tuple[int, ...]:
         """Positions of the images that could not be read."""
         return tuple(row for row, taken in enumerate(self.prints) if taken.problem)

@@ -80,7 +80,7 @@ def _values(audit: Audit) -> dict[str, Any]:
     # What agrees less than chance does tells nothing about the thresholds.
     close = [pair for pair in audit.beneath if pair.agreement and deviations(pair.agreement) > 1]
     beneath = close[:_BENEATH]
-    merged = _merged(audit)
+    merged = audit.joined
     return {
         "audit": audit,
         "images": len(audit.manifest.table),
@@ -129,15 +129,6 @@ def _card(audit: Audit, pair: Pair, where: dict[int, dict[int, set[str]]]) -> Ca
         scale=scale,
         pictures=picture_pair(audit.manifest, pair),
     )
-
-
-def _merged(audit: Audit) -> list[tuple[str, list[str]]]:
-    """Return the groups of more than one patient, with their patients."""
-    table = audit.manifest.table
-    members: dict[str, set[str]] = {}
-    for patient, group in zip(table["patient_id"], audit.groups, strict=True):
-        members.setdefault(group, set()).add(patient)
-    return [(group, sorted(found)) for group, found in sorted(members.items()) if len(found) > 1]
 
 
 def _histogram(audit: Audit) -> list[tuple[str, list[float]]]:

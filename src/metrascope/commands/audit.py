@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from metrascope.commands.arguments import check_given, check_out_folder
+from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command
 from metrascope.cores import available_cores, checked_jobs
 from metrascope.messages import text
@@ -42,13 +43,12 @@ def run(options: argparse.Namespace) -> int:
             progress=advance,
             write=options.write,
         )
-    groups = int(found.groups.nunique())
     print(
         text(
             "cli.audit_done",
             images=len(found.manifest.table) - len(found.unusable),
             pairs=len(found.pairs),
-            groups=groups,
+            groups=len(found.joined),
             conflicts=len(found.conflicts),
         )
     )
@@ -65,7 +65,10 @@ def run(options: argparse.Namespace) -> int:
         print(text("audit.no_leak"))
     print(text("common.research_only"))
     print((out / "audit.html").resolve())
-    return 1 if found.leaks or gaps else 0
+    if found.leaks or gaps:
+        return 1
+    print(next_step("next.study", "study", "paper", "--data", folder, "--out", "STUDY"))
+    return 0
 
 
 def _gaps(key: str, names: Sequence[str], column: str) -> str:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from metrascope.commands.arguments import check_out_folder, check_present
+from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command, add_engine
 from metrascope.messages import language, text
 
@@ -84,6 +85,9 @@ def run(options: argparse.Namespace) -> int:
     print(text("common.research_only"))
     for path in (done.manifest, done.evidence):
         print(path.resolve())
+    undecided = any(notice.key == "diagnoses.undecided" for notice in done.notices)
+    step = "next.decide" if undecided else "next.audit"
+    print(next_step(step, "audit", options.out, "--write"))
     return 1 if done.missing else 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from metrascope.commands.arguments import check_out_folder
 from metrascope.commands.console import names, prevalence
+from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command
 from metrascope.cores import checked_jobs
 from metrascope.errors import SettingsError
@@ -76,5 +77,7 @@ def _phantom_export(options: argparse.Namespace, scanners: Sequence[str]) -> Non
             jobs=options.jobs,
             progress=advance,
         )
-    for path in (folder, options.out / "exports", options.out / "labels.xlsx"):
+    exports, labels = options.out / "exports", options.out / "labels.xlsx"
+    for path in (folder, exports, labels):
         print(path)
+    print(next_step("next.ingest", "ingest", exports, "DATA", "--labels", labels))

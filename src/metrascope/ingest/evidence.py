@@ -1,7 +1,7 @@
 """Write ``evidence.html``: what went in, what came out, what was removed, what needs a person."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,7 +86,7 @@ def _values(
         "steps": flow(catalog),
         "reason": _reason,
         "patients": len({image["patient_id"] for image in images}),
-        "groups": len({image["patient_group"] for image in images}),
+        "groups": sum(count > 1 for count in _members(images).values()),
         "images": len(images),
         "files": len(catalog.records),
         "unmatched": unmatched,
@@ -99,6 +99,11 @@ def _values(
         "settings": settings.model_dump_json(indent=2),
         "version": __version__,
     }
+
+
+def _members(images: Sequence[Mapping[str, Any]]) -> Counter[str]:
+    """Count the patients of each group."""
+    return Counter(group for _, group in {(i["patient_id"], i["patient_group"]) for i in images})
 
 
 def _to_look_at(catalog: Catalog, pseudonyms: Pseudonyms) -> list[tuple[str, Bilingual]]:

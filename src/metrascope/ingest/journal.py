@@ -15,6 +15,7 @@ from typing import Any, Final, Self, TextIO
 
 from metrascope.atomic import write_lines, writing
 from metrascope.errors import DataError
+from metrascope.ingest.settings import option_of
 
 FORMAT: Final = 2
 _OLDER: Final = 1  # of 0.1.0: knew files by their relative name alone
@@ -247,7 +248,8 @@ def _compare(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) 
         theirs, ours = _in_common(theirs, ours), _in_common(ours, theirs)
     names = sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
     if names:
-        raise DataError("ingest.other_settings", path=path, names=", ".join(names))
+        options = ", ".join(map(option_of, names))
+        raise DataError("ingest.other_settings", path=path, names=options)
 
 
 def _in_common(settings: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,15 @@ from metrascope.toml_file import apply_changes, read_toml
 
 Count = Annotated[int, Field(ge=1, le=10**6)]
 Text = Annotated[str, Field(max_length=200)]
+
+_OPTIONS: Final = {
+    "frames": "--frames",
+    "marks": "--marks",
+    "verify": "--no-verify",
+    "keep_dicom": "--keep-dicom",
+    "centre": "--centre",
+    "columns": "--column",
+}
 
 
 class IngestSettings(Section):
@@ -71,6 +80,11 @@ class IngestSettings(Section):
     def frame_count(self) -> int | Literal["all"]:
         """Frames to keep of a loop at most."""
         return self.key_frames if self.frames == "key" else self.frames
+
+
+def option_of(name: str) -> str:
+    """Return what a person types on the command line to set a setting."""
+    return _OPTIONS.get(name, f"--set {name}")
 
 
 def load_ingest_settings(file: Path | None, changes: Sequence[str]) -> IngestSettings:

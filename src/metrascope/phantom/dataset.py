@@ -179,6 +179,11 @@ def _weights(prevalence: Mapping[str, float]) -> dict[str, float]:
     return weights
 
 
+def _option(name: str) -> str:
+    """Return the option of the command that a setting comes from."""
+    return {"format": "metrascope", "counts": "--prevalence"}.get(name, f"--{name}")
+
+
 def _claim(out: Path, settings: _Settings) -> None:
     """Make the folder ours: write the settings, or check that those there are the same."""
     marker = out / MARKER
@@ -187,7 +192,9 @@ def _claim(out: Path, settings: _Settings) -> None:
         found = _read_marker(marker)
         names = [name for name, value in wanted.items() if found.get(name) != value]
         if names:
-            raise DataError("phantom.other_settings", path=out, names=", ".join(names))
+            raise DataError(
+                "phantom.other_settings", path=out, names=", ".join(map(_option, names))
+            )
     elif not is_unused(out):
         raise DataError("phantom.foreign_folder", path=out)
     else:

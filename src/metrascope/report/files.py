@@ -22,6 +22,7 @@ from metrascope.csv_rows import LARGEST, csv_rows, decoded, read_file
 from metrascope.errors import DataError, StudyError
 from metrascope.evaluation.predictions import Predictions, read_predictions
 from metrascope.messages import text
+from metrascope.validation import place_of, reason_of
 
 Part = Literal["input", "run", "case", "picture", "result"]
 # What numpy raises for files that are cut short or no arrays at all.
@@ -168,6 +169,6 @@ def read_run_predictions(path: Path, classes: Sequence[str]) -> Predictions:
 
 
 def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else first["msg"].removeprefix("Value error, ")
+    errors = error.errors()
+    place, reason = place_of(errors[0]), reason_of(errors)
+    return f"{place}: {reason}" if place else reason
