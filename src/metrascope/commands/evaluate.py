@@ -22,7 +22,9 @@ def add(group: Commands) -> None:
     )
     parser.add_argument("--run", type=Path, metavar="DIR", dest="trained", help=text("cli.trained"))
     parser.add_argument("--data", type=Path, metavar="DIR", help=text("cli.other_data"))
-    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help=text("cli.out"))
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", required=True, help=text("cli.evaluate_out")
+    )
     parser.add_argument("--classes", metavar="A,B", help=text("cli.classes"))
     parser.add_argument("--manifest", type=Path, metavar="FILE", help=text("cli.attributes"))
     parser.add_argument("--prevalence", metavar="LABEL=SHARE,…", help=text("cli.stated"))

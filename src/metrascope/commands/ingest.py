@@ -30,7 +30,7 @@ def add(group: Commands) -> None:
         "--settings", type=Path, metavar="FILE.toml", help=text("cli.more_settings")
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help=text("cli.set")
+        "--set", action="append", default=[], metavar="KEY=VALUE", help=text("cli.ingest_set")
     )
     add_engine(parser, "cli.files_jobs")
 
