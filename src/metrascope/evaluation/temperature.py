@@ -20,8 +20,8 @@ LOWEST: Final = 0.05
 HIGHEST: Final = 20.0
 PRIOR: Final = 4.0
 """Weight of the prior, in patients: near T = 1 that of a normal one of log T with a deviation of
-1 / √4 = 0.5, so that 0.37 to 2.7 are ordinary temperatures. Of 1, 2, 4, 8 and 16, and of normal
-priors, it lost least where it lost most (`benchmarks/temperature.py`)."""
+1 / √4 = 0.5, so that 0.37 to 2.7 are ordinary temperatures. Of 1, 2, 4, 8 and 16 it lost least
+where it lost most (`benchmarks/temperature.py`)."""
 SMALLEST: Final = 0.5e-8
 """Probabilities are written with eight decimals: what reads 0 is below this."""
 

@@ -67,7 +67,7 @@ class Usability(Section):
     most_likeness
         How alike the columns of a rectangle may be (`texture.likeness_over_time`), above which it
         is an M-mode trace and no image. Of 30 drawn traces the least had 0.88; of
-        803 real stills of ovaries and breasts that fill a rectangle the most had 0.46.
+        803 real stills of ovaries and breasts that fill a rectangle the most had 0.47.
     least_fineness, least_fineness_warm
         Strength of the finest detail against the next coarser (`texture.fineness`), below which
         the image is a surface rendered from a volume: as it is, and where it has the warm color
