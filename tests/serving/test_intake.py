@@ -10,7 +10,7 @@ from PIL import Image
 from metrascope.ingest.reason import Reason
 from metrascope.messages import table
 from metrascope.phantom.dataset import write_phantom
-from metrascope.serving.intake import Crop, crop_frames, open_exam, said_of
+from metrascope.serving.intake import _ADVISED, Crop, crop_frames, open_exam, said_of
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +88,14 @@ def test_every_reason_before_reading_has_advice() -> None:
     assert advised - {"damaged"} <= reasons
     # What is no ultrasound image, or none of this kind, needs none.
     assert reasons - advised == {"other_modality", "no_ultrasound", "page"}
+
+
+def test_advice_is_given_once_and_chinese_sentences_have_no_gap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("metrascope.messages._chosen", ["zh"])
+    assert " " not in said_of("usability.color", "彩色。").text
+    damaged = table()["picture.undecodable"]["zh"]
+    assert said_of("picture.undecodable", damaged).text.count("重新导出") == 1
+    for key in _ADVISED:
+        assert any(word in table()[key]["en"] for word in ("xport", "pip install")), key

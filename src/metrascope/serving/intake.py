@@ -24,13 +24,24 @@ from metrascope.ingest.screens import open_screens
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.still import Still, make_still
 from metrascope.ingest.usability import Claims
-from metrascope.messages import table, text
+from metrascope.messages import language, table, text
 from metrascope.serving.patient import Person, digest_of
 from metrascope.serving.reading import Said
 
 Pixels = npt.NDArray[np.uint8]
 
 _DAMAGED: Final = {"dicom": "damaged", "picture": "damaged"}
+_ADVISED: Final = (
+    "dicom.bad_deflated",
+    "dicom.bad_header",
+    "dicom.chroma",
+    "dicom.no_codec",
+    "dicom.photometric",
+    "dicom.unsupported_syntax",
+    "picture.too_many_pages",
+    "picture.undecodable",
+)
+"""Reasons whose sentence says itself what to do."""
 _BESIDE: Final = 0.2
 """Of the width, from the middle."""
 _CHINESE: Final = re.compile("[㐀-鿿]")
@@ -188,7 +199,10 @@ def said_of(key: str, sentence: str) -> Said:
     """
     area, _, code = key.partition(".")
     advice = f"advice.{code}" if area == "usability" else f"advice.{_DAMAGED.get(area, '')}"
-    told = f"{sentence} {text(advice)}" if advice in table() else sentence
+    if advice not in table() or key in _ADVISED:
+        return Said(key=key, text=sentence)
+    between = "" if language() == "zh" else " "
+    told = f"{sentence}{between}{text(advice)}"
     return Said(key=key, text=told)
 
 

@@ -94,7 +94,8 @@ def _cells(reading: ImageReading | PatientReading, lang: str, *, heat_maps: bool
         cells[f"p_{label}"] = share_text(value, lang)
     if reading.kind == "loop":  # it is named by its file
         cells["file"], cells["patient"] = cells["patient"], ""
-    cells["warnings"] = guarded(" ".join(said.text for said in reading.warnings))
+    between = "" if lang == "zh" else " "
+    cells["warnings"] = guarded(between.join(said.text for said in reading.warnings))
     if isinstance(reading, ImageReading):
         near = (f"{named(one.label)} {one.similarity:.3f}" for one in reading.neighbors)
         cells["nearest"] = guarded("; ".join(near))
