@@ -123,7 +123,7 @@ def test_a_folder_misspelt_needs_no_torch(tmp_path: Path, images: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "is no bundle" in done.stderr
+    assert "takes a bundle that metrascope export wrote" in done.stderr
 
 
 def test_predict_loads_nothing_heavy(bundle: Path, images: Path) -> None:

@@ -15,6 +15,7 @@ _LEFT: Final = 26
 _GAP: Final = 2
 # A Latin word with its space, a Chinese character (which may end a line anywhere), or space.
 _WORD: Final = re.compile(r"[^\s\u2e80-\uffef]+\s*|[\u2e80-\uffef]\s*|\s+")
+_MARKS: Final = "serving.marks_on_heat"
 _CLOSING: Final = "，。；：、）”’！？"
 
 
@@ -84,7 +85,9 @@ def _subject(reading: ImageReading | PatientReading) -> str:
 def _said(reading: ImageReading | PatientReading) -> Iterator[str]:
     if reading.refusal is not None:
         yield text("serving.list_refused", reason=reading.refusal.text)
-        yield from _minded(reading.warnings)
+        # Marks matter to a reading; what is missing, or is whose, to everything.
+        image = isinstance(reading, ImageReading)
+        yield from _minded([one for one in reading.warnings if not image or one.key != _MARKS])
         return
     shares = sorted((reading.probabilities or {}).items(), key=lambda item: -item[1])
     first, *others = (f"{class_title(label)} {share_text(share)}" for label, share in shares)
