@@ -1,5 +1,6 @@
 """Several processes on one run: what they read, and how they end."""
 
+import json
 import os
 import signal
 import subprocess
@@ -32,7 +33,6 @@ COMMAND = [
     "--set=split.validation=0.3",
     "--set=training.epochs=3",
     "--set=training.batch_size=8",
-    "--set=training.precision=32-true",
     "--set=explain.faithfulness_images=2",
     "--set=explain.shortcut_images=2",
     "--set=explain.border=false",
@@ -112,8 +112,9 @@ def second_process(launcher: int) -> int | None:
 def test_a_process_that_dies_ends_the_run_and_the_next_start_resumes(
     phantom: Path, tmp_path: Path
 ) -> None:
+    """In bfloat16, which was measured before: the processes stay together for both tasks."""
     out = tmp_path / "out"
-    process = under_torchrun(phantom, out, "-m", "metrascope")
+    process = under_torchrun(phantom, out, str(Path(__file__).with_name("measuring.py")))
     resume = out / "runs" / "resnet18-f0-s0" / "resume.safetensors"
     deadline = time.monotonic() + 240
     while not resume.is_file():
@@ -128,6 +129,9 @@ def test_a_process_that_dies_ends_the_run_and_the_next_start_resumes(
     assert "metrascope: One of the processes that share this run has ended" in told
     assert "Traceback (most recent call last)" not in told.split("torch/distributed")[0]
     assert not (out / "report.html").exists()
+    measured = json.loads((out / "precision" / "resnet18.json").read_text(encoding="utf-8"))
+    assert measured["precision"] == "bf16-mixed"
+    assert min(measured["seconds_per_step"].values()) > 0
     again = under_torchrun(phantom, out, str(Path(__file__).with_name("quickly.py")))
     printed, told = again.communicate(timeout=300)
     assert again.returncode == 0, told
@@ -135,4 +139,6 @@ def test_a_process_that_dies_ends_the_run_and_the_next_start_resumes(
     history = pd.read_csv(out / "runs" / "resnet18-f0-s0" / "history.csv")
     assert history["epoch"].max() == 3
     assert not history["step"].eq(1).sum() > 3
+    resources = (out / "runs" / "resnet18-f0-s0" / "resources.json").read_text(encoding="utf-8")
+    assert json.loads(resources)["precision"] == "bf16-mixed"
     assert "processes = 2" in (out / "settings.toml").read_text(encoding="utf-8")

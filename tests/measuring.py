@@ -1,0 +1,15 @@
+"""The command line where bfloat16 is measured on every processor, and then chosen.
+
+For tests that start it as a process of its own: few processors compute with bfloat16, and which
+arithmetic is faster is another matter on each.
+"""
+
+import sys
+
+from metrascope import precision
+from metrascope.cli import main
+
+if __name__ == "__main__":
+    precision.may_gain = lambda: True
+    precision._GAIN = 0.0
+    sys.exit(main())
