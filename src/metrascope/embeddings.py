@@ -12,16 +12,14 @@ from metrascope.evaluation.averages import averages
 from metrascope.explain.embedding import (
     PERPLEXITIES,
     chance_purity,
-    embed,
     purity,
     separation,
     trust,
     usable_perplexity,
 )
 from metrascope.explain.sample import some_of
-from metrascope.report.files import read_array, read_table
-
-Points = npt.NDArray[np.float32]
+from metrascope.layouts import Points, Sample, lay_out
+from metrascope.report.files import read_table
 
 MOST: Final = 3_000
 """Images that are laid out. Of 3,000 a map takes 25 s on a core, and every pair is compared; three
@@ -52,14 +50,15 @@ def embed_runs(
     scanners = _scanners(study)
     maps: dict[float, list[pd.DataFrame]] = {perplexity: [] for perplexity in PERPLEXITIES}
     numbers: dict[str, dict[str, Any]] = {}
-    for run, table in tables.items():
-        network = str(table["network"].iat[0])
-        if network in numbers:
-            continue
-        features = read_array(run / "features.npy", len(table), (None,))
-        if len(table) > MOST:
-            chosen = some_of(table["patient_id"].to_numpy(), MOST, 0)
-            features, table = features[chosen], table.iloc[chosen].reset_index(drop=True)
+    samples = _samples(tables)
+    wanted = [
+        (sample, perplexity)
+        for sample, table in samples.values()
+        for perplexity in _distinct(len(table))
+    ]
+    points_of = dict(zip(wanted, lay_out(study, wanted), strict=True))
+    for network, (sample, table) in samples.items():
+        features = sample.read()
         table = table.assign(
             scanner=[scanners.get(image, "") for image in table["image"]],
             correct=(table["predicted"] == table["label"]).astype(int),
@@ -67,7 +66,7 @@ def embed_runs(
         held = (table["partition"] == partition).to_numpy()
         numbers[network] = {"embedding": {}, "embedding_by_perplexity": {}}
         for perplexity in _distinct(len(table)):
-            points = embed(features, seed=0, perplexity=perplexity)
+            points = points_of[sample, perplexity]
             maps[perplexity].append(_rows(table, points, perplexity))
             found = _separated(features[held], points[held], table[held])
             numbers[network]["embedding_by_perplexity"][f"{perplexity:g}"] = found
@@ -76,6 +75,22 @@ def embed_runs(
                 numbers[network]["embedding"] = {**found, **sorted_by}
     drawn = [rows for each in maps.values() for rows in each]
     return pd.concat(drawn, ignore_index=True).round(4), numbers
+
+
+def _samples(tables: Mapping[Path, pd.DataFrame]) -> dict[str, tuple[Sample, pd.DataFrame]]:
+    """Return by network what is laid out of its first run, with the rows of its predictions."""
+    found: dict[str, tuple[Sample, pd.DataFrame]] = {}
+    for run, table in tables.items():
+        network = str(table["network"].iat[0])
+        if network in found:
+            continue
+        sample = Sample(run, len(table))
+        if len(table) > MOST:
+            chosen = some_of(table["patient_id"].to_numpy(), MOST, 0)
+            sample = Sample(run, len(table), tuple(chosen.tolist()))
+            table = table.iloc[chosen].reset_index(drop=True)
+        found[network] = sample, table
+    return found
 
 
 def _distinct(count: int) -> list[float]:
