@@ -259,3 +259,14 @@ def test_a_line_of_totals_is_no_row(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text("检查号,病理诊断,备注\nUS1,息肉,\n,,合计：1例\n", encoding="utf-8")
     assert [row.values["row"] for row in read_labels(path).rows] == ["2"]
+
+
+def test_a_romanized_name_is_no_name_of_the_table_and_that_is_said(tmp_path: Path) -> None:
+    table = labels(tmp_path, "姓名,登记号,诊断", "王丽,0101,正常", "王莉,0102,内膜息肉")
+    assert row_of(table.match(Keys(name="WANG^LI"))) == "labels.other_script"
+    assert row_of(table.match(Keys(name="WANG^LI", patient_id="0999"))) == "labels.other_script"
+    assert row_of(table.match(Keys(name="WANG^LI=王^莉"))) == "3"
+    assert row_of(table.match(Keys(name="WANG^LI", patient_id="0101"))) == "2"
+    assert row_of(table.match(Keys(name="赵敏"))) == "labels.no_row"
+    latin = labels(tmp_path, "name,label", "Wang Li,normal")
+    assert row_of(latin.match(Keys(name="王丽"))) == "labels.other_script"

@@ -14,6 +14,7 @@ __all__ = [
     "Keys",
     "chinese_first",
     "endings",
+    "is_chinese",
     "is_placeholder",
     "names_differ",
     "numbers_differ",
@@ -98,10 +99,10 @@ def names_differ(first: AbstractSet[str], second: AbstractSet[str]) -> bool:
     王丽 and Wang Li cannot be compared. Latin names are spelled in many ways (Wang Xiulan, WANG
     XIU-LAN, Xiulan W): they differ if they have neither a word nor all their letters in common.
     """
-    chinese, other = (set(filter(_is_chinese, forms)) for forms in (first, second))
+    chinese, other = (set(filter(is_chinese, forms)) for forms in (first, second))
     if chinese and other:
         return chinese.isdisjoint(other)
-    latin = [forms - set(filter(_is_chinese, forms)) for forms in (first, second)]
+    latin = [forms - set(filter(is_chinese, forms)) for forms in (first, second)]
     if not all(latin):
         return False
     words, letters = [], []
@@ -113,7 +114,7 @@ def names_differ(first: AbstractSet[str], second: AbstractSet[str]) -> bool:
 
 def chinese_first(forms: AbstractSet[str]) -> str:
     """Return one of several forms, always the same: the Chinese name where there is one."""
-    return min(forms, key=lambda form: (not _is_chinese(form), form))
+    return min(forms, key=lambda form: (not is_chinese(form), form))
 
 
 def endings(path: str) -> Iterator[str]:
@@ -158,8 +159,9 @@ def _names(plain: str) -> Iterator[str]:
         if not joined or _MASKED.search(joined) or is_placeholder(group):
             continue
         # In Chinese 张^三 is 张三; in Latin letters LI^AN must not become LIAN.
-        yield joined if _is_chinese(joined) else " ".join(sorted(words))
+        yield joined if is_chinese(joined) else " ".join(sorted(words))
 
 
-def _is_chinese(name: str) -> bool:
+def is_chinese(name: str) -> bool:
+    """Tell whether a name has any Chinese character."""
     return any("㐀" <= sign <= "鿿" for sign in name)

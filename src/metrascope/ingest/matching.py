@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import combinations
 from typing import Final, Self
 
@@ -13,6 +13,7 @@ from metrascope.ingest.diagnosis import Diagnosis
 from metrascope.ingest.keys import (
     Keys,
     endings,
+    is_chinese,
     names_differ,
     numbers_differ,
     parts,
@@ -133,7 +134,9 @@ class Labels:
         hits = self._all_hits(keys)
         if not hits:
             crowded = any(map(self._is_crowded, keys.written("file_name")))
-            return Reason("labels.crowded" if crowded else "labels.no_row")
+            if crowded:
+                return Reason("labels.crowded")
+            return Reason("labels.other_script" if self._in_other_script(keys) else "labels.no_row")
         found = reduce(frozenset.intersection, hits.values())
         if not found:
             return _conflict(hits)
@@ -172,6 +175,19 @@ class Labels:
         shared = {claim for claim, names in owners.items() if len(names) > 1}
         shared |= {("path", path) for name in several for path in written("file_name", name)}
         return replace(self, _shared=frozenset(shared), _exams_listed=listed)
+
+    def _in_other_script(self, keys: Keys) -> bool:
+        """Tell whether a file's name cannot be compared with the table's: Wang Li and 王丽."""
+        names = keys.written("name")
+        listed = self._scripts
+        return bool(names and listed) and {is_chinese(name) for name in names}.isdisjoint(listed)
+
+    @cached_property
+    def _scripts(self) -> frozenset[bool]:
+        """Return in which scripts the table has names: True is Chinese."""
+        return frozenset(
+            is_chinese(form) for row in self.rows for form in row.forms.get("name", ())
+        )
 
     def _all_hits(self, keys: Keys) -> dict[str, frozenset[int]]:
         hits = {role: rows for role in KEYS if (rows := self._hits(role, keys))}
