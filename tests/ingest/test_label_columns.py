@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from metrascope.errors import DataError
 from metrascope.ingest.decisions import decided, read_decisions
 from metrascope.ingest.diagnoses import write_diagnoses
 from metrascope.ingest.journal import Rejection
@@ -71,8 +72,31 @@ def test_columns_of_pathology_and_hysteroscopy_are_compared(
 
 
 def test_classes_of_another_study_are_not_compared_with_the_three(tmp_path: Path) -> None:
-    table = read(tmp_path, "类别,病理诊断", "benign,内膜息肉", "malignant,正常子宫内膜")
+    rows = ("benign,内膜息肉", "malignant,正常子宫内膜")
+    table = read(tmp_path, "类别,病理诊断", *rows, label="类别")
     assert classes(table) == ["benign", "malignant"]
+
+
+@pytest.mark.parametrize(
+    ("column", "first", "second"),
+    [
+        ("分组", "训练组", "测试组"),
+        ("类别", "住院", "门诊"),
+        ("分类", "4A", "3"),
+        ("label", "0", "1"),
+        ("类别", "benign", "malignant"),
+    ],
+)
+def test_a_column_of_other_classes_is_not_taken_before_the_diagnosis(
+    tmp_path: Path, column: str, first: str, second: str
+) -> None:
+    rows = (f"{first},内膜息肉", f"{second},正常子宫内膜")
+    with pytest.raises(DataError, match="--column label=病理诊断"):
+        read(tmp_path, f"{column},病理诊断", *rows)
+    assert classes(read(tmp_path, f"{column},病理诊断", *rows, label="病理诊断")) == [
+        "polyp",
+        "normal",
+    ]
 
 
 def test_a_person_decides_in_the_list_and_is_read_back(tmp_path: Path) -> None:
@@ -99,11 +123,15 @@ def test_a_person_decides_in_the_list_and_is_read_back(tmp_path: Path) -> None:
 
 
 def test_a_decision_about_one_columns_text_does_not_settle_the_other(tmp_path: Path) -> None:
-    rows = ("EP?,正常子宫内膜", "EP?,内膜息肉")
-    (tmp_path / "diagnoses.csv").write_text("diagnosis,decision\nEP?,polyp\n", encoding="utf-8")
-    assert classes(read(tmp_path, "类别,病理诊断", *rows)) == ["columns_differ", "polyp"]
+    rows = ("子宫肌瘤,正常子宫内膜", "子宫肌瘤,黏膜下肌瘤")
+    (tmp_path / "diagnoses.csv").write_text(
+        "diagnosis,decision\n子宫肌瘤,fibroid\n", encoding="utf-8"
+    )
+    assert classes(read(tmp_path, "类别,病理诊断", *rows)) == ["columns_differ", "fibroid"]
     # Where it brings both columns together, nothing is left to decide.
-    (tmp_path / "diagnoses.csv").write_text("diagnosis,decision\nEP?,normal\n", encoding="utf-8")
+    (tmp_path / "diagnoses.csv").write_text(
+        "diagnosis,decision\n子宫肌瘤,normal\n", encoding="utf-8"
+    )
     assert classes(read(tmp_path, "类别,病理诊断", *rows)) == ["normal", "columns_differ"]
 
 

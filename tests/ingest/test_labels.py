@@ -270,3 +270,46 @@ def test_a_romanized_name_is_no_name_of_the_table_and_that_is_said(tmp_path: Pat
     assert row_of(table.match(Keys(name="赵敏"))) == "labels.no_row"
     latin = labels(tmp_path, "name,label", "Wang Li,normal")
     assert row_of(latin.match(Keys(name="王丽"))) == "labels.other_script"
+
+
+def test_notes_totals_and_headings_are_no_patients(tmp_path: Path) -> None:
+    table = labels(
+        tmp_path,
+        "检查号,姓名,病理诊断",
+        "一月,,",
+        "US1,王丽,内膜息肉",
+        "检查号,姓名,病理诊断",
+        "US2,李娜,正常",
+        "小计,2,",
+        ",,子宫内膜癌",
+        "注：息肉均经病理证实,,12",
+    )
+    assert [row.values["row"] for row in table.rows] == ["3", "5", "7"]
+    said = {notice.code: notice.values["rows"] for notice in table.notices}
+    assert said == {"notes": "2, 4, 6, 8", "of_nobody": "7"}
+
+
+@pytest.mark.parametrize("name", ["王计", "何月", "马平均", "Total-Lee"])
+def test_names_that_begin_like_notes_are_names(tmp_path: Path, name: str) -> None:
+    table = labels(tmp_path, "姓名,病理诊断", f"{name},内膜息肉", "王丽,正常")
+    assert len(table.rows) == 2
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["1.检查号,2.姓名,3.病理诊断", "檢查號,年齡,病理診斷", "*检查号,姓名▼,病理诊断（必填）"],
+)
+def test_headers_are_known_however_they_are_decorated(tmp_path: Path, header: str) -> None:
+    table = labels(tmp_path, header, "US1,45,内膜息肉")
+    assert {"accession", "label"} <= table.columns.keys()
+
+
+@pytest.mark.parametrize(("age", "years"), [("122岁", "90"), ("145", ""), ("45", "45")])
+def test_ages_that_nobody_has_are_none(tmp_path: Path, age: str, years: str) -> None:
+    assert labels(tmp_path, "检查号,年龄,label", f"US1,{age},polyp").rows[0].values["age"] == years
+
+
+def test_signs_that_nobody_sees_do_not_count(tmp_path: Path) -> None:
+    table = labels(tmp_path, "检查号,病理诊断", "US\u200b1\u202c,内膜\ufeff息\u00ad肉", "US2,正常")
+    assert table.rows[0].values["label"] == "polyp"
+    assert row_of(table.match(Keys(accession="US1"))) == "2"

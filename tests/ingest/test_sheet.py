@@ -202,9 +202,8 @@ def test_what_is_struck_out_is_not_written(tmp_path: Path) -> None:
     assert [row.values["accession"] for row in labels.rows] == ["U1", "U2", "U3", ""]
     assert [row.reason and row.reason.key for row in labels.rows[1:3]] == ["labels.struck"] * 2
     assert {"~~polyp~~", "~~polyp~~ normal"} <= labels.diagnoses.keys()
-    (notice,) = labels.notices
-    assert "3 row(s)" in notice.text("en")
-    assert "(rows 3-5)" in notice.text("en")
+    said = {notice.code: notice.values["rows"] for notice in labels.notices}
+    assert said == {"struck_rows": "3-5", "of_nobody": "5"}
 
 
 def test_rich_text_that_excel_shares_among_cells_is_struck_as_well(tmp_path: Path) -> None:
@@ -232,3 +231,36 @@ def test_full_width_separators_are_named(tmp_path: Path, sign: str) -> None:
     content = f"检查号{sign}病理诊断\nU1{sign}正常\n"
     with pytest.raises(DataError, match=f"separated by “{sign}”"):
         sheet(tmp_path / "t.csv", content)
+
+
+def test_of_two_rows_of_headings_the_one_that_tells_columns_apart_counts(tmp_path: Path) -> None:
+    rows = [["患者", "病理", None], ["登记号", "诊断", "日期"], ["P1", "polyp", "x"]]
+    path = book(tmp_path / "t.xlsx", rows, ("B1:C1",))  # type: ignore[arg-type]
+    assert read_sheet(path, {}).header == ("登记号", "诊断", "日期")
+    rows = [
+        ["检查号", "姓名", "病理", None],
+        [None, None, "诊断", "日期"],
+        ["U1", "王丽", "x", "y"],
+    ]
+    path = book(tmp_path / "t.xlsx", rows, ("A1:A2", "B1:B2", "C1:D1"))  # type: ignore[arg-type]
+    assert read_sheet(path, {}).header == ("检查号", "姓名", "诊断", "日期")
+
+
+def test_the_sheet_with_diagnoses_is_read_and_not_the_one_with_most_columns(tmp_path: Path) -> None:
+    path = book(tmp_path / "t.xlsx", [["检查号", "姓名", "年龄", "设备"], ["U1", "王丽", 45, "M"]])
+    made = openpyxl.load_workbook(path)
+    page = made.create_sheet("病理")
+    for row in (["姓名", "病理诊断"], ["王丽", "内膜息肉"]):
+        page.append(row)
+    made.save(path)
+    assert read_sheet(path, {}).name == "病理"
+
+
+def test_numbers_are_those_that_the_spreadsheet_shows(tmp_path: Path) -> None:
+    path = book(tmp_path / "t.xlsx", [HEADER, [123, "polyp", 1], [123, "polyp", 1]])
+    made = openpyxl.load_workbook(path)
+    page = made.active
+    assert page is not None
+    page["A2"].number_format, page["A3"].number_format = '"US"0000', "00000000"
+    made.save(path)
+    assert [row[0] for row in read_sheet(path, {}).rows.values()] == ["US0123", "00000123"]

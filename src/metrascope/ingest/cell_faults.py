@@ -17,7 +17,7 @@ _ERROR: Final = re.compile(
     r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA|#{2,})", re.IGNORECASE
 )
 # 202,312,010,457 as a CSV file of Excel has it, and in XLSX what is longer than it keeps.
-_EXPONENT: Final = re.compile(r"\d(?:[.,]\d+)?[Ee]\+\d{1,3}")
+_EXPONENT: Final = re.compile(r"\d(?:(?:[.,]\d+)?[Ee][+＋]|[.,]\d+[Ee])\d{1,3}")
 # 3-12 as Excel makes a day of it.
 _MONTHS: Final = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _DAY: Final = re.compile(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from metrascope.errors import DataError, SettingsError
+from metrascope.ingest.lexicon import simplified
 
 KEYS: Final = ("file_name", "sop_uid", "study_uid", "accession", "patient_id", "name")
 """Roles that tie a row to images, in the order in which they are tried."""
@@ -70,6 +71,15 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 _LABEL_PARTS: Final = ("病理", "patholog", "histolog")
+# What stands under a table, or between the months of one, in the column of numbers or names.
+_NOTE: Final = re.compile(
+    r"(?:备?注|说明|注释|提示)\s*\d*\s*[::]|(?:合|小|总|共)\s*计|总数|总人数|例数|平均|"
+    r"(?:制表|填表|审核|统计|打印|导出|登记|报告)(?:人|者|日期|时间|员)|"
+    r"(?:notes?|remarks?|legend|printed|exported|prepared by)\s*[::]|"
+    r"(?:sub|grand )?totals?\s*:?$|sum$|"
+    r"\d{0,4}年?\s*\d{1,2}\s*月(?:份)?$|[一二三四五六七八九十]{1,2}月(?:份)?$|第[一二三四1-4]季度$"
+)
+_NUMBERING: Final = re.compile(r"^\s*(?:\d{1,2}\s*[.、)．）]|[①-⑳])\s*(?=\D)")
 _HYSTEROSCOPY: Final = ("宫腔镜", "hysteroscop")
 _NO_LABEL: Final = re.compile("号|日期|时间|医[师生]|科|date|time|number|no$|id$|doctor|physician")
 _NAMES_BY_ROLE: Final = {
@@ -169,10 +179,27 @@ def holds_classes(name: str) -> bool:
 
 
 def looks_like_header(header: Sequence[str], named: Mapping[str, str]) -> int:
-    """Return how many roles a row of cells would fill if it were the header."""
-    plain = {_plain(cell) for cell in header if cell}
+    """Return how many roles a row of cells would fill if it were the header.
+
+    A name that stands above several columns, as one of a merged block does, fills none: the row
+    below it tells them apart.
+    """
+    plain = [_plain(cell) for cell in header]
     wanted = [_plain(name) for names in named.values() for name in re.split("[,，]", names)]
-    return len(detect_columns(header)) + sum(name in plain for name in wanted if name)
+    found = detect_columns(header).values()
+    roles = sum(any(plain.count(plain[n]) == 1 for n in columns) for columns in found)
+    return roles + sum(name in plain for name in wanted if name)
+
+
+def holds_results(header: Sequence[str], named: Mapping[str, str]) -> bool:
+    """Tell whether a header has a column of diagnoses and one that says whose they are."""
+    roles = {*detect_columns(header), *named}
+    return "label" in roles and not roles.isdisjoint(KEYS)
+
+
+def is_no_patient(cell: str) -> bool:
+    """Tell whether a cell of a column of numbers or names begins a note, a total or a title."""
+    return _NOTE.match(unicodedata.normalize("NFKC", cell).casefold()) is not None
 
 
 def _named(path: Path, header: Sequence[str], name: str) -> int:
@@ -196,6 +223,7 @@ def _speaks_of_hysteroscopy(name: str) -> bool:
 
 def _plain(name: str) -> str:
     """Return a header without what differs from one spreadsheet to the next."""
-    name = unicodedata.normalize("NFKC", name).casefold()
+    name = unicodedata.normalize("NFKC", _NUMBERING.sub("", name)).casefold()
+    name = simplified(name)
     name = re.sub(r"\(.*?\)|\[.*?\]|【.*?】", "", name) or name
     return re.sub(r"[\W_]+", "", name)

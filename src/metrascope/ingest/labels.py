@@ -6,8 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from metrascope.ingest.columns import KEYS, ROLES, choose_columns, columns_beside, holds_classes
-from metrascope.ingest.diagnosis import Diagnosis, read_diagnoses
+from metrascope.errors import DataError
+from metrascope.ingest.columns import (
+    KEYS,
+    ROLES,
+    choose_columns,
+    columns_beside,
+    holds_classes,
+    is_no_patient,
+)
+from metrascope.ingest.diagnosis import CLASSES, Diagnosis, read_diagnoses
 from metrascope.ingest.keys import Keys, written
 from metrascope.ingest.matching import LabelRow, Labels, row_reason
 from metrascope.ingest.reason import Reason, shown_rows
@@ -17,6 +25,8 @@ from metrascope.ingest.strikethrough import MARK
 __all__ = ["Keys", "LabelRow", "Labels", "read_labels"]
 
 _OLDEST: Final = 90
+_IMPOSSIBLE: Final = 123
+"""Years that nobody has reached; 122 have been."""
 
 
 def read_labels(
@@ -39,7 +49,8 @@ def read_labels(
     Raises
     ------
     DataError
-        If the table cannot be read, or its columns are unknown or ambiguous.
+        If the table cannot be read, or its columns are unknown or ambiguous: also where the one
+        that would be used has no class of the study and another one has.
     SettingsError
         If a role in ``columns`` is unknown.
     """
@@ -49,11 +60,20 @@ def read_labels(
     at = chosen["label"][0]
     used = {column for numbers in chosen.values() for column in numbers}
     cells = {number: row for number, row in sheet.rows.items() if any(row[n] for n in used)}
+    keys = [n for role in KEYS for n in chosen.get(role, ())]
+    notes = {
+        number
+        for number, row in cells.items()
+        if row == sheet.header or is_no_patient(next((row[n] for n in keys if row[n]), ""))
+    }
+    cells = {number: row for number, row in cells.items() if number not in notes}
     diagnoses = _readings(sheet.header[at], [row[at] for row in cells.values()], classes)
     beside = {
         sheet.header[n]: _readings(sheet.header[n], [row[n] for row in cells.values()], classes)
         for n in columns_beside(sheet.header, at)
     }
+    if not columns.get("label"):
+        _refuse_other_classes(path, sheet.header[at], diagnoses, beside)
     texts = {name: sheet.header.index(name) for name in beside}
     rows = [_row(number, row, chosen, diagnoses) for number, row in cells.items()]
     said = ({name: row[n] for name, n in texts.items() if row[n]} for row in cells.values())
@@ -65,21 +85,65 @@ def read_labels(
         beside=beside,
         label_named=bool(columns.get("label")),
         unused=tuple(unused),
-        notices=tuple(_notices(sheet, cells, used)),
+        notices=tuple(_notices(sheet, cells, used, notes, rows)),
     )
 
 
 def _notices(
-    sheet: Sheet, rows: Mapping[int, Sequence[str]], used: Collection[int]
+    sheet: Sheet,
+    cells: Mapping[int, Sequence[str]],
+    used: Collection[int],
+    notes: Collection[int],
+    rows: Iterable[LabelRow],
 ) -> Iterator[Reason]:
-    """Yield a sentence on what a person may not see in the table, or has taken back there."""
-    struck = [number for number, row in rows.items() if any(MARK in row[n] for n in used)]
-    for key, numbers in (("hidden_rows", sheet.hidden_rows & rows.keys()), ("struck_rows", struck)):
+    """Yield a sentence on what a person may not see in the table, or may mean otherwise."""
+    struck = [number for number, row in cells.items() if any(MARK in row[n] for n in used)]
+    nobody = [
+        int(row.values["row"])
+        for row in rows
+        if row.values["diagnosis"] and not any(row.forms.values())
+    ]
+    found: Mapping[str, Collection[int]] = {
+        "hidden_rows": sheet.hidden_rows & cells.keys(),
+        "struck_rows": struck,
+        "notes": notes,
+        "of_nobody": nobody,
+    }
+    for key, numbers in found.items():
         if numbers:
             yield Reason(f"labels.{key}", {"count": len(numbers), "rows": shown_rows(numbers)})
     hidden = [sheet.header[n] for n in sorted(used) if sheet.header[n] in sheet.hidden_columns]
     if hidden:
         yield Reason("labels.hidden_columns", {"columns": ", ".join(hidden)})
+
+
+def _refuse_other_classes(
+    path: Path,
+    column: str,
+    diagnoses: Mapping[str, Diagnosis],
+    beside: Mapping[str, Mapping[str, Diagnosis]],
+) -> None:
+    """Refuse to choose between a column of other classes, or codes, and one of the study's.
+
+    类别 may hold what kind of patient she is, 分组 who trains and who tests.
+    """
+    if not all(map(_says_nothing_of_the_study, diagnoses.values())):
+        return
+    others = [
+        name
+        for name, readings in beside.items()
+        if any(diagnosis.label in CLASSES for diagnosis in readings.values())
+    ]
+    if others:
+        values = {"column": column, "others": ", ".join(others), "classes": ", ".join(CLASSES)}
+        raise DataError("labels.which_column", path=path, first=others[0], **values)
+
+
+def _says_nothing_of_the_study(diagnosis: Diagnosis) -> bool:
+    """Tell whether a text is a class of something else, a code or nothing at all."""
+    if diagnosis.reason is None:
+        return diagnosis.label not in CLASSES
+    return diagnosis.reason.key in ("labels.code", "labels.empty")
 
 
 def _readings(
@@ -128,4 +192,5 @@ def _years(age: str) -> str:
     found = re.fullmatch(
         r"(\d{1,3})(?:\.\d+)?\s*(?:岁|周岁|y|years?|yrs?|y/?o)?\.?", age.casefold()
     )
-    return str(min(int(found[1]), _OLDEST)) if found else ""
+    years = int(found[1]) if found else _IMPOSSIBLE
+    return str(min(years, _OLDEST)) if years < _IMPOSSIBLE else ""

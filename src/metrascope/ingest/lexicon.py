@@ -144,12 +144,14 @@ _TRADITIONAL: Final = (
     "狀樣類關達產細於鈣壞區結節約帶較顯時葉緻殘過長層質輕測號週數開僅絕臨終凍標塊腫腸膽鱗來佔佈"
     "邊響寬韌隨訪議請歷廣據醫師報頭視觀輸從彌豐壓驗團滿緣連續應維脫積該證擬懷級徑對論難鬆藥症態"
     "稱屬僞偽餘許際漸穩倫隱穿認壁癥礙衝鉗濾灰紅閉絨淨純簷纖漣盤轉親姊係圍"
+    "記齡編別籤圖機構設備儀門療錄資訊"
 )
 _SIMPLIFIED: Final = (
     "宫内息黏异见发确颈间浆恶变无阴阳虑诊断检术后体单个处简复复杂双侧经并并为与倾现缩组织镜实误"
     "状样类关达产细于钙坏区结节约带较显时叶致残过长层质轻测号周数开仅绝临终冻标块肿肠胆鳞来占布"
     "边响宽韧随访议请历广据医师报头视观输从弥丰压验团满缘连续应维脱积该证拟怀级径对论难松药症态"
     "称属伪伪余许际渐稳伦隐穿认壁症碍冲钳滤灰红闭绒净纯檐纤涟盘转亲姐系围"
+    "记龄编别签图机构设备仪门疗录资讯"
 )
 _SAME: Final = str.maketrans(
     _TRADITIONAL + "\u2013\u2014\u2212\u2010\u2011“”「」『』\u2018\u2019",
@@ -169,6 +171,11 @@ def normal_form(value: str) -> str:
     value = re.sub(r"(?<=[a-z])\((e?s)\)", r"\1", value)
     value = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", value)
     return value.strip(" .。;,\n'\"")
+
+
+def simplified(text: str) -> str:
+    """Return a text in simplified characters."""
+    return text.translate(_SAME)
 
 
 def words(form: str) -> Iterator[Word]:

@@ -18,7 +18,7 @@ from metrascope.csv_rows import (
 )
 from metrascope.errors import DataError
 from metrascope.ingest.cell_faults import Grid, check_cells, without_errors
-from metrascope.ingest.columns import looks_like_header
+from metrascope.ingest.columns import holds_results, looks_like_header
 from metrascope.ingest.content import HEAD, IMAGES, kind_of
 from metrascope.ingest.workbook import MOST_CELLS, Rows, SheetCells, read_workbook, tidy
 from metrascope.messages import listing, text
@@ -197,11 +197,14 @@ def _grid(sheet: SheetCells, named: Mapping[str, str]) -> Grid:
 def _fullest(
     path: Path, sheets: Sequence[tuple[SheetCells, Grid]], named: Mapping[str, str]
 ) -> tuple[SheetCells, Grid]:
-    """Return the sheet whose header speaks for most roles."""
+    """Return the sheet that has diagnoses, and of these the one that speaks for most roles."""
     sheets = [pair for pair in sheets if pair[1].rows or pair[1].uncalculated]
     if not sheets:
         raise DataError("data.no_rows", path=path)
-    scores = [looks_like_header(grid.header, named) for _, grid in sheets]
+    scores = [
+        (holds_results(grid.header, named), looks_like_header(grid.header, named))
+        for _, grid in sheets
+    ]
     best = [pair for pair, score in zip(sheets, scores, strict=True) if score == max(scores)]
     if len(best) > 1:
         names = ", ".join(sheet.name for sheet, _ in best)

@@ -23,6 +23,10 @@ _LARGEST: Final = 96 << 20
 # Excel and WPS keep 15 digits of a number and write zeros for the others.
 _KEPT_DIGITS: Final = 15
 _BLANK: Final = "".join(map(chr, (*range(33), 0x85, 0xA0, 0x200B, 0x3000, 0xFEFF)))
+# Soft hyphens, marks of direction and joiners, which come along with what is pasted.
+_UNSEEN: Final = dict.fromkeys(
+    (0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF)
+)
 _NOTED: Final = re.compile(
     rb"<(?:\w+:)?(?:f[\s/>]|mergeCell\s|strike[\s/>])|\shidden=|\s(?:ht|width)=\"0\""
 )
@@ -120,8 +124,11 @@ def read_workbook(path: Path, content: bytes) -> list[SheetCells]:
 
 
 def tidy(cell: str) -> str:
-    """Return a cell without spaces around it and without the signs that keep zeros in Excel."""
-    cell = bare(cell.strip(_BLANK))
+    """Return a cell as it looks: without spaces around it, without signs that nobody sees.
+
+    Those that keep zeros in Excel go as well.
+    """
+    cell = bare(cell.translate(_UNSEEN).strip(_BLANK))
     formula = re.fullmatch(r'="(.*)"', cell)
     cell = formula[1] if formula else cell
     return re.sub(r"^'(?=\d)", "", cell).strip(_BLANK)
@@ -272,5 +279,9 @@ def _number(value: float, number_format: str) -> str:
         isinstance(value, float) or not whole[_KEPT_DIGITS:].strip("0")
     ):
         return f"{value:.{_KEPT_DIGITS - 1}E}"
-    zeros = number_format if re.fullmatch("0+", number_format) else ""
-    return f"{int(value):0{len(zeros)}d}" if zeros else whole
+    # 00000000, or "US"0000: what is shown is the number that people know.
+    shown = re.fullmatch(r'(?:"([^"]*)")?(0+)(?:"([^"]*)")?', number_format)
+    if shown is None or value < 0:
+        return whole
+    before, zeros, after = (part or "" for part in shown.groups())
+    return f"{before}{int(value):0{len(zeros)}d}{after}"
