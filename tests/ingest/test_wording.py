@@ -23,6 +23,25 @@ def test_titles_have_no_gaps(key: str, lang: str) -> None:
     assert "{" not in title
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_titles_of_one_list_all_end_without_a_full_stop(lang: str) -> None:
+    keys = [key for key in table() if key.split(".")[0] in ("labels", "ingest", "sources", *AREAS)]
+    assert not [key for key in keys if reason_title(key, lang).endswith((".", "。"))]
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "(number in links.csv)"), ("zh", "（行号见 links.csv）")]
+)
+def test_a_row_that_is_not_shown_is_looked_up(lang: str, words: str) -> None:
+    for key, values in (
+        ("labels.rows_differ", {"rows": "2, 3"}),
+        ("labels.left_out", {"row": "3 (ab12)"}),
+    ):
+        told = explain(Rejection(key, values), lang)
+        assert words in told
+        assert "…" not in told
+
+
 def test_nothing_of_the_file_gets_into_an_explanation() -> None:
     told = explain(Rejection("usability.other_modality", {"modality": "ZHANG WEI"}), "en")
     assert "ZHANG" not in told

@@ -6,6 +6,7 @@ row in which another one contradicts it has no class until a person has decided 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from metrascope.ingest.diagnosis import CLASSES, Diagnosis, read_diagnoses
@@ -71,11 +72,11 @@ def _against(row: LabelRow, labels: Labels) -> dict[str, str]:
     return {
         column: other
         for column, other in others
-        if _contradict(said, read, other, labels.beside[column][other])
+        if _contradict(read, other, labels.beside[column][other])
     }
 
 
-def _contradict(said: str, first: Diagnosis, other: str, second: Diagnosis) -> bool:
+def _contradict(first: Diagnosis, other: str, second: Diagnosis) -> bool:
     if first.label not in CLASSES:
         return False
     if second.label:
@@ -84,6 +85,12 @@ def _contradict(said: str, first: Diagnosis, other: str, second: Diagnosis) -> b
         return False  # a person leaves that text out
     if second.reason.key in _AGAINST:
         return True
-    both = f"{first.label}; {other}"
+    return _denies(other, first.label)
+
+
+@lru_cache(1 << 12)  # many rows say the same, and each is asked for several lists
+def _denies(said: str, label: str) -> bool:
+    """Tell whether a text, read in one breath with a class, contradicts it: no polyp was seen."""
+    both = f"{label}; {said}"
     reason = read_diagnoses([both])[both].reason
     return reason is not None and reason.key in _AGAINST

@@ -60,7 +60,7 @@ def read_labels(
     at = chosen["label"][0]
     used = {column for numbers in chosen.values() for column in numbers}
     cells = {number: row for number, row in sheet.rows.items() if any(row[n] for n in used)}
-    keys = [n for role in KEYS for n in chosen.get(role, ())]
+    keys = [n for role in ("accession", "patient_id", "name") for n in chosen.get(role, ())]
     notes = {
         number
         for number, row in cells.items()
