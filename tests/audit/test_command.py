@@ -71,15 +71,15 @@ def test_a_split_that_is_none(
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("patient_id,partition\n1,train\n", "1 patient_id(s) of the manifest have no partition"),
+        ("patient_id,partition\n1,train\n", "1 patient(s) of the manifest have no partition"),
         ("image,partition\na.png,train\n", "1 image(s) of the manifest have no partition"),
         (
             "patient_id,partition,fold\n1,train,0\n2,test,0\n1,test,1\n",
-            "1 patient_id(s) of the manifest have no partition",
+            "1 patient(s) of the manifest have no partition",
         ),
         (
             "patient_id,partition\n1,train\n2,test\n3,test\n",
-            "1 patient_id(s) of it are not in the manifest (such as 3)",
+            "1 patient(s) of it are not in the manifest (such as 3)",
         ),
     ],
 )

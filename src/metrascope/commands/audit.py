@@ -72,4 +72,5 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _gaps(key: str, names: Sequence[str], column: str) -> str:
-    return text(key, count=len(names), column=column, examples=", ".join(names[:3]))
+    of_what = text(f"audit.column_{column}")
+    return text(key, count=len(names), column=of_what, examples=", ".join(names[:3]))
