@@ -177,7 +177,7 @@ def test_misread_case_has_its_probabilities_and_heat_maps(study: Path, page: Nod
     image = card.find("p", class_="who")[0].text("en").split(" · ")[0]
     rows = pd.read_csv(study / "runs/mobilenet_v2-f0-s0/predictions.csv").set_index("image")
     written = [node.text() for node in card.find("b")]
-    assert written == [probability(rows.loc[image, f"p_{name}"]) for name in PAPER]
+    assert written == [probability(rows.loc[image, f"p_{name}"]) + "%" for name in PAPER]
     pictures = card.find("svg")
     assert len(pictures) == 3
     left, top, right, bottom = BOX
