@@ -123,8 +123,10 @@ def test_a_trace_over_time_alone_is_no_image(size: int) -> None:
     run_motion(canvas, listen(case), (0, 0, size, size), rng)
     trace = canvas.image[..., 0].copy()
     whole = Sector((0, 0, size, size), np.ones((size, size), bool), "whole", ())
-    found = judge(trace, whole)
-    assert found is not None
-    assert found.key == "usability.m_mode"
+    noisy = np.clip(trace * rng.gamma(4, 0.25, trace.shape), 0, 255).astype(np.uint8)
+    for image in (trace, noisy):
+        found = judge(image, whole)
+        assert found is not None
+        assert found.key == "usability.m_mode"
     slab = cv2.resize(plain()[0][150:350, 200:400], (size, size))
     assert judge(slab, whole) is None

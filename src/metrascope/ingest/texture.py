@@ -15,7 +15,9 @@ Levels = npt.NDArray[np.float32]
 _LIT: Final = 16
 _TRACE: Final = (64, 192)
 """Width and height that a sector is reduced to, pixels, to look for a trace over time."""
-_TREND: Final = 8.0
+_ALONG, _ACROSS, _TREND = 3.0, 0.7, 8.0
+"""Standard deviations, pixels of that: what takes noise out along a trace and across it, and what
+is a slow change with depth."""
 _EVEN: Final = 2
 _WORKING_SIDE: Final = 384
 _SHADED: Final = 30
@@ -70,6 +72,7 @@ def likeness_over_time(grey: Pixels, sector: Sector) -> float:
     left, top, width, height = sector.box
     whole = grey[top : top + height, left : left + width].astype(np.float32)
     small = cv2.resize(whole, _TRACE, interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigmaX=_ALONG, sigmaY=_ACROSS)
     trend = cv2.GaussianBlur(small, (1, 0), sigmaX=0, sigmaY=_TREND)
     part = np.asarray(small - trend, np.float32)
     across, down = _TRACE

@@ -25,6 +25,8 @@ _SIDE: Final = 448
 _LARGEST: Final = 3.0
 _MARGIN, _BAR, _GROUND = 16, 18, 24
 _TITLE, _LINE, _SMALL = 24, 16, 13
+_TOP: Final = 2 * _MARGIN + _TITLE + _LINE
+"""Of the images."""
 _BRIGHT, _DIM = 240, 185
 _NARROWEST: Final = 300
 _COLUMN: Final = 0.54
@@ -86,47 +88,71 @@ def file_name(reading: ImageReading) -> str:
 
 def draw_picture(reading: ImageReading, seen: Seen, origin: Origin) -> Image.Image:
     """Draw the image and beside it the heat map of the predicted class over it, RGB."""
-    probabilities = reading.probabilities or {}
-    number = list(probabilities).index(reading.predicted or "")
-    grey, scale = _sized(seen.grey)
-    left, upper, right_edge, lower = (edge * scale for edge in seen.box)
-    box = (left, upper, right_edge, lower)
-    heat = overlay(grey, seen.maps[number], box=box)
-    lang = lettering()
-    height, width = grey.shape
-    panel = max(width, _NARROWEST)
+    number = list(reading.probabilities or {}).index(reading.predicted or "")
+    lang, heat = lettering(), seen.maps[number]
+    panels = _panels(seen, heat)
     words = max(text_width(text(f"figures.{key}", lang), _SMALL) for key in ("low", "high"))
-    right = 3 * _MARGIN + 2 * panel + _BAR + 8 + int(words)
-    top = 2 * _MARGIN + _TITLE + _LINE
-    framed = _is_part(box, width, height)
+    right = 3 * _MARGIN + 2 * panels.side + _BAR + 8 + int(words)
     lines = [*_lines(reading, lang, right)]
-    lines += _notes(seen.maps[number], origin, lang, right, framed=framed)
-    below = top + height + _MARGIN + sum(size + 8 for _, size, _ in lines)
+    lines += _notes(heat, origin, lang, right, framed=panels.framed)
+    under = _TOP + panels.grey.shape[0] + _MARGIN
+    below = under + sum(size + 8 for _, size, _ in lines)
     near = _neighbors(reading, seen, lang)
     size = (right + _MARGIN, below + _MARGIN + (near.height + _MARGIN if near else 0))
     sheet = Image.new("RGB", size, (_GROUND,) * 3)
     pen = ImageDraw.Draw(sheet)
-    name = class_name(reading.predicted or "", number, lang)
-    share = share_text(probabilities[reading.predicted or ""], lang)
-    title = f"{fitting(name, _TITLE, right - text_width(share, _TITLE) - 40)}  {share}"
-    draw_text(pen, _MARGIN, _MARGIN, title, _TITLE, _BRIGHT)
-    captions = _MARGIN + _TITLE + 8
-    first, second = _MARGIN, 2 * _MARGIN + panel
-    draw_text(pen, first, captions, text("serving.as_read", lang), _SMALL, _DIM)
-    draw_text(pen, second, captions, text("serving.looked", lang), _SMALL, _DIM)
-    sheet.paste(Image.fromarray(grey).convert("RGB"), (first, top))
-    sheet.paste(Image.fromarray(heat), (second, top))
-    if framed:
-        for beside in (first, second):
-            _draw_frame(pen, box, (beside, top), (width, height))
-    _draw_scale(sheet, pen, second + panel + _MARGIN, top, height, lang)
-    line_top = top + height + _MARGIN
-    for line, size_of, grade in lines:
-        draw_text(pen, _MARGIN, line_top, line, size_of, grade)
-        line_top += size_of + 8
+    _draw_title(pen, reading, number, lang, right)
+    _draw_panels(sheet, pen, panels, lang)
+    for line, height, grade in lines:
+        draw_text(pen, _MARGIN, under, line, height, grade)
+        under += height + 8
     if near:
         sheet.paste(near, (_MARGIN, below + _MARGIN))
     return sheet
+
+
+class _Panels(NamedTuple):
+    """The image as it is drawn, with its heat map; ``box`` is what the network saw of it."""
+
+    grey: Pixels
+    heat: Pixels
+    box: tuple[float, float, float, float]
+    framed: bool
+
+    @property
+    def side(self) -> int:
+        """Width that each of both takes."""
+        return max(int(self.grey.shape[1]), _NARROWEST)
+
+
+def _panels(seen: Seen, heat: npt.NDArray[np.float32]) -> _Panels:
+    grey, scale = _sized(seen.grey)
+    left, top, right, bottom = (edge * scale for edge in seen.box)
+    box = (left, top, right, bottom)
+    framed = _is_part(box, grey.shape[1], grey.shape[0])
+    return _Panels(grey, overlay(grey, heat, box=box), box, framed)
+
+
+def _draw_title(
+    pen: ImageDraw.ImageDraw, reading: ImageReading, number: int, lang: str, width: int
+) -> None:
+    name = class_name(reading.predicted or "", number, lang)
+    share = share_text((reading.probabilities or {})[reading.predicted or ""], lang)
+    title = f"{fitting(name, _TITLE, width - text_width(share, _TITLE) - 40)}  {share}"
+    draw_text(pen, _MARGIN, _MARGIN, title, _TITLE, _BRIGHT)
+
+
+def _draw_panels(sheet: Image.Image, pen: ImageDraw.ImageDraw, panels: _Panels, lang: str) -> None:
+    height, width = panels.grey.shape
+    lefts = (_MARGIN, 2 * _MARGIN + panels.side)
+    images = (Image.fromarray(panels.grey).convert("RGB"), Image.fromarray(panels.heat))
+    for left, image, caption in zip(lefts, images, ("as_read", "looked"), strict=True):
+        above = _MARGIN + _TITLE + 8
+        draw_text(pen, left, above, text(f"serving.{caption}", lang), _SMALL, _DIM)
+        sheet.paste(image, (left, _TOP))
+        if panels.framed:
+            _draw_frame(pen, panels.box, (left, _TOP), (width, height))
+    _draw_scale(sheet, pen, lefts[1] + panels.side + _MARGIN, _TOP, height, lang)
 
 
 def class_name(label: str, number: int, lang: str) -> str:
