@@ -152,10 +152,20 @@ def test_the_reason_names_columns_and_texts_in_the_private_lists_only(tmp_path: 
     assert "内膜息肉" not in explain(why, "zh")
 
 
+def test_what_is_wrong_with_the_table_is_among_the_sentences(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("检查号,病理诊断\nUS1,正常\n合计,2\n", encoding="utf-8")
+    table = decided(read_labels(path), {})
+    notices = diagnosis_notices(write_diagnoses(tmp_path, table, [], {}), table, [])
+    assert "notes" in {notice.code for notice in notices}
+
+
 def test_unused_columns_are_named(tmp_path: Path) -> None:
-    table = read(tmp_path, "检查日期,病理诊断,备注", "20240101,正常,x")
+    table = read(tmp_path, "检查日期,病理诊断,备注,宫腔镜诊断", "20240101,正常,x,")
     notice = diagnosis_notices(write_diagnoses(tmp_path, table, [], {}), table, [])[0]
-    assert "accession = 检查号; label = 病理诊断. Not used: 检查日期, 备注." in notice.text("en")
+    words = notice.text("en")
+    assert "accession = 检查号; label = 病理诊断; only compared = 宫腔镜诊断" in words
+    assert "Not used: 检查日期, 备注." in words
 
 
 @pytest.mark.parametrize(

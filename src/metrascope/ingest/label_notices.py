@@ -20,7 +20,7 @@ _MOST_COLUMNS: Final = 30
 def diagnosis_notices(
     listed: DiagnosisList, labels: Labels, images: Iterable[Mapping[str, Any]]
 ) -> list[Reason]:
-    """Return the sentences on columns, classes of other studies, and what is to be decided.
+    """Return the sentences on the table, classes of other studies, and what is to be decided.
 
     Parameters
     ----------
@@ -33,6 +33,7 @@ def diagnosis_notices(
     """
     notices = [
         _columns_used(labels),
+        *labels.notices,
         *_codes(labels, listed.path),
         *_differing(labels, listed.path),
     ]
@@ -80,12 +81,15 @@ def _codes(labels: Labels, path: Path) -> list[Reason]:
 
 
 def _columns_used(labels: Labels) -> Reason:
-    used = (
+    used = [
         text("diagnoses.column_used", role=role, columns=", ".join(names))
         for role, names in labels.columns.items()
-    )
-    unused = ", ".join(labels.unused[:_MOST_COLUMNS]) or text("diagnoses.no_column")
-    more = " …" if len(labels.unused) > _MOST_COLUMNS else ""
+    ]
+    if labels.beside:
+        used.append(text("diagnoses.columns_compared", columns=", ".join(labels.beside)))
+    left = [name for name in labels.unused if name not in labels.beside]
+    unused = ", ".join(left[:_MOST_COLUMNS]) or text("diagnoses.no_column")
+    more = " …" if len(left) > _MOST_COLUMNS else ""
     return Reason("diagnoses.columns_used", {"columns": "; ".join(used), "unused": unused + more})
 
 
