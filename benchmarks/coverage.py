@@ -1,132 +1,353 @@
-"""How often the 95 % intervals hold the true value: simulated, by statistic and size.
+"""How often the 95 % intervals of ``metrics.json`` hold the true value: simulated, all of them.
 
-    python -m benchmarks.coverage [--studies 2000] [--sizes 60 125 1291] [--images 1 3]
+    python -m benchmarks.coverage [--studies 1000] [--sizes 60 125] [--designs balanced six ...]
 
-Patients of three classes (a third normal, a fifth fibroid, the rest polyp) get scores that are
-normal around their class, with a part that is the patient's and a part that is the image's; the
-true value is that of two million patients. The last lines say how far the worst coverage is from
-95 %.
+Two networks read the patients of a test partition, their thresholds come from as many validation
+patients, and `metrascope.evaluation.metrics.evaluate` does the rest: whatever has a ``value``, a
+``low`` and a ``high`` in its answer is followed. The true value is that of a hundred thousand
+patients (of a threshold's sensitivity and specificity, at the threshold that the study chose).
+
+Designs: ``balanced`` (three classes as frequent); ``six`` (a class of six patients, the others
+three and five parts of the rest); ``perfect`` (99 of 100 patients are read right, so that most
+studies of 60 see no error); ``images`` (three images a patient, and a fifth of the patients with
+a lesion have both lesions, each a unit of its own that is drawn with the other).
+
+The table gives for each number the share of the studies in which its interval held the true
+value, the lowest of the classes, networks and thresholds; and the share of studies without one.
 """
 
 import argparse
+import json
+import re
+import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from unittest import mock
 
 import numpy as np
-from sklearn import metrics
+import numpy.typing as npt
+import pandas as pd
 
-from metrascope.evaluation.cohort import Readings
-from metrascope.evaluation.performance import performance
-from metrascope.evaluation.resampling import draw
+from metrascope.evaluation import calibration, reliability, subgroups
+from metrascope.evaluation.metrics import evaluate
+from metrascope.evaluation.predictions import Predictions
 
-CLASSES = ("normal", "fibroid", "polyp")
-PREVALENCE = (0.33, 0.18, 0.49)
-SKILL = 1.7
-SHARED = 0.8
-POPULATION = 2_000_000
-TARGET = 1.5
-OVERALL = ("accuracy", "macro_f1", "macro_precision", "macro_auc", "mcc", "kappa")
-LOSSES = ("brier", "log_loss", "macro_average_precision")
-BY_CLASS = ("precision", "recall", "specificity", "f1", "auc")
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+CLASSES: Final = ("normal", "fibroid", "polyp")
+NETWORKS: Final = ("first", "second")
+STATED: Final = {"normal": 0.90, "fibroid": 0.04, "polyp": 0.06}
+POPULATION: Final = 100_000
+SHARED: Final = 0.8
+"""Part of the variance of a score that is the patient's; the rest is the image's."""
+ALIKE: Final = 0.6
+"""Correlation of the two networks' scores."""
+BOTH: Final = 0.2
+"""Patients with a lesion who have the other as well, in the design ``images``."""
+LOWEST: Final = 93.0
+
+
+@dataclass(frozen=True)
+class Design:
+    """How patients are drawn, and how well they are read.
+
+    Attributes
+    ----------
+    shares
+        Of the classes; ``rare`` of them are six patients whatever the size, where it is set.
+    skill
+        Distance of a class from the others, in standard deviations of a score.
+    images
+        Images per patient.
+    """
+
+    shares: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
+    skill: float = 1.7
+    images: int = 1
+    six: bool = False
+    both: float = 0.0
+
+    def classes(self, rng: np.random.Generator, size: int, patients: int) -> Integers:
+        """Return the class of so many patients of a study of that size."""
+        if not self.six:
+            return rng.choice(3, patients, p=self.shares).astype(np.int64)
+        rest = size - 6
+        counts = np.array([rest * 3 // 8, 6, rest - rest * 3 // 8])
+        return np.repeat(np.arange(3), counts * (patients // size)).astype(np.int64)
+
+
+DESIGNS: Final = {
+    "balanced": Design(),
+    "six": Design(six=True),
+    "perfect": Design(skill=4.3),
+    "images": Design(shares=(0.33, 0.18, 0.49), images=3, both=BOTH),
+}
 
 
 def main() -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--studies", type=int, default=2000)
-    parser.add_argument("--replicates", type=int, default=2000)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[60, 125, 1291])
-    parser.add_argument("--images", type=int, nargs="*", default=[1, 3])
+    parser.add_argument("--studies", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first study")
+    parser.add_argument("--replicates", type=int, default=1000)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[60, 125])
+    parser.add_argument("--designs", nargs="*", default=list(DESIGNS))
+    parser.add_argument("--out", type=Path, help="where to write every share as JSON")
+    parser.add_argument("--paths", action="store_true", help="print every number by itself")
     asked = parser.parse_args()
-    worst = 0.0
-    for images in asked.images:
-        truth = population(read(np.random.default_rng(1), POPULATION, images))
+    found = {}
+    for name in asked.designs:
         for size in asked.sizes:
             start = time.perf_counter()
-            held, defined = simulate(size, images, truth, asked.studies, asked.replicates)
-            print(f"{size} patients, {images} image(s) each, {asked.studies} studies", end="")
-            print(f" ({time.perf_counter() - start:.0f} s)")
-            for name, count in held.items():
-                share = 100 * count / max(defined[name], 1)
-                worst = max(worst, abs(share - 95))
-                print(f"  {name:28} {share:6.2f} %   true value {truth[name][0]:.4f}")
-    print(f"furthest from 95 %: {worst:.2f} points (asked: {TARGET})")
+            design = DESIGNS[name]
+            truth = true_values(design, size)
+            held = simulate(
+                design,
+                size,
+                truth,
+                range(asked.first, asked.first + asked.studies),
+                asked.replicates,
+            )
+            found[f"{name} {size}"] = held
+            print(f"{name}, {size} patients: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+            if asked.paths:
+                print_paths(held, truth)
+            if asked.out:
+                asked.out.write_text(json.dumps(found))
+    print_table(found, asked.studies)
 
 
 def simulate(
-    size: int, images: int, truth: dict[str, tuple[float, ...]], studies: int, replicates: int
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Return how often each interval held the true value, and how often there was one."""
-    held: dict[str, int] = defaultdict(int)
-    defined: dict[str, int] = defaultdict(int)
-    for study in range(studies):
-        rng = np.random.default_rng([size, images, study])
-        found = numbers(read(rng, size, images), replicates, seed=study)
-        for name, (_, low, high) in found.items():
-            if np.isfinite(low):
-                defined[name] += 1
-                held[name] += int(low - 1e-12 <= truth[name][0] <= high + 1e-12)
-    return dict(held), dict(defined)
+    design: Design, size: int, truth: "Truth", studies: Sequence[int], replicates: int
+) -> dict[str, tuple[int, int, int]]:
+    """Return by number in how many studies it held the truth, had ends, and was there at all."""
+    held: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for study in studies:
+        rng = np.random.default_rng([size, design.images, int(10 * design.skill), study])
+        predictions = read(design, rng, size, size, ("test", "validation"))
+        metrics = evaluated(predictions, replicates)
+        for path, number in walked(metrics):
+            held[path][2] += 1
+            value = truth.of(path, metrics)
+            low, high = (
+                -np.inf if number["low"] is None else number["low"],
+                np.inf if number["high"] is None else number["high"],
+            )
+            if value is not None and np.isfinite([low, high]).any():
+                held[path][1] += 1
+                held[path][0] += int(low - 1e-9 <= value <= high + 1e-9)
+    return {path: (one[0], one[1], one[2]) for path, one in held.items()}
 
 
-def read(rng: np.random.Generator, size: int, images: int) -> Readings:
-    """Return the readings of so many patients, each the mean of her images' probabilities."""
-    truth = rng.choice(3, size, p=PREVALENCE)
-    own = np.sqrt(SHARED) * rng.normal(size=(size, 3)) + SKILL * np.eye(3)[truth]
-    total = np.zeros((size, 3))
-    for _ in range(images):
-        raised = np.exp(own + np.sqrt(1 - SHARED) * rng.normal(size=(size, 3)))
-        total += raised / raised.sum(1, keepdims=True)
-    probabilities = total[None] / images
-    units = np.arange(size)
-    return Readings("a", 3, (0,), units, truth, units, probabilities.argmax(2), probabilities)
+def evaluated(predictions: Predictions, replicates: int) -> dict[str, Any]:
+    """Return ``metrics.json`` but for two tests that have no interval and take their time."""
+    nothing = np.full((1, len(CLASSES) + 2), np.nan)
+    with (
+        mock.patch.object(calibration, "expected_errors", return_value=nothing),
+        mock.patch.object(subgroups, "spread_test", lambda right, *_: np.ones(right.shape[1])),
+    ):
+        return evaluate(
+            predictions,
+            prevalence=STATED,
+            replicates=replicates,
+            attributes=scanners(predictions),
+        )
 
 
-def numbers(readings: Readings, draws: int, seed: int = 0) -> dict[str, tuple[float, float, float]]:
-    """Return value and ends of every statistic."""
-    resamples = draw(np.arange(len(readings.truth)), replicates=draws, seed=seed)
-    content, _ = performance(readings, CLASSES, resamples)
-    found = {name: content[name] for name in (*OVERALL, *LOSSES)}
-    for label in CLASSES:
-        found |= {f"{label} {name}": content["classes"][label][name] for name in BY_CLASS}
-    gap = float("nan")
-    ends = {
-        name: tuple(gap if number[end] is None else number[end] for end in ("value", "low", "high"))
-        for name, number in found.items()
+def read(
+    design: Design,
+    rng: np.random.Generator,
+    size: int,
+    patients: int,
+    partitions: Sequence[str] = ("test",),
+) -> Predictions:
+    """Return the readings that two networks give of so many patients of each partition."""
+    frames = []
+    for partition in partitions:
+        truth = design.classes(rng, size, patients)
+        people = np.arange(patients)
+        twice = (truth > 0) & (rng.random(patients) < design.both)
+        people = np.concatenate([people, people[twice]])
+        truth = np.concatenate([truth, 3 - truth[twice]])
+        # What is hard about a patient is so in both of her lesions, and partly for both networks.
+        patient = rng.normal(size=(3, patients, 3))
+        image = rng.normal(size=(3, design.images, len(people), 3))
+        for place, network in enumerate(NETWORKS):
+            own, seen = (
+                np.sqrt(ALIKE) * part[0] + np.sqrt(1 - ALIKE) * part[place + 1]
+                for part in (patient, image)
+            )
+            scores = np.sqrt(SHARED) * own[people] + design.skill * np.eye(3)[truth]
+            # The first network is less sure than it may be, the second as sure as it may.
+            surer = (1.0, design.skill)[place]
+            raised = np.exp(surer * (scores + np.sqrt(1 - SHARED) * seen))
+            frames += [
+                _frame(raised[number], people, truth, network, partition, number)
+                for number in range(design.images)
+            ]
+    return Predictions(pd.concat(frames, ignore_index=True), CLASSES)
+
+
+def _frame(
+    raised: Floats, people: Integers, truth: Integers, network: str, partition: str, number: int
+) -> pd.DataFrame:
+    probabilities = np.round(raised / raised.sum(1, keepdims=True), 8)
+    labels = np.array(CLASSES)
+    frame = pd.DataFrame(probabilities, columns=[f"p_{label}" for label in CLASSES])
+    names = [f"{partition[0]}{person:06}" for person in people]
+    return frame.assign(
+        image=[
+            f"{name}-{label}-{number}" for name, label in zip(names, labels[truth], strict=True)
+        ],
+        patient_id=names,
+        label=labels[truth],
+        network=network,
+        partition=partition,
+        fold=0,
+        seed=0,
+        predicted=labels[probabilities.argmax(1)],
+    )
+
+
+def scanners(predictions: Predictions) -> pd.DataFrame:
+    """Return two scanners for the patients in turn, between which nothing differs."""
+    table = predictions.table.drop_duplicates("image").set_index("image")
+    turn = table["patient_id"].str[-1].isin(list("02468"))
+    return pd.DataFrame({"scanner": np.where(turn, "A", "B")}, index=table.index)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The true value of every number, by its path in ``metrics.json``."""
+
+    values: Mapping[str, float]
+    scores: Mapping[tuple[str, str, bool], Floats]
+
+    def of(self, path: str, metrics: Mapping[str, Any]) -> float | None:
+        """Return the true value of a number of a study; None of those that are not followed."""
+        if not path.startswith("operating_points"):
+            return self.values.get(path)
+        _, _, network, question, _, rule, measure = path.split("/")
+        asked = metrics["operating_points"]["networks"][network][int(question)]
+        limit = asked["points"][rule]["thresholds"][0]
+        positive = measure == "sensitivity"
+        scores = self.scores[network, question, positive]
+        above = 1 - np.searchsorted(scores, limit, side="right") / len(scores)
+        return float(above if positive else 1 - above)
+
+
+def true_values(design: Design, size: int) -> Truth:
+    """Return the values of very many patients; calibration errors with a study's number of bins."""
+    patients = POPULATION // size * size
+    predictions = read(design, np.random.default_rng(1), size, patients)
+    bins = reliability.bins_for(size)
+    with mock.patch.object(reliability, "bins_for", return_value=bins):
+        metrics = evaluated(predictions, 2)
+    values = {
+        path: float(one["value"]) for path, one in walked(metrics) if one["value"] is not None
     }
-    return {name: (one[0], one[1], one[2]) for name, one in ends.items()}
+    return Truth(values, _scores(predictions, metrics))
 
 
-def population(readings: Readings) -> dict[str, tuple[float, float, float]]:
-    """Return the true values, by the definitions alone."""
-    true, said = readings.truth, readings.predicted[0]
-    chances = np.asarray(readings.probabilities)[0]
-    matrix = metrics.confusion_matrix(true, said)
-    hits, rows, columns = np.diag(matrix), matrix.sum(1), matrix.sum(0)
-    rejected = matrix.sum() - rows - columns + hits
-    areas = [metrics.roc_auc_score(true == k, chances[:, k]) for k in range(3)]
-    scores = [metrics.average_precision_score(true == k, chances[:, k]) for k in range(3)]
-    f1 = 2 * hits / (rows + columns)
-    found = {
-        "accuracy": hits.sum() / matrix.sum(),
-        "macro_f1": f1.mean(),
-        "macro_precision": (hits / columns).mean(),
-        "macro_auc": np.mean(areas),
-        "mcc": metrics.matthews_corrcoef(true, said),
-        "kappa": metrics.cohen_kappa_score(true, said),
-        "brier": ((chances - np.eye(3)[true]) ** 2).sum(1).mean(),
-        "log_loss": metrics.log_loss(true, chances),
-        "macro_average_precision": np.mean(scores),
-    }
-    for k, label in enumerate(CLASSES):
-        found |= {
-            f"{label} precision": hits[k] / columns[k],
-            f"{label} recall": hits[k] / rows[k],
-            f"{label} specificity": rejected[k] / (matrix.sum() - rows[k]),
-            f"{label} f1": f1[k],
-            f"{label} auc": areas[k],
-        }
-    return {name: (float(value), float("nan"), float("nan")) for name, value in found.items()}
+def _scores(
+    predictions: Predictions, metrics: Mapping[str, Any]
+) -> dict[tuple[str, str, bool], Floats]:
+    """Return the sorted scores of each network, question and side, for thresholds."""
+    found = {}
+    keys = ["network", "patient_id", "label"]
+    columns = [f"p_{label}" for label in CLASSES]
+    units = predictions.table.groupby(keys)[columns].mean().reset_index()
+    for network in NETWORKS:
+        own = units[units["network"] == network]
+        for place, question in enumerate(metrics["operating_points"]["networks"][network]):
+            sides = [question[side] for side in ("positive", "negative")]
+            above, below = (own[[f"p_{label}" for label in side]].sum(axis=1) for side in sides)
+            score = (above / (above + below)).to_numpy()
+            for positive, side in zip((True, False), sides, strict=True):
+                found[network, str(place), positive] = np.sort(
+                    score[own["label"].isin(side).to_numpy()]
+                )
+    return found
+
+
+def walked(content: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every number with an interval and its path; bands of curves point by point."""
+    if isinstance(content, list):
+        content = {str(place): one for place, one in enumerate(content)}
+    if not isinstance(content, Mapping):
+        return
+    if {"value", "low", "high"} <= set(content):
+        if isinstance(content["value"], list):
+            ends = (content[end] for end in ("value", "low", "high"))
+            for place, three in enumerate(zip(*ends, strict=True)):
+                yield f"{path}/{place}", dict(zip(("value", "low", "high"), three, strict=True))
+            return
+        yield path, content
+    for name, one in content.items():
+        # Bins are not the same in two studies; what is scaled depends on a study's temperature.
+        if name not in ("bins", "after", "per_seed"):
+            yield from walked(one, f"{path}/{name}".strip("/"))
+
+
+ROWS: Final = {
+    r"networks/\w+/(\w+)": r"\1",
+    r"networks/\w+/classes/\w+/(\w+)": r"class \1",
+    r"networks/\w+/collapses/\d/(\w+)": r"question \1",
+    r"ensemble/.*": "ensemble, all of these",
+    r"agreement/(\w+)": r"\1",
+    r"comparisons/pairs/\d/(\w+)": r"difference \1",
+    r"calibration/networks/\w+/before/classwise_ece": "classwise ECE",
+    r"calibration/networks/\w+/before/top_label/ece": "top-label ECE",
+    r"calibration/networks/\w+/before/classes/\w+/(\w+)": r"class \1",
+    r"operating_points/networks/\w+/\d/points/(\w+)/\w+": r"point \1",
+    r"decision/curves/\w+/(\w+)/\d+": r"\1",
+    r"decision/all/\d+": "net benefit of all",
+    r"decision/stated/curves/\w+/(\w+)/\d+": r"\1 at prevalence",
+    r"decision/stated/all/\d+": "net benefit of all at prevalence",
+    r"subgroups/\w+/.*?(\w+)": r"subgroup \1",
+}
+
+
+def row_of(path: str) -> str:
+    """Return the row of the table that a number belongs to."""
+    for pattern, name in ROWS.items():
+        if re.fullmatch(pattern, path):
+            return re.sub(f"^{pattern}$", name, path)
+    return path
+
+
+def print_table(found: Mapping[str, Mapping[str, tuple[int, int, int]]], studies: int) -> None:
+    """Print the lowest coverage of each row by design and size, and what falls short."""
+    rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    gaps: dict[str, float] = defaultdict(float)
+    for column, held in found.items():
+        for path, (hits, known, _) in held.items():
+            if known:
+                rows[row_of(path)][column].append(100 * hits / known)
+                gaps[row_of(path)] = max(gaps[row_of(path)], 100 * (1 - known / studies))
+    print("| number |", " | ".join(found), "| without |")
+    print("| --- |", " | ".join("---" for _ in found), "| --- |")
+    for row, columns in rows.items():
+        cells = [
+            f"{min(columns[name]):.1f}–{max(columns[name]):.1f}" if columns[name] else "—"
+            for name in found
+        ]
+        print(f"| {row} |", " | ".join(cells), f"| {gaps[row]:.0f} |")
+    short = sum(min(one) < LOWEST for columns in rows.values() for one in columns.values())
+    print(f"cells under {LOWEST:g} %: {short}")
+
+
+def print_paths(held: Mapping[str, tuple[int, int, int]], truth: Truth) -> None:
+    """Print every number by itself."""
+    for path, (hits, known, there) in held.items():
+        share = f"{100 * hits / known:6.1f}" if known else "     -"
+        value = truth.values.get(path, float("nan"))
+        print(f"{share} % of {known:5} of {there:5}  {value:9.4f}  {path}")
 
 
 if __name__ == "__main__":

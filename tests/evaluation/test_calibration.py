@@ -1,18 +1,19 @@
 """Calibration against scikit-learn, statsmodels, closed forms and invented truth."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 from scipy.special import expit, softmax
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from tests.evaluation.make import PAPER
 
 from metrascope.evaluation.calibration import calibration
+from metrascope.evaluation.calibration_error import Bins, error_interval
 from metrascope.evaluation.cohort import Readings, cohort
 from metrascope.evaluation.predictions import Predictions
 from metrascope.evaluation.recalibration import intercept, logits, slope
@@ -21,11 +22,10 @@ from metrascope.evaluation.reliability import (
     bins_for,
     claims,
     diagram,
-    errors,
+    error_intervals,
     errors_by_replication,
     expected_errors,
 )
-from metrascope.evaluation.resampling import draw
 from metrascope.evaluation.scaling import scaled, temperatures
 
 
@@ -97,7 +97,7 @@ def naive_ece(probability: np.ndarray, outcome: np.ndarray) -> float:
 
 def test_error_is_the_weighted_gap_of_the_bins() -> None:
     readings = calibrated(300, sharpness=2.0, replications=2)
-    found = errors({"a": readings}, draw(readings.clusters, replicates=10))["a"].value
+    found = [one.value for one in error_intervals(readings)]
     parts = claims(readings)
     by_hand = [
         np.mean([naive_ece(c.probability[r], c.outcome[r]) for r in range(2)]) for c in parts
@@ -107,17 +107,27 @@ def test_error_is_the_weighted_gap_of_the_bins() -> None:
     np.testing.assert_allclose(errors_by_replication(readings).mean(0), found, atol=1e-6)
 
 
-def test_errors_of_networks_that_read_different_patients() -> None:
-    whole = calibrated(200, sharpness=2.0)
-    part = whole.of(np.arange(50, 180))
-    resamples = draw(whole.clusters, replicates=50)
-    together = errors({"whole": whole, "part": part}, resamples)
-    alone = replace(part, units=np.arange(130), clusters=np.arange(130))
-    expected = errors({"part": alone}, draw(alone.clusters, replicates=5))["part"].value
-    np.testing.assert_allclose(together["part"].value, expected, atol=1e-6)
-    np.testing.assert_allclose(
-        together["whole"].drawn, errors({"whole": whole}, resamples)["whole"].drawn, atol=1e-6
-    )
+def test_ends_are_where_the_folded_normal_puts_the_error_found() -> None:
+    bins = Bins(np.array([0.5, 0.3, 0.2]), np.array([0.1, -0.2, 0.05]), np.array([0.05, 0.1, 0.07]))
+    found = error_interval([bins])
+    assert found.value == pytest.approx(0.5 * 0.1 + 0.3 * 0.2 + 0.2 * 0.05)
+    for gap, quantile in ((found.low, 1.959964), (found.high, -1.959964)):
+        folded = [stats.foldnorm(gap / s, scale=s) for s in bins.spreads]
+        mean = sum(w * one.mean() for w, one in zip(bins.weights, folded, strict=True))
+        error = np.sqrt(sum(w**2 * one.var() for w, one in zip(bins.weights, folded, strict=True)))
+        assert mean + quantile * error == pytest.approx(found.value, abs=1e-6)
+
+
+def test_interval_of_an_error_reaches_the_truth_of_a_calibrated_network() -> None:
+    """Its error is 0; chance makes every error found larger, as any bootstrap of it."""
+    held = [
+        [one.low <= 0.005 for one in error_intervals(calibrated(60, seed=seed))]
+        for seed in range(60)
+    ]
+    assert (np.mean(held, axis=0) > 0.9).all()
+    # Twice as sure as it may be, the error of the top label is far from 0 and seen to be.
+    off = [error_intervals(calibrated(400, sharpness=3.0, seed=seed))[3] for seed in range(20)]
+    assert np.mean([one.low > 0.02 for one in off]) > 0.9
 
 
 def test_expected_error_is_what_calibrated_networks_show() -> None:
@@ -240,12 +250,12 @@ def test_temperatures_are_fitted_to_validation_and_bring_the_error_down() -> Non
     fitted = temperatures(predictions)
     assert fitted == {("vgg16", 0, 0): pytest.approx(2.0, rel=0.1)}
     people = cohort(predictions)
-    told = calibration(people, predictions, draw(people.table["patient_id"], replicates=200))
+    told = calibration(people, predictions)
     assert told["after_scaling"] == "shown"
     blocks = told["networks"]["vgg16"]
     before, after = (blocks[when]["classwise_ece"] for when in ("before", "after"))
     assert before["p"] < 0.01 < after["p"]
-    assert before["low"] > after["expected_high"]
+    assert before["low"] > 0.03 > after["low"]
     for label in PAPER:
         low, high = (blocks["after"]["classes"][label]["slope"][end] for end in ("low", "high"))
         assert low < 1 < high
@@ -270,7 +280,7 @@ def test_nothing_is_told_after_scaling_without_test_or_validation_rows() -> None
         rows = whole.table[whole.table["partition"] == partition]
         part = Predictions(rows.reset_index(drop=True), PAPER)
         people = cohort(part)
-        told = calibration(people, part, draw(people.table["patient_id"], replicates=20))
+        told = calibration(people, part)
         assert told["after_scaling"] == reason
         assert set(told["networks"]["vgg16"]) == {"before"}
 
@@ -278,7 +288,7 @@ def test_nothing_is_told_after_scaling_without_test_or_validation_rows() -> None
 def test_seeds_are_told_apart() -> None:
     predictions = both(seeds=3)
     people = cohort(predictions)
-    told = calibration(people, predictions, draw(people.table["patient_id"], replicates=50))
+    told = calibration(people, predictions)
     block = told["networks"]["vgg16"]["before"]
     for number in (block["classwise_ece"], block["classes"]["polyp"]["slope"]):
         assert len(number["per_seed"]) == 3
@@ -290,4 +300,4 @@ def test_hard_labels_have_no_calibration() -> None:
     rows = table(calibrated(30))[["image", "patient_id", "label", "predicted", "network"]]
     part = Predictions(rows.assign(partition="validation", fold=0, seed=0), PAPER)
     people = cohort(part)
-    assert calibration(people, part, draw(people.table["patient_id"], replicates=5)) == {}
+    assert calibration(people, part) == {}

@@ -15,6 +15,7 @@ from metrascope.evaluation.cohort import cohort
 from metrascope.evaluation.decision import THRESHOLDS, decision_curves
 from metrascope.evaluation.operating import operating_points, threshold
 from metrascope.evaluation.predictions import Predictions
+from metrascope.evaluation.proportions import wilson
 from metrascope.evaluation.resampling import draw
 
 
@@ -62,9 +63,26 @@ def test_a_perfect_network_is_worth_the_prevalence_and_useful_as_far_as_can_be_t
     told = curve(two_classes([1.0] * 40 + [0.0] * 60, ["polyp"] * 40 + ["normal"] * 60))
     own = told["curves"]["a"]
     np.testing.assert_allclose(own["net_benefit"]["value"], 0.4, atol=1e-6)
-    # None of the 60 not sent has a polyp: the share may still be 6.02 %, by Wilson; and of the 40
-    # sent 91.2 % at least have one.
-    assert own["useful"] == [(0.08, 0.9)]
+    # Of 100 patients 60 are rightly spared and none wrongly, 40 rightly sent and none needlessly.
+    sent, spared, none = wilson(40, 100), wilson(60, 100), wilson(0, 100).high
+    for place, t in enumerate(THRESHOLDS):
+        odds = t / (1 - t)
+        net = 0.4 - np.hypot(0.4 - sent.low, odds * none)
+        gain = odds * 0.6 - np.hypot(odds * (0.6 - spared.low), none)
+        assert own["net_benefit"]["low"][place] <= net + 1e-9
+        assert own["gain"]["low"][place] <= gain + 1e-9
+    assert own["useful"] == [(0.06, 0.9)]
+
+
+def test_a_threshold_that_spares_nobody_gains_nothing_for_certain() -> None:
+    """Every resample agrees; another patient may still be spared, rightly or not."""
+    told = curve(two_classes([0.9] * 15 + [0.6] * 15, ["polyp"] * 15 + ["normal"] * 15))
+    gain = told["curves"]["a"]["gain"]
+    place = THRESHOLDS.index(0.2)
+    none = wilson(0, 30).high
+    assert gain["value"][place] == pytest.approx(0, abs=1e-7)
+    assert gain["low"][place] == pytest.approx(-none)
+    assert gain["high"][place] == pytest.approx(0.25 * none)
 
 
 def test_a_constant_probability_is_sending_all_or_none() -> None:

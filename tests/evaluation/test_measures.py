@@ -131,5 +131,8 @@ def test_average_precision_of_a_class_without_patients() -> None:
 def test_a_class_that_is_never_predicted_has_no_precision_and_no_warning() -> None:
     counts = np.array([[5.0, 0, 1], [2, 0, 2], [1, 0, 9]])
     one = of_classes(counts)
-    assert one["precision"][1] == one["recall"][1] == one["f1"][1] == 0
+    assert np.isnan(one["precision"][1])  # of nobody called so none is right, and none is wrong
+    assert one["recall"][1] == one["f1"][1] == 0
+    expected = np.mean([5 / 8, 0, 9 / 12])  # as scikit-learn with zero_division=0
+    assert overall(counts)["macro_precision"] == pytest.approx(expected)
     assert np.isnan(overall(np.zeros((3, 3)) + np.diag([4, 0, 0]))["kappa"])

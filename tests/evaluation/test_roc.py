@@ -7,6 +7,7 @@ from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
 from metrascope.evaluation.cohort import Readings
+from metrascope.evaluation.proportions import wilson
 from metrascope.evaluation.roc import area, class_areas, mean_area
 
 # Ranks of two markers in 41 patients with a poor and 72 with a good outcome after a hemorrhage
@@ -51,11 +52,34 @@ def test_interval_is_on_the_logit_scale_and_wider_where_a_class_is_rare() -> Non
 
 
 def test_paired_test_of_procs_example() -> None:
-    apart = area(scores(WFNS), POOR, PATIENTS) - area(scores(S100B), POOR, PATIENTS)
-    assert apart.p_value() == pytest.approx(0.0271757822291882, abs=1e-10)
-    interval = apart.difference_interval()
-    assert interval.low == pytest.approx(0.0104061769564846, abs=1e-9)
-    assert interval.high == pytest.approx(0.174214419249478, abs=1e-9)
+    first, second = (area(scores(one), POOR, PATIENTS) for one in (WFNS, S100B))
+    assert (first - second).p_value() == pytest.approx(0.0271757822291882, abs=1e-10)
+    # pROC's interval is the normal one; ours follows the logit of either area.
+    interval = first.difference_interval(second)
+    assert interval.low == pytest.approx(0.0104061769564846, abs=0.01)
+    assert interval.high == pytest.approx(0.174214419249478, abs=0.01)
+
+
+def test_difference_of_areas_in_closed_form() -> None:
+    first, second = (area(scores(one), POOR, PATIENTS) for one in (WFNS, S100B))
+    one, other, both = (
+        first.interval(),
+        second.interval(),
+        np.sqrt(first.variance * second.variance),
+    )
+    correlation = (first.variance + second.variance - (first - second).variance) / (2 * both)
+    down, up = one.value - one.low, other.high - other.value
+    expected = one.value - other.value - np.sqrt(down**2 + up**2 - 2 * correlation * down * up)
+    assert first.difference_interval(second).low == pytest.approx(expected)
+
+
+def test_two_networks_that_read_everyone_right_may_still_differ() -> None:
+    has = np.arange(30) < 10
+    right = area(has[None].astype(float), has, np.arange(30))
+    found = right.difference_interval(right)
+    # Either may truly be as low as Wilson's end for 10 of 10.
+    assert (found.low, found.value) == pytest.approx((-(1 - wilson(10, 10).low), 0.0))
+    assert found.high == -found.low
 
 
 def test_identical_curves_do_not_differ() -> None:

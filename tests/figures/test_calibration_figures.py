@@ -39,7 +39,7 @@ def blocks() -> dict[str, Any]:
     )
     shares = {"normal": 0.8, "fibroid": 0.1, "polyp": 0.1}
     return {
-        "calibration": calibration(people, predictions, drawn),
+        "calibration": calibration(people, predictions),
         "decision": decision_curves(people, drawn, prevalence=shares),
         "subgroups": subgroups(people, known, drawn),
     }
@@ -99,7 +99,7 @@ def test_reliability_draws_every_bin_before_and_after() -> None:
 def test_reliability_without_test_rows_says_why_there_is_no_after() -> None:
     predictions = Predictions(table(calibrated(60)), PAPER)
     people = cohort(predictions)
-    told = calibration(people, predictions, draw(people.table["patient_id"], replicates=10))
+    told = calibration(people, predictions)
     shown = words(reliability_diagrams(told, "vgg16", PAPER, "en"))
     assert "Calibration after temperature scaling is not shown" in shown
     assert "after temperature scaling\n" not in shown

@@ -12,11 +12,10 @@ from metrascope.evaluation.recalibration import intercept, slope
 from metrascope.evaluation.reliability import (
     claims,
     diagram,
-    errors,
+    error_intervals,
     errors_by_replication,
     expected_errors,
 )
-from metrascope.evaluation.resampling import Replicates, Resamples, bca
 from metrascope.evaluation.scaling import scaled, temperatures
 
 Floats = npt.NDArray[np.float64]
@@ -24,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 SEED: Final = 0
 
 
-def calibration(people: Cohort, predictions: Predictions, resamples: Resamples) -> dict[str, Any]:
+def calibration(people: Cohort, predictions: Predictions) -> dict[str, Any]:
     """Return how far each network's probabilities can be believed, before and after scaling.
 
     Parameters
@@ -33,8 +32,6 @@ def calibration(people: Cohort, predictions: Predictions, resamples: Resamples) 
         The cohort that is evaluated.
     predictions
         What it was made from; its validation rows give the temperatures.
-    resamples
-        Of the cohort's units.
 
     Returns
     -------
@@ -60,10 +57,9 @@ def calibration(people: Cohort, predictions: Predictions, resamples: Resamples) 
         after = cohort(scaled(predictions, fitted), people.partition).readings
         names = dict.fromkeys(network for network, _, _ in fitted)
         read |= {(name, "after"): after[name] for name in names}
-    found = errors({"/".join(key): readings for key, readings in read.items()}, resamples)
     networks: dict[str, Any] = {name: {} for name in people.readings}
     for (name, when), readings in read.items():
-        networks[name][when] = _block(readings, people.classes, found[f"{name}/{when}"])
+        networks[name][when] = _block(readings, people.classes)
         if when == "after":
             networks[name]["temperatures"] = [
                 {"fold": fold, "seed": seed, "value": value}
@@ -74,8 +70,8 @@ def calibration(people: Cohort, predictions: Predictions, resamples: Resamples) 
     return {"after_scaling": "shown" if shown else missing, "networks": networks}
 
 
-def _block(readings: Readings, classes: Sequence[str], found: Replicates) -> dict[str, Any]:
-    told = _errors(readings, found)
+def _block(readings: Readings, classes: Sequence[str]) -> dict[str, Any]:
+    told = _errors(readings)
     made = [diagram(claim, readings.clusters) for claim in claims(readings)]
     return {
         "top_label": {**made[-1], "ece": told[-2]},
@@ -87,18 +83,15 @@ def _block(readings: Readings, classes: Sequence[str], found: Replicates) -> dic
     }
 
 
-def _errors(readings: Readings, found: Replicates) -> list[dict[str, Any]]:
-    lows, highs = bca(found)
+def _errors(readings: Readings) -> list[dict[str, Any]]:
     perfect = expected_errors(readings, SEED)
     by_replication = errors_by_replication(readings)
     told = []
-    for index, value in enumerate(found.value.tolist()):
-        as_large = int((perfect[:, index] >= value - 1e-9).sum())
+    for index, found in enumerate(error_intervals(readings)):
+        as_large = int((perfect[:, index] >= found.value - 1e-9).sum())
         told.append(
             {
-                "value": value,
-                "low": float(lows[index]),
-                "high": float(highs[index]),
+                **found.json(),
                 "expected": float(perfect[:, index].mean()),
                 "expected_high": float(np.quantile(perfect[:, index], 0.95)),
                 "p": (1 + as_large) / (1 + len(perfect)),

@@ -64,8 +64,10 @@ def compare(cohort: Cohort, macro_f1: Mapping[str, Replicates]) -> dict[str, Any
     }
     if all(readings.probabilities is not None for readings in cohort.readings.values()):
         areas = {name: mean_area(class_areas(cohort.readings[name])) for name in names}
-        apart = [areas[a] - areas[b] for a, b in pairs]
-        tests["macro_auc"] = [Difference(d.difference_interval(), d.p_value()) for d in apart]
+        tests["macro_auc"] = [
+            Difference(areas[a].difference_interval(areas[b]), (areas[a] - areas[b]).p_value())
+            for a, b in pairs
+        ]
     corrected = {name: _corrected(found) for name, found in tests.items()}
     spreads = [float(np.nanstd(macro_f1[a].drawn - macro_f1[b].drawn)) for a, b in pairs]
     patients = len(np.unique(next(iter(cohort.readings.values())).clusters))
@@ -123,7 +125,9 @@ def exact_sign_flip(differences: npt.NDArray[np.int64]) -> float:
 
 
 def cochran_q(correct: Floats) -> dict[str, float | int | None]:
-    """Return Cochran's Q (1950) for equal accuracy of all networks.
+    """Return Cochran's Q (1950) for equal accuracy of three networks or more.
+
+    Of two it is McNemar's test without a correction, beside which the exact one is shown.
 
     Parameters
     ----------
@@ -133,7 +137,7 @@ def cochran_q(correct: Floats) -> dict[str, float | int | None]:
     networks = len(correct)
     totals, rows = correct.sum(1), correct.sum(0)
     within = float((networks * (correct**2).sum(0) - rows**2).sum())
-    if networks < 2 or within <= 0:
+    if networks < 3 or within <= 0:
         return {"statistic": None, "p": None, "degrees_of_freedom": networks - 1}
     apart = float(((totals - totals.mean()) ** 2).sum())
     statistic = networks * (networks - 1) * apart / within

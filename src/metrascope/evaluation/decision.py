@@ -14,8 +14,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.evaluation import mover
 from metrascope.evaluation.cohort import Cohort, Readings
-from metrascope.evaluation.interval import LEVEL
+from metrascope.evaluation.interval import LEVEL, Interval
 from metrascope.evaluation.proportions import proportion
 from metrascope.evaluation.resampling import Replicates, Resamples, Weights, replicate
 
@@ -59,10 +60,9 @@ def decision_curves(
 
     Notes
     -----
-    Bands hold at each threshold by itself. They are bootstrap percentiles, or wider where few
-    patients are on one side of the threshold, whose resamples are too much alike: the net benefit
-    is above 0 where more than t of those sent are positive, and the gain where less than t of those
-    not sent are, so a band is no narrower than Wilson's interval of that share makes it.
+    Bands hold at each threshold by itself. They are bootstrap percentiles, and no narrower than
+    the proportions that are added up make them by MOVER, since resamples are too much alike where
+    few patients are on one side of a threshold, and all alike where nobody is.
     """
     networks = people.readings
     if any(readings.probabilities is None for readings in networks.values()):
@@ -82,7 +82,7 @@ def decision_curves(
     }
     if shares is not None and stated is not None:
         share = float(shares[acted].sum())
-        told["stated"] = {"prevalence": share, **_curves(networks, stated, acted, share)}
+        told["stated"] = {"prevalence": share, **_curves(networks, stated, acted, shares)}
     return told
 
 
@@ -176,54 +176,75 @@ def _curves(
     networks: Mapping[str, Readings],
     found: Replicates,
     acted: npt.NDArray[np.bool_],
-    prevalence: float | None,
+    shares: Floats | None,
 ) -> dict[str, Any]:
     value = found.value
     # Quantiles along the last axis are several times faster than along the first.
     drawn = np.ascontiguousarray(np.moveaxis(found.drawn, 0, -1))
     curves = {}
     for index, (name, readings) in enumerate(networks.items()):
-        least = _by_share(readings, acted, prevalence)
-        net = _band(value[index], drawn[index], least[0])
-        gain = _band(value[index] - value[-1], drawn[index] - drawn[-1], least[1])
+        of_counts = _by_counts(readings, acted, shares)
+        net = _band(value[index], drawn[index], of_counts[0])
+        gain = _band(value[index] - value[-1], drawn[index] - drawn[-1], of_counts[1])
         curves[name] = {"net_benefit": net, "gain": gain, "useful": _useful(net, gain)}
     return {"all": _band(value[-1], drawn[-1]), "curves": curves}
 
 
-def _by_share(readings: Readings, acted: npt.NDArray[np.bool_], prevalence: float | None) -> Floats:
-    """Return the ends that Wilson's interval gives net benefit and gain, (2, 2, thresholds).
+def _by_counts(
+    readings: Readings, acted: npt.NDArray[np.bool_], shares: Floats | None
+) -> tuple[list[Interval], list[Interval]]:
+    """Return net benefit and gain at each threshold as their counts' own intervals have them.
 
-    Of the share of positives among those sent, and among those not sent; how many are sent is
-    taken as it is. At a stated prevalence the share's odds change as those of the prevalence do.
+    The net benefit adds up who is sent, the gain who is spared; both are sums of proportions. At a
+    stated prevalence the proportions are of the classes, independent of each other, else of all
+    patients, of whom one is not both.
     """
-    has = acted[readings.truth]
-    if readings.probabilities is None or has.all() or not has.any():
-        return np.full((2, 2, len(THRESHOLDS)), np.nan)
+    if readings.probabilities is None:
+        raise ValueError("hard labels have no thresholds")
+    has, clusters = acted[readings.truth], readings.clusters
     chance = readings.probabilities[..., acted].sum(-1)
-    own = has.mean()
-    wanted = own if prevalence is None else prevalence
-    counts = np.where(has, wanted / own, (1 - wanted) / (1 - own))
-    ends = np.empty((2, 2, len(THRESHOLDS)))
-    for place, threshold in enumerate(THRESHOLDS):
-        for row, side in enumerate((chance >= threshold, chance < threshold)):
-            size = float((side.mean(0) * counts).mean())
-            share = proportion(np.broadcast_to(has, side.shape), side, readings.clusters)
-            ends_of = np.array([share.low, share.high])
-            inside = ends_of * wanted / own
-            others = (1 - ends_of) * (1 - wanted) / (1 - own)
-            inside = inside / (inside + others)
-            worth = size * (inside - (1 - inside) * threshold / (1 - threshold))
-            ends[row, :, place] = -worth[::-1] if row else worth
-    return ends
+    found: tuple[list[Interval], list[Interval]] = ([], [])
+    for threshold in THRESHOLDS:
+        odds = threshold / (1 - threshold)
+        for side, sign, intervals in zip(
+            (chance >= threshold, chance < threshold), (1, -1), found, strict=True
+        ):
+            if shares is None:
+                every = np.ones_like(side)
+                rightly, needlessly = (
+                    proportion(side & whom, every, clusters) for whom in (has, ~has)
+                )
+                intervals.append(_exclusive(rightly, needlessly, sign, sign * -odds))
+                continue
+            groups = [
+                np.broadcast_to(readings.truth == label, side.shape) for label in range(len(acted))
+            ]
+            parts = [proportion(side, group, clusters) for group in groups]
+            worth = np.where(acted, sign * 1.0, sign * -odds) * shares
+            intervals.append(mover.weighted_sum(parts, worth.tolist()))
+    return found
 
 
-def _band(value: Floats, drawn: Floats, least: Floats | None = None) -> dict[str, list[float]]:
+def _exclusive(one: Interval, other: Interval, weight: float, against: float) -> Interval:
+    """Return a weighted sum of the shares of two groups of whom nobody is in both."""
+    odds = (
+        one.value / (1 - one.value) * other.value / (1 - other.value)
+        if max(one.value, other.value) < 1
+        else 0.0
+    )
+    return mover.weighted_sum([one, other], [weight, against], correlation=-np.sqrt(odds))
+
+
+def _band(
+    value: Floats, drawn: Floats, least: Sequence[Interval] | None = None
+) -> dict[str, list[float]]:
     levels = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     # A resample without any patient of a class has no value at a stated prevalence.
     quantile = np.quantile if np.isfinite(drawn).all() else np.nanquantile
     low, high = quantile(drawn, levels, axis=-1)
     if least is not None:
-        low, high = np.fmin(low, least[0]), np.fmax(high, least[1])
+        low = np.fmin(low, [one.low for one in least])
+        high = np.fmax(high, [one.high for one in least])
     return {
         "value": value.tolist(),
         "low": np.minimum(low, value).tolist(),

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pandas as pd
 
 _CHINESE: Final = "% Chinese text also needs \\usepackage{ctex} and XeLaTeX or LuaLaTeX.\n"
-_INTERVAL: Final = re.compile(r"(?P<value>\S+) (?P<ends>\([−\d.]+(–|, )[−\d.]+\))")
+_INTERVAL: Final = re.compile(r"(?P<value>\S+) (?P<ends>\([−\d.]+(–|, )[−\d.∞]+\))")
 # In points: text of A4 with margins of 2.5 cm, a letter of \small and one of \scriptsize.
 _TEXT_WIDTH: Final = 455
 _LETTER: Final = 4.75
@@ -46,6 +46,7 @@ _ESCAPES: Final = {
     "≤": r"$\leq$",
     "→": r"$\to$",
     "κ": r"$\kappa$",
+    "∞": r"$\infty$",
     # After a line end or a rule these would be read as its argument.
     "[": "{[}",
     "]": "{]}",
@@ -240,7 +241,10 @@ def _needed(table: pd.DataFrame) -> list[float]:
 
 def _is_numeric(column: "pd.Series[Any]") -> bool:
     return all(
-        not str(value) or str(value) == "—" or str(value).lstrip("< −")[:1].isdigit()
+        not str(value)
+        or str(value) == "—"
+        or str(value).lstrip("< −")[:1].isdigit()
+        or str(value).startswith("∞")
         for value in column
     )
 

@@ -75,7 +75,7 @@ def of_classes(counts: Floats) -> dict[str, Floats]:
     rejected = total - true - alarms
     recall, specificity = _ratio(hits, true), _ratio(rejected, total - true)
     return {
-        "precision": np.nan_to_num(_ratio(hits, said)),
+        "precision": _ratio(hits, said),
         "recall": recall,
         "f1": _ratio(2 * hits, true + said),
         "specificity": specificity,

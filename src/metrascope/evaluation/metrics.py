@@ -108,7 +108,7 @@ def _evaluated(
     if prevalence is not None:
         content["prevalence"] = dict(prevalence)
     found = {
-        "calibration": calibration(people, predictions, drawn),
+        "calibration": calibration(people, predictions),
         "operating_points": operating_points(people, predictions),
         "decision": decision_curves(people, drawn, prevalence=prevalence),
     }

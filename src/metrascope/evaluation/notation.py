@@ -33,7 +33,10 @@ def probability(share: object) -> str:
 
 
 def decimal(number: object, digits: int = 3) -> str:
-    """Write a number or number object, with its interval where it has one."""
+    """Write a number or number object, with its interval where it has one.
+
+    An infinite ratio, which has a lower end alone, becomes ``∞ (12.30-∞)`` with an en dash.
+    """
     return _written(number, lambda value: _signed(value, digits))
 
 
@@ -62,6 +65,8 @@ def _written(number: object, write: Callable[[float], str]) -> str:
         return write(float(str(number))) if _finite(number) else ABSENT
     value = _written(number.get("value"), write)
     low, high = number.get("low"), number.get("high")
+    if number.get("value") is None and low is not None:  # a ratio to none, as JSON has it
+        return f"∞ ({_written(low, write)}{_DASH}∞)"
     if low is None or high is None:
         return value
     between = ", " if float(str(low)) < 0 else _DASH

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.evaluation import mover
 from metrascope.evaluation.cohort import Readings
 from metrascope.evaluation.interval import Interval
 from metrascope.evaluation.measures import (
@@ -19,7 +20,7 @@ from metrascope.evaluation.measures import (
     of_classes,
     overall,
 )
-from metrascope.evaluation.proportions import proportion
+from metrascope.evaluation.ratios import likelihood_ratios, predictive_values
 from metrascope.evaluation.resampling import (
     Counts,
     Replicates,
@@ -32,6 +33,7 @@ from metrascope.evaluation.resampling import (
     replicate_by_patient,
 )
 from metrascope.evaluation.roc import class_areas, mean_area
+from metrascope.evaluation.shares import accuracy, class_shares
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,8 +41,12 @@ Name = tuple[int, str]
 """Place of a class in class order, or `TOGETHER`, and the measure."""
 
 TOGETHER: Final = -1
-AT_PREVALENCE: Final = ("precision", "npv")
-_RATIOS: Final = ("lr_positive", "lr_negative")
+_MACRO: Final = {
+    "macro_precision": "precision",
+    "macro_recall": "recall",
+    "balanced_accuracy": "recall",
+    "macro_f1": "f1",
+}
 
 
 def performance(
@@ -64,22 +70,21 @@ def performance(
     prevalence
         Share of each class where predictive values are wanted as well; adds up to 1.
     """
-    names = [(TOGETHER, name) for name in OVERALL]
-    names += [(label, name) for label in range(len(classes)) for name in OF_CLASSES]
-    counted = replicate(_over(readings, _counted), resamples)
-    lows, highs = _bounded(counted, names)
-    numbers = {
-        name: Interval(float(counted.value[i]), float(lows[i]), float(highs[i]))
-        for i, name in enumerate(names)
-    }
-    numbers |= _proportions(readings, classes, numbers)
+    points = _points(readings)
+    numbers = _of_classes(readings, points)
+    together = replicate(_over(readings, _of_all), resamples)
+    numbers |= _overall(readings, together, numbers)
     if prevalence is not None:
-        numbers |= _at_prevalence(readings, classes, resamples, prevalence)
+        stated = predictive_values(readings, [prevalence[label] for label in classes])
+        numbers |= {
+            (label, f"{name}_at_prevalence"): number
+            for label, both in enumerate(stated)
+            for name, number in both.items()
+        }
     if readings.probabilities is not None:
         numbers |= _of_probabilities(readings, classes, resamples)
-    seeds = _by_seed(readings, names)
-    macro_f1 = _columns(counted, names.index((TOGETHER, "macro_f1")))
-    return _nested(readings, classes, numbers, seeds), macro_f1
+    macro_f1 = _columns(together, OVERALL.index("macro_f1"))
+    return _nested(readings, classes, numbers, _by_seed(readings)), macro_f1
 
 
 def _over(readings: Readings, function: Callable[[Floats], Floats]) -> Statistic:
@@ -91,13 +96,10 @@ def _over(readings: Readings, function: Callable[[Floats], Floats]) -> Statistic
     return statistic
 
 
-def _counted(counts: Floats) -> Floats:
-    """Return all numbers (b, m) that counts give, the mean of the replications."""
-    together, one = overall(counts), of_classes(counts)
-    columns = [together[name] for name in OVERALL]
-    labels = range(counts.shape[-1])
-    columns += [one[name][..., label] for label in labels for name in OF_CLASSES]
-    return _mean(np.stack(columns, axis=-1))
+def _of_all(counts: Floats) -> Floats:
+    """Return `OVERALL` (b, m), the mean of the replications."""
+    together = overall(counts)
+    return _mean(np.stack([together[name] for name in OVERALL], axis=-1))
 
 
 def _mean(values: Floats) -> Floats:
@@ -108,91 +110,59 @@ def _mean(values: Floats) -> Floats:
         return np.asarray(sums / defined.sum(1), dtype=np.float64)
 
 
-def _bounded(counted: Replicates, names: Sequence[Name]) -> tuple[Floats, Floats]:
-    bases = np.array([measure for _, measure in names])
-    low = np.where(np.isin(bases, ("mcc", "kappa")), -1.0, 0.0)
-    high = np.where(np.isin(bases, _RATIOS), np.inf, 1.0)
-    lows, highs = np.empty(len(names)), np.empty(len(names))
-    for bounds in sorted(set(zip(low.tolist(), high.tolist(), strict=True))):
-        rows = (low == bounds[0]) & (high == bounds[1])
-        lows[rows], highs[rows] = bca(_columns(counted, rows), *bounds)
-    return lows, highs
-
-
 def _columns(replicates: Replicates, which: int | npt.NDArray[np.bool_]) -> Replicates:
     return replicates.map(lambda values: values[:, which])
 
 
-def _proportions(
-    readings: Readings, classes: Sequence[str], numbers: Mapping[Name, Interval]
-) -> dict[Name, Interval]:
-    """Return Wilson's intervals around the values of what is a share of patients.
-
-    The F1 of a class is 2 s / (1 + s) of the share s of hits among the patients who have the class
-    or are called so, so that its ends are those of s.
-    """
-    truth, said = readings.truth, readings.predicted
-    right, all_ = said == truth, np.ones(said.shape, dtype=bool)
-    right_of_all = proportion(right, all_, readings.clusters)
-    found = {(TOGETHER, name): right_of_all for name in ("accuracy", "weighted_recall")}
-    for label in range(len(classes)):
-        has, gets = np.broadcast_to(truth == label, said.shape), said == label
-        shares = {
-            "precision": (right, gets),
-            "recall": (right, has),
-            "specificity": (~gets, ~has),
-            "npv": (~has, ~gets),
-        }
-        for measure, (hits, trials) in shares.items():
-            found[label, measure] = proportion(hits, trials, readings.clusters)
-        shared = proportion(has & gets, has | gets, readings.clusters)
-        found[label, "f1"] = Interval(*map(_f1, (shared.value, shared.low, shared.high)))
-    # With several seeds the pooled share may differ from the mean of theirs: the mean is told.
-    return {
-        name: Interval(value, *_around(value, share))
-        for name, share in found.items()
-        for value in [numbers[name].value]
-    }
+def _of_classes(readings: Readings, points: Mapping[Name, float]) -> dict[Name, Interval]:
+    """Return the measures of each class: shares with Wilson's intervals, and likelihood ratios."""
+    found = {}
+    for label, shares in enumerate(class_shares(readings)):
+        for name, share in shares.items():
+            # With several seeds the pooled share may differ from the mean of theirs: that is shown.
+            found[label, name] = _around(points[label, name], share)
+        ratios = likelihood_ratios(shares["recall"], shares["specificity"])
+        found |= {(label, name): ratio for name, ratio in ratios.items()}
+    return found
 
 
-def _f1(shared: float) -> float:
-    """Return the F1 of a class from the share of hits among all who have it or are called so."""
-    return 2 * shared / (1 + shared)
-
-
-def _around(value: float, share: Interval) -> tuple[float, float]:
+def _around(value: float, share: Interval) -> Interval:
     if np.isnan(share.value) or np.isnan(value):
-        return np.nan, np.nan
+        return Interval(value, np.nan, np.nan)
     moved = value - share.value
     low, high = share.low + moved, share.high + moved
-    return max(0.0, min(low, value)), min(1.0, max(high, value))
+    return Interval(value, max(0.0, min(low, value)), min(1.0, max(high, value)))
 
 
-def _at_prevalence(
-    readings: Readings,
-    classes: Sequence[str],
-    resamples: Resamples,
-    prevalence: Mapping[str, float],
+def _overall(
+    readings: Readings, together: Replicates, numbers: Mapping[Name, Interval]
 ) -> dict[Name, Interval]:
-    """Return predictive values where the classes are as frequent as stated."""
-    shares = np.array([prevalence[label] for label in classes])
-
-    def values(counts: Floats) -> Floats:
-        rows = counts.sum(-1, keepdims=True)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            stated = np.where(rows > 0, counts / rows, np.nan) * shares[:, None]
-        one = of_classes(stated)
-        columns = [one[name][..., label] for label in range(len(classes)) for name in AT_PREVALENCE]
-        return _mean(np.stack(columns, axis=-1))
-
-    found = replicate(_over(readings, values), resamples)
-    ends = bca(found)
-    labels = range(len(classes))
-    names = [(label, f"{name}_at_prevalence") for label in labels for name in AT_PREVALENCE]
-    return {
-        name: Interval(float(found.value[i]), float(ends[0][i]), float(ends[1][i]))
-        for i, name in enumerate(names)
+    """Return `OVERALL`: the bootstrap's interval, no narrower than the classes' own make it."""
+    signed = np.isin(OVERALL, ("mcc", "kappa"))
+    lows, highs = np.empty(len(OVERALL)), np.empty(len(OVERALL))
+    for rows, least in ((signed, -1.0), (~signed, 0.0)):
+        lows[rows], highs[rows] = bca(_columns(together, rows), least)
+    found = {
+        (TOGETHER, name): Interval(float(together.value[i]), float(lows[i]), float(highs[i]))
+        for i, name in enumerate(OVERALL)
     }
+    for name in ("accuracy", "weighted_recall"):
+        found[TOGETHER, name] = _around(found[TOGETHER, name].value, accuracy(readings))
+    for name, measure in _MACRO.items():
+        of_classes = mover.mean(_parts(readings, numbers, measure))
+        found[TOGETHER, name] = mover.hull(
+            found[TOGETHER, name], _around(found[TOGETHER, name].value, of_classes)
+        )
+    return found
+
+
+def _parts(readings: Readings, numbers: Mapping[Name, Interval], measure: str) -> list[Interval]:
+    """Return the intervals of the classes that a macro average is the mean of.
+
+    A class that is never predicted counts as 0, and of its precision nothing is known.
+    """
+    parts = [numbers[label, measure] for label in np.unique(readings.truth).tolist()]
+    return [Interval(0.0, 0.0, 1.0) if np.isnan(part.value) else part for part in parts]
 
 
 def _of_probabilities(
@@ -241,18 +211,41 @@ def _average_precisions(
     }
 
 
-def _by_seed(readings: Readings, names: Sequence[Name]) -> dict[Name, list[float]]:
+def _points(readings: Readings) -> dict[Name, float]:
+    """Return the value of everything that counts give, the mean of the replications."""
+    values = _mean(_counted(readings, range(len(readings.seeds))))[0]
+    return dict(zip(_names(readings), values.tolist(), strict=True))
+
+
+def _by_seed(readings: Readings) -> dict[Name, list[float]]:
     """Return each number by seed, where there are several."""
     seeds = sorted(set(readings.seeds))
-    everyone = np.ones((1, len(readings.truth)), dtype=np.float32)
-    counts = count(readings, everyone)
+    if len(seeds) < 2:
+        return {}
     values = np.concatenate(
         [
-            _counted(counts[:, [i for i, own in enumerate(readings.seeds) if own == seed]])
+            _mean(_counted(readings, [i for i, own in enumerate(readings.seeds) if own == seed]))
             for seed in seeds
         ]
     )
-    return {name: values[:, i].tolist() for i, name in enumerate(names)} if len(seeds) > 1 else {}
+    return dict(zip(_names(readings), values.T.tolist(), strict=True))
+
+
+def _names(readings: Readings) -> list[Name]:
+    labels = range(readings.classes)
+    names = [(TOGETHER, name) for name in OVERALL]
+    return names + [(label, name) for label in labels for name in OF_CLASSES]
+
+
+def _counted(readings: Readings, replications: Sequence[int]) -> Floats:
+    """Return what the counts of these replications give, (1, replications, m) as `_names`."""
+    everyone = np.ones((1, len(readings.truth)), dtype=np.float32)
+    counts = count(readings, everyone)[:, list(replications)]
+    together, one = overall(counts), of_classes(counts)
+    columns = [together[name] for name in OVERALL]
+    labels = range(readings.classes)
+    columns += [one[name][..., label] for label in labels for name in OF_CLASSES]
+    return np.stack(columns, axis=-1)
 
 
 def _nested(

@@ -7,16 +7,17 @@ many readings, whose edges are taken from the predictions once and then kept.
 Guo C et al. ICML 2017; Nixon J et al. CVPR Workshops 2019; Kumar A et al. NeurIPS 2019.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.evaluation.calibration_error import Bins, error_interval
 from metrascope.evaluation.cohort import Readings
+from metrascope.evaluation.interval import Interval
 from metrascope.evaluation.proportions import proportion
-from metrascope.evaluation.resampling import Replicates, Resamples, Weights, replicate
+from metrascope.evaluation.temperature import SMALLEST
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,63 +93,59 @@ def bins_for(units: int) -> int:
     return max(2, min(MOST_BINS, units // PER_BIN))
 
 
-def errors(networks: Mapping[str, Readings], resamples: Resamples) -> dict[str, Replicates]:
-    """Return the expected calibration errors of all networks, from one pass over the resamples.
+def binned(readings: Readings) -> list[list[Bins]]:
+    """Return by replication the bins of each claim, the top label's last.
 
-    The ECE of a claim is the mean distance between mean probability and observed share of the
-    bins, weighted by their sizes; with several replications, the mean of theirs.
-
-    Parameters
-    ----------
-    networks
-        Readings, with probabilities, by any name.
-    resamples
-        Of the cohort's units.
-
-    Returns
-    -------
-    Values (..., classes + 2), 0 to 1, by name: of each class, of the top label, and the mean of
-    the classes (classwise ECE).
+    The spread of a gap is that of outcomes with the probabilities as stated, or that found between
+    the patients, whichever is wider: the first knows nothing of a network that is too sure, the
+    second of a bin in which all went alike.
     """
-    units = len(resamples.clusters)
-    blocks = [_gaps(readings, units) for readings in networks.values()]
-    columns = np.concatenate([block for block, _ in blocks], axis=1)
-    read = np.zeros((units, len(networks)), dtype=np.float32)
-    for index, readings in enumerate(networks.values()):
-        read[readings.units, index] = 1
-    ends = np.cumsum([0, *(block.shape[1] for block, _ in blocks)])
-
-    def statistic(weights: Weights) -> Floats:
-        gaps, sizes = np.abs(weights @ columns), weights @ read
-        with np.errstate(invalid="ignore"):
-            means = [
-                _summed(gaps[:, ends[i] : ends[i + 1]], starts) / sizes[:, i, None]
-                for i, (_, starts) in enumerate(blocks)
-            ]
-        found = [
-            _with_mean(mean.reshape(len(weights), len(readings.seeds), -1).mean(1))
-            for mean, readings in zip(means, networks.values(), strict=True)
+    bins = bins_for(len(readings.units))
+    return [
+        [
+            _bins(claim.probability[row], claim.outcome[row], readings.clusters, bins)
+            for claim in claims(readings)
         ]
-        return np.concatenate(found, axis=1).astype(np.float64)
+        for row in range(len(readings.seeds))
+    ]
 
-    together = replicate(statistic, resamples)
-    widths = np.cumsum([0, *(readings.classes + 2 for readings in networks.values())])
-    return {
-        name: Replicates(
-            together.value[widths[i] : widths[i + 1]],
-            together.drawn[:, widths[i] : widths[i + 1]],
-            together.left_out[:, widths[i] : widths[i + 1]],
-            together.patients,
-        )
-        for i, name in enumerate(networks)
-    }
+
+def _bins(
+    probability: Floats,
+    outcome: npt.NDArray[np.bool_],
+    clusters: npt.NDArray[np.int64],
+    bins: int,
+) -> Bins:
+    places, count = _places(probability[None], bins)
+    which = (places[0][:, None] == np.arange(count)).astype(np.float64)
+    which = which[:, which.any(0)]
+    sizes = which.sum(0)
+    residual = which * (probability - outcome)[:, None]
+    gaps = residual.sum(0) / sizes
+    stated = (probability * (1 - probability)) @ which
+    of_patient = np.zeros((int(clusters.max()) + 1, which.shape[1]))
+    np.add.at(of_patient, clusters, residual - which * gaps)
+    found = (of_patient**2).sum(0) * sizes / np.maximum(sizes - 1, 1)
+    spreads = np.sqrt(np.maximum(stated, found)) / sizes
+    return Bins(sizes / len(probability), gaps, np.maximum(spreads, SMALLEST))
 
 
 def errors_by_replication(readings: Readings) -> Floats:
-    """Return the same errors (replications, classes + 2) of each replication by itself."""
-    gaps, starts = _gaps(readings, int(readings.units.max()) + 1)
-    sums = _summed(np.abs(gaps.sum(0, dtype=np.float64))[None], starts)[0]
-    return _with_mean(sums.reshape(len(readings.seeds), -1) / len(readings.units))
+    """Return the expected calibration errors (replications, classes + 2) of each replication.
+
+    The ECE of a claim is the mean distance between mean probability and observed share of the
+    bins, weighted by their sizes: of each class, of the top label, and the mean of the classes
+    (classwise ECE).
+    """
+    each = [[claim.error for claim in row] for row in binned(readings)]
+    return _with_mean(np.array(each))
+
+
+def error_intervals(readings: Readings) -> list[Interval]:
+    """Return the same errors with their intervals, the mean of the replications."""
+    blocks = binned(readings)
+    each = [error_interval(claim) for claim in zip(*blocks, strict=True)]
+    return [*each, error_interval([claim for row in blocks for claim in row[:-1]])]
 
 
 def expected_errors(readings: Readings, seed: int, simulations: int = SIMULATIONS) -> Floats:
@@ -190,33 +187,12 @@ def _simulated(probability: Floats, outcome: npt.NDArray[np.bool_]) -> Floats:
     return np.asarray(np.abs(gaps).sum(1) / len(probability), dtype=np.float64)
 
 
-def _gaps(readings: Readings, units: int) -> tuple[npt.NDArray[np.float32], list[int]]:
-    """Return probability less outcome (units, columns), and where each claim's columns begin.
-
-    There is one column per bin, and one claim after the other of every replication.
-    """
-    blocks, starts = [], [0]
-    for row in range(len(readings.seeds)):
-        for claim in claims(readings):
-            places, count = _places(claim.probability[row : row + 1], bins_for(len(readings.units)))
-            block = np.zeros((units, count), dtype=np.float32)
-            block[readings.units, places[0]] = claim.probability[row] - claim.outcome[row]
-            blocks.append(block)
-            starts.append(starts[-1] + count)
-    return np.concatenate(blocks, axis=1), starts[:-1]
-
-
 def _places(probability: Floats, count: int) -> tuple[npt.NDArray[np.int64], int]:
     """Return the bin of each reading, and how many bins there are: fewer where many are equal."""
     levels = np.arange(1, count) / count
     edges = np.unique(np.quantile(probability, levels))
     places = np.searchsorted(edges, probability)
     return places.astype(np.int64), len(edges) + 1
-
-
-def _summed(values: npt.NDArray[Any], starts: Sequence[int]) -> npt.NDArray[Any]:
-    sums: npt.NDArray[Any] = np.add.reduceat(values, starts, axis=1)
-    return sums
 
 
 def _with_mean(values: npt.NDArray[Any]) -> Floats:

@@ -224,8 +224,8 @@ def bca(
     """Return the ends of the BCa intervals (Efron 1987; Efron & Tibshirani 1993, 14.3).
 
     Resamples for which a statistic is not defined are left out. Where all resamples agree, as
-    where no patient is misread, the bootstrap says nothing of the end at the bound; Wilson's
-    interval for n of n patients does.
+    where no patient is misread, the bootstrap says nothing; Wilson's interval for n of n patients
+    does.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def bca(
     for index in range(value.size):
         if np.isfinite(value[index]):
             if _agree(value[index], drawn[:, index]):
-                ends = _of_all(value[index], replicates.patients, (low, high))
+                ends = _unmoved(value[index], replicates.patients, (low, high))
             else:
                 series = drawn[:, index], left_out[:, index]
                 ends = _ends(value[index], *series, (low, high), quantile)
@@ -300,12 +300,12 @@ def _acceleration(left_out: Floats) -> float:
     return float((apart**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
 
 
-def _of_all(value: float, patients: int, bounds: tuple[float, float]) -> tuple[float, float]:
-    low, high = bounds
-    if not np.isfinite(high - low):
-        return value, value
-    gap = (high - low) * Z**2 / (patients + Z**2)
-    return (
-        (value - gap if value >= high else value),
-        (value + gap if value <= low else value),
-    )
+def _unmoved(value: float, patients: int, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Return ends where patients are too much alike for a resample to move the value.
+
+    As many may be otherwise as Wilson's interval for none of n patients allows, and be so as far
+    as the statistic's bounds.
+    """
+    share = Z**2 / (patients + Z**2)
+    low, high = (value + share * (bound - value) for bound in bounds)
+    return low if np.isfinite(low) else value, high if np.isfinite(high) else value

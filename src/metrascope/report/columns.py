@@ -18,7 +18,7 @@ _BOLD: Final = 1.06
 _SAFETY: Final = 1.04
 _WIDEST_WORD: Final = 2.6  # cm; a longer one may break
 _CHINESE_RUN: Final = 4  # characters that are kept together
-_ESTIMATE: Final = re.compile(r"(\S+) (\([−\d.]+(?:–|, )[−\d.]+\))")
+_ESTIMATE: Final = re.compile(r"(\S+) (\([−\d.]+(?:–|, )[−\d.∞]+\))")
 
 
 @dataclass(frozen=True)
