@@ -10,13 +10,15 @@ from scipy import stats
 from scipy.special import expit, softmax
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
+from statsmodels.stats.proportion import proportion_confint
 from tests.evaluation.make import PAPER
 
 from metrascope.evaluation.calibration import calibration
 from metrascope.evaluation.calibration_error import Bins, error_interval
 from metrascope.evaluation.cohort import Readings, cohort
+from metrascope.evaluation.findings import calibration_sentences
 from metrascope.evaluation.predictions import Predictions
-from metrascope.evaluation.recalibration import intercept, logits, slope
+from metrascope.evaluation.recalibration import _score_ends, intercept, logits, slope
 from metrascope.evaluation.reliability import (
     Claim,
     bins_for,
@@ -207,11 +209,49 @@ def test_slope_of_sharpened_logits_is_the_inverse() -> None:
     ],
 )
 def test_slope_is_not_defined_without_overlap(probability: list[float], outcome: list[int]) -> None:
-    given, has = np.array([probability]), np.array(outcome, dtype=bool)
-    found, _ = slope(given, has, np.arange(4))
+    given, has = np.repeat([probability], 5, 1), np.repeat(np.array(outcome, dtype=bool), 5)
+    found, _ = slope(given, has, np.arange(20))
     assert np.isnan([found.value, found.low, found.high]).all()
-    large, _ = intercept(given, has, np.arange(4))
+    large, _ = intercept(given, has, np.arange(20))
     assert np.isnan(large.value) == (len(set(outcome)) == 1)
+
+
+def test_a_network_that_says_the_same_of_everyone_has_no_slope() -> None:
+    """Its slope would be that of the last digits: five million, with an interval as wide."""
+    rng = np.random.default_rng(0)
+    given = 0.3 + 1e-8 * rng.integers(-3, 4, (1, 60))
+    found, values = slope(given, rng.random(60) < 0.4, np.arange(60))
+    assert np.isnan([found.value, found.low, *values]).all()
+
+
+def test_slope_and_intercept_need_five_with_the_class_and_an_overlap_of_five() -> None:
+    rng = np.random.default_rng(1)
+    given, patients = rng.random((1, 60)), np.arange(60)
+    four = np.isin(patients, np.argsort(given[0])[[5, 20, 40, 55]])
+    for fit in (slope, intercept):
+        assert np.isnan(fit(given, four, patients)[0].value)
+    parted = given[0] > 0.5
+    parted[np.argmin(np.abs(given[0] - 0.52))] = False  # one patient alone keeps them from parting
+    assert np.isnan(slope(given, parted, patients)[0].value)
+    assert not np.isnan(intercept(given, parted, patients)[0].value)
+
+
+def test_score_ends_of_an_intercept_are_wilsons_for_equal_probabilities() -> None:
+    has = np.arange(40) < 7
+    low, high = _score_ends(np.full(40, -1.2), has)
+    expected = proportion_confint(7, 40, method="wilson")
+    assert (expit(-1.2 + low), expit(-1.2 + high)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_intercept_of_a_network_that_errs_seldom_holds_the_truth() -> None:
+    """Sure of all and right of nearly all: residuals of those at hand are next to nothing."""
+    rng = np.random.default_rng(2)
+    held = []
+    for _ in range(150):
+        raw = rng.choice([-4.5, 4.5], size=60)
+        found, _ = intercept(expit(raw)[None], rng.random(60) < expit(raw), np.arange(60))
+        held.append(not found.value == found.value or found.low <= 0 <= found.high)
+    assert np.mean(held) > 0.93
 
 
 def test_slope_of_replications_is_their_mean_with_one_interval() -> None:
@@ -301,3 +341,12 @@ def test_hard_labels_have_no_calibration() -> None:
     part = Predictions(rows.assign(partition="validation", fold=0, seed=0), PAPER)
     people = cohort(part)
     assert calibration(people, part) == {}
+
+
+def test_errors_of_fewer_than_ten_patients_are_not_given() -> None:
+    part = table(calibrated(9))
+    predictions = Predictions(part, PAPER)
+    told = calibration(cohort(predictions), predictions)
+    block = told["networks"]["vgg16"]["before"]
+    assert set(block["classwise_ece"].values()) == {None}
+    assert "10 patients or more" in calibration_sentences(told, "en")[0]

@@ -74,6 +74,11 @@ def test_cochrans_q_of_networks_that_agree_is_not_defined() -> None:
     assert cochran_q(np.ones((3, 10)))["p"] is None
 
 
+def test_cochrans_q_of_two_networks_is_mcnemars_test_and_not_shown() -> None:
+    correct = (np.random.default_rng(0).random((2, 40)) < 0.7).astype(float)
+    assert cochran_q(correct)["p"] is None
+
+
 def test_holm_agrees_with_statsmodels() -> None:
     p_values = np.random.default_rng(0).random(28) ** 3
     expected = multipletests(p_values, method="holm")[1]

@@ -186,6 +186,12 @@ def test_thresholds_come_from_validation_and_are_applied_to_each_folds_test() ->
     told = operating_points(cohort(predictions), predictions)
     assert told["chosen"] == "validation"
     lesion, between = told["networks"]["vgg16"]
+    for point in lesion["points"].values():
+        both = point["sensitivity"], point["specificity"]
+        index = point["youden"]
+        assert index["value"] == pytest.approx(sum(one["value"] for one in both) - 1)
+        apart = np.hypot(*(one["value"] - one["low"] for one in both))
+        assert index["low"] == pytest.approx(index["value"] - apart)
     assert (lesion["positive"], lesion["negative"]) == (["fibroid", "polyp"], ["normal"])
     assert (between["positive"], between["negative"]) == (["polyp"], ["fibroid"])
     hits = trials = 0

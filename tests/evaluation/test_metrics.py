@@ -97,7 +97,7 @@ def test_majority_guess_in_closed_form(tmp_path: Path) -> None:
     assert majority["macro_f1"]["value"] == pytest.approx(f1 / 3)
 
 
-def test_class_without_images_counts_as_zero_without_warning(tmp_path: Path) -> None:
+def test_class_without_images_has_no_numbers_and_gives_no_warning(tmp_path: Path) -> None:
     matrix = [(5, 0, 1), (0, 0, 0), (1, 0, 3)]
     table = hard_labels(matrix).assign(p_normal=0.0, p_fibroid=0.0, p_polyp=0.0)
     for name in ("normal", "polyp"):
@@ -105,7 +105,7 @@ def test_class_without_images_counts_as_zero_without_warning(tmp_path: Path) -> 
     network = evaluate(loaded(table, tmp_path))["networks"]["resnet18"]
     assert network["classes"]["fibroid"]["support"] == 0
     for name in ("precision", "recall", "f1"):
-        assert network["classes"]["fibroid"][name] == {"value": 0.0, "low": None, "high": None}
+        assert network["classes"]["fibroid"][name] == {"value": None, "low": None, "high": None}
     assert network["macro_recall"]["value"] == pytest.approx((5 / 6 + 3 / 4) / 2)
 
 
@@ -176,3 +176,70 @@ def test_confusion_agrees_with_scikit_learn(tmp_path: Path) -> None:
     )
     found = evaluate(predictions)["networks"]["resnet18"]["confusion"]
     np.testing.assert_array_equal(found, expected)
+
+
+def test_what_cannot_be_estimated_is_null(tmp_path: Path) -> None:
+    """All are called polyp: nobody is called normal or fibroid, and MCC is 0/0."""
+    metrics = evaluate(loaded(hard_labels([(0, 0, 12), (0, 0, 3), (0, 0, 15)]), tmp_path))
+    network = metrics["networks"]["resnet18"]
+    nothing = {"value": None, "low": None, "high": None}
+    assert network["mcc"] == network["classes"]["normal"]["precision"] == nothing
+    assert network["classes"]["fibroid"]["lr_positive"] == nothing
+    assert network["kappa"]["value"] == 0.0
+    # As scikit-learn with zero_division=0; but it may be anything for two classes of three.
+    assert network["macro_precision"]["value"] == pytest.approx(0.5 / 3)
+    assert network["macro_precision"]["high"] > 0.6
+
+
+def test_area_and_average_precision_need_five_on_either_side(tmp_path: Path) -> None:
+    table = random_table(np.random.default_rng(0), n=24)
+    table["label"] = np.repeat(["normal", "fibroid", "polyp"], [15, 4, 5])
+    classes = evaluate(loaded(table, tmp_path))["networks"]["resnet18"]
+    for name in ("auc", "average_precision"):
+        assert classes["classes"]["fibroid"][name]["value"] is None
+        assert classes["classes"]["polyp"][name]["low"] is not None
+        assert classes[f"macro_{name}"]["value"] is None
+
+
+def test_one_patient_is_not_extrapolated_from(tmp_path: Path) -> None:
+    table = pd.DataFrame({"image": ["a"], "label": "normal", "p_normal": 0.7, "p_polyp": 0.3})
+    network = evaluate(loaded(table, tmp_path, "one.csv"))["networks"]["one"]
+    assert network["accuracy"]["value"] == 1.0
+    assert network["accuracy"]["low"] == pytest.approx(1 / (1 + 1.959964**2), abs=1e-6)
+    for name in ("mcc", "kappa", "brier", "log_loss", "macro_auc"):
+        assert network[name]["value"] is None
+    assert network["patients_needed"] is None
+
+
+def test_patients_needed_of_a_perfect_network_come_from_its_interval(tmp_path: Path) -> None:
+    perfect = [(10, 0, 0), (0, 10, 0), (0, 0, 10)]
+    network = evaluate(loaded(hard_labels(perfect), tmp_path))["networks"]["resnet18"]
+    low = network["macro_f1"]["low"]
+    assert network["patients_needed"] == np.ceil(30 * ((1 - low) / 2 / 0.05) ** 2)
+    assert 30 < network["patients_needed"] < 300
+
+
+def test_patients_needed_are_of_those_a_network_read(tmp_path: Path) -> None:
+    """Two networks that read different patients know no more of themselves for it."""
+    one = random_table(np.random.default_rng(1), n=30, networks=("a",))
+    other = random_table(np.random.default_rng(2), n=30, networks=("b",))
+    for column in ("image", "patient_id"):
+        other[column] = "other-" + other[column]
+    alone = evaluate(loaded(one, tmp_path, "a.csv"))["networks"]["a"]
+    both = evaluate(loaded(pd.concat([one, other]), tmp_path, "b.csv"))["networks"]["a"]
+    assert both["patients"] == alone["patients"] == 30
+    assert both["patients_needed"] == alone["patients_needed"]
+    assert both["macro_f1"] == alone["macro_f1"]
+
+
+@pytest.mark.parametrize("matrix", [INCEPTION, [(20, 2, 1), (1, 5, 0), (0, 3, 30)]])
+def test_averages_are_no_narrower_than_their_classes_make_them(
+    matrix: list[tuple[int, ...]], tmp_path: Path
+) -> None:
+    network = evaluate(loaded(hard_labels(matrix), tmp_path))["networks"]["resnet18"]
+    for name in ("precision", "recall", "f1"):
+        parts = [one[name] for one in network["classes"].values()]
+        for end in ("low", "high"):
+            apart = np.array([one["value"] - one[end] for one in parts])
+            whole = network[f"macro_{name}"]
+            assert abs(whole["value"] - whole[end]) >= np.hypot.reduce(apart) / 3 - 1e-9

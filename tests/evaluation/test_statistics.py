@@ -12,12 +12,14 @@ from metrascope.evaluation.notation import percent
 from metrascope.evaluation.predictions import Predictions, read_predictions
 from metrascope.evaluation.ranking import (
     agreement_sentences,
+    few_sentences,
     ranking_sentences,
     weakest_sentence,
 )
 from metrascope.evaluation.statistics import statistic_tables
+from metrascope.evaluation.tables import csv_text, per_class
 
-from .make import PAPER, hard_labels, random_table, saved
+from .make import INCEPTION, PAPER, hard_labels, random_table, saved
 
 NETWORKS = ("vgg16", "mobilenet_v2", "resnet18")
 
@@ -191,3 +193,31 @@ def test_heat_maps_get_a_verdict_from_their_intervals(
         assert "“black frame” alters most readings, 30.0 (25.0–35.0)%" in said[2]
         assert ("better than by chance" in said[3]) == (p < 0.05)
         assert all(explanation_sentences(explained(above_chance, above_center, gain, p), "zh"))
+
+
+def test_a_class_of_few_is_named(tmp_path: Path) -> None:
+    matrix = [(18, 1, 1), (2, 4, 0), (0, 1, 12)]
+    metrics = evaluate(loaded(hard_labels(matrix), tmp_path))
+    (said,) = few_sentences(metrics, "en")
+    assert "Only 6 patients" in said
+    assert "ibroid" in said
+    assert "6" in few_sentences(metrics, "zh")[0]
+    assert few_sentences(evaluate(loaded(hard_labels(INCEPTION), tmp_path)), "en") == []
+
+
+def test_a_ratio_without_a_false_alarm_is_infinite_with_a_lower_end(tmp_path: Path) -> None:
+    metrics = evaluate(loaded(hard_labels(INCEPTION), tmp_path))
+    ratio = metrics["networks"]["resnet18"]["classes"]["fibroid"]["lr_positive"]
+    assert (ratio["value"], ratio["high"]) == (None, None)
+    assert 15 < ratio["low"] < 40
+    (table,) = (one for one in statistic_tables(metrics, "en") if one.name == "diagnostic")
+    cell = table.frame.set_index("Class").loc["Fibroid", "LR+"]
+    assert cell == f"∞ ({ratio['low']:.2f}–∞)"
+
+
+def test_what_cannot_be_estimated_is_a_dash_in_every_table(tmp_path: Path) -> None:
+    metrics = evaluate(loaded(hard_labels([(9, 0, 3), (3, 0, 2), (1, 0, 12)]), tmp_path))
+    rows = per_class(metrics, "en")
+    shown = rows.iloc[1, 2]  # the precision of fibroid
+    assert str(shown) == "—"
+    assert ",," in csv_text(per_class(metrics, "en"))

@@ -16,6 +16,8 @@ from metrascope.report import numbers
         ({"value": 0.8246, "low": 0.75, "high": 0.89}, "82.46 (75.00–89.00)"),
         ({"value": 0.5, "low": None, "high": None}, "50.00"),
         ({"value": None}, "—"),
+        ({"value": None, "low": 0.123, "high": None}, "∞ (12.30–∞)"),
+        ({"value": None, "low": None, "high": None}, "—"),
         (None, "—"),
         (math.nan, "—"),
         ("many", "—"),

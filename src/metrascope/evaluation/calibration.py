@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.evaluation.cohort import Cohort, Readings, cohort
+from metrascope.evaluation.limits import ALTOGETHER, patients
 from metrascope.evaluation.predictions import Predictions
 from metrascope.evaluation.recalibration import intercept, slope
 from metrascope.evaluation.reliability import (
@@ -21,6 +22,7 @@ from metrascope.evaluation.scaling import scaled, temperatures
 Floats = npt.NDArray[np.float64]
 
 SEED: Final = 0
+_ECE: Final = ("value", "low", "high", "expected", "expected_high", "p")
 
 
 def calibration(people: Cohort, predictions: Predictions) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def calibration(people: Cohort, predictions: Predictions) -> dict[str, Any]:
     - ``classwise_ece``;
     - ``classes`` with the same as the top label, ``slope`` and ``intercept`` of each.
 
+    Of too few patients (`metrascope.evaluation.limits`) errors, their intervals and p are None.
     An ECE has, beside its interval, the ``expected`` one of a perfectly calibrated network, the
     95 % quantile of that (``expected_high``) and the ``p`` of being one.
     """
@@ -84,6 +87,8 @@ def _block(readings: Readings, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def _errors(readings: Readings) -> list[dict[str, Any]]:
+    if patients(readings) < ALTOGETHER:
+        return [dict.fromkeys(_ECE) for _ in range(readings.classes + 2)]
     perfect = expected_errors(readings, SEED)
     by_replication = errors_by_replication(readings)
     told = []

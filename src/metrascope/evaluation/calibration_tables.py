@@ -1,6 +1,6 @@
 """Tables of calibration and operating points, from the content of ``metrics.json``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from metrascope.classes import class_short
@@ -68,8 +68,16 @@ def _operating(metrics: Metrics, lang: str | None) -> Any:
             for rule, point in question["points"].items():
                 where = (network_title(name), asked(question, lang))
                 rows[(*where, text(f"calibration.rule_{rule}", lang))] = [
+                    _thresholds(point["thresholds"]),
                     percent(point["sensitivity"], 1),
                     percent(point["specificity"], 1),
+                    decimal(point.get("youden"), 2),
                 ]
-    keys = ["sensitivity", "specificity"]
+    keys = ["threshold", "sensitivity", "specificity", "youden"]
     return framed(rows, keys, lang, ("network", "question", "rule"))
+
+
+def _thresholds(values: Sequence[float]) -> str:
+    """Write the threshold in percent, or from the lowest to the highest of several runs."""
+    ends = dict.fromkeys(percent(value, 1) for value in (min(values), max(values)))
+    return " … ".join(ends)

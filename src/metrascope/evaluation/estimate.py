@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import nan
 
 from metrascope.evaluation.notation import percent
 
@@ -13,7 +14,7 @@ class Estimate:
     Attributes
     ----------
     value
-        In percent.
+        In percent; NaN where it cannot be estimated, which is written as a dash.
     low, high
         Ends of the interval in percent, None where there is none.
     measure
@@ -29,9 +30,10 @@ class Estimate:
     def of(cls, number: Mapping[str, float | None], measure: str) -> "Estimate":
         """Make it of a number object of ``metrics.json``."""
         value, low, high = (number.get(key) for key in ("value", "low", "high"))
+        known = nan if value is None else _rounded(value)
         if low is None or high is None:
-            return cls(_rounded(value or 0.0), None, None, measure)
-        return cls(_rounded(value or 0.0), _rounded(low), _rounded(high), measure)
+            return cls(known, None, None, measure)
+        return cls(known, _rounded(low), _rounded(high), measure)
 
     def __str__(self) -> str:
         """Write it as a journal does: ``82.46 (74.50–88.53)``, the dash an en dash."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from metrascope.evaluation.limits import ALTOGETHER
 from metrascope.evaluation.notation import p_value
 from metrascope.evaluation.published import network_title
 from metrascope.messages import language, table, text
@@ -20,9 +21,16 @@ def calibration_sentences(calibration: Mapping[str, Any], lang: str | None = Non
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
+    known = {
+        name: blocks
+        for name, blocks in calibration["networks"].items()
+        if blocks["before"]["classwise_ece"]["p"] is not None
+    }
+    if not known:
+        return [text("calibration.too_few", lang, least=ALTOGETHER)]
     off = [
         network_title(name)
-        for name, blocks in calibration["networks"].items()
+        for name, blocks in known.items()
         if blocks["before"]["classwise_ece"]["p"] < SIGNIFICANT
     ]
     names = text("calibration.between", lang).join(off)
@@ -33,7 +41,7 @@ def calibration_sentences(calibration: Mapping[str, Any], lang: str | None = Non
     ]
     scaled = [
         network_title(name)
-        for name, blocks in calibration["networks"].items()
+        for name, blocks in known.items()
         if "after" in blocks and _ece(blocks["after"]) >= _ece(blocks["before"])
     ]
     if scaled:

@@ -94,11 +94,11 @@ def overall(counts: Floats) -> dict[str, Floats]:
     one = of_classes(counts)
     total = counts.sum((-2, -1))
     true, said = counts.sum(-1), counts.sum(-2)
-    share = true / total[..., None]
+    share = _ratio(true, total[..., None])
     hits = np.trace(counts, axis1=-2, axis2=-1)
     chance = (true * said).sum(-1)
     spread = (total**2 - (said**2).sum(-1)) * (total**2 - (true**2).sum(-1))
-    found = {"accuracy": hits / total}
+    found = {"accuracy": _ratio(hits, total)}
     for name in ("precision", "recall", "f1"):
         found[f"macro_{name}"] = _mean_of(one[name], true)
     for name in ("precision", "recall", "f1"):

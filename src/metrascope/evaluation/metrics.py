@@ -28,7 +28,6 @@ from metrascope.evaluation.power import for_width
 from metrascope.evaluation.predictions import Predictions
 from metrascope.evaluation.resampling import (
     REPLICATES,
-    Replicates,
     Resamples,
     bca,
     draw,
@@ -91,9 +90,10 @@ def _evaluated(
     drawn = draw(people.table["patient_id"], replicates=replicates, seed=SEED)
     networks, macro_f1 = {}, {}
     for name, readings in people.readings.items():
-        networks[name], macro_f1[name] = performance(readings, classes, drawn, prevalence)
+        own, resamples = _by_itself(people, readings, drawn)
+        networks[name], macro_f1[name] = performance(own, classes, resamples, prevalence)
         networks[name]["collapses"] = _collapses(readings, classes)
-        networks[name]["patients_needed"] = _needed(macro_f1[name], people.patients)
+        networks[name]["patients_needed"] = _needed(networks[name])
     content: dict[str, Any] = {
         "classes": list(classes),
         "unit": "patient",
@@ -125,6 +125,15 @@ def _evaluated(
     return {name: _told(value) for name, value in content.items()}
 
 
+def _by_itself(people: Cohort, readings: Readings, drawn: Resamples) -> tuple[Readings, Resamples]:
+    """Return the readings and resamples of the patients that a network read, all or fewer."""
+    if len(readings.units) == len(people.table):
+        return readings, drawn
+    names = people.table["patient_id"].iloc[readings.units]
+    alone = replace(readings, units=np.arange(len(readings.units)))
+    return alone, draw(names, replicates=len(drawn.counts), seed=SEED)
+
+
 def _told(value: Any) -> Any:
     """Replace what is not defined by None: JSON has no NaN."""
     if isinstance(value, Mapping):
@@ -154,9 +163,11 @@ def _collapses(readings: Readings, classes: Sequence[str]) -> list[dict[str, Any
     ]
 
 
-def _needed(macro_f1: Replicates, patients: int) -> int | None:
+def _needed(numbers: Mapping[str, Any]) -> int | None:
     """Return how many patients bring the macro F1 to 5 points either way."""
-    return for_width(float(np.nanstd(macro_f1.drawn)), patients)
+    f1 = numbers["macro_f1"]
+    ends = (np.nan if f1[key] is None else f1[key] for key in ("value", "low", "high"))
+    return for_width(Interval(*ends), numbers["patients"])
 
 
 def _together(

@@ -11,8 +11,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.evaluation import mover
 from metrascope.evaluation.cohort import Cohort, Readings, cohort
 from metrascope.evaluation.collapse import Collapse, collapses
+from metrascope.evaluation.interval import Interval
 from metrascope.evaluation.predictions import Predictions
 from metrascope.evaluation.proportions import proportion
 from metrascope.evaluation.scaling import Run, by_run
@@ -40,7 +42,7 @@ def operating_points(people: Cohort, predictions: Predictions) -> dict[str, Any]
     Empty where there are labels alone. Else ``chosen``, which says whether thresholds could be
     chosen (``validation``, ``no_test`` or ``no_validation``), and by network a list with
     ``positive`` and ``negative`` classes and ``points`` by rule of `RULES`: ``thresholds`` of the
-    runs, ``sensitivity`` and ``specificity``.
+    runs, ``sensitivity``, ``specificity`` and ``youden``, Youden's index of the two.
     """
     if predictions.probabilities is None:
         return {}
@@ -115,12 +117,20 @@ def _points(
             limits[row, folds[row, rows] == fold] = found.get(run, 0.5)
         said, present = score > limits, np.broadcast_to(has, score.shape)
         clusters = readings.clusters[rows]
+        sides = proportion(said, present, clusters), proportion(~said, ~present, clusters)
         told[rule] = {
             "thresholds": sorted(set(found.values())) if rule != "half" else [0.5],
-            "sensitivity": proportion(said, present, clusters).json(),
-            "specificity": proportion(~said, ~present, clusters).json(),
+            "sensitivity": sides[0].json(),
+            "specificity": sides[1].json(),
+            "youden": _youden(*sides).json(),
         }
     return told
+
+
+def _youden(sensitivity: Interval, specificity: Interval) -> Interval:
+    """Return sensitivity + specificity - 1, -1 to 1: how far a point is from a guess."""
+    both = mover.weighted_sum([sensitivity, specificity], [1.0, 1.0])
+    return Interval(both.value - 1, both.low - 1, both.high - 1)
 
 
 def _scores(

@@ -6,17 +6,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.evaluation import mover
 from metrascope.evaluation.cohort import Readings
 from metrascope.evaluation.interval import Interval
+from metrascope.evaluation.limits import are_enough, patients
+from metrascope.evaluation.losses import losses
 from metrascope.evaluation.measures import (
     OF_CLASSES,
     OVERALL,
     average_precision,
-    brier,
     count,
-    log_loss,
-    mean,
     of_classes,
     overall,
 )
@@ -33,7 +31,8 @@ from metrascope.evaluation.resampling import (
     replicate_by_patient,
 )
 from metrascope.evaluation.roc import class_areas, mean_area
-from metrascope.evaluation.shares import accuracy, class_shares
+from metrascope.evaluation.shares import class_shares
+from metrascope.evaluation.totals import around, total_intervals
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,12 +40,6 @@ Name = tuple[int, str]
 """Place of a class in class order, or `TOGETHER`, and the measure."""
 
 TOGETHER: Final = -1
-_MACRO: Final = {
-    "macro_precision": "precision",
-    "macro_recall": "recall",
-    "balanced_accuracy": "recall",
-    "macro_f1": "f1",
-}
 
 
 def performance(
@@ -73,7 +66,11 @@ def performance(
     points = _points(readings)
     numbers = _of_classes(readings, points)
     together = replicate(_over(readings, _of_all), resamples)
-    numbers |= _overall(readings, together, numbers)
+    of_classes = [
+        {name: numbers[label, name] for name in OF_CLASSES} for label in range(len(classes))
+    ]
+    totals = total_intervals(readings, together, of_classes)
+    numbers |= {(TOGETHER, name): number for name, number in totals.items()}
     if prevalence is not None:
         stated = predictive_values(readings, [prevalence[label] for label in classes])
         numbers |= {
@@ -120,49 +117,10 @@ def _of_classes(readings: Readings, points: Mapping[Name, float]) -> dict[Name, 
     for label, shares in enumerate(class_shares(readings)):
         for name, share in shares.items():
             # With several seeds the pooled share may differ from the mean of theirs: that is shown.
-            found[label, name] = _around(points[label, name], share)
+            found[label, name] = around(points[label, name], share)
         ratios = likelihood_ratios(shares["recall"], shares["specificity"])
         found |= {(label, name): ratio for name, ratio in ratios.items()}
     return found
-
-
-def _around(value: float, share: Interval) -> Interval:
-    if np.isnan(share.value) or np.isnan(value):
-        return Interval(value, np.nan, np.nan)
-    moved = value - share.value
-    low, high = share.low + moved, share.high + moved
-    return Interval(value, max(0.0, min(low, value)), min(1.0, max(high, value)))
-
-
-def _overall(
-    readings: Readings, together: Replicates, numbers: Mapping[Name, Interval]
-) -> dict[Name, Interval]:
-    """Return `OVERALL`: the bootstrap's interval, no narrower than the classes' own make it."""
-    signed = np.isin(OVERALL, ("mcc", "kappa"))
-    lows, highs = np.empty(len(OVERALL)), np.empty(len(OVERALL))
-    for rows, least in ((signed, -1.0), (~signed, 0.0)):
-        lows[rows], highs[rows] = bca(_columns(together, rows), least)
-    found = {
-        (TOGETHER, name): Interval(float(together.value[i]), float(lows[i]), float(highs[i]))
-        for i, name in enumerate(OVERALL)
-    }
-    for name in ("accuracy", "weighted_recall"):
-        found[TOGETHER, name] = _around(found[TOGETHER, name].value, accuracy(readings))
-    for name, measure in _MACRO.items():
-        of_classes = mover.mean(_parts(readings, numbers, measure))
-        found[TOGETHER, name] = mover.hull(
-            found[TOGETHER, name], _around(found[TOGETHER, name].value, of_classes)
-        )
-    return found
-
-
-def _parts(readings: Readings, numbers: Mapping[Name, Interval], measure: str) -> list[Interval]:
-    """Return the intervals of the classes that a macro average is the mean of.
-
-    A class that is never predicted counts as 0, and of its precision nothing is known.
-    """
-    parts = [numbers[label, measure] for label in np.unique(readings.truth).tolist()]
-    return [Interval(0.0, 0.0, 1.0) if np.isnan(part.value) else part for part in parts]
 
 
 def _of_probabilities(
@@ -171,13 +129,7 @@ def _of_probabilities(
     areas = class_areas(readings)
     found = {(label, "auc"): one.interval() for label, one in enumerate(areas)}
     found[TOGETHER, "macro_auc"] = mean_area(areas).interval()
-    losses = np.column_stack([brier(readings), log_loss(readings)])
-    average = mean(losses)
-    scored = replicate(lambda weights: average(of_units(weights, readings.units)), resamples)
-    for index, (name, most) in enumerate((("brier", 2.0), ("log_loss", np.inf))):
-        one = _columns(scored, index)
-        low, high = bca(one, 0, most, smooth=True)
-        found[TOGETHER, name] = Interval(float(one.value), float(low), float(high))
+    found |= {(TOGETHER, name): one for name, one in losses(readings, resamples).items()}
     return found | _average_precisions(readings, classes, resamples)
 
 
@@ -205,10 +157,12 @@ def _average_precisions(
     lows, highs = bca(found, smooth=True)
     names = [(TOGETHER, "macro_average_precision")]
     names += [(label, "average_precision") for label in range(len(classes))]
-    return {
-        name: Interval(float(found.value[i]), float(lows[i]), float(highs[i]))
-        for i, name in enumerate(names)
-    }
+    few = {label for label in range(len(classes)) if not are_enough(readings.truth == label)}
+    hidden = [bool(few & set(readings.truth.tolist()))]
+    hidden += [label in few for label in range(len(classes))]
+    ends = np.column_stack([found.value, lows, highs])
+    ends[hidden] = np.nan
+    return {name: Interval(*three) for name, three in zip(names, ends.tolist(), strict=True)}
 
 
 def _points(readings: Readings) -> dict[Name, float]:
@@ -255,15 +209,13 @@ def _nested(
     seeds: Mapping[Name, list[float]],
 ) -> dict[str, Any]:
     """Arrange the numbers as ``metrics.json`` has them."""
-    told = {
-        name: _as_reported(name[1], number.json()) | _seeds(seeds.get(name))
-        for name, number in numbers.items()
-    }
+    told = {name: number.json() | _seeds(seeds.get(name)) for name, number in numbers.items()}
     everyone = np.ones((1, len(readings.truth)), dtype=np.float32)
     matrix = count(readings, everyone)[0].sum(0)
     supports = np.bincount(readings.truth, minlength=len(classes))
     return {
         "n": len(readings.truth),
+        "patients": patients(readings),
         "seeds": sorted(set(readings.seeds)),
         "replications": len(readings.seeds),
         **_of(TOGETHER, told),
@@ -277,13 +229,6 @@ def _nested(
 
 def _of(label: int, told: Mapping[Name, Any]) -> dict[str, Any]:
     return {measure: number for (whose, measure), number in told.items() if whose == label}
-
-
-def _as_reported(measure: str, number: dict[str, float | None]) -> dict[str, float | None]:
-    """Put 0 for a class without patients, as scikit-learn does; its support of 0 says which."""
-    shares = ("precision", "recall", "f1")
-    absent = number["value"] is None and measure in shares
-    return {**number, "value": 0.0} if absent else number
 
 
 def _seeds(values: list[float] | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from metrascope.classes import class_short
 from metrascope.evaluation.findings import SIGNIFICANT
+from metrascope.evaluation.limits import FEW_IN_A_CLASS
 from metrascope.evaluation.notation import about, decimal, p_value, percent
 from metrascope.evaluation.published import network_title
 from metrascope.evaluation.units import counted, patients
@@ -62,7 +63,8 @@ def agreement_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
 def weakest_sentence(metrics: Metrics, network: str, lang: str | None = None) -> str:
     """Return for which class a network's sensitivity is lowest, with its interval."""
     classes = metrics["networks"][network]["classes"]
-    label = min(classes, key=lambda name: float(classes[name]["recall"]["value"]))
+    there = [name for name in classes if classes[name]["recall"]["value"] is not None]
+    label = min(there, key=lambda name: float(classes[name]["recall"]["value"]))
     return text(
         "statistics.weakest",
         lang,
@@ -73,6 +75,20 @@ def weakest_sentence(metrics: Metrics, network: str, lang: str | None = None) ->
     )
 
 
+def few_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
+    """Return which classes have so few patients that their numbers are rough."""
+    networks = metrics["networks"].values()
+    support = {
+        label: max(int(numbers["classes"][label]["support"]) for numbers in networks)
+        for label in metrics["classes"]
+    }
+    return [
+        text("statistics.few", lang, label=class_short(label, lang), n=count)
+        for label, count in support.items()
+        if 0 < count < FEW_IN_A_CLASS
+    ]
+
+
 def _alone(metrics: Metrics, lang: str | None) -> list[str]:
     (name, numbers), *_ = metrics["networks"].items()
     needed = numbers.get("patients_needed")
@@ -81,9 +97,9 @@ def _alone(metrics: Metrics, lang: str | None) -> list[str]:
         lang,
         network=network_title(name),
         f1=percent(numbers["macro_f1"], 1),
-        counted=counted(metrics, lang),
+        counted=counted(metrics, lang, numbers["n"]),
     )
-    if needed is None or needed <= patients(metrics):
+    if needed is None or needed <= numbers.get("patients", patients(metrics)):
         return [said]
     return [said, text("statistics.width", lang, needed=about(needed))]
 

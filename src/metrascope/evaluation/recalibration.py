@@ -12,9 +12,12 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 from scipy.special import expit, log_expit
 
+from metrascope.evaluation import mover
 from metrascope.evaluation.interval import Interval, Z
+from metrascope.evaluation.limits import ALIKE, ON_A_SIDE, are_enough
 from metrascope.evaluation.temperature import SMALLEST
 
 Floats = npt.NDArray[np.float64]
@@ -46,9 +49,13 @@ def slope(
 
     Returns
     -------
-    The mean of the replications with its interval, and the value of each. NaN where a threshold
-    parts the outcomes without overlap, or all are alike: then no slope fits best.
+    The mean of the replications with its interval, and the value of each. NaN where too few
+    patients have the class or have it not, or too few of either lie among the others: without an
+    overlap no slope fits best, and with an overlap of a few it rests on them alone. NaN as well
+    where the network says next to the same of everyone.
     """
+    if not are_enough(outcome) or (np.ptp(probability, axis=1) < ALIKE).any():
+        return Interval(np.nan, np.nan, np.nan), [np.nan] * len(probability)
     return _mean([_slope(row, outcome) for row in logits(probability)], clusters)
 
 
@@ -57,9 +64,32 @@ def intercept(
 ) -> tuple[Interval, list[float]]:
     """Return the intercept with the slope fixed at 1: calibration in the large.
 
-    Parameters and returns as of `slope`; NaN where all outcomes are alike.
+    Parameters and returns as of `slope`; NaN where too few patients have the class or have it not.
+    The sandwich's interval is no narrower than the score test's (Rao 1948), which is Wilson's where
+    all probabilities are the same and knows that outcomes vary where none differed.
     """
-    return _mean([_intercept(row, outcome) for row in logits(probability)], clusters)
+    if not are_enough(outcome):
+        return Interval(np.nan, np.nan, np.nan), [np.nan] * len(probability)
+    scores = logits(probability)
+    found, values = _mean([_intercept(row, outcome) for row in scores], clusters)
+    ends = np.mean([_score_ends(row, outcome) for row in scores], axis=0)
+    return mover.hull(found, Interval(found.value, float(ends[0]), float(ends[1]))), values
+
+
+def _score_ends(score: Floats, outcome: Outcome) -> tuple[float, float]:
+    """Return the intercepts at which as many as were seen are 1.96 errors from as many as expected.
+
+    They are searched for on either side of the range of the scores, by which every intercept of a
+    class that some have and some have not lies.
+    """
+    seen, reach = float(outcome.sum()), float(np.abs(score).max()) + 30
+
+    def apart(shift: float, quantile: float) -> float:
+        chance = expit(score + shift)
+        return float(chance.sum()) - seen + quantile * float(np.sqrt((chance * (1 - chance)).sum()))
+
+    ends = [brentq(apart, -reach, reach, args=(quantile,)) for quantile in (Z, -Z)]
+    return float(ends[0]), float(ends[1])
 
 
 def _mean(
@@ -102,11 +132,15 @@ def _intercept(score: Floats, outcome: Outcome) -> tuple[float, Floats]:
 
 
 def _overlap(score: Floats, outcome: Outcome) -> bool:
-    """Whether a logistic regression on one score has a finite best fit (Albert & Anderson 1984)."""
+    """Whether the outcomes overlap on the score, each with enough units among the others.
+
+    Without any overlap a logistic regression has no finite best fit (Albert & Anderson 1984).
+    """
     having, other = score[outcome], score[~outcome]
     if not len(having) or not len(other):
         return False
-    return bool(having.min() < other.max() and other.min() < having.max())
+    among = (having < other.max()).sum(), (other > having.min()).sum()
+    return bool(min(among) >= ON_A_SIDE and other.min() < having.max())
 
 
 def _fit(design: Floats, outcome: Outcome, offset: Floats | float = 0.0) -> Floats | None:

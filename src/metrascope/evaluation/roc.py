@@ -17,6 +17,7 @@ from scipy.stats import norm, rankdata
 from metrascope.evaluation import mover
 from metrascope.evaluation.cohort import Readings
 from metrascope.evaluation.interval import LEVEL, Interval
+from metrascope.evaluation.limits import are_enough
 from metrascope.evaluation.proportions import wilson
 
 Floats = npt.NDArray[np.float64]
@@ -29,7 +30,7 @@ class Area:
     Attributes
     ----------
     value
-        NaN where there is no patient on one of the sides.
+        NaN where there are too few patients on one of the sides (`metrascope.evaluation.limits`).
     parts
         (patients,) what each patient adds to its deviation; the sum of squares is the variance.
     fewest
@@ -106,8 +107,8 @@ def area(scores: Floats, positive: npt.NDArray[np.bool_], clusters: npt.NDArray[
     """
     with_class, without = int(positive.sum()), int((~positive).sum())
     patients = int(clusters.max()) + 1 if len(clusters) else 0
-    if not with_class or not without:
-        return Area(np.nan, np.full(patients, np.nan), 0)
+    if not are_enough(positive):
+        return Area(np.nan, np.full(patients, np.nan), min(with_class, without))
     placed = np.mean([_placements(row, positive) for row in scores], axis=0)
     value = float(placed[positive].mean())
     deviations = np.empty(len(positive))
@@ -136,10 +137,14 @@ def class_areas(readings: Readings) -> list[Area]:
 
 
 def mean_area(areas: list[Area]) -> Area:
-    """Return the mean of the areas that are defined: the macro AUC."""
-    defined = [one for one in areas if not np.isnan(one.value)]
-    if not defined:
-        return areas[0]
+    """Return the mean of the areas of the classes that have patients: the macro AUC.
+
+    Not defined where one of them has too few.
+    """
+    defined = [one for one in areas if one.fewest > 0]
+    few = [one for one in defined or areas if np.isnan(one.value)]
+    if few:
+        return few[0]
     value = float(np.mean([one.value for one in defined]))
     parts = np.mean([one.parts for one in defined], axis=0)
     freedom = float(np.mean([one.freedom for one in defined]))

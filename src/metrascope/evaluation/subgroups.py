@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from metrascope.evaluation import mover
 from metrascope.evaluation.attributes import UNKNOWN
 from metrascope.evaluation.cohort import Cohort, Readings
 from metrascope.evaluation.collapse import collapses, told_apart
@@ -20,6 +21,8 @@ from metrascope.evaluation.interaction import detectable, spread_test, strata_of
 from metrascope.evaluation.interval import Interval
 from metrascope.evaluation.proportions import proportion
 from metrascope.evaluation.resampling import Resamples, Weights, bca, replicate
+from metrascope.evaluation.shares import class_shares
+from metrascope.evaluation.totals import around
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -134,11 +137,17 @@ def _numbers(
             one[name] = {
                 "accuracy": proportion(right, np.ones_like(right), part.clusters).json(),
                 "expected": float(expected[index][part.truth].mean()),
-                **({"macro_f1": of_set[index].json()} if of_set else {}),
+                **({"macro_f1": _no_narrower(of_set[index], part).json()} if of_set else {}),
                 **(told_apart(part, questions[0]) if questions else {}),
             }
         told.append({"networks": one})
     return told
+
+
+def _no_narrower(macro_f1: Interval, part: Readings) -> Interval:
+    """Return the bootstrap's interval, no narrower than the classes' own make it."""
+    of_classes = mover.mean([one["f1"] for one in class_shares(part)])
+    return mover.hull(macro_f1, around(macro_f1.value, of_classes))
 
 
 def _class_accuracy(readings: Readings) -> Floats:

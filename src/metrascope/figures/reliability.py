@@ -169,8 +169,12 @@ def _points(diagram: _Number) -> tuple[Any, Any, Any]:
 
 def _numbers(ax: Axes, block: _Number, lang: str) -> None:
     ece = block["ece"]
-    shown = {name: f"{100 * ece[name]:.1f}" for name in ("value", "low", "high", "expected")}
-    lines = [text("calibration.ece", lang, **shown)]
+    keys = ("value", "low", "high", "expected")
+    lines = [
+        text("calibration.no_ece", lang)
+        if ece["value"] is None
+        else text("calibration.ece", lang, **{name: f"{100 * ece[name]:.1f}" for name in keys})
+    ]
     if "slope" in block:
         slope = block["slope"]
         lines.append(

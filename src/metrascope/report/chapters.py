@@ -15,6 +15,7 @@ from metrascope.evaluation.findings import (
 )
 from metrascope.evaluation.ranking import (
     agreement_sentences,
+    few_sentences,
     ranking_sentences,
     weakest_sentence,
 )
@@ -167,7 +168,8 @@ def of_data(study: Study, caption: str, lang: str) -> str:
 def _order(study: Study, lang: str) -> list[str]:
     metrics, best = study.metrics, best_network(study)
     said = [*ranking_sentences(metrics, lang), *agreement_sentences(metrics, lang)]
-    return said if best is None else [*said, weakest_sentence(metrics, best, lang)]
+    weakest = [] if best is None else [weakest_sentence(metrics, best, lang)]
+    return [*said, *weakest, *few_sentences(metrics, lang)]
 
 
 def _calibration(metrics: Metrics, lang: str) -> list[str]:
