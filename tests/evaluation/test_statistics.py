@@ -17,7 +17,7 @@ from metrascope.evaluation.ranking import (
     weakest_sentence,
 )
 from metrascope.evaluation.statistics import statistic_tables
-from metrascope.evaluation.tables import csv_text, per_class
+from metrascope.evaluation.tables import csv_text, per_class, per_class_caption
 
 from .make import INCEPTION, PAPER, hard_labels, random_table, saved
 
@@ -211,6 +211,7 @@ def test_a_ratio_without_a_false_alarm_is_infinite_with_a_lower_end(tmp_path: Pa
     assert (ratio["value"], ratio["high"]) == (None, None)
     assert 15 < ratio["low"] < 40
     (table,) = (one for one in statistic_tables(metrics, "en") if one.name == "diagnostic")
+    assert "not estimable" not in table.caption
     cell = table.frame.set_index("Class").loc["Fibroid", "LR+"]
     assert cell == f"∞ ({ratio['low']:.2f}–∞)"
 
@@ -220,4 +221,7 @@ def test_what_cannot_be_estimated_is_a_dash_in_every_table(tmp_path: Path) -> No
     rows = per_class(metrics, "en")
     shown = rows.iloc[1, 2]  # the precision of fibroid
     assert str(shown) == "—"
-    assert ",," in csv_text(per_class(metrics, "en"))
+    assert ",," in csv_text(rows)
+    assert "nobody is called so" in per_class_caption(metrics, "en")
+    tables = {table.name: table for table in statistic_tables(metrics, "en")}
+    assert "A dash: not estimable, since fewer than 5" in tables["diagnostic"].caption

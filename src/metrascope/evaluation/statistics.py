@@ -10,6 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from metrascope.classes import class_short
+from metrascope.evaluation.limits import ALTOGETHER, ON_A_SIDE
 from metrascope.evaluation.notation import ABSENT, about, decimal, p_value, percent
 from metrascope.evaluation.published import network_title
 from metrascope.evaluation.units import counted
@@ -23,6 +24,8 @@ _AREAS: Final = ("auc", "average_precision")
 _OVERALL: Final = ("macro_auc", "macro_average_precision", "balanced_accuracy")
 _DECIMALS: Final = ("mcc", "kappa", "brier", "log_loss")
 _DIGITS: Final = 1
+_ESTIMATED: Final = ("overall", "diagnostic", "questions", "prevalence", "operating")
+"""Tables in which a dash is a number that cannot be estimated."""
 _LABELS: Final = {
     "diagnostic": 2,
     "questions": 2,
@@ -92,11 +95,26 @@ def captioned(
     made: Mapping[str, pd.DataFrame | None], lang: str | None, **values: object
 ) -> list[Table]:
     """Return the frames that there are as tables under their captions, by name."""
+    gap = text("evaluation.between_sentences", lang)
     return [
-        Table(name, text(f"statistics.caption_{name}", lang, **values), frame, _LABELS.get(name, 1))
+        Table(
+            name,
+            gap.join(
+                [text(f"statistics.caption_{name}", lang, **values), *_dashes(name, frame, lang)]
+            ),
+            frame,
+            _LABELS.get(name, 1),
+        )
         for name, frame in made.items()
         if frame is not None
     ]
+
+
+def _dashes(name: str, frame: pd.DataFrame, lang: str | None) -> list[str]:
+    """Say why a number is missing, where one is."""
+    if name not in _ESTIMATED or not (frame == ABSENT).to_numpy().any():
+        return []
+    return [text("statistics.dash", lang, side=ON_A_SIDE, all=ALTOGETHER)]
 
 
 def readers(metrics: Metrics) -> dict[str, Mapping[str, Any]]:

@@ -162,7 +162,11 @@ def best_columns(table: pd.DataFrame) -> range:
 
 def per_class_caption(metrics: Metrics, lang: str | None = None, data_name: str = "") -> str:
     """Return what stands over :func:`per_class`."""
-    return _caption(["per_class"], metrics, lang, data_name)
+    scores = [
+        one for network in metrics["networks"].values() for one in network["classes"].values()
+    ]
+    missing = any(one[key]["value"] is None for one in scores for key in _CLASS)
+    return _caption(["per_class", *(["dash"] if missing else [])], metrics, lang, data_name)
 
 
 def _comparison_latex(
