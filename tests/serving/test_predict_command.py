@@ -182,7 +182,7 @@ def cut_png(folder: Path) -> Path:
     ("make", "said"),
     [
         (empty_folder, "holds no file at all"),
-        (lambda folder: folder / "nowhere.dcm", "cannot be read (No such file"),
+        (lambda folder: folder / "nowhere.dcm", "nowhere.dcm does not exist"),
         (text_file, "Not an image"),
         (cut_dicom, "Nothing could be read"),
         (cut_png, "Nothing could be read"),
