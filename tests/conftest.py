@@ -48,6 +48,12 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("metrascope.messages._chosen", ["en"])
 
 
+@pytest.fixture(autouse=True)
+def no_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let logs name no steps: on a busy machine they would stand beside what a test expects."""
+    monkeypatch.setattr("metrascope.progress._UNNAMED", float("inf"))
+
+
 @pytest.fixture
 def without_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the figures, most of the time of a small study, where a test is about the rest."""

@@ -301,7 +301,7 @@ def test_what_cannot_be_an_external_test_is_one_sentence(
         (["--run", run, "--data", str(remarked)], f"{len(table) - 1} image(s) of"),
         (["--run", run, "--data", str(data)], "the run was trained with"),
         (["--run", run, "--data", str(renamed)], "row 4: the label cancer"),
-        (["--run", str(other), "--data", str(other)], "no trained run"),
+        (["--run", str(other), "--data", str(other)], "is a data set, which metrascope study"),
         (["--run", run], "one of the two"),
         ([given, "--data", str(other)], "one of the two"),
         ([given, "--run", run, "--data", str(other)], "one of the two"),

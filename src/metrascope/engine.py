@@ -15,7 +15,7 @@ from metrascope.execution import execute
 from metrascope.isolation import Arguments, Work, run_side_by_side
 from metrascope.messages import text
 from metrascope.precision import measure, precision_of, unmeasured
-from metrascope.progress import say
+from metrascope.progress import paused, say
 from metrascope.ranks import dismiss, launched, share_out_to_ranks
 from metrascope.run import Run, StudyInputs, is_finished, remove_training_state
 
@@ -77,7 +77,7 @@ def create_engine(
     if address is not None:
         raise SettingsError("engine.address", address=address)
     threads = None if jobs == 1 else max(1, available_cores() // jobs)
-    share_out = partial(run_side_by_side, jobs=jobs)
+    share_out = partial(run_side_by_side, jobs=jobs, title=text("progress.loading_torch"))
     return Engine(_device(device), share_out, threads, alone=jobs == 1)
 
 
@@ -98,12 +98,16 @@ def carry_out(engine: Engine, inputs: StudyInputs, runs: Sequence[Run]) -> None:
         else:
             pending.append(run)
     _choose_precision(engine, inputs, [run.network for run in pending])
-    tasks = [(inputs, run, engine.threads, engine.alone) for run in pending]
-    for number, failure in engine.share_out(execute, tasks):
-        run = pending[number]
-        if failure is not None:
-            write_json(inputs.folder / "runs" / run.name / "failure.json", {"message": failure})
-            say(text("study.run_failed", run=run.name, message=failure))
+    tasks = [
+        (inputs, run, engine.threads, engine.alone, (number, len(pending)))
+        for number, run in enumerate(pending, 1)
+    ]
+    with paused():
+        for number, failure in engine.share_out(execute, tasks):
+            run = pending[number]
+            if failure is not None:
+                write_json(inputs.folder / "runs" / run.name / "failure.json", {"message": failure})
+                say(text("study.run_failed", run=run.name, message=failure))
     if launched():
         dismiss()
 
@@ -115,8 +119,8 @@ def _choose_precision(engine: Engine, inputs: StudyInputs, networks: list[str]) 
     """
     names = unmeasured(inputs, networks)
     for name in names:
-        say(text("engine.measuring", network=ARCHITECTURES[name].title))
-        for _ in engine.share_out(measure, [(inputs, name, engine.threads)]):
-            pass
+        with paused():
+            for _ in engine.share_out(measure, [(inputs, name, engine.threads)]):
+                pass
         kind = "mixed" if precision_of(inputs, name) == "bf16-mixed" else "full"
         say(text(f"engine.precision_{kind}", network=ARCHITECTURES[name].title))

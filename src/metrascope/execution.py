@@ -31,7 +31,13 @@ from metrascope.run import (
 from metrascope.training import HISTORY, StepReport, derived_seed, fit
 
 
-def execute(inputs: StudyInputs, run: Run, threads: int | None = None, alone: bool = True) -> None:
+def execute(
+    inputs: StudyInputs,
+    run: Run,
+    threads: int | None = None,
+    alone: bool = True,
+    place: tuple[int, int] = (1, 1),
+) -> None:
     """Train one run, or go on with it, and write its folder.
 
     With several processes each has its share of every batch, and the first one writes.
@@ -44,6 +50,8 @@ def execute(inputs: StudyInputs, run: Run, threads: int | None = None, alone: bo
         Of the processor, at most; None for as many as torch takes.
     alone
         Whether no other run has the terminal at the same time.
+    place
+        Of this run among those that are to be carried out, from 1, and how many these are.
 
     Raises
     ------
@@ -54,7 +62,7 @@ def execute(inputs: StudyInputs, run: Run, threads: int | None = None, alone: bo
         if not needed.is_dir():
             raise StudyError("engine.not_shared", folder=needed, host=platform.node())
     fabric = _fabric(inputs, run)
-    work = partial(_execute, inputs=inputs, run=run, threads=threads, alone=alone)
+    work = partial(_execute, inputs=inputs, run=run, threads=threads, alone=alone, place=place)
     try:
         fabric.launch(work)
     except ProcessException as error:
@@ -91,7 +99,12 @@ def _is_of_another_process(error: RuntimeError) -> bool:
 
 
 def _execute(
-    fabric: Fabric, inputs: StudyInputs, run: Run, threads: int | None, alone: bool
+    fabric: Fabric,
+    inputs: StudyInputs,
+    run: Run,
+    threads: int | None,
+    alone: bool,
+    place: tuple[int, int],
 ) -> None:
     """Train and write in one of the processes that share a run."""
     if fabric.world_size > 1:
@@ -103,6 +116,8 @@ def _execute(
     data = training_data(inputs, run)
     network = _create(inputs, run)
     title = network.architecture.title if alone else run.name
+    if place[1] > 1:
+        title = text("progress.run_of", run=title, number=place[0], count=place[1])
     shown = progress(title, lines=not alone)
     with shown if fabric.is_global_zero else nullcontext(_silent) as advance:
         fitted = fit(
@@ -115,11 +130,14 @@ def _execute(
             report=_Reporter(advance, inputs.settings.training.epochs),
         )
     trained = time.monotonic()
-    temperature = write_readings(fabric, network, data, inputs, run, folder)
+    shown = progress(text("progress.reading_held", run=title), lines=not alone)
+    with shown if fabric.is_global_zero else nullcontext(_silent):
+        temperature = write_readings(fabric, network, data, inputs, run, folder)
     if not fabric.is_global_zero:
         return
     write_table(folder / "history.csv", HISTORY, fitted.history)
-    write_answers(fabric, network, data, inputs, run, folder)
+    with progress(text("progress.explaining", run=title), lines=not alone) as advance:
+        write_answers(fabric, network, data, inputs, run, folder, advance)
     write_model(network, data, inputs, run, folder, temperature)
     (folder / "failure.json").unlink(missing_ok=True)
     write_resources(fabric, network, data, folder, fitted.seconds, time.monotonic() - trained)

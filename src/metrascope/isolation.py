@@ -9,13 +9,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from typing import Final
 
 from metrascope.errors import MetrascopeError, StudyError, is_memory_failure
 from metrascope.messages import language, set_language, text
+from metrascope.progress import progress
 from metrascope.search_path import child_environment
 
 Arguments = tuple[object, ...]
@@ -61,7 +62,7 @@ def run_isolated(work: Work, *arguments: object) -> str | None:
 
 
 def run_side_by_side(
-    work: Work, tasks: Sequence[Arguments], *, jobs: int
+    work: Work, tasks: Sequence[Arguments], *, jobs: int, title: str = ""
 ) -> Iterator[tuple[int, str | None]]:
     """Call ``work(*task)`` for every task, each in a fresh process, ``jobs`` of them at a time.
 
@@ -74,6 +75,8 @@ def run_side_by_side(
         As in `run_isolated`.
     jobs
         Processes at a time, at least 1.
+    title
+        What each process shows while it loads what it works with; nothing where empty.
 
     Yields
     ------
@@ -84,7 +87,7 @@ def run_side_by_side(
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                running.append(_Isolated(work, *waiting.pop()))
+                running.append(_Isolated(work, *waiting.pop(), title, alone=jobs == 1))
             ready = connection.wait([each.pipe for each in running])
             for each in [each for each in running if each.pipe in ready]:
                 running.remove(each)
@@ -97,11 +100,14 @@ def run_side_by_side(
 class _Isolated:
     """One process, and the pipe that takes it its work and brings back how it ended."""
 
-    def __init__(self, work: Work, number: int, arguments: Arguments) -> None:
+    def __init__(
+        self, work: Work, number: int, arguments: Arguments, title: str, *, alone: bool
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self.number = number
         self.pipe, theirs = context.Pipe()
-        self._process: SpawnProcess = context.Process(target=_enter, args=(theirs, language()))
+        given = (theirs, language(), title, alone)
+        self._process: SpawnProcess = context.Process(target=_enter, args=given)
         with environment(ENVIRONMENT):
             self._process.start()
         theirs.close()
@@ -154,13 +160,14 @@ def _change_environment(values: Mapping[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def _enter(pipe: connection.Connection, lang: str) -> None:
+def _enter(pipe: connection.Connection, lang: str, title: str, alone: bool) -> None:
     # An interrupt at the terminal reaches both; the parent decides and ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     set_language(lang)
     work: Work
-    work, arguments = pipe.recv()
+    with progress(title, lines=not alone) if title else nullcontext():
+        work, arguments = pipe.recv()  # which loads the module of the work
     try:
         work(*arguments)
     except MetrascopeError as error:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,7 @@ from metrascope.evaluation.predictions import write_predictions
 from metrascope.evaluation.temperature import fit_temperature
 from metrascope.explain.heatmap import class_maps
 from metrascope.explain.reader import Reader
-from metrascope.explain.record import Evaluated, record
+from metrascope.explain.record import Evaluated, images_to_read, record
 from metrascope.feed import Feed, Normalizer, TrainingData
 from metrascope.networks import Network
 from metrascope.run import Run, StudyInputs, store_key
@@ -122,8 +122,12 @@ def write_answers(
     inputs: StudyInputs,
     run: Run,
     folder: Path,
+    advance: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write what heat maps and shortcuts are measured from, of the evaluated images."""
+    """Write what heat maps and shortcuts are measured from, of the evaluated images.
+
+    ``advance`` is called with the images that networks have read, and those that they will.
+    """
     test = inputs.split.rows(inputs.manifest.table, "test", run.fold)
     rows = test if len(test) else data.validation
     key = store_key(inputs.manifest, inputs.settings, run.network)
@@ -141,9 +145,19 @@ def write_answers(
         patients=table["patient_id"].to_numpy(object),
         look=look,
     )
+    normalizer, read = Normalizer(data.preprocessing, fabric.device), 0
+    needed = images_to_read(len(rows), inputs.settings.explain)
+
+    def normalize(grey: torch.Tensor) -> torch.Tensor:
+        nonlocal read
+        read += len(grey)
+        if advance is not None:
+            advance(read, needed)
+        return normalizer(grey)
+
     reader = Reader(
         network.eval(),
-        Normalizer(data.preprocessing, fabric.device),
+        normalize,
         inputs.settings.training.batch_size,
     )
     seed = derived_seed("explain", run.seed, run.fold)

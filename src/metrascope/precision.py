@@ -7,6 +7,7 @@ continued, or another fold, computes as the first one did.
 import json
 import logging
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final, Literal, cast
 
@@ -16,12 +17,15 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional
 
+from metrascope.architectures import ARCHITECTURES
 from metrascope.atomic import write_json
 from metrascope.config import PreprocessingSettings
 from metrascope.data.augment import centre_transforms
 from metrascope.data.preprocess import Preprocessing, stored_size
 from metrascope.feed import Feed, TrainingData
+from metrascope.messages import text
 from metrascope.networks import Output, create_network
+from metrascope.progress import progress
 from metrascope.ranks import is_follower
 from metrascope.run import StudyInputs, input_size
 from metrascope.step import Step
@@ -80,8 +84,10 @@ def measure(inputs: StudyInputs, network: str, threads: int | None) -> None:
     if threads is not None:
         torch.set_num_threads(min(threads, torch.get_num_threads()))
     kinds: tuple[Precision, ...] = ("32-true", "bf16-mixed")
-    trials = {kind: _Trial(inputs, network, kind) for kind in kinds}
-    seconds = {kind: min(times) for kind, times in _in_turns(trials).items()}
+    title = text("engine.measuring", network=ARCHITECTURES[network].title)
+    with nullcontext() if is_follower() else progress(title):
+        trials = {kind: _Trial(inputs, network, kind) for kind in kinds}
+        seconds = {kind: min(times) for kind, times in _in_turns(trials).items()}
     gains = seconds["32-true"] > _GAIN * seconds["bf16-mixed"]
     chosen: Precision = "bf16-mixed" if gains else "32-true"
     if is_follower():  # the first process decides

@@ -25,6 +25,7 @@ from metrascope.figures.forest import forest_plot
 from metrascope.figures.gradcam import Case, gradcam_panel
 from metrascope.figures.reliability import reliability_diagrams, reliability_overview
 from metrascope.file_names import file_names
+from metrascope.progress import begin
 
 
 def write_evaluation(
@@ -63,7 +64,9 @@ def write_evaluation(
     StudyError
         If a file cannot be written.
     """
+    begin("resampling")
     metrics = evaluate(predictions, attributes=attributes, prevalence=prevalence)
+    begin("figures")
     write_json(out / "metrics.json", metrics)
     write_tables(metrics, out / "tables", lang, name)
     write_figures(metrics, out / "figures", lang, name)
@@ -119,7 +122,11 @@ def write_figures(
         figures["curves"] = learning_curves(histories, lang)
     if any(case.readings for case in cases):
         figures["gradcam"] = gradcam_panel(cases, lang)
-    return [path for key, figure in figures.items() for path in save_figure(figure, folder, key)]
+    advance, paths = begin("saving"), list[Path]()
+    for number, (key, figure) in enumerate(figures.items()):
+        advance(number, len(figures))
+        paths += save_figure(figure, folder, key)
+    return paths
 
 
 def statistic_figures(

@@ -32,7 +32,7 @@ from metrascope.messages import language, listing, text
 from metrascope.networks import create_network
 from metrascope.partitioning import choose_classes, choose_split
 from metrascope.phantom.dataset import write_phantom
-from metrascope.progress import progress, say
+from metrascope.progress import begin, progress, say
 from metrascope.run import (
     Run,
     StudyInputs,
@@ -96,7 +96,9 @@ def run_study(
         check_study_folder(out)
         _check_weights(settings, settings.networks, len(PAPER_CLASSES))
         data = _embedded_data(out, settings.phantom)
+    begin("manifest")
     manifest = _begun(read_manifest(data), out)
+    begin("drawing_split")
     classes = choose_classes(manifest, settings.classes)
     if settings.evaluation.prevalence:  # before days of training, not after them
         check_prevalence(settings.evaluation.prevalence, classes)
@@ -237,6 +239,7 @@ def _runs(settings: Settings, split: Split) -> list[Run]:
 
 def _check_weights(settings: Settings, networks: Iterable[str], classes: int) -> None:
     """Read every weights file before anything is written: a wrong one is told at once."""
+    begin("weights")
     errors: list[WeightsError] = []
     for name in dict.fromkeys(networks):
         find_architecture(name).require_size(input_size(settings, name), training=True)
@@ -332,6 +335,7 @@ def _prepare(inputs: StudyInputs) -> None:
     sizes = ", ".join(str(key.size) for key in keys)
     with progress(text("progress.decoding", size=sizes)) as advance:
         make_stores(manifest, keys, inputs.folder / "prepared", advance)
+    begin("cases")
     write_images(manifest, inputs.folder)
     table = inputs.split.table
     held = set(table["patient_id"][table["partition"] == inputs.split.evaluated])

@@ -14,6 +14,7 @@ from metrascope.evaluation.attributes import attributes
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.predictions import read_predictions, write_predictions
 from metrascope.explanations import explain_runs
+from metrascope.progress import SUMMARY, begin, expect
 from metrascope.report.content import is_finished, read_data, read_failure
 from metrascope.report.files import damaged, read_run_predictions, read_table
 from metrascope.report.page import write_report
@@ -41,14 +42,19 @@ def summarize(study: Path, lang: str) -> Path:
     """
     if not (study / "data.json").is_file():
         raise StudyError("study.no_study", folder=study)
+    expect(*SUMMARY)
+    begin("predictions")
     classes = read_data(study)["classes"]
     runs = _finished(study)
     tables = {run: read_run_predictions(run / "predictions.csv", classes).table for run in runs}
     predictions = read_predictions([run / "predictions.csv" for run in runs], classes)
+    begin("resampling")
     metrics = evaluate(predictions, attributes=_attributes(study), prevalence=_prevalence(study))
     # Sums over threads come in no fixed order; with one the files are the same bytes.
     with threadpool_limits(limits=1):
+        begin("embedding")
         embeddings, embedded = embed_runs(study, tables, metrics["partition"])
+        begin("heatmaps")
         explained = explain_runs(study, tables, metrics["partition"], classes)
     for network, values in metrics["networks"].items():
         values |= embedded[network] | explained.get(network, {})

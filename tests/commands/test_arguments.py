@@ -160,3 +160,43 @@ def test_no_wrong_path_waits_for_what_is_large_to_be_loaded(place: Path) -> None
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_step_is_announced_before_what_is_large_is_loaded(place: Path) -> None:
+    (place / "study/runs/vgg16-f0-s0/model.json").write_text("{}")
+    calls = [
+        ["ingest", "exports/exports", "out", "--labels=exports/labels.csv"],
+        ["audit", "data"],
+        ["split", "data", "--out=x.csv"],
+        ["study", "paper", "--out=out", "--data=data"],
+        ["report", "study"],
+        ["evaluate", "study/predictions.csv", "--out=out"],
+        ["evaluate", "--run=study", "--data=data", "--out=out"],
+        ["export", "study", "--out=out"],
+        ["phantom", "out"],
+        ["phantom", "out", "--export"],
+    ]
+    code = f"""if True:
+        import sys
+        from metrascope import progress
+        from metrascope.cli import main
+
+        class Loaded(Exception):
+            pass
+
+        class Watch:
+            def find_spec(self, name, path=None, target=None):
+                if name in {HEAVY!r}:
+                    raise Loaded(progress._displays[-1].work.title)
+
+        sys.meta_path.insert(0, Watch())
+        for call in {calls!r}:
+            try:
+                main(call)
+            except Loaded as loaded:
+                print(call[0], loaded)
+        """
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    announced = [line.split(" ", 1) for line in done.stdout.splitlines()]
+    assert [command for command, _ in announced] == [call[0] for call in calls]
+    assert {title.strip() for _, title in announced} == {"Loading the program", "Loading PyTorch"}

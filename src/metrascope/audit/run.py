@@ -10,7 +10,7 @@ from metrascope.audit.page import write_page
 from metrascope.audit.settings import AuditSettings
 from metrascope.cores import checked_jobs
 from metrascope.messages import language
-from metrascope.progress import Advance
+from metrascope.progress import Advance, begin
 
 
 def audit(
@@ -59,6 +59,7 @@ def audit(
     """
     checked_jobs(jobs)
     found = examine(data, out, splits=splits, jobs=jobs, progress=progress, settings=settings)
+    begin("audit_page")
     if write and write_groups(found.manifest, found.groups.tolist()):
         # The page tells the hash of the manifest that the reader has, with its groups: so the
         # same command, again or after it was killed here, writes the same page.

@@ -9,6 +9,7 @@ from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command
 from metrascope.cores import available_cores, checked_jobs
 from metrascope.messages import text
+from metrascope.progress import begin, steps
 
 
 def add(group: Commands) -> None:
@@ -31,16 +32,16 @@ def run(options: argparse.Namespace) -> int:
     out = options.out or folder / "audit"
     check_out_folder(out)
     checked_jobs(options.jobs)
-    from metrascope.audit.run import audit as look
-    from metrascope.progress import progress
+    with steps("loading", "audit", "audit_page"):
+        begin("loading")
+        from metrascope.audit.run import audit as look
 
-    with progress(text("progress.audit")) as advance:
         found = look(
             options.data,
             out,
             splits=options.splits,
             jobs=options.jobs,
-            progress=advance,
+            progress=begin("audit"),
             write=options.write,
         )
     print(

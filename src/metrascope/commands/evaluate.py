@@ -2,13 +2,14 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metrascope.commands.arguments import check_given, check_out_folder
 from metrascope.commands.console import names, prevalence, print_table
 from metrascope.commands.parser import Commands, add_command
 from metrascope.errors import SettingsError
 from metrascope.messages import language, text
+from metrascope.progress import begin, say, steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,12 +35,24 @@ def run(options: argparse.Namespace) -> None:
     """Compute the tables of predictions, given or of an external test, and print them."""
     _check(options)
     stated = prevalence(options.prevalence)
+    with steps("loading", "predictions", "resampling", "figures", "saving"):
+        metrics, name = _evaluate(options, stated)
+    print_table(metrics, name)
+    print(options.out / "metrics.json")
+
+
+def _evaluate(
+    options: argparse.Namespace, stated: dict[str, float] | None
+) -> tuple[dict[str, Any], str]:
+    """Return the content of ``metrics.json``, which is written, and the name of the data."""
+    begin("loading")
     from metrascope.evaluation.attributes import attributes
     from metrascope.evaluation.predictions import read_predictions
     from metrascope.results import write_evaluation
 
     paths, name = _predictions(options)
     classes = names(options.classes) if options.classes else None
+    begin("predictions")
     predictions = read_predictions(paths, classes)
     known = _manifest(options, predictions.table["image"])
     metrics = write_evaluation(
@@ -50,8 +63,7 @@ def run(options: argparse.Namespace) -> None:
         attributes=None if known is None else attributes(known),
         prevalence=stated,
     )
-    print_table(metrics, name)
-    print(options.out / "metrics.json")
+    return metrics, name
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -75,7 +87,6 @@ def _manifest(options: argparse.Namespace, images: "pd.Series[str]") -> "pd.Data
     """Return what is known of each image: of the table given, or of the external data set."""
     from metrascope.data.table import read_table
     from metrascope.evaluation.attributes import match_images
-    from metrascope.progress import say
 
     path = options.manifest or options.data
     if path is None:
@@ -92,6 +103,7 @@ def _predictions(options: argparse.Namespace) -> tuple[list[Path], str]:
     """Return the tables to evaluate and the name of the data; make them where a run is given."""
     if options.trained is None:
         return options.predictions, ", ".join(path.name for path in options.predictions)
+    begin("loading_torch")
     from metrascope.external import predict_external
 
     folder = options.data if options.data.is_dir() else options.data.parent

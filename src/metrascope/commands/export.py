@@ -2,11 +2,22 @@
 
 import argparse
 from pathlib import Path
+from typing import Final
 
 from metrascope.commands.arguments import check_given, check_out_folder
 from metrascope.commands.parser import Commands, add_command
 from metrascope.errors import SettingsError, StudyError
 from metrascope.messages import text
+from metrascope.progress import begin, steps
+
+_STEPS: Final = (
+    "loading_torch",
+    "graph",
+    "compiling",
+    "parity",
+    "reading_training",
+    "fitting",
+)
 
 
 def add(group: Commands) -> None:
@@ -27,14 +38,17 @@ def add(group: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Make a bundle of trained runs; print how near it is to them and where it is."""
     _check(options)
-    from metrascope.serving.card import limits, refusals
-    from metrascope.serving.export import export
-
     shares = {"false_refusal_rate": options.false_refusals, "confidence": options.confidence}
     given = {name: share for name, share in shares.items() if share is not None}
-    made = export(
-        options.runs, options.out, data=options.data, thumbnails=options.thumbnails, **given
-    )
+    with steps(*_STEPS):
+        begin("loading_torch")
+        from metrascope.serving.export import export
+
+        made = export(
+            options.runs, options.out, data=options.data, thumbnails=options.thumbnails, **given
+        )
+    from metrascope.serving.card import limits, refusals
+
     print(
         text(
             "serving.exported",

@@ -7,6 +7,7 @@ from metrascope.commands.arguments import check_out_folder, check_present
 from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command, add_engine
 from metrascope.messages import language, text
+from metrascope.progress import begin, later, steps
 
 
 def add(group: Commands) -> None:
@@ -46,10 +47,11 @@ def run(options: argparse.Namespace) -> int:
     from metrascope.ingest.settings import load_ingest_settings
 
     settings = load_ingest_settings(options.settings, _ingest_changes(options))
-    from metrascope.ingest.batch import ingest
-    from metrascope.progress import progress
+    with steps("loading", "finding", "ingest", "lists"):
+        begin("loading")
+        from metrascope.ingest.batch import ingest
 
-    with progress(text("progress.ingest")) as advance:
+        begin("finding")
         done = ingest(
             options.source,
             options.out,
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
             engine=options.engine,
             address=options.address,
             lang=language(),
-            progress=advance,
+            progress=later("ingest"),
         )
     images, reasons = done.catalog.images, done.catalog.reasons
     patients = len({image["patient_id"] for image in images})

@@ -11,6 +11,7 @@ from metrascope.commands.parser import Commands, add_command
 from metrascope.cores import checked_jobs
 from metrascope.errors import SettingsError
 from metrascope.messages import text
+from metrascope.progress import begin, later, say, steps
 
 
 def add(group: Commands) -> None:
@@ -34,50 +35,55 @@ def run(options: argparse.Namespace) -> None:
     check_out_folder(options.out)
     checked_jobs(options.jobs)
     shares = prevalence(options.prevalence)
-    from metrascope.phantom.scanners import SCANNERS
-    from metrascope.progress import progress
+    if options.export and (shares is not None or options.difficulty is not None):
+        raise SettingsError("cli.not_for_exports")
+    with steps("loading"):
+        begin("loading")
+        from metrascope.phantom.scanners import SCANNERS
 
-    scanners = names(options.scanners) if options.scanners else tuple(SCANNERS)
+        scanners = names(options.scanners) if options.scanners else tuple(SCANNERS)
+        if options.export:
+            paths = _write_exports(options, scanners)
+        else:
+            paths = [_write_data(options, scanners, shares)]
+    for path in paths:
+        print(path)
     if options.export:
-        _phantom_export(options, scanners)
-        return
+        _, exports, labels = paths
+        print(next_step("next.ingest", "ingest", exports, "DATA", "--labels", labels))
+
+
+def _write_data(
+    options: argparse.Namespace, scanners: Sequence[str], shares: dict[str, float] | None
+) -> Path:
     from metrascope.phantom.dataset import write_phantom
 
-    with progress(text("progress.phantom")) as advance:
-        manifest = write_phantom(
-            options.out,
-            patients=options.patients,
-            seed=options.seed,
-            scanners=scanners,
-            size=options.size or 512,
-            prevalence=shares,
-            difficulty=0.5 if options.difficulty is None else options.difficulty,
-            progress=advance,
-            jobs=options.jobs,
-        )
-    print(manifest)
+    return write_phantom(
+        options.out,
+        patients=options.patients,
+        seed=options.seed,
+        scanners=scanners,
+        size=options.size or 512,
+        prevalence=shares,
+        difficulty=0.5 if options.difficulty is None else options.difficulty,
+        progress=later("phantom"),
+        jobs=options.jobs,
+    )
 
 
-def _phantom_export(options: argparse.Namespace, scanners: Sequence[str]) -> None:
+def _write_exports(options: argparse.Namespace, scanners: Sequence[str]) -> list[Path]:
     from metrascope.phantom.export.export import write_export
     from metrascope.phantom.export.lettering import has_chinese
-    from metrascope.progress import progress, say
 
-    if options.prevalence is not None or options.difficulty is not None:
-        raise SettingsError("cli.not_for_exports")
     if not has_chinese():
         say(text("export.latin_only"))
-    with progress(text("progress.export")) as advance:
-        folder = write_export(
-            options.out,
-            patients=options.patients,
-            seed=options.seed,
-            scanners=scanners,
-            size=options.size,
-            jobs=options.jobs,
-            progress=advance,
-        )
-    exports, labels = options.out / "exports", options.out / "labels.xlsx"
-    for path in (folder, exports, labels):
-        print(path)
-    print(next_step("next.ingest", "ingest", exports, "DATA", "--labels", labels))
+    folder = write_export(
+        options.out,
+        patients=options.patients,
+        seed=options.seed,
+        scanners=scanners,
+        size=options.size,
+        jobs=options.jobs,
+        progress=later("export"),
+    )
+    return [folder, options.out / "exports", options.out / "labels.xlsx"]

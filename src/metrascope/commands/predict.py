@@ -13,6 +13,7 @@ from metrascope.commands.arguments import check_given, check_out_folder, check_p
 from metrascope.commands.parser import Commands, add_command, add_engine
 from metrascope.errors import DataError, SettingsError
 from metrascope.messages import language, text
+from metrascope.progress import begin, progress, steps
 
 _MOST_DIGITS: Final = 9
 
@@ -53,8 +54,10 @@ def run(options: argparse.Namespace) -> None:
     frames = _frames(options.frames)
     # All products are small: a second thread of numpy's would only wait, at full speed.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from metrascope.serving.folder import Order, Reader
-    from metrascope.serving.output import Tally, write_readings
+    with steps():
+        begin("loading")
+        from metrascope.serving.folder import Order, Reader
+        from metrascope.serving.output import Tally, write_readings
 
     order = Order(
         bundle=options.bundle,
@@ -70,7 +73,10 @@ def run(options: argparse.Namespace) -> None:
         address=options.address,
     )
     tally = Tally()
-    with Reader(order) as reader:
+    with steps():
+        begin("bundle")
+        opened = Reader(order)
+    with opened as reader:
         if options.verbose:
             _say_about(reader.predictor)
         if order.heat_maps:
@@ -126,8 +132,6 @@ def _progress_of(reader: "Reader", *, quiet: bool) -> Iterator["Advance | None"]
     if quiet or not reader.is_long:
         yield None
         return
-    from metrascope.progress import progress
-
     with progress(text("serving.reading_files")) as advance:
         yield advance
 

@@ -7,6 +7,7 @@ from metrascope.commands.arguments import check_given, check_out
 from metrascope.commands.console import print_study
 from metrascope.commands.parser import Commands, add_command
 from metrascope.messages import language, text
+from metrascope.progress import SUMMARY, begin, steps
 
 
 def add(group: Commands) -> None:
@@ -19,7 +20,9 @@ def run(options: argparse.Namespace) -> None:
     """Make the report of a study again from its files."""
     check_given(options.study, "study", "report")
     check_out(options.study)
-    from metrascope.summary import summarize
+    with steps("loading", *SUMMARY):
+        begin("loading")
+        from metrascope.summary import summarize
 
-    summarize(options.study, language())
+        summarize(options.study, language())
     print_study(options.study)

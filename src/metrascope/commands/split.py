@@ -9,6 +9,7 @@ from metrascope.commands.console import names, print_frame
 from metrascope.commands.parser import Commands, add_command
 from metrascope.errors import SettingsError
 from metrascope.messages import text
+from metrascope.progress import begin, say, steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,24 +42,36 @@ def run(options: argparse.Namespace) -> None:
         raise SettingsError("design.no_csv", path=options.out)
     check_out(options.out)
     settings = _split_settings(options)
-    from metrascope.data.manifest import read_manifest
-    from metrascope.data.split import write_split
-    from metrascope.data.tally import cautions, sites, tally
-    from metrascope.partitioning import choose_classes, choose_split
-    from metrascope.progress import say
+    with steps("loading", "manifest", "drawing_split"):
+        begin("loading")
+        counts, tested, name = _draw(options, settings)
+    from metrascope.data.tally import cautions
 
-    manifest = read_manifest(options.data)
-    classes = choose_classes(manifest, names(options.classes) if options.classes else ())
-    drawn, _ = choose_split(manifest, classes, settings, None)
-    drawn_by = settings.model_dump()
-    write_split(drawn, options.out, manifest_sha256=manifest.digest, settings=drawn_by)
-    counts, tested = tally(drawn, manifest.table, classes), sites(drawn, manifest.table)
-    name = manifest.root.resolve().name
     print_frame(_split_frame(counts, tested), text("design.table", name=name))
     for caution in cautions(counts, tested):
         say(caution)
     print(text("common.research_only"))
     print(options.out.resolve())
+
+
+def _draw(
+    options: argparse.Namespace, settings: "SplitSettings"
+) -> tuple["pd.DataFrame", dict[int, str], str]:
+    """Draw and write the split; return who is where, what each fold tests, and the data's name."""
+    from metrascope.data.manifest import read_manifest
+    from metrascope.data.split import write_split
+    from metrascope.data.tally import sites, tally
+    from metrascope.partitioning import choose_classes, choose_split
+
+    begin("manifest")
+    manifest = read_manifest(options.data)
+    begin("drawing_split")
+    classes = choose_classes(manifest, names(options.classes) if options.classes else ())
+    drawn, _ = choose_split(manifest, classes, settings, None)
+    drawn_by = settings.model_dump()
+    write_split(drawn, options.out, manifest_sha256=manifest.digest, settings=drawn_by)
+    counts, tested = tally(drawn, manifest.table, classes), sites(drawn, manifest.table)
+    return counts, tested, manifest.root.resolve().name
 
 
 def _split_settings(options: argparse.Namespace) -> "SplitSettings":

@@ -8,6 +8,7 @@ from metrascope.commands.console import names, print_study
 from metrascope.commands.parser import Commands, add_command
 from metrascope.cores import checked_jobs
 from metrascope.messages import text
+from metrascope.progress import begin, steps
 from metrascope.study_folder import check_study_folder
 
 
@@ -53,19 +54,21 @@ def run(options: argparse.Namespace) -> None:
     if options.networks:
         changes.append(f"networks={names(options.networks)}")
     settings = with_weights(load_settings(options.settings, changes), options.weights)
-    from metrascope.study import run_study
+    with steps("loading_torch", "manifest", "drawing_split", "cases"):
+        begin("loading_torch")
+        from metrascope.study import run_study
 
-    run_study(
-        options.data,
-        options.out,
-        settings,
-        device=options.device,
-        splits=options.splits,
-        allow_leaks=options.allow_leaks,
-        jobs=options.jobs,
-        engine=options.engine,
-        address=options.address,
-    )
+        run_study(
+            options.data,
+            options.out,
+            settings,
+            device=options.device,
+            splits=options.splits,
+            allow_leaks=options.allow_leaks,
+            jobs=options.jobs,
+            engine=options.engine,
+            address=options.address,
+        )
     print_study(options.out)
 
 

@@ -24,7 +24,15 @@ from metrascope.config import ExplainSettings
 from metrascope.csv_file import write_frame
 from metrascope.data.rows import row_writer
 from metrascope.explain.border import border_only
-from metrascope.explain.faithfulness import CURVE, SIMILARITY, WAYS, follow, shuffled
+from metrascope.explain.faithfulness import (
+    CURVE,
+    FRACTIONS,
+    ORDERS,
+    SIMILARITY,
+    WAYS,
+    follow,
+    shuffled,
+)
 from metrascope.explain.furniture import CHANGES, UNCHANGED
 from metrascope.explain.reader import Reader
 from metrascope.explain.sample import some_of
@@ -111,6 +119,15 @@ def record(
         _record_shortcuts(reader, some, classes, folder, seed)
     if settings.border:
         _record_border(reader, shown, folder)
+
+
+def images_to_read(count: int, settings: ExplainSettings) -> int:
+    """Return how many images, changed ones too, the network reads in `record`, of so many."""
+    followed = min(settings.faithfulness_images, count)
+    steps = len(ORDERS) * (len(FRACTIONS) - 2)
+    each = 1 + len(SIMILARITY) + 2 * len(WAYS) + len(WAYS) * steps
+    changed = min(settings.shortcut_images, count) * (1 + len(CHANGES))
+    return followed * each + changed + (count if settings.border else 0)
 
 
 def _record_border(reader: Reader, shown: Evaluated, folder: Path) -> None:

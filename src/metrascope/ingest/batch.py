@@ -73,6 +73,7 @@ from metrascope.ingest.reason import Reason
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.sources import QUIET, Skipped, Source, find_sources
 from metrascope.ingest.wording import reason_title
+from metrascope.progress import begin
 from metrascope.workers import Failed
 
 
@@ -179,6 +180,7 @@ def ingest(
             left_out = taken_out(edits.decisions)
             pending = pending_files(search, intake, journal, left_out, changed)
             _take_in_all(search, intake, pending, journal, share_out, progress)
+            begin("lists")
             ours |= image_names(journal.records.values())
             earlier = settle(search, journal, intake)
             awaited = awaited_records(search, journal, intake, decisions)

@@ -16,6 +16,7 @@ from metrascope.classes import class_short, class_title
 from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, network_title
 from metrascope.evaluation.units import counted, unit
 from metrascope.messages import LANGUAGES, table
+from metrascope.progress import begin
 from metrascope.report import numbers, tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.report.chapters import CHAPTERS, chart_caption, of_data, page_chapters
@@ -76,10 +77,13 @@ def write_report(study: Path, lang: str) -> Path:
     StudyError
         If the folder is no study, a file in it cannot be used, or the page cannot be written.
     """
+    begin("figures")
     content = read_study(study)
     gallery = build_gallery(content)
     write_files(content, gallery, lang)
+    begin("documents")
     write_documents(content, lang)
+    begin("page")
     page = study / "report.html"
     write_text(page, render(content, gallery, draw(content, lang), lang))
     return page

@@ -23,7 +23,7 @@ from metrascope.data.manifest import Manifest
 from metrascope.errors import MissingExtraError, SettingsError, StudyError, WeightsError
 from metrascope.ingest.sources import shown
 from metrascope.messages import text
-from metrascope.progress import progress
+from metrascope.progress import begin, expect
 from metrascope.serving.bundle import (
     BundleDescription,
     Figure,
@@ -94,6 +94,7 @@ def export(
     _check_out(out)
     _check_runtimes()
     runs = find_trained(paths)
+    expect(*("graph", "compiling", "parity") * len(runs))
     manifest, split = read_training_data(runs[0], data)
     with _beside(out) as folder:
         runtimes, parities = [], []
@@ -101,8 +102,9 @@ def export(
             runtime, parity = _export_run(run, folder, manifest)
             runtimes.append(runtime)
             parities.append(parity)
-        with progress(text("serving.reading_training")) as advance:
-            cases = read_cases(runtimes, runs, manifest, split, advance, thumbnails=thumbnails)
+        advance = begin("reading_training")
+        cases = read_cases(runtimes, runs, manifest, split, advance, thumbnails=thumbnails)
+        begin("fitting")
         classes = runs[0].description.classes
         known = fit_known(cases, [run.name for run in runs])
         rule = fit_rule(
@@ -170,15 +172,13 @@ def _beside(out: Path) -> Iterator[Path]:
 def _export_run(run: TrainedRun, folder: Path, manifest: Manifest) -> tuple[Runtime, Parity]:
     """Write the graph of a run, and compare every runtime with PyTorch on real images."""
     name = run.name
-    with progress(text("serving.exporting", run=name)) as advance:
-        advance(0, 2)
-        original = TorchRuntime(run.folder)
-        path = folder / f"{name}.onnx"
-        write_bytes(path, to_onnx(original.graph))
-        advance(1, 2)
-        runtimes = [open_runtime(path, name=own, threads=1) for own in installed()]
-        parity = _parity(run, original, runtimes, manifest)
-        advance(2, 2)
+    begin("graph", run=name)
+    original = TorchRuntime(run.folder)
+    path = folder / f"{name}.onnx"
+    write_bytes(path, to_onnx(original.graph))
+    begin("compiling", run=name)
+    runtimes = [open_runtime(path, name=own, threads=1) for own in installed()]
+    parity = _parity(run, original, runtimes, manifest)
     return runtimes[0], parity
 
 
@@ -190,7 +190,9 @@ def _parity(
     rows = np.unique(np.linspace(0, count - 1, min(count, _COMPARED)).astype(int))
     crop = run.description.preprocessing.sector_crop
     worst, worst_map = 0.0, 0.0
+    advance = begin("parity", run=run.name)
     for number, row in enumerate(rows):
+        advance(number, len(rows))
         grey = np.ascontiguousarray(read_picture(manifest, int(row), sector_crop=crop).grey)
         channels = 3 if number % 4 == 0 else 1
         pixels = np.repeat(grey[None, None], channels, axis=1)
