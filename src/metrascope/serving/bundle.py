@@ -19,6 +19,7 @@ from metrascope.data.preprocess import Preprocessing
 from metrascope.errors import WeightsError
 from metrascope.serving.familiarity import FamiliarityDescription
 from metrascope.serving.refusal import RefusalRule
+from metrascope.validation import place_of, reason_of
 
 MODEL: Final = "model.json"
 SUMS: Final = "SHA256SUMS"
@@ -310,9 +311,9 @@ def _description(path: Path) -> BundleDescription:
         _check_count(content)
         return BundleDescription.model_validate_json(read)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        reason = _shown(f"{where}: {first['msg']}" if where else first["msg"])
+        errors = error.errors(include_url=False, include_input=False)
+        where, told = place_of(errors[0]), reason_of(errors)
+        reason = _shown(f"{where}: {told}" if where else told)
         raise WeightsError("serving.bad_model", path=path, reason=reason) from error
     except (ValueError, RecursionError) as error:
         raise WeightsError("serving.bad_model", path=path, reason=_shown(error)) from error
