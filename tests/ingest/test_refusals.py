@@ -57,7 +57,7 @@ def test_sources_that_are_empty_or_not_there(
     (tmp_path / "empty").mkdir()
     out = tmp_path / "out"
     assert "holds no file at all" in refused(capsys, tmp_path / "empty", out, labels)
-    assert "No such file" in refused(capsys, tmp_path / "nowhere", out, labels)
+    assert "does not exist" in refused(capsys, tmp_path / "nowhere", out, labels)
     assert not out.exists()
     assert not key_folder(out).exists()
 
