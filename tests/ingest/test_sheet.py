@@ -233,6 +233,18 @@ def test_full_width_separators_are_named(tmp_path: Path, sign: str) -> None:
         sheet(tmp_path / "t.csv", content)
 
 
+def test_a_workbook_with_a_password_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(b"\xd0\xcf\x11\xe0" + bytes(512) + "EncryptedPackage".encode("utf-16-le"))
+    with pytest.raises(DataError, match="password"):
+        read_sheet(path, {})
+
+
+def test_signs_that_xml_cannot_hold_are_no_words(tmp_path: Path) -> None:
+    path = book(tmp_path / "t.xlsx", [HEADER, ["U1", "polyp_x000D_", 1], ["U_x0002_", "x", 1]])
+    assert [row[1] for row in read_sheet(path, {}).rows.values()] == ["polyp", "x"]
+
+
 def test_of_two_rows_of_headings_the_one_that_tells_columns_apart_counts(tmp_path: Path) -> None:
     rows = [["患者", "病理", None], ["登记号", "诊断", "日期"], ["P1", "polyp", "x"]]
     path = book(tmp_path / "t.xlsx", rows, ("B1:C1",))  # type: ignore[arg-type]

@@ -34,6 +34,8 @@ _PDF: Final = b"%PDF"
 # Hospital systems export tables of HTML or XML under the name .xls, which Excel opens.
 _WEB_PAGES: Final = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta", b"<head")
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
+_ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
+"""Name of the stream in which a workbook with a password lies (MS-OFFCRYPTO, 2.3.4.4)."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def _content(path: Path) -> bytes:
         raise DataError("labels.unreadable", path=path, reason=reading_reason(error)) from error
     if not content.strip():
         raise DataError("labels.empty_table", path=path)
+    if content.startswith(_OLD_EXCEL) and _ENCRYPTED in content:
+        raise DataError("labels.encrypted", path=path)
     if content.startswith(_OLD_EXCEL):
         raise DataError("labels.old_excel", path=path)
     kind = "pdf" if content.startswith(_PDF) else kind_of(content[:HEAD])

@@ -31,6 +31,7 @@ _NOTED: Final = re.compile(
     rb"<(?:\w+:)?(?:f[\s/>]|mergeCell\s|strike[\s/>])|\shidden=|\s(?:ht|width)=\"0\""
 )
 _YES: Final = ("1", "true")
+_ESCAPED: Final = re.compile("_x(000[0-9A-F]|005F)_", re.IGNORECASE)
 
 Rows = dict[int, list[str]]
 Place = tuple[int, int]
@@ -268,7 +269,9 @@ def _shown(cell: Any) -> str:
         return value.isoformat()
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _number(value, str(cell.number_format))
-    return tidy(marked_runs(value) if isinstance(value, list) else str(value))
+    words = marked_runs(value) if isinstance(value, list) else str(value)
+    # Signs that XML cannot hold are written like this, such as the returns of other programs.
+    return tidy(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), words))
 
 
 def _number(value: float, number_format: str) -> str:
