@@ -50,6 +50,14 @@ def test_incomplete_study_has_a_page_that_says_so(folder: Path, missing: str) ->
         assert f"Missing: {missing}" in page.by_id("summary").text("en")
 
 
+def test_precision_of_a_class_that_is_never_predicted_is_a_dash(folder: Path) -> None:
+    before = rendered(folder).by_id("results").text("en").count("—")
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics["networks"]["vgg16"]["classes"]["polyp"]["precision"] = {"value": None}
+    (folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    assert rendered(folder).by_id("results").text("en").count("—") > before
+
+
 def test_study_that_only_began(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "s", [], failed=["vgg16"])
     page = rendered(folder, "zh")

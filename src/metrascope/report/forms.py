@@ -88,7 +88,7 @@ class FailureForm(_Form):
 
 
 class _Number(_Form):
-    value: float
+    value: float | None  # None where it cannot be computed, as 0/0
     low: float | None = None
     high: float | None = None
     per_seed: list[float] = []
