@@ -14,7 +14,7 @@ from metrascope.evaluation.ranking import (
     agreement_sentences,
     few_sentences,
     ranking_sentences,
-    weakest_sentence,
+    weakest_sentences,
 )
 from metrascope.evaluation.statistics import statistic_tables
 from metrascope.evaluation.tables import csv_text, per_class, per_class_caption
@@ -120,10 +120,10 @@ def test_one_network_has_no_ranking(tmp_path: Path) -> None:
 def test_agreement_and_the_weakest_class(equal: dict[str, Any]) -> None:
     said = agreement_sentences(equal, "en")
     missed = len(equal["agreement"]["missed_by_all"])
-    assert said[1] == f"{missed} of 90 patients are misread by every network."
+    assert said[1] == f"Misread by every network: {missed} of 90 patients."
     classes = equal["networks"]["vgg16"]["classes"]
     lowest = min(classes, key=lambda name: classes[name]["recall"]["value"])
-    assert lowest.capitalize() in weakest_sentence(equal, "vgg16", "en")
+    assert lowest.capitalize() in weakest_sentences(equal, "vgg16", "en")[0]
     assert all(ranking_sentences(equal, "zh"))
 
 

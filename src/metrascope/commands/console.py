@@ -23,14 +23,19 @@ def print_study(study: Path) -> None:
 def print_table(metrics: dict[str, Any], name: str) -> None:
     """Print the metrics of all networks, and what they do and do not show."""
     from metrascope.classes import class_title
-    from metrascope.evaluation.ranking import ranking_sentences
+    from metrascope.evaluation.ranking import (
+        absent_classes,
+        fewer_read,
+        ranking_sentences,
+    )
     from metrascope.evaluation.tables import comparison, data_heading, per_class
 
     compared = comparison(metrics, data_name=name, paper=False)
     compared.columns = compared.columns.get_level_values(1)
     print_frame(compared, data_heading(metrics, data_name=name))
     print_frame(per_class(metrics), text("cli.per_class"))
-    for finding in ranking_sentences(metrics):
+    said = [fewer_read(metrics), absent_classes(metrics), *ranking_sentences(metrics)]
+    for finding in filter(None, said):
         print(finding)
     majority = metrics["majority"]
     scored = {key: f"{100 * majority[key]['value']:.2f}" for key in ("accuracy", "macro_f1")}

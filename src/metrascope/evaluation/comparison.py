@@ -26,6 +26,9 @@ Floats = npt.NDArray[np.float64]
 TESTS: Final = ("macro_f1", "macro_auc", "accuracy")
 """What is compared: by paired bootstrap, DeLong's test, McNemar's exact test."""
 
+# Means of the same shares differ in their last bits with the order of their sums.
+_EQUAL: Final = 1e-9
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -227,20 +230,31 @@ def _ranking(
     differences: list[Difference],
     macro_f1: Mapping[str, Replicates],
 ) -> dict[str, Any]:
-    """Return the order, how often each is best of a resample, and what the best is better than."""
+    """Return the order, how often each is best of a resample, and what the best is better than.
+
+    Networks that are equally good share a resample, and ``highest`` names all that share the
+    highest value: the order of equals is that of their names in the predictions and means nothing.
+    """
     order = sorted(names, key=lambda name: -float(macro_f1[name].value))
     drawn = np.stack([macro_f1[name].drawn for name in names], axis=1)
-    wins = np.bincount(drawn.argmax(1), minlength=len(names)) / len(drawn)
+    winning = drawn >= np.nanmax(drawn, axis=1, keepdims=True) - _EQUAL
+    wins = (winning / np.maximum(winning.sum(1, keepdims=True), 1)).mean(0)
     apart = {
         frozenset(pair)
         for pair, one in zip(pairs, differences, strict=True)
         if one.adjusted < 1 - LEVEL
     }
-    best = order[0]
+    top = float(macro_f1[order[0]].value)
+    highest = [name for name in order if float(macro_f1[name].value) >= top - _EQUAL]
     return {
         "order": order,
+        "highest": highest,
         "best_of_resamples": {name: float(wins[names.index(name)]) for name in order},
-        "told_from_best": [name for name in order[1:] if frozenset((best, name)) in apart],
+        "told_from_best": [
+            name
+            for name in order
+            if name not in highest and all(frozenset((one, name)) in apart for one in highest)
+        ],
         "told_apart": len(apart),
         "pairs": len(pairs),
     }

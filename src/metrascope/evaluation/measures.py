@@ -138,7 +138,8 @@ def mean(values: Floats) -> Callable[[Weights], Floats]:
 
     def statistic(weights: Weights) -> Floats:
         sums = (weights @ flat).astype(np.float64)
-        means = sums / weights.sum(1, dtype=np.float64)[:, None]
+        sizes = weights.sum(1, dtype=np.float64)[:, None]
+        means = sums / np.where(sizes > 0, sizes, np.nan)
         return np.asarray(means.reshape(len(weights), *values.shape[1:]))
 
     return statistic

@@ -1,17 +1,19 @@
 """Which networks can be told apart, and what luck may have done, in plain sentences."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from metrascope.classes import class_short
 from metrascope.evaluation.findings import SIGNIFICANT
 from metrascope.evaluation.limits import FEW_IN_A_CLASS
-from metrascope.evaluation.notation import about, decimal, p_value, percent
+from metrascope.evaluation.notation import about, decimal, p_value, percent, value_of
 from metrascope.evaluation.published import network_title
-from metrascope.evaluation.units import counted, patients
+from metrascope.evaluation.units import counted, patients_counted
 from metrascope.messages import text
 
 Metrics = Mapping[str, Any]
+
+_EQUAL: Final = 1e-9
 
 
 def ranking_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
@@ -26,25 +28,50 @@ def ranking_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
     """
     found = metrics.get("comparisons")
     if not found:
-        return _alone(metrics, lang)
+        return _uncompared(metrics, lang)
     ranks = found["ranking"]
     order = ranks["order"]
-    best, others = order[0], order[1:]
-    beaten = [name for name in others if name in ranks["told_from_best"]]
-    equal = [name for name in others if name not in beaten]
-    said = [_told(ranks, len(order), found["n"], lang)]
-    if beaten:
-        names = _listed(beaten, lang)
-        said.append(text("statistics.best_beats", lang, best=network_title(best), names=names))
-    if equal:
-        names = _listed(equal, lang)
-        share = f"{100 * ranks['best_of_resamples'][best]:.0f}"
-        said.append(
-            text("statistics.best_equal", lang, best=network_title(best), names=names, share=share)
-        )
+    said = [_told(ranks, len(order), found["n"], lang), *_order(metrics, lang)]
     gain = f"{100 * found['luck']['if_equal']:.1f}"
-    said.append(text("statistics.luck", lang, count=len(order), points=gain, n=found["n"]))
-    return [*said, *_needed(found, order, lang), *_spread_over_all(found, lang)]
+    if float(gain) and len(ranks.get("highest", ())) < len(order):
+        said.append(text("statistics.luck", lang, count=len(order), points=gain, n=found["n"]))
+    return [*said, *_needed(found, order, lang), *_spread_over_all(found, len(order), lang)]
+
+
+def highest_networks(metrics: Metrics) -> list[str]:
+    """Return the networks whose macro F1 no other exceeds: several where they are equal."""
+    ranks = metrics.get("comparisons", {}).get("ranking", {})
+    if ranks:
+        return list(ranks.get("highest", ranks["order"][:1]))
+    values = {name: value_of(one.get("macro_f1")) for name, one in metrics["networks"].items()}
+    return [name for name, value in values.items() if value >= max(values.values()) - _EQUAL]
+
+
+def fewer_read(metrics: Metrics, lang: str | None = None) -> str:
+    """Say which of several networks have not read everyone; empty where all have."""
+    n = int(metrics["n"])
+    few = {name: one["n"] for name, one in metrics["networks"].items() if one["n"] < n}
+    if not few or len(metrics["networks"]) < 2:
+        return ""
+    told = text("report.comma", lang).join(
+        text("report.fewer", lang, network=network_title(name), counted=number, all=n)
+        for name, number in few.items()
+    )
+    common = metrics.get("comparisons", {}).get("n", 0)
+    return text("report.warn_fewer" if common else "report.warn_apart", lang, list=told, n=common)
+
+
+def absent_classes(metrics: Metrics, lang: str | None = None) -> str:
+    """Say which classes nobody evaluated has, which no average holds; empty where all are there."""
+    networks = metrics["networks"].values()
+    absent = [
+        class_short(label, lang)
+        for label in metrics["classes"]
+        if all(int(one["classes"][label]["support"]) == 0 for one in networks)
+    ]
+    if not absent:
+        return ""
+    return text("statistics.absent_classes", lang, names=text("report.comma", lang).join(absent))
 
 
 def agreement_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
@@ -60,19 +87,30 @@ def agreement_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
     ]
 
 
-def weakest_sentence(metrics: Metrics, network: str, lang: str | None = None) -> str:
-    """Return for which class a network's sensitivity is lowest, with its interval."""
+def weakest_sentences(metrics: Metrics, network: str, lang: str | None = None) -> list[str]:
+    """Return for which class a network's sensitivity is lowest, with its interval.
+
+    Nothing is said of classes that nobody evaluated has, of a network that finds everyone, nor
+    where the classes are equal.
+    """
     classes = metrics["networks"][network]["classes"]
-    there = [name for name in classes if classes[name]["recall"]["value"] is not None]
-    label = min(there, key=lambda name: float(classes[name]["recall"]["value"]))
-    return text(
-        "statistics.weakest",
-        lang,
-        network=network_title(network),
-        label=class_short(label, lang),
-        share=percent(classes[label]["recall"], 0),
-        n=classes[label]["support"],
-    )
+    shares = {
+        name: value_of(one["recall"]) for name, one in classes.items() if int(one["support"]) > 0
+    }
+    lowest = [name for name, share in shares.items() if share <= min(shares.values()) + _EQUAL]
+    if len(lowest) != 1 or len(shares) == 1 or shares[lowest[0]] >= 1:
+        return []
+    (label,) = lowest
+    return [
+        text(
+            "statistics.weakest",
+            lang,
+            network=network_title(network),
+            label=class_short(label, lang),
+            share=percent(classes[label]["recall"], 0),
+            counted=patients_counted(int(classes[label]["support"]), lang),
+        )
+    ]
 
 
 def few_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
@@ -83,25 +121,63 @@ def few_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
         for label in metrics["classes"]
     }
     return [
-        text("statistics.few", lang, label=class_short(label, lang), n=count)
+        text(
+            "statistics.few",
+            lang,
+            label=class_short(label, lang),
+            counted=patients_counted(count, lang),
+        )
         for label, count in support.items()
         if 0 < count < FEW_IN_A_CLASS
     ]
 
 
-def _alone(metrics: Metrics, lang: str | None) -> list[str]:
-    (name, numbers), *_ = metrics["networks"].items()
-    needed = numbers.get("patients_needed")
+def _uncompared(metrics: Metrics, lang: str | None) -> list[str]:
+    """Tell of every network by itself, where there is one or no patient was read by all."""
+    said = [one for name in metrics["networks"] for one in _alone(metrics, name, lang)]
+    if len(metrics["networks"]) > 1:
+        said.append(text("statistics.nobody_shared", lang))
+    return said
+
+
+def _alone(metrics: Metrics, name: str, lang: str | None) -> list[str]:
+    numbers = metrics["networks"][name]
+    read = int(numbers.get("n", metrics["n"]))
     said = text(
         "statistics.alone",
         lang,
         network=network_title(name),
         f1=percent(numbers["macro_f1"], 1),
-        counted=counted(metrics, lang, numbers["n"]),
+        counted=counted(metrics, lang, read),
     )
-    if needed is None or needed <= numbers.get("patients", patients(metrics)):
+    needed = numbers.get("patients_needed")
+    # Of one patient, or of readings that are all right, no spread is known to reckon with.
+    if needed is None or needed <= read or read < 2:
         return [said]
     return [said, text("statistics.width", lang, needed=about(needed))]
+
+
+def _order(metrics: Metrics, lang: str | None) -> list[str]:
+    """Say which network is highest, what it is better than, and what it cannot be told from."""
+    ranks = metrics["comparisons"]["ranking"]
+    highest = highest_networks(metrics)
+    others = [name for name in ranks["order"] if name not in highest]
+    beaten = [name for name in others if name in ranks["told_from_best"]]
+    equal = [name for name in others if name not in beaten]
+    best, many = _listed(highest, lang), len(highest) > 1
+    said = []
+    if many:
+        said.append(text("statistics.best_shared", lang, names=best))
+    if beaten:
+        key = "statistics.best_beat" if many else "statistics.best_beats"
+        said.append(text(key, lang, best=best, names=_listed(beaten, lang)))
+    if equal and not many:
+        share = f"{100 * ranks['best_of_resamples'][highest[0]]:.0f}"
+        values = {"best": best, "names": _listed(equal, lang), "share": share}
+        said.append(text("statistics.best_equal", lang, **values))
+    elif equal:
+        said.append(text("statistics.shared_equal", lang, names=_listed(equal, lang)))
+    return said
 
 
 def _common(metrics: Metrics, lang: str | None) -> str:
@@ -139,9 +215,10 @@ def _needed(found: Mapping[str, Any], order: list[str], lang: str | None) -> lis
     return []
 
 
-def _spread_over_all(found: Mapping[str, Any], lang: str | None) -> list[str]:
+def _spread_over_all(found: Mapping[str, Any], networks: int, lang: str | None) -> list[str]:
+    """Say whether all are equally accurate; of two networks McNemar's test says it."""
     p = found["cochran_q"]["p"]
-    if p is None:
+    if p is None or networks < 3:
         return []
     shown = p_value(p)
     told = shown if shown.startswith("<") else f"= {shown}"

@@ -33,10 +33,15 @@ def counted(metrics: Metrics, lang: str | None = None, n: int | None = None) -> 
     whole = int(metrics["n"])
     number = whole if n is None else n
     if not is_by_class(metrics):
-        return text("evaluation.counted", lang, n=number)
+        return patients_counted(number, lang)
     if number < whole:
         return text("evaluation.counted_some", lang, n=number)
     return text("evaluation.counted_by_class", lang, n=number, patients=patients(metrics))
+
+
+def patients_counted(n: int, lang: str | None = None) -> str:
+    """Return a number of patients in words: ``125 patients``, ``1 patient``."""
+    return text("evaluation.counted_one" if n == 1 else "evaluation.counted", lang, n=n)
 
 
 def unit(metrics: Metrics, lang: str | None = None) -> str:

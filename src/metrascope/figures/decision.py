@@ -72,14 +72,15 @@ def _panel(
     )
     _banded(ax, percent, everyone, GRAY, "--", text("calibration.act_all", lang))
     _banded(ax, percent, curve["net_benefit"], _NETWORK, "-", text("calibration.act_network", lang))
-    floor = -0.12 * prevalence
+    height = prevalence or 0.1  # where nobody is positive nothing is above 0, but axes must be
+    floor = -0.12 * height
     label = text("calibration.act_useful", lang)
     for low, high in curve["useful"] or [(None, None)]:
         stretch = ([], []) if low is None else ([100 * low, 100 * high], [floor, floor])
         ax.plot(*stretch, color=_USEFUL, linewidth=3, solid_capstyle="butt", label=label)
         label = "_"
     ax.set_xlim(0, 100)
-    ax.set_ylim(1.6 * floor, 1.08 * prevalence)
+    ax.set_ylim(1.6 * floor, 1.08 * height)
 
 
 def _banded(

@@ -13,11 +13,12 @@ from metrascope.evaluation.findings import (
     subgroup_sentences,
     subgroup_summary,
 )
+from metrascope.evaluation.published import network_title
 from metrascope.evaluation.ranking import (
     agreement_sentences,
     few_sentences,
     ranking_sentences,
-    weakest_sentence,
+    weakest_sentences,
 )
 from metrascope.evaluation.statistics import Table, statistic_tables
 from metrascope.evaluation.subgroup_tables import subgroup_tables
@@ -25,7 +26,7 @@ from metrascope.evaluation.tables import data_heading
 from metrascope.messages import LANGUAGES, text
 from metrascope.report.bilingual import Bilingual, bilingual
 from metrascope.report.content import Study
-from metrascope.report.tables import best_network
+from metrascope.report.tables import best_networks
 
 Metrics = Mapping[str, Any]
 
@@ -156,7 +157,12 @@ def chapter_findings(study: Study) -> dict[str, list[Bilingual]]:
 
 def chart_caption(study: Study, name: str) -> Bilingual:
     """Return what stands under a chart."""
-    return bilingual(lambda lang: of_data(study, text(f"statistics.chart_{name}", lang), lang))
+    key, values = f"statistics.chart_{name}", {}
+    if name == "subgroups" and len(study.scores) == 1:
+        key = "statistics.chart_subgroups_alone"
+    elif name == "subgroups":
+        values["network"] = network_title(best_networks(study)[0])
+    return bilingual(lambda lang: of_data(study, text(key, lang, **values), lang))
 
 
 def of_data(study: Study, caption: str, lang: str) -> str:
@@ -166,9 +172,11 @@ def of_data(study: Study, caption: str, lang: str) -> str:
 
 
 def _order(study: Study, lang: str) -> list[str]:
-    metrics, best = study.metrics, best_network(study)
+    metrics = study.metrics
     said = [*ranking_sentences(metrics, lang), *agreement_sentences(metrics, lang)]
-    weakest = [] if best is None else [weakest_sentence(metrics, best, lang)]
+    weakest = (
+        one for name in best_networks(study) for one in weakest_sentences(metrics, name, lang)
+    )
     return [*said, *weakest, *few_sentences(metrics, lang)]
 
 

@@ -23,19 +23,12 @@ class Point:
 
 def digest(study: Study) -> list[Point]:
     """Return the points of the summary, empty before the evaluation."""
-    best = tables.best_network(study)
-    if best is None:
+    best = tables.best_networks(study)
+    if not best:
         return []
     points = [_compared(study), _data(study), _best(study, best)]
-    majority = study.metrics.get("majority")
-    if majority:
-        words = sentence(
-            "report.sum_majority",
-            label=_label(str(majority.get("label", ""))),
-            accuracy=percent(majority.get("accuracy")),
-            f1=percent(majority.get("macro_f1")),
-        )
-        points.append(Point(sentence("report.lead_majority"), words))
+    if study.metrics.get("majority"):
+        points.append(Point(sentence("report.lead_majority"), _majority(study)))
     said = order_findings(study)
     points.append(Point(sentence("report.lead_ranking"), said[0], tuple(said[1:])))
     for lead, findings in chapter_findings(study).items():
@@ -91,12 +84,29 @@ def _design(study: Study, folds: int) -> Bilingual:
     return sentence("report.design_folds", folds=folds)
 
 
-def _best(study: Study, best: str) -> Point:
-    f1 = percent(study.scores[best].get("macro_f1"))
+def _best(study: Study, best: list[str]) -> Point:
+    lead = sentence("report.lead_best" if len(study.scores) > 1 else "report.lead_alone")
+    f1 = percent(study.scores[best[0]].get("macro_f1"))
     value, _, interval = f1.partition(" ")
+    if len(best) > 1:
+        names = listing(map(network_title, best))
+        return Point(lead, sentence("report.sum_best_shared", networks=names, f1=value))
     told = sentence("report.interval", ends=interval.strip("()")) if interval else ""
-    words = sentence("report.sum_best", network=network_title(best), f1=value, interval=told)
-    return Point(sentence("report.lead_best"), words, tuple(_details(study, best)))
+    words = sentence("report.sum_best", network=network_title(best[0]), f1=value, interval=told)
+    return Point(lead, words, tuple(_details(study, best[0])))
+
+
+def _majority(study: Study) -> Bilingual:
+    """Return what guessing would score, for what kind of classes there are."""
+    majority, counts = study.metrics["majority"], tables.evaluated_classes(study)
+    most = [name for name, number in counts.items() if number == max(counts.values())]
+    kind = "_alone" if len(counts) < 2 else "_shared" if len(most) > 1 else ""
+    return sentence(
+        f"report.sum_majority{kind}",
+        label=_label(str(majority.get("label", ""))),
+        accuracy=percent(majority.get("accuracy")),
+        f1=percent(majority.get("macro_f1")),
+    )
 
 
 def _details(study: Study, best: str) -> list[Bilingual]:
@@ -108,22 +118,35 @@ def _details(study: Study, best: str) -> list[Bilingual]:
     told = [sentence("report.sum_times", count=times)] if times > 1 else []
     for place, name in enumerate(study.classes):
         called = sum(row[place].count for row in cells)
+        total = sum(cell.count for cell in cells[place])
+        kind = "absent" if not total else "found" if called else "never"
         told.append(
             sentence(
-                f"report.sum_found{of}" if called else f"report.sum_never{of}",
+                f"report.sum_{kind}{of}",
                 label=_label(name),
                 network=network_title(best),
                 found=cells[place][place].count,
-                total=sum(cell.count for cell in cells[place]),
+                total=total,
                 called=called,
             )
         )
-    error = tables.commonest_confusion(study, best)
-    if error is None:
-        return [*told, sentence("report.sum_no_error")]
-    labels = {"true": _label(error.true), "predicted": _label(error.predicted)}
-    counts = {"count": error.count, "total": error.total}
-    return [*told, sentence(f"report.sum_error{of}", **labels, **counts)]
+    return [*told, _errors(study, best, of)]
+
+
+def _errors(study: Study, best: str, of: str) -> Bilingual:
+    """Return which error a network makes most often, or which, where they are equally many."""
+    errors = tables.commonest_confusions(study, best)
+    if not errors:
+        return sentence("report.sum_no_error")
+    counts = {"count": errors[0].count, "total": errors[0].total}
+    if len(errors) == 1:
+        labels = {"true": _label(errors[0].true), "predicted": _label(errors[0].predicted)}
+        return sentence(f"report.sum_error{of}", **labels, **counts)
+    kinds = listing(
+        sentence("report.one_error", true=_label(one.true), predicted=_label(one.predicted))
+        for one in errors
+    )
+    return sentence(f"report.sum_errors{of}", list=kinds, **counts)
 
 
 def _label(name: str) -> Bilingual:

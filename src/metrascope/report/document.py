@@ -137,6 +137,8 @@ def _pictures(word: Word, study: Study, lang: str) -> None:
             word.heading(text(f"report.{heading}", lang))
         word.picture(file, of_data(study, caption, lang))
         if name == "gradcam":
+            if tables.has_paper_classes(study):
+                word.paragraph(text("report.heatmaps_paper", lang), note=True)
             word.paragraph(text("report.heatmaps_limits", lang), note=True)
 
 

@@ -4,6 +4,7 @@ A checklist names facts; a fact is there only where its file and key are. Nothin
 what a study usually does.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,7 @@ from metrascope.report import inference, methods, tables
 from metrascope.report.bilingual import listed
 from metrascope.report.cases import misread, readings
 from metrascope.report.content import Study
+from metrascope.report.gallery import MOST
 from metrascope.report.numbers import count, percent
 from metrascope.report.partitions import fold_counts, is_disjoint, written_folds
 
@@ -204,8 +206,10 @@ def _failures(study: Study, lang: str) -> Fact | None:
     found = readings(study)
     if not found:
         return None
-    wrong = len(misread(found, study.classes))
-    told = text("checklist.failures", lang, wrong=wrong, all=len(found))
+    by_network = Counter(item.run.network for item in misread(found, study.classes))
+    wrong, most = by_network.total(), max(by_network.values(), default=0)
+    key = "checklist.failures" if most <= MOST else "checklist.failures_some"
+    told = text(key, lang, wrong=wrong, all=len(found), shown=MOST)
     section = text("report.cases", lang)
     return Fact(told, text("checklist.report_section", lang, section=section))
 

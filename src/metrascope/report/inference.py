@@ -50,7 +50,7 @@ def comparisons(study: Study, lang: str) -> Sentences:
     told = [text("methods.comparisons", lang, **values)]
     if any(scores.get("replications", 1) > 1 for scores in study.scores.values()):
         told.append(text("methods.comparisons_seeds", lang))
-    if found.get("cochran_q", {}).get("p") is not None:
+    if len(study.scores) > 2 and found.get("cochran_q", {}).get("p") is not None:
         told.append(text("methods.comparisons_all", lang))
     return told
 

@@ -59,7 +59,7 @@ def _data(study: Study, lang: str) -> Sentences:
             **values,
         )
     ]
-    sources = [source for source in tables.sources(study) if source]
+    sources = tables.sources(study)
     if len(sources) > 12:
         told.append(text("methods.data_sources", lang, count=len(sources)))
     elif sources:

@@ -145,7 +145,7 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
         "held": study.partition,
         "counted": bilingual(lambda lang: counted(study.metrics, lang)) if study.scores else "",
         "unit": bilingual(lambda lang: unit(study.metrics, lang)) if study.scores else "",
-        "best": tables.best_network(study),
+        "best": tables.best_networks(study),
         "digest": digest(study),
         "warnings": tables.warnings(study),
         "highest": tables.highest_scores(study),

@@ -98,7 +98,12 @@ def selection(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
     best = study.settings.get("training", {}).get("best_epoch")
     if best is None:
         return []
-    return [text("methods.best_epoch" if best else "methods.last_epoch", lang)]
+    if not best:
+        return [text("methods.last_epoch", lang)]
+    told = [text("methods.best_epoch", lang)]
+    return (
+        [*told, text("methods.best_epoch_same", lang)] if study.partition == "validation" else told
+    )
 
 
 def _loss(recipe: Mapping[str, Any], networks: Sequence[str], lang: str) -> str:

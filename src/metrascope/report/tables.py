@@ -8,6 +8,7 @@ from typing import Any
 
 from metrascope.classes import PAPER_CLASSES, class_title
 from metrascope.evaluation.published import network_title
+from metrascope.evaluation.ranking import absent_classes, fewer_read, highest_networks
 from metrascope.evaluation.units import is_by_class, patients
 from metrascope.messages import text
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
@@ -83,10 +84,21 @@ def confusion_cells(study: Study, network: str) -> list[list[Cell]]:
     return [[Cell(int(n), n / sum(row) if sum(row) else 0.0) for n in row] for row in matrix]
 
 
-def best_network(study: Study) -> str | None:
-    """Return the network of the highest macro F1, the first of equals."""
-    names = [name for name in study.networks if name in study.scores]
-    return max(names, key=lambda name: value_of(study.scores[name].get("macro_f1")), default=None)
+def best_networks(study: Study) -> list[str]:
+    """Return the networks whose macro F1 no other exceeds, none before the evaluation."""
+    if not study.scores:
+        return []
+    highest = highest_networks(study.metrics)
+    return [name for name in study.networks if name in highest]
+
+
+def evaluated_classes(study: Study) -> dict[str, int]:
+    """Return how many of those evaluated have each class, without the classes that nobody has."""
+    counts = {
+        name: max(int(one["classes"][name]["support"]) for one in study.scores.values())
+        for name in study.classes
+    }
+    return {name: number for name, number in counts.items() if number}
 
 
 def highest_scores(study: Study) -> dict[str, str]:
@@ -129,8 +141,8 @@ def choices(study: Study) -> Bilingual:
     return bilingual(lambda lang: _choices(study, lang))
 
 
-def commonest_confusion(study: Study, network: str) -> Confusion | None:
-    """Return the error that a network makes most often, ``None`` where it makes none."""
+def commonest_confusions(study: Study, network: str) -> list[Confusion]:
+    """Return the errors that a network makes most often: several where they are equally many."""
     cells = confusion_cells(study, network)
     errors = [
         Confusion(study.classes[i], study.classes[j], cell.count, sum(c.count for c in row))
@@ -138,7 +150,8 @@ def commonest_confusion(study: Study, network: str) -> Confusion | None:
         for j, cell in enumerate(row)
         if i != j and cell.count
     ]
-    return max(errors, key=lambda error: error.count, default=None)
+    most = max((error.count for error in errors), default=0)
+    return [error for error in errors if error.count == most]
 
 
 def settings_beside_paper(study: Study) -> list[Setting]:
@@ -177,7 +190,12 @@ def warnings(study: Study) -> list[Bilingual]:
         found.append(sentence("report.warn_repeats", count=repeats))
     if len(seeds) == 1 and repeats == 1:
         found.append(sentence("report.warn_one_seed"))
-    found += _fewer(study)
+    if study.metrics:
+        said = (
+            bilingual(lambda lang: fewer_read(study.metrics, lang)),
+            bilingual(lambda lang: absent_classes(study.metrics, lang)),
+        )
+        found += [one for one in said if any(one.words)]
     scratch = [run.network for run in study.runs if weights_source(study, run) == "none"]
     if scratch:
         names = listing(network_title(name) for name in dict.fromkeys(scratch))
@@ -190,20 +208,6 @@ def repeats_of(scores: Mapping[str, Any]) -> int:
     return int(scores.get("replications", 1)) // max(1, len(scores.get("seeds", ())))
 
 
-def _fewer(study: Study) -> list[Bilingual]:
-    """Say which networks have not read everyone, where they are compared."""
-    n = int(study.metrics.get("n", 0))
-    few = {name: scores["n"] for name, scores in study.scores.items() if scores["n"] < n}
-    if not few or len(study.scores) < 2:
-        return []
-    told = listing(
-        sentence("report.fewer", network=network_title(name), counted=number, all=n)
-        for name, number in few.items()
-    )
-    common = study.metrics.get("comparisons", {}).get("n", 0)
-    return [sentence("report.warn_fewer", list=told, n=common)]
-
-
 def is_synthetic(study: Study) -> bool:
     """Whether the data set says of itself that it comes from the phantom."""
     said = " ".join([str(study.data.get("name", "")), *sources(study)]).casefold()
@@ -213,7 +217,8 @@ def is_synthetic(study: Study) -> bool:
 def sources(study: Study) -> list[str]:
     """Return where the data set says its images come from."""
     source = study.data.get("source") or []
-    return [str(item) for item in (source if isinstance(source, list) else [source])]
+    found = source if isinstance(source, list) else [source]
+    return [str(item) for item in found if str(item)]
 
 
 def has_paper_classes(study: Study) -> bool:
@@ -235,10 +240,10 @@ def input_size(run: Run) -> str:
 
 
 def _no_better_than_guessing(study: Study) -> bool:
-    best, majority = best_network(study), study.metrics.get("majority")
-    if best is None or not majority:
+    best, majority = best_networks(study), study.metrics.get("majority")
+    if not best or not majority or len(evaluated_classes(study)) < 2:
         return False
-    return value_of(study.scores[best].get("macro_f1")) <= value_of(majority.get("macro_f1"))
+    return value_of(study.scores[best[0]].get("macro_f1")) <= value_of(majority.get("macro_f1"))
 
 
 def _choices(study: Study, lang: str) -> str:
