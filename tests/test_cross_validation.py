@@ -172,11 +172,11 @@ def test_a_leak_in_one_fold_is_found(finished: Path, data: Path, tmp_path: Path)
     with pytest.raises(
         DataError, match=r"leaks: 1 patient[^\n]*\n.*group together is in test \+ train"
     ):
-        choose_split(manifest, CLASSES, SplitSettings(), tmp_path / "s.csv")
+        choose_split(manifest, CLASSES, SplitSettings(), tmp_path / "s.csv", ())
     # Whoever a fold excludes is on neither side of it.
     table.loc[rows & (table["patient_id"] == second), "partition"] = "excluded"
     table.to_csv(tmp_path / "s.csv", index=False)
-    _, leaks = choose_split(manifest, CLASSES, SplitSettings(), tmp_path / "s.csv")
+    _, leaks = choose_split(manifest, CLASSES, SplitSettings(), tmp_path / "s.csv", ())
     assert leaks == 0
 
 

@@ -97,6 +97,9 @@ def test_what_a_run_leaves_belongs_together(finished: Path) -> None:
     data = json.loads((finished / "data.json").read_text(encoding="utf-8"))
     assert description.split_sha256 == data["split_sha256"]
     assert data["split"] == "drawn"
+    assert data["near_duplicates"] == "searched"
+    pairs = pd.read_csv(finished / "duplicates.csv")
+    assert data["near_pairs"] == (pairs["kind"] == "near").sum()
     assert network.origin.source == "none"
     history = pd.read_csv(run / "history.csv")
     assert history["epoch"].max() == 3
@@ -136,9 +139,15 @@ def test_the_grey_table_is_fitted_to_the_training_partition_alone(
         shutil.copyfile(copy / str(row.sector), copy / str(row.image))
     one_epoch = ("--networks=resnet18", "--set=training.epochs=1")
     one_epoch += ("--set=explain.faithfulness_images=0", "--set=explain.shortcut_images=0")
+    one_epoch += ("--no-audit",)
     splits = f"--splits={finished / 'splits.csv'}"
     assert study(copy, tmp_path / "out", splits, *one_epoch) == 0
-    assert json.loads((tmp_path / "out/data.json").read_text())["split"] == "given"
+    data = json.loads((tmp_path / "out/data.json").read_text())
+    assert data["split"] == "given"
+    assert data["near_duplicates"] == "skipped"
+    command = json.loads((tmp_path / "out/command.json").read_text())["argv"]
+    assert command[-1] == "--no-audit"
+    assert "Near duplicates were not looked for" in (tmp_path / "out/methods.txt").read_text()
     _, description = load(tmp_path / "out" / "runs" / "resnet18-f0-s0")
     _, expected = load(finished / "runs" / "resnet18-f0-s0")
     assert description.preprocessing.grey_table == expected.preprocessing.grey_table
@@ -164,6 +173,7 @@ def test_finished_runs_are_kept_and_networks_may_be_added(
     assert read_description(out / "runs" / "resnet34-f0-s0" / "model.json").manifest_sha256 == (
         read_description(out / "runs" / "resnet18-f0-s0" / "model.json").manifest_sha256
     )
+    assert "comparing images" not in told
     after = results(out)
     assert json.loads((out / "data.json").read_text())["split"] == "drawn"
     kept = [name for name in before if name.startswith("runs/")]

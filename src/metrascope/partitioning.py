@@ -1,21 +1,82 @@
 """The split of a study: drawn so that nothing leaks, or given and checked."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from metrascope.audit.duplicates import find_duplicates
 from metrascope.audit.fingerprint import hash_image
 from metrascope.audit.groups import patient_groups
 from metrascope.audit.leaks import Leak, find_leaks
-from metrascope.audit.pairs import exact_pairs, in_threads
+from metrascope.audit.pairs import Pair, exact_pairs, in_threads
 from metrascope.audit.partitions import partitions_of
+from metrascope.audit.settings import AuditSettings
+from metrascope.audit.shelf import open_shelf
 from metrascope.classes import order_classes
 from metrascope.config import SplitSettings
 from metrascope.cores import available_cores
 from metrascope.data.designs import draw_split
+from metrascope.data.groups import read_group_file
 from metrascope.data.manifest import Manifest
 from metrascope.data.split import Split, read_split
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
+from metrascope.progress import progress, say
+
+NearSearch = Literal["searched", "audited", "skipped", "phantom"]
+
+
+@dataclass(frozen=True)
+class KnownPairs:
+    """The images of a data set that are one, and how far they were looked for.
+
+    Attributes
+    ----------
+    pairs
+        Exact duplicates, and near ones where they were ``searched``.
+    near
+        ``searched``: now; ``audited``: an audit has put its groups into the manifest, which
+        count; ``skipped``: nobody has; ``phantom``: every image of it is drawn anew.
+    """
+
+    pairs: tuple[Pair, ...]
+    near: NearSearch
+
+
+def look_for_duplicates(
+    manifest: Manifest, scratch: Path, *, near: bool = True, phantom: bool = False
+) -> KnownPairs:
+    """Find images that are one, by file and by pixels, and unless it is known, near duplicates.
+
+    Parameters
+    ----------
+    manifest
+        The images. Where ``groups.csv`` beside it has every image with the patient and the group
+        of the manifest, `metrascope.audit.run.audit` has looked for near duplicates already.
+    scratch
+        Folder for a nameless file of about 80 kB for each image while near ones are looked for;
+        the first folder above it that exists is taken.
+    near
+        Look for near duplicates too.
+    phantom
+        The data set was just made by the phantom, so that there are none.
+    """
+    rows = range(len(manifest.table))
+    kind: NearSearch = "phantom" if phantom else "skipped"
+    if not phantom and _is_audited(manifest):
+        kind = "audited"
+    elif not phantom and near:
+        place = next(folder for folder in (scratch, *scratch.absolute().parents) if folder.is_dir())
+        with open_shelf(place) as shelf, progress(text("progress.audit")) as advance:
+            found = find_duplicates(
+                manifest, shelf, AuditSettings(), jobs=available_cores(), progress=advance
+            )
+        count = sum(pair.kind == "near" for pair in found.pairs)
+        say(text("study.near_found" if count else "study.near_none", count=count))
+        return KnownPairs(found.pairs, "searched")
+    hashed = in_threads(lambda row: hash_image(manifest, row), rows, available_cores())
+    return KnownPairs(tuple(exact_pairs([taken for _, taken in hashed])), kind)
 
 
 def choose_split(
@@ -23,13 +84,11 @@ def choose_split(
     classes: Sequence[str],
     settings: SplitSettings,
     given: Path | None,
+    pairs: Sequence[Pair],
     *,
     allow_leaks: bool = False,
 ) -> tuple[Split, int]:
     """Return the split of a study and how many leaks are in it.
-
-    Images that are one, file or pixels, are found in either case (every image is decoded once);
-    near duplicates take `metrascope.audit.run.audit`, whose groups in the manifest count here.
 
     Parameters
     ----------
@@ -41,6 +100,8 @@ def choose_split(
         Of the draw.
     given
         A split to use instead of drawing one.
+    pairs
+        Images that are one: their patients are kept together.
     allow_leaks
         Use it though it leaks.
 
@@ -49,9 +110,6 @@ def choose_split(
     DataError
         If the split cannot be used, or leaks.
     """
-    rows = range(len(manifest.table))
-    hashed = in_threads(lambda row: hash_image(manifest, row), rows, available_cores())
-    pairs = exact_pairs([taken for _, taken in hashed])
     if given is None:
         images = manifest.table.assign(patient_group=patient_groups(manifest.table, pairs))
         return draw_split(images, classes, settings), 0
@@ -83,6 +141,16 @@ def choose_classes(manifest: Manifest, given: Sequence[str] = ()) -> tuple[str, 
     if len(classes) < 2:
         raise DataError("study.few_classes", label=classes[0])
     return classes
+
+
+def _is_audited(manifest: Manifest) -> bool:
+    """Tell whether an audit has looked at every image as the manifest has it."""
+    table = manifest.table
+    if "patient_group" not in table:
+        return False
+    known = read_group_file(manifest.root)
+    pairs = zip(table["patient_id"], table["patient_group"], strict=True)
+    return all(known.get(image) == pair for image, pair in zip(table["image"], pairs, strict=True))
 
 
 def _told(leak: Leak) -> str:

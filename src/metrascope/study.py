@@ -4,9 +4,10 @@ import json
 import platform
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from filelock import FileLock, Timeout
 from metrascope import __version__
 from metrascope.architectures import find_architecture
 from metrascope.atomic import cannot_write, remove_leftovers, write_json, write_text
+from metrascope.audit.duplicates import read_duplicates, write_duplicates
 from metrascope.classes import PAPER_CLASSES
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
 from metrascope.cores import available_cores
@@ -30,7 +32,13 @@ from metrascope.errors import StudyError, WeightsError
 from metrascope.evaluation.metrics import check_prevalence
 from metrascope.messages import language, listing, text
 from metrascope.networks import create_network
-from metrascope.partitioning import choose_classes, choose_split
+from metrascope.partitioning import (
+    KnownPairs,
+    NearSearch,
+    choose_classes,
+    choose_split,
+    look_for_duplicates,
+)
 from metrascope.phantom.dataset import write_phantom
 from metrascope.progress import begin, progress, say
 from metrascope.run import (
@@ -55,6 +63,7 @@ def run_study(
     device: str = "auto",
     splits: Path | None = None,
     allow_leaks: bool = False,
+    audit: bool = True,
     jobs: int = 1,
     engine: EngineName = "local",
     address: str | None = None,
@@ -76,6 +85,9 @@ def run_study(
         A split to use instead of drawing one.
     allow_leaks
         Train on a split that leaks all the same; the report says so.
+    audit
+        Look for near duplicates before the split, whose patients stay together, unless an audit
+        of the data set or an earlier call has; the report says where nobody has.
     jobs, engine, address
         How many runs at a time, and where; see `metrascope.engine.create_engine`.
 
@@ -92,8 +104,9 @@ def run_study(
     carrier = create_engine(engine, device, jobs=jobs, address=address)
     if engine == "ray":  # the machines of a cluster work in folders of their own
         out, data = out.resolve(), data and data.resolve()
+    check_study_folder(out)
+    embedded = data is None
     if data is None:
-        check_study_folder(out)
         _check_weights(settings, settings.networks, len(PAPER_CLASSES))
         data = _embedded_data(out, settings.phantom)
     begin("manifest")
@@ -103,20 +116,26 @@ def run_study(
     if settings.evaluation.prevalence:  # before days of training, not after them
         check_prevalence(settings.evaluation.prevalence, classes)
     given = splits or (out / "splits.csv" if is_study(out) else None)
-    split, leaks = choose_split(manifest, classes, settings.split, given, allow_leaks=allow_leaks)
-    check_study_folder(out)
+    if not is_study(out):  # what cannot be used is told before the audit, not minutes later
+        choose_split(manifest, classes, settings.split, given, (), allow_leaks=True)
+        _check_weights(settings, () if embedded else settings.networks, len(classes))
+    known = _known_pairs(manifest, out, audit=audit, phantom=embedded)
+    split, leaks = choose_split(
+        manifest, classes, settings.split, given, known.pairs, allow_leaks=allow_leaks
+    )
     _check_earlier(out, settings, split)
     for caution in cautions(tally(split, manifest.table, classes), sites(split, manifest.table)):
         say(caution)
     runs = _runs(settings, split)
-    pending = [run.network for run in runs if not is_finished(out, run)]
-    _check_weights(settings, pending, len(classes))
+    if is_study(out):
+        pending = [run.network for run in runs if not is_finished(out, run)]
+        _check_weights(settings, pending, len(classes))
     origin = _split_origin(out, splits)
     inputs = StudyInputs(out, manifest, split, classes, settings, carrier.device)
     with _alone(out):
         _remove_leftovers(out)
-        _write_inputs(inputs, leaks, origin)
-        write_json(out / "command.json", {"argv": _command(inputs)})
+        _write_inputs(inputs, leaks, origin, known)
+        write_json(out / "command.json", {"argv": _command(inputs, leaks, known)})
         _prepare(inputs)
         carry_out(carrier, inputs, runs)
         return summarize(out, language())
@@ -152,12 +171,36 @@ def _alone(out: Path) -> Iterator[None]:
         yield
 
 
+def _earlier(out: Path) -> dict[str, Any]:
+    """Return what an earlier call has written of its data."""
+    path = out / "data.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        hashes = known["manifest_sha256"], known["split_sha256"]
+        state = known.get("near_duplicates", "skipped")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudyError("study.damaged", path=path) from error
+    if not all(isinstance(one, str) for one in hashes) or state not in get_args(NearSearch):
+        raise StudyError("study.damaged", path=path)
+    return dict(known)
+
+
+def _known_pairs(manifest: Manifest, out: Path, *, audit: bool, phantom: bool) -> KnownPairs:
+    """Return the images that are one: as an earlier call has found them, else found now."""
+    if not is_study(out):
+        return look_for_duplicates(manifest, out, near=audit, phantom=phantom)
+    known, file = _earlier(out), out / "duplicates.csv"
+    near = known.get("near_duplicates", "skipped")
+    if not file.is_file():  # of an earlier version
+        return replace(look_for_duplicates(manifest, out, near=False), near=near)
+    return KnownPairs(tuple(read_duplicates(file, manifest)), near)
+
+
 def _split_origin(out: Path, splits: Path | None) -> str:
     """Return whether the study's split was ``drawn`` by its settings or ``given``."""
     if splits is not None or not is_study(out):
         return "drawn" if splits is None else "given"
-    known = json.loads((out / "data.json").read_text(encoding="utf-8"))
-    return str(known.get("split", "given"))
+    return str(_earlier(out).get("split", "given"))
 
 
 def _begun(manifest: Manifest, out: Path) -> Manifest:
@@ -170,26 +213,18 @@ def _begun(manifest: Manifest, out: Path) -> Manifest:
     """
     if not is_study(out):
         return manifest
-    found = images_of(manifest, out, _recorded(out, "manifest_sha256"))
+    found = images_of(manifest, out, str(_earlier(out)["manifest_sha256"]))
     more = len(manifest.table) - len(found.table)
     if more:
         say(text("study.more_images", folder=out, path=manifest.root, count=more))
     return found
 
 
-def _recorded(out: Path, key: str) -> str:
-    """Return what ``data.json`` says of the data that a study was begun with."""
-    try:
-        return str(json.loads((out / "data.json").read_text(encoding="utf-8"))[key])
-    except (ValueError, KeyError, TypeError) as error:
-        raise StudyError("study.damaged", path=out / "data.json") from error
-
-
 def _check_earlier(out: Path, settings: Settings, split: Split) -> None:
     """Refuse to go on with a study of another split or other settings."""
     if not is_study(out):
         return
-    if _recorded(out, "split_sha256") != split.digest:
+    if _earlier(out)["split_sha256"] != split.digest:
         raise StudyError("study.other_split", folder=out)
     earlier = load_settings(str(out / "settings.toml"))
     keys = _differences(earlier, settings)
@@ -220,12 +255,14 @@ def _changed(name: str, before: object, after: object) -> list[str]:
     return [] if before == after else [name]
 
 
-def _command(inputs: StudyInputs) -> list[str]:
+def _command(inputs: StudyInputs, leaks: int, known: KnownPairs) -> list[str]:
     """Return the command that makes the whole study again, whatever calls it grew by."""
     out, data = inputs.folder, inputs.manifest.root
     options = {"--data": data, "--splits": out / "splits.csv", "--out": "NEW"}
     parts = [part for option in options.items() for part in option]
-    return ["metrascope", "study", str(out / "settings.toml"), *map(str, parts)]
+    flags = ["--allow-leaks"] if leaks else []
+    flags += ["--no-audit"] if known.near in ("skipped", "phantom") else []
+    return ["metrascope", "study", str(out / "settings.toml"), *map(str, parts), *flags]
 
 
 def _runs(settings: Settings, split: Split) -> list[Run]:
@@ -256,12 +293,14 @@ def _check_weights(settings: Settings, networks: Iterable[str], classes: int) ->
         raise WeightsError("study.weights", count=len(errors), problems=problems)
 
 
-def _write_inputs(inputs: StudyInputs, leaks: int, split_origin: str) -> None:
+def _write_inputs(inputs: StudyInputs, leaks: int, split_origin: str, known: KnownPairs) -> None:
     """Write what the study is made of; ``data.json`` last, since it makes the folder a study."""
     out, manifest, split = inputs.folder, inputs.manifest, inputs.split
     settings = _grown(out, inputs.settings)
     write_text(out / "settings.toml", dump_settings(settings))
     write_split(split, out / "splits.csv", manifest_sha256=manifest.digest)
+    if not (out / "duplicates.csv").is_file():
+        write_duplicates(out / "duplicates.csv", manifest, known.pairs)
     versions = {package: _version(package) for package in _PACKAGES}
     python = platform.python_version()
     write_json(out / "versions.json", {"metrascope": __version__, "python": python, **versions})
@@ -276,7 +315,8 @@ def _write_inputs(inputs: StudyInputs, leaks: int, split_origin: str) -> None:
         "classes": list(inputs.classes),
         **_partitions(inputs),
         "leaks": leaks,
-        "near_duplicates_joined": "patient_group" in manifest.table,
+        "near_duplicates": known.near,
+        "near_pairs": sum(pair.kind == "near" for pair in known.pairs),
     }
     write_json(out / "data.json", content)
 

@@ -5,7 +5,14 @@ from typing import Final
 
 from metrascope.errors import StudyError
 
-_FIRST_FILES: Final = {"phantom", "settings.toml", "splits.csv", "splits.json", "versions.json"}
+_FIRST_FILES: Final = {
+    "duplicates.csv",
+    "phantom",
+    "settings.toml",
+    "splits.csv",
+    "splits.json",
+    "versions.json",
+}
 
 
 def is_study(folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """Planted duplicates are found, different patients are not merged, a leaking split is told."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from metrascope.audit.duplicates import read_duplicates, write_duplicates
+from metrascope.audit.pairs import Pair
 from metrascope.audit.run import audit
 from metrascope.cli import main
 from metrascope.config import SplitSettings
 from metrascope.data.manifest import read_manifest
 from metrascope.errors import DataError
-from metrascope.partitioning import choose_split
+from metrascope.partitioning import choose_split, look_for_duplicates
 from metrascope.phantom.dataset import write_phantom
 
 CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -78,14 +81,79 @@ def test_a_leak_is_exit_status_1_and_written_groups_mend_it(
     assert main(arguments) == 0
 
 
+def test_near_duplicates_are_kept_together_unless_they_are_known(
+    planted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = Path(shutil.copytree(planted, tmp_path / "data"))
+    manifest = read_manifest(data)
+    known = look_for_duplicates(manifest, tmp_path / "not" / "there")
+    assert known.near == "searched"
+    assert "3 pair(s) of near duplicates" in capsys.readouterr().err
+    assert not (tmp_path / "not").exists()
+    write_duplicates(tmp_path / "duplicates.csv", manifest, known.pairs)
+    kept = read_duplicates(tmp_path / "duplicates.csv", manifest)
+    assert [(p.first, p.second, p.kind) for p in kept] == [
+        (p.first, p.second, p.kind) for p in known.pairs
+    ]
+    classes = ("normal", "fibroid", "polyp")
+    originals = manifest.table["patient_id"].iloc[: len(CHANGES)]
+    apart = 0
+    for seed in range(5):
+        settings = SplitSettings(validation=0.3, seed=seed)
+        drawn, _ = choose_split(manifest, classes, settings, None, kept)
+        place = drawn.table.set_index("patient_id")["partition"]
+        for patient, name in zip(originals, CHANGES, strict=True):
+            assert place[patient] == place[f"X-{name}"]
+        drawn, _ = choose_split(manifest, classes, settings, None, ())
+        place = drawn.table.set_index("patient_id")["partition"]
+        apart += sum(place[p] != place[f"X-{n}"] for p, n in zip(originals, CHANGES, strict=True))
+    assert apart  # without the pairs they are torn apart, so that keeping them is no accident
+    audit(data, tmp_path / "audit", write=True)
+    assert look_for_duplicates(read_manifest(data), tmp_path).near == "audited"
+    table = pd.read_csv(data / "manifest.csv", dtype=str, keep_default_na=False)
+    table.loc[0, "patient_group"] = ""
+    table.to_csv(data / "manifest.csv", index=False)
+    capsys.readouterr()
+    assert look_for_duplicates(read_manifest(data), tmp_path, near=False).near == "skipped"
+
+
+def test_a_near_duplicate_on_both_sides_of_a_given_split_is_a_leak(
+    planted: Path, tmp_path: Path
+) -> None:
+    manifest = read_manifest(planted)
+    classes = ("normal", "fibroid", "polyp")
+    place = manifest.table["patient_id"].tolist().index
+    first = str(manifest.table["patient_id"].iloc[1])
+    pair = Pair(1, place("X-gain"), "near")
+    held = [first]
+    for label in classes:
+        held += manifest.table["patient_id"][manifest.table["label"] == label].tolist()[2:4]
+    leaking = split(planted, tmp_path / "leaking.csv", held)
+    _, leaks = choose_split(manifest, classes, SplitSettings(), leaking, ())
+    assert leaks == 0
+    with pytest.raises(DataError, match="near duplicates are in train \\+ validation"):
+        choose_split(manifest, classes, SplitSettings(), leaking, [pair])
+
+
+def test_a_table_of_other_images_is_refused(planted: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(planted)
+    file = tmp_path / "duplicates.csv"
+    for row in ("images/same.png,images/none.png,near,0.5", "images/same.png,images/gain.png,x,"):
+        file.write_text(f"first,second,kind,score\n{row}\n")
+        with pytest.raises(DataError, match="row 2: this is no pair"):
+            read_duplicates(file, manifest)
+
+
 def test_a_study_draws_no_leak_and_refuses_a_given_one(planted: Path, tmp_path: Path) -> None:
     manifest = read_manifest(planted)
     classes = ("normal", "fibroid", "polyp")
     first = str(manifest.table["patient_id"].iloc[0])
+    known = look_for_duplicates(manifest, tmp_path, near=False)
+    assert known.near == "skipped"
+    pairs = known.pairs
     for seed in range(5):
-        drawn, leaks = choose_split(
-            manifest, classes, SplitSettings(validation=0.3, seed=seed), None
-        )
+        settings = SplitSettings(validation=0.3, seed=seed)
+        drawn, leaks = choose_split(manifest, classes, settings, None, pairs)
         place = drawn.table.set_index("patient_id")["partition"]
         assert place[first] == place["X-same"]
         assert leaks == 0
@@ -94,6 +162,6 @@ def test_a_study_draws_no_leak_and_refuses_a_given_one(planted: Path, tmp_path: 
         held += manifest.table["patient_id"][manifest.table["label"] == label].tolist()[2:4]
     leaking = split(planted, tmp_path / "leaking.csv", held)
     with pytest.raises(DataError, match="--allow-leaks"):
-        choose_split(manifest, classes, SplitSettings(), leaking)
-    _, leaks = choose_split(manifest, classes, SplitSettings(), leaking, allow_leaks=True)
+        choose_split(manifest, classes, SplitSettings(), leaking, pairs)
+    _, leaks = choose_split(manifest, classes, SplitSettings(), leaking, pairs, allow_leaks=True)
     assert leaks >= 1

@@ -1,7 +1,7 @@
 """Examine a data set: duplicates, leaks, groups, balance and quality."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from metrascope.audit.balance import Balance, weigh
-from metrascope.audit.fingerprint import Fingerprint, take_fingerprint
+from metrascope.audit.duplicates import find_duplicates
+from metrascope.audit.fingerprint import Fingerprint
 from metrascope.audit.groups import patient_groups
 from metrascope.audit.leaks import Leak, find_leaks
-from metrascope.audit.near import near_pairs
-from metrascope.audit.pairs import Pair, exact_pairs, in_threads
+from metrascope.audit.pairs import Pair
 from metrascope.audit.partitions import Gaps, find_gaps, read_partitions
 from metrascope.audit.quality import by_class
 from metrascope.audit.settings import AuditSettings
@@ -138,61 +138,28 @@ def examine(
     partitions = None if splits is None else read_partitions(splits, table)
     gaps = None if splits is None else find_gaps(splits, table)
     with open_shelf(scratch) as shelf:
-        prints, rows = _read_all(manifest, shelf, jobs, progress)
-        exact = exact_pairs(prints)
-        near, beneath = near_pairs(shelf, rows, settings, jobs=jobs, advance=_tail(progress))
-        pairs = (*exact, *near)
-        groups = patient_groups(table, pairs)
-        chance = _chance(shelf, [str(groups.iat[row]) for row in rows])
-    classes = order_classes(table["label"])
+        found = find_duplicates(manifest, shelf, settings, jobs=jobs, progress=progress)
+        groups = patient_groups(table, found.pairs)
+        chance = _chance(shelf, [str(groups.iat[row]) for row in found.rows])
+    classes, labels = order_classes(table["label"]), table["label"].tolist()
     balances = (weigh(table, column, classes) for column in COLUMNS)
-    leaks = [] if partitions is None else find_leaks(manifest, partitions, pairs)
+    leaks = [] if partitions is None else find_leaks(manifest, partitions, found.pairs)
     return Audit(
         manifest=manifest,
         settings=settings,
         classes=classes,
-        prints=tuple(prints),
-        pairs=pairs,
-        beneath=tuple(beneath[:_BENEATH_KEPT]),
+        prints=found.prints,
+        pairs=found.pairs,
+        beneath=found.beneath[:_BENEATH_KEPT],
         chance=chance,
         groups=groups,
         partitions=partitions,
         leaks=tuple(leaks),
         balances=tuple(balance for balance in balances if balance is not None),
-        quality=by_class(table["label"].tolist(), [taken.quality for taken in prints], classes),
+        quality=by_class(labels, [taken.quality for taken in found.prints], classes),
         marked=_marked(table, classes),
         gaps=gaps,
     )
-
-
-def _read_all(
-    manifest: Manifest, shelf: Shelf, jobs: int, progress: Advance | None
-) -> tuple[list[Fingerprint], list[int]]:
-    """Fingerprint every image; put each picture once on the shelf, and return their rows."""
-    prints: list[Fingerprint] = []
-    rows: list[int] = []
-    seen: set[str] = set()
-    count = len(manifest.table)
-    for row, taken in in_threads(lambda row: take_fingerprint(manifest, row), range(count), jobs):
-        if taken.view is not None and taken.pixel_hash not in seen:
-            seen.add(taken.pixel_hash)
-            shelf.put(taken.view)
-            rows.append(row)
-        prints.append(replace(taken, view=None))
-        if progress is not None:
-            progress(9 * (row + 1), 10 * count)
-    return prints, rows
-
-
-def _tail(progress: Advance | None) -> Advance | None:
-    """Return a progress whose whole is the last tenth of the given one."""
-    if progress is None:
-        return None
-
-    def advance(done: int, all_: int, note: str = "") -> None:
-        progress(9 * all_ + done, 10 * all_, note)
-
-    return advance
 
 
 def _chance(shelf: Shelf, groups: Sequence[str]) -> tuple[float, ...]:

@@ -33,6 +33,7 @@ def add(group: Commands) -> None:
     parser.add_argument("--test", type=float, metavar="SHARE", help=text("cli.test"))
     parser.add_argument("--seed", type=int, metavar="S", help=text("cli.seed"))
     parser.add_argument("--classes", metavar="A,B", help=text("cli.classes"))
+    parser.add_argument("--no-audit", action="store_true", help=text("cli.no_audit"))
 
 
 def run(options: argparse.Namespace) -> None:
@@ -61,13 +62,14 @@ def _draw(
     from metrascope.data.manifest import read_manifest
     from metrascope.data.split import write_split
     from metrascope.data.tally import sites, tally
-    from metrascope.partitioning import choose_classes, choose_split
+    from metrascope.partitioning import choose_classes, choose_split, look_for_duplicates
 
     begin("manifest")
     manifest = read_manifest(options.data)
     begin("drawing_split")
     classes = choose_classes(manifest, names(options.classes) if options.classes else ())
-    drawn, _ = choose_split(manifest, classes, settings, None)
+    known = look_for_duplicates(manifest, options.out.parent, near=not options.no_audit)
+    drawn, _ = choose_split(manifest, classes, settings, None, known.pairs)
     drawn_by = settings.model_dump()
     write_split(drawn, options.out, manifest_sha256=manifest.digest, settings=drawn_by)
     counts, tested = tally(drawn, manifest.table, classes), sites(drawn, manifest.table)

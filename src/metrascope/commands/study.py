@@ -27,6 +27,7 @@ def add(group: Commands) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help=text("cli.set")
     )
     parser.add_argument("--allow-leaks", action="store_true", help=text("cli.allow_leaks"))
+    parser.add_argument("--no-audit", action="store_true", help=text("cli.no_audit"))
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help=text("cli.device")
     )
@@ -65,6 +66,7 @@ def run(options: argparse.Namespace) -> None:
             device=options.device,
             splits=options.splits,
             allow_leaks=options.allow_leaks,
+            audit=not options.no_audit,
             jobs=options.jobs,
             engine=options.engine,
             address=options.address,

@@ -43,6 +43,8 @@ class DataForm(_Form):
     split_sha256: str = ""
     partitions: dict[str, dict[str, _People]] = {}
     folds: list[_Fold] = []
+    near_duplicates: Literal["searched", "audited", "skipped", "phantom"] | None = None
+    near_pairs: _Count = 0
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -72,6 +72,7 @@ def _partitions(study: Study, lang: str) -> Sentences:
     design = study.data.get("design") or study.metrics.get("design")
     if design:
         told.insert(0, text("methods.design", lang, design=listed(words(design), lang)))
+    told += _near(study, lang)
     folds = len(fold_counts(study))
     if folds > 1:
         told.append(text("methods.folds", lang, folds=folds, list=written_folds(study, lang)))
@@ -114,6 +115,16 @@ def _drawn(study: Study, lang: str) -> Sentences:
             )
         ]
     return []
+
+
+def _near(study: Study, lang: str) -> Sentences:
+    """Say whether near duplicates were looked for before the split."""
+    state, drawn = study.data.get("near_duplicates"), study.data.get("split") == "drawn"
+    if state == "searched":
+        pairs = count(study.data.get("near_pairs"))
+        key = "near_searched" if drawn else "near_checked"
+        return [text(f"methods.{key}", lang, count=pairs)]
+    return [text(f"methods.near_{state}", lang)] if state in ("audited", "skipped") else []
 
 
 def _draw_of(settings: Mapping[str, Any]) -> str:

@@ -171,7 +171,8 @@ def warnings(study: Study) -> list[Bilingual]:
         found.append(sentence("report.warn_synthetic"))
     if study.data.get("leaks"):
         found.append(sentence("report.warn_leaks", count=study.data["leaks"]))
-    if study.data.get("near_duplicates_joined") is False and not is_synthetic(study):
+    skipped = study.data.get("near_duplicates") == "skipped"
+    if (skipped or study.data.get("near_duplicates_joined") is False) and not is_synthetic(study):
         found.append(sentence("report.warn_not_audited"))
     if _no_better_than_guessing(study):
         found.append(sentence("report.warn_no_better"))

@@ -1,0 +1,128 @@
+"""The duplicates of a data set, exact and near, and the table that a study keeps of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from metrascope.audit.fingerprint import Fingerprint, take_fingerprint
+from metrascope.audit.near import near_pairs
+from metrascope.audit.pairs import Kind, Pair, exact_pairs, in_threads
+from metrascope.audit.settings import AuditSettings
+from metrascope.audit.shelf import Shelf
+from metrascope.csv_file import write_table
+from metrascope.data.manifest import Manifest
+from metrascope.data.table import read_table
+from metrascope.errors import DataError
+from metrascope.progress import Advance
+
+_COLUMNS: Final = ("first", "second", "kind", "score")
+_KINDS: Final[dict[str, Kind]] = {"file": "file", "pixels": "pixels", "near": "near"}
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """What a comparison of all images with each other has found.
+
+    Attributes
+    ----------
+    prints
+        Hashes, quality and problem of each image, without the views.
+    rows
+        For each view on the shelf its position in the manifest's table.
+    pairs
+        Exact duplicates, then near ones, best first.
+    beneath
+        The pairs that came closest to being near duplicates, best first.
+    """
+
+    prints: tuple[Fingerprint, ...]
+    rows: tuple[int, ...]
+    pairs: tuple[Pair, ...]
+    beneath: tuple[Pair, ...]
+
+
+def find_duplicates(
+    manifest: Manifest,
+    shelf: Shelf,
+    settings: AuditSettings,
+    *,
+    jobs: int,
+    progress: Advance | None = None,
+) -> Duplicates:
+    """Compare every image with every other.
+
+    Parameters
+    ----------
+    manifest
+        The images; those that cannot be read are told of in ``prints``.
+    shelf
+        An empty one, which gets the views.
+    settings
+        Thresholds.
+    jobs
+        Threads.
+    progress
+        Called as images are read (nine tenths) and pairs are verified.
+    """
+    prints: list[Fingerprint] = []
+    rows: list[int] = []
+    seen: set[str] = set()
+    count = len(manifest.table)
+    for row, taken in in_threads(lambda row: take_fingerprint(manifest, row), range(count), jobs):
+        if taken.view is not None and taken.pixel_hash not in seen:
+            seen.add(taken.pixel_hash)
+            shelf.put(taken.view)
+            rows.append(row)
+        prints.append(replace(taken, view=None))
+        if progress is not None:
+            progress(9 * (row + 1), 10 * count)
+    near, beneath = near_pairs(shelf, rows, settings, jobs=jobs, advance=_tail(progress))
+    pairs = (*exact_pairs(prints), *near)
+    return Duplicates(tuple(prints), tuple(rows), pairs, tuple(beneath))
+
+
+def write_duplicates(path: Path, manifest: Manifest, pairs: Iterable[Pair]) -> None:
+    """Write pairs by the names of their images, atomically; an exact pair has no score."""
+    images = manifest.table["image"].tolist()
+    rows = (
+        (
+            images[pair.first],
+            images[pair.second],
+            pair.kind,
+            "" if pair.agreement is None else f"{pair.agreement.score:.3f}",
+        )
+        for pair in pairs
+    )
+    write_table(path, _COLUMNS, rows)
+
+
+def read_duplicates(path: Path, manifest: Manifest) -> list[Pair]:
+    """Read pairs as `write_duplicates` has written them, without what they agree by.
+
+    Raises
+    ------
+    DataError
+        If it is no such table, or names an image that the manifest has not.
+    """
+    table = read_table(path, _COLUMNS)
+    places = {name: place for place, name in enumerate(manifest.table["image"])}
+    pairs = []
+    for row, first, second, kind in zip(
+        table.index, table["first"], table["second"], table["kind"], strict=True
+    ):
+        if first not in places or second not in places or kind not in _KINDS:
+            raise DataError("audit.bad_pair", path=path, row=row)
+        pairs.append(Pair(places[first], places[second], _KINDS[kind]))
+    return pairs
+
+
+def _tail(progress: Advance | None) -> Advance | None:
+    """Return a progress whose whole is the last tenth of the given one."""
+    if progress is None:
+        return None
+
+    def advance(done: int, all_: int, note: str = "") -> None:
+        progress(9 * all_ + done, 10 * all_, note)
+
+    return advance
