@@ -138,6 +138,8 @@ def test_a_near_duplicate_on_both_sides_of_a_given_split_is_a_leak(
 def test_a_table_of_other_images_is_refused(planted: Path, tmp_path: Path) -> None:
     manifest = read_manifest(planted)
     file = tmp_path / "duplicates.csv"
+    write_duplicates(file, manifest, [])
+    assert read_duplicates(file, manifest) == []
     for row in ("images/same.png,images/none.png,near,0.5", "images/same.png,images/gain.png,x,"):
         file.write_text(f"first,second,kind,score\n{row}\n")
         with pytest.raises(DataError, match="row 2: this is no pair"):

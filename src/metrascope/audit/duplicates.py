@@ -105,6 +105,8 @@ def read_duplicates(path: Path, manifest: Manifest) -> list[Pair]:
     DataError
         If it is no such table, or names an image that the manifest has not.
     """
+    if path.read_bytes().decode("utf-8-sig", "replace").strip() == ",".join(_COLUMNS):
+        return []  # a header alone, which is no table elsewhere
     table = read_table(path, _COLUMNS)
     places = {name: place for place, name in enumerate(manifest.table["image"])}
     pairs = []
