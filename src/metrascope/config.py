@@ -168,6 +168,19 @@ class EvaluationSettings(Section):
     prevalence: Annotated[dict[Name, Fraction], Field(max_length=1000)] = {}
 
 
+class ReportSettings(Section):
+    """How the files of a report look.
+
+    Attributes
+    ----------
+    figure_notices
+        Whether the files in ``figures/`` say that they are for research use only. A journal wants
+        them without; the page and the Word document say it in any case.
+    """
+
+    figure_notices: bool = True
+
+
 class PhantomSettings(Section):
     """The embedded data set, made where a study is given no data."""
 
@@ -196,6 +209,7 @@ class Settings(Section):
     training: TrainingSettings = TrainingSettings()
     explain: ExplainSettings = ExplainSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    report: ReportSettings = ReportSettings()
     phantom: PhantomSettings = PhantomSettings()
 
     def weights_of(self, network: str) -> str:

@@ -24,6 +24,7 @@ from metrascope.figures.explanations import (
 from metrascope.figures.forest import forest_plot
 from metrascope.figures.gradcam import Case, gradcam_panel
 from metrascope.figures.reliability import reliability_diagrams, reliability_overview
+from metrascope.figures.roc import roc_overview, roc_panels
 from metrascope.file_names import file_names
 from metrascope.progress import begin
 
@@ -82,6 +83,7 @@ def write_figures(
     embedding_table: pd.DataFrame | None = None,
     histories: Mapping[str, pd.DataFrame] | None = None,
     cases: Sequence[Case] = (),
+    notices: bool = True,
 ) -> list[Path]:
     """Write ``confusion`` and ``macro_f1``, and what else there is data for, as SVG and PNG.
 
@@ -102,6 +104,8 @@ def write_figures(
         ``history.csv`` by run; written as ``curves``.
     cases
         One per class with the heat maps of the networks; written as ``gradcam``.
+    notices
+        Whether a figure says that it is for research use only.
     """
     figures = {
         "confusion": confusion_matrices(metrics, lang),
@@ -125,19 +129,21 @@ def write_figures(
     advance, paths = begin("saving"), list[Path]()
     for number, (key, figure) in enumerate(figures.items()):
         advance(number, len(figures))
-        paths += save_figure(figure, folder, key)
+        paths += save_figure(figure, folder, key, notice=notices)
     return paths
 
 
 def statistic_figures(
     metrics: dict[str, Any], lang: str | None = None, name: str = ""
 ) -> dict[str, Any]:
-    """Draw ``reliability``, ``decision`` and ``subgroups``, as far as there are numbers.
+    """Draw ``roc``, ``reliability``, ``decision`` and ``subgroups``, as far as there are numbers.
 
     The subgroups are those of the network with the highest macro F1.
     """
     heading = data_heading(metrics, lang, name)
     figures: dict[str, Any] = {}
+    if metrics.get("roc"):
+        figures["roc"] = roc_overview(metrics, lang, heading)
     if metrics.get("calibration"):
         figures["reliability"] = reliability_overview(metrics["calibration"], lang, heading)
     if metrics.get("decision"):
@@ -157,6 +163,8 @@ def _by_network(metrics: dict[str, Any], lang: str | None, name: str) -> dict[st
     heading, classes = data_heading(metrics, lang, name), metrics["classes"]
     figures: dict[str, Any] = {}
     for network, file in file_names(metrics["networks"]).items():
+        if metrics.get("roc"):
+            figures[f"roc_{file}"] = roc_panels(metrics, network, lang, heading)
         if metrics.get("calibration"):
             drawn = reliability_diagrams(metrics["calibration"], network, classes, lang, heading)
             figures[f"reliability_{file}"] = drawn

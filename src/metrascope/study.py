@@ -21,6 +21,7 @@ from metrascope.classes import PAPER_CLASSES
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
 from metrascope.cores import available_cores
 from metrascope.data.cases import write_cases
+from metrascope.data.flow import read_flow
 from metrascope.data.manifest import Manifest, read_manifest
 from metrascope.data.split import Split, write_split
 from metrascope.data.store import make_stores
@@ -234,7 +235,7 @@ def _check_earlier(out: Path, settings: Settings, split: Split) -> None:
 
 def _differences(earlier: Settings, settings: Settings) -> list[str]:
     """Return the keys whose change would make earlier runs another study's."""
-    may_change = {"networks", "seeds", "weights", "evaluation"}
+    may_change = {"networks", "seeds", "weights", "evaluation", "report"}
     before, after = earlier.model_dump(), settings.model_dump()
     keys = [
         name
@@ -315,10 +316,35 @@ def _write_inputs(inputs: StudyInputs, leaks: int, split_origin: str, known: Kno
         "classes": list(inputs.classes),
         **_partitions(inputs),
         "leaks": leaks,
+        "scanners": _scanners(manifest),
+        "flow": _flow(manifest),
         "near_duplicates": known.near,
         "near_pairs": sum(pair.kind == "near" for pair in known.pairs),
     }
     write_json(out / "data.json", content)
+
+
+def _scanners(manifest: Manifest) -> dict[str, dict[str, int]]:
+    """Count patients and images by scanner, those of an unknown one last."""
+    table = manifest.table
+    if "scanner" not in table:
+        return {}
+    names = sorted(set(table["scanner"]), key=lambda name: (not name, name))
+    own = {name: table[table["scanner"] == name] for name in names}
+    return {
+        name: {"patients": int(rows["patient_id"].nunique()), "images": len(rows)}
+        for name, rows in own.items()
+    }
+
+
+def _flow(manifest: Manifest) -> list[dict[str, Any]]:
+    """Return the flow of the ingest, unless images have come or gone by hand since."""
+    steps = read_flow(manifest.root)
+    if not steps or steps[-1].count != len(manifest.table):
+        return []
+    return [
+        {"step": step.name, "count": step.count, "left_out": dict(step.left_out)} for step in steps
+    ]
 
 
 def _grown(out: Path, settings: Settings) -> Settings:

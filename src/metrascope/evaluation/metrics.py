@@ -33,6 +33,7 @@ from metrascope.evaluation.resampling import (
     draw,
     replicate,
 )
+from metrascope.evaluation.roc_curves import roc_curves
 from metrascope.evaluation.subgroups import subgroups
 
 SEED: Final = 0
@@ -111,6 +112,7 @@ def _evaluated(
         "calibration": calibration(people, predictions),
         "operating_points": operating_points(people, predictions),
         "decision": decision_curves(people, drawn, prevalence=prevalence),
+        "roc": roc_curves(people, drawn),
     }
     content |= {name: numbers for name, numbers in found.items() if numbers}
     shared = people.common()

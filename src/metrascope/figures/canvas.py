@@ -16,7 +16,7 @@ from matplotlib.figure import Figure, FigureBase
 from metrascope.atomic import replacing
 from metrascope.classes import class_title
 from metrascope.figures.fonts import families, fitting, printable
-from metrascope.messages import text
+from metrascope.messages import LANGUAGES, text
 
 PAGE_WIDTH: Final = 7.1  # inches: the text width of an A4 page, 180 mm
 GRAY: Final = "#555555"
@@ -62,8 +62,10 @@ def style() -> Iterator[None]:
         yield
 
 
-def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+def save_figure(figure: Figure, folder: Path, name: str, *, notice: bool = True) -> list[Path]:
     """Write ``<name>.svg`` and ``<name>.png`` (300 dots per inch); the same bytes every time.
+
+    Without ``notice`` the line of `footnote` that it is for research use only is taken away.
 
     Returns
     -------
@@ -75,6 +77,8 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     StudyError
         If a file cannot be written; then the old one, if any, is left.
     """
+    if not notice:
+        _take_notice_away(figure)
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
     metadata: list[dict[str, Any]] = [{"Date": None, "Creator": None}, {"Software": None}]
     with style(), _settled(figure):
@@ -117,6 +121,15 @@ def footnote(figure: FigureBase, lang: str, key: str = "") -> None:
     lines = [key] if key else []
     lines.append(text("common.research_only", lang))
     figure.supxlabel(printable("\n".join(lines)), fontsize=6.5, color=GRAY)
+
+
+def _take_notice_away(figure: FigureBase) -> None:
+    parts = [figure, *figure.subfigs]
+    for label in [label for part in parts for label in part.texts]:
+        for lang in LANGUAGES:
+            notice = printable(text("common.research_only", lang))
+            if label.get_text().endswith(notice):
+                label.set_text(label.get_text().removesuffix(notice).rstrip("\n"))
 
 
 def numeral(index: int) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from metrascope.classes import PAPER_CLASSES
@@ -16,7 +17,7 @@ from metrascope.messages import text
 def comparison_chart(
     metrics: dict[str, Any], lang: str | None = None, data_name: str = ""
 ) -> Figure:
-    """Draw a dot per network, the majority guess as a line, the published values as rings.
+    """Draw networks as dots with intervals, the majority guess as a line, the published as rings.
 
     The published figures are drawn only where the classes are the study's; an arrowhead marks
     a published upper bound.
@@ -28,7 +29,18 @@ def comparison_chart(
     values = [100 * network["macro_f1"]["value"] for network in networks.values()]
     rows = range(len(networks))
     heading = printable(data_heading(metrics, lang, fitting(data_name, 60)))
-    ax.plot(values, rows, "o", color="#0072B2", markersize=5, label=heading)
+    ends = [_lengths(network["macro_f1"]) for network in networks.values()]
+    ax.errorbar(
+        values,
+        rows,
+        xerr=np.array(ends).T,
+        fmt="o",
+        color="#0072B2",
+        markersize=5,
+        elinewidth=0.9,
+        capsize=2,
+        label=text("figures.with_interval", lang, heading=heading),
+    )
     for name, row in zip(networks, rows, strict=True):
         seeds = [100 * value for value in networks[name]["macro_f1"].get("per_seed", [])]
         ax.plot(seeds, [row] * len(seeds), "|", color="#0072B2", markersize=6)
@@ -39,12 +51,20 @@ def comparison_chart(
     ax.axvline(majority, color=GRAY, linewidth=0.8, linestyle=":", label=guess)
     ax.set_yticks(list(rows), [fitting(network_title(name)) for name in networks])
     ax.set_ylim(len(networks) - 0.5, -0.5)
-    ax.set_xlim(0, 100)
+    ax.set_xlim(0, 101.5)  # so that a dot at 100 is whole
     ax.set_xlabel(text("figures.macro_f1", lang))
     ax.grid(axis="x", linewidth=0.3, color="#CCCCCC")
     figure.legend(loc="outside upper left")
     footnote(figure, lang)
     return figure
+
+
+def _lengths(number: dict[str, Any]) -> tuple[float, float]:
+    """Return how far an interval reaches to both sides in points, nothing where there is none."""
+    value, low, high = (number.get(key) for key in ("value", "low", "high"))
+    if value is None or low is None or high is None:
+        return 0.0, 0.0
+    return max(0.0, 100 * (value - low)), max(0.0, 100 * (high - value))
 
 
 def _published(ax: Any, networks: list[str], lang: str) -> None:

@@ -72,8 +72,8 @@ from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.sources import QUIET, Skipped, Source, find_sources
-from metrascope.ingest.wording import reason_title
 from metrascope.progress import begin
+from metrascope.report.reasons import reason_title
 from metrascope.workers import Failed
 
 

@@ -27,8 +27,8 @@ from metrascope.ingest.journal import Record
 from metrascope.ingest.label_columns import contradictions, joint_text
 from metrascope.ingest.lexicon import normal_form
 from metrascope.ingest.matching import LabelRow, Labels
-from metrascope.ingest.wording import reason_title
 from metrascope.messages import text
+from metrascope.report.reasons import reason_title
 
 
 @dataclass(frozen=True)

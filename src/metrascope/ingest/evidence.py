@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from metrascope import __version__
 from metrascope.atomic import sha256, write_text
+from metrascope.data.flow import write_flow
 from metrascope.dicom.keep import describe
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.conflicts import FOR_A_PERSON
@@ -17,8 +18,9 @@ from metrascope.ingest.journal import Key, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.sources import Source
-from metrascope.ingest.wording import explain, reason_title
+from metrascope.ingest.wording import explain
 from metrascope.report.bilingual import Bilingual, bilingual, sentence
+from metrascope.report.reasons import reason_title
 from metrascope.report.shell import render_page
 
 SECTIONS: Final = ("summary", "flow", "look", "contact", "classes", "kept", "decisions", "settings")
@@ -46,6 +48,8 @@ def write_evidence(
 ) -> Path:
     """Write the evidence page, and ``review.html`` with the originals to the private folder.
 
+    ``flow.csv`` has the numbers of the flow, for the report of a study.
+
     Parameters
     ----------
     catalog
@@ -63,6 +67,7 @@ def write_evidence(
     lang
         Language that the pages open in.
     """
+    write_flow(flow(catalog), out)
     pairs = contact_sheet(catalog, out, sources)
     values = _values(catalog, unmatched, settings, pseudonyms) | {
         "hashes": {name: sha256(out / name) for name in ("manifest.csv", "rejects.csv")},

@@ -2,33 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from metrascope.data.flow import Step
 from metrascope.ingest.catalog import Catalog
 
 _GIVEN_UP = ("ingest.crashed", "ingest.too_slow", "ingest.memory", "ingest.bug")
 _COPIES = ("ingest.copy", "ingest.copy_of_other")
-
-
-@dataclass(frozen=True)
-class Step:
-    """A box of the diagram and what leaves it.
-
-    Attributes
-    ----------
-    name
-        Key of the box in the message table, ``evidence.step_…``.
-    count
-        How many are in the box.
-    left_out
-        Key of each reason and how many leave for it, the most frequent first; their sum and
-        ``count`` of the next box make ``count`` of this one, but for ``stills``, where files
-        become stills.
-    """
-
-    name: str
-    count: int
-    left_out: tuple[tuple[str, int], ...] = ()
 
 
 def flow(catalog: Catalog) -> tuple[Step, ...]:

@@ -40,18 +40,6 @@ def _is_public(value: object) -> bool:
     return isinstance(value, int | float) or _PUBLIC.fullmatch(str(value)) is not None
 
 
-def reason_title(key: str, lang: str | None = None) -> str:
-    """Return a reason in few words: its title, else its sentence without what fills it.
-
-    Neither ends with a full stop, since both stand in one list.
-    """
-    title = f"reason.{key.replace('.', '_')}"
-    if title in table():
-        return text(title, lang)
-    names = re.findall(r"\{(\w+)", table()[key]["en"])
-    return text(key, lang, **dict.fromkeys(names, "…")).rstrip(".。")
-
-
 def _roles(rejection: Rejection, lang: str | None) -> dict[str, str]:
     """Return the words for those values that are roles of columns, which stand in the journal."""
     roles = {name: rejection.values.get(name) for name in ("first", "second", "role")}

@@ -32,7 +32,7 @@ Metrics = Mapping[str, Any]
 
 CHAPTERS: Final = ("statistics", "calibration", "subgroups", "explanations")
 _CHARTS: Final = {
-    "statistics": (),
+    "statistics": ("roc",),
     "calibration": ("reliability", "decision", "decision_stated"),
     "subgroups": ("subgroups",),
     "explanations": ("localization", "faithfulness", "shortcuts"),
@@ -211,6 +211,7 @@ def _charts(metrics: Metrics, chapter: str) -> tuple[str, ...]:
     networks = metrics["networks"].values()
     parts = {"localization": "maps", "faithfulness": "deletion", "shortcuts": "changes"}
     there = {
+        "roc": bool(metrics.get("roc")),
         "reliability": bool(metrics.get("calibration")),
         "decision": bool(metrics.get("decision")),
         "decision_stated": "stated" in metrics.get("decision", {}),

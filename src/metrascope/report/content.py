@@ -136,6 +136,11 @@ class Study:
         """The partition whose numbers are reported."""
         return str(self.metrics.get("partition", "validation"))
 
+    @property
+    def has_figure_notices(self) -> bool:
+        """Whether the files in ``figures/`` say that they are for research use only."""
+        return bool(self.settings.get("report", {}).get("figure_notices", True))
+
     def runs_of(self, network: str) -> tuple[Run, ...]:
         """Return the runs of one network, by fold and seed."""
         return tuple(run for run in self.runs if run.network == network)

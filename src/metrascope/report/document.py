@@ -19,7 +19,8 @@ from metrascope.report.chapters import chapters, chart_caption, of_data
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
 from metrascope.report.content import Study
 from metrascope.report.digest import digest
-from metrascope.report.methods import methods, partition_title
+from metrascope.report.flow import flow_table, scanner_table
+from metrascope.report.methods import paragraphs, partition_title
 from metrascope.report.titles import study_title
 from metrascope.report.word import Word
 
@@ -41,7 +42,12 @@ def report_document(study: Study, lang: str) -> bytes:
     _chapters(word, study, lang)
     _pictures(word, study, lang)
     word.heading(text("report.methods", lang))
-    word.paragraph(methods(study, lang) or text("document.methods_absent", lang))
+    told = paragraphs(study, lang)
+    for name, words in told.items():
+        word.heading(text(f"report.methods_{name}", lang), 2)
+        word.paragraph(words)
+    if not told:
+        word.paragraph(text("document.methods_absent", lang))
     _checklists(word, study, lang)
     return word.content()
 
@@ -87,6 +93,15 @@ def _data(word: Word, study: Study, lang: str) -> None:
         word.paragraph(text("report.data_absent", lang))
         return
     word.table(data_table(study, lang), data_caption(study, lang))
+    for name, found in (
+        ("flow", flow_table(study, lang)),
+        ("scanners", scanner_table(study, lang)),
+    ):
+        if found is not None:
+            widths = (0.3, 0.12, 0.58) if name == "flow" else ()
+            word.table(
+                found, of_data(study, text(f"report.{name}_caption", lang), lang), widths=widths
+            )
     for key, shown in (("data_manifest", "manifest_sha256"), ("data_split", "split_sha256")):
         if study.data.get(shown):
             colon = text("document.colon", lang)

@@ -3,17 +3,20 @@
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
 from metrascope.atomic import write_bytes, write_text
 from metrascope.evaluation.latex import latex_long_table, latex_table
 from metrascope.evaluation.tables import csv_text
 from metrascope.file_names import file_names
 from metrascope.messages import LANGUAGES, text
-from metrascope.report.bilingual import bilingual
+from metrascope.report.bilingual import Bilingual
 from metrascope.report.cards import card_markdown, card_networks, model_card
 from metrascope.report.checklists import CHECKLISTS, Checklist, checklist_table, fill_checklist
 from metrascope.report.content import Study
 from metrascope.report.document import data_caption, data_table, report_document
-from metrascope.report.methods import methods
+from metrascope.report.flow import flow_table, scanner_table
+from metrascope.report.methods import methods, paragraphs
 
 _WIDTHS: Final = (0.05, 0.12, 0.26, 0.07, 0.28, 0.14)
 
@@ -59,7 +62,8 @@ def write_documents(study: Study, lang: str) -> list[Path]:
 def page_values(study: Study) -> dict[str, Any]:
     """Return what ``documents.html.j2`` shows, in every language."""
     return {
-        "methods": bilingual(lambda lang: methods(study, lang)),
+        "methods": _paragraphs(study),
+        "data_tables": _data_tables(study),
         "checklists": [
             {lang: fill_checklist(study, key, lang) for lang in LANGUAGES} for key in CHECKLISTS
         ],
@@ -68,6 +72,23 @@ def page_values(study: Study) -> dict[str, Any]:
             for network in card_networks(study)
         ],
     }
+
+
+def _data_tables(study: Study) -> dict[str, dict[str, pd.DataFrame]]:
+    """Return the tables of flow and scanners that there are, by name and language."""
+    made = {"flow": flow_table, "scanners": scanner_table}
+    found = {name: {lang: make(study, lang) for lang in LANGUAGES} for name, make in made.items()}
+    return {
+        name: {lang: frame for lang, frame in each.items() if frame is not None}
+        for name, each in found.items()
+        if all(frame is not None for frame in each.values())
+    }
+
+
+def _paragraphs(study: Study) -> dict[str, Bilingual]:
+    """Return the paragraphs of the methods by name, in every language."""
+    each = [paragraphs(study, lang) for lang in LANGUAGES]
+    return {name: Bilingual(tuple(found[name] for found in each)) for name in each[0]}
 
 
 def _latex(study: Study, filled: Checklist, lang: str) -> str:

@@ -51,8 +51,10 @@ def draw(study: Study, written: str | None = None) -> Drawings:
         The study.
     written
         Language in which :func:`write_files` has just drawn them into ``figures/``: those are
-        taken as they are, since drawing is most of the time of a report.
+        taken as they are, since drawing is most of the time of a report. Without their notices
+        they are drawn anew: the page keeps them.
     """
+    written = written if study.has_figure_notices else None
     maps, histories = study.embeddings, _histories(study)
     separation = {name: scores.get("embedding", {}) for name, scores in study.scores.items()}
 
@@ -122,6 +124,7 @@ def write_files(study: Study, gallery: Gallery, lang: str) -> None:
         embedding_table=study.embeddings,
         histories=_histories(study),
         cases=_cases(study, gallery),
+        notices=study.has_figure_notices,
     )
 
 

@@ -18,6 +18,7 @@ from metrascope.report import inference, methods, tables
 from metrascope.report.bilingual import listed
 from metrascope.report.cases import misread, readings
 from metrascope.report.content import Study
+from metrascope.report.flow import flow_sentences, scanner_sentences
 from metrascope.report.gallery import MOST
 from metrascope.report.numbers import count, percent
 from metrascope.report.partitions import fold_counts, is_disjoint, written_folds
@@ -70,6 +71,18 @@ def _inferred(
     def find(study: Study, lang: str) -> Fact | None:
         told = tell(study, lang)
         return Fact(methods.joined(told, lang), f"metrics.json: {name}") if told else None
+
+    return find
+
+
+def _told(
+    tell: Callable[[Study, str], list[str]], pointer: str
+) -> Callable[[Study, str], Fact | None]:
+    """Make a fact of sentences that there are where a file proves them."""
+
+    def find(study: Study, lang: str) -> Fact | None:
+        told = tell(study, lang)
+        return Fact(methods.joined(told, lang), pointer) if told else None
 
     return find
 
@@ -269,6 +282,8 @@ FACTS: Final[dict[str, Callable[[Study, str], Fact | None]]] = {
     "classes": _classes,
     "included": _included,
     "class_counts": _class_counts,
+    "flow": _told(flow_sentences, "data.json: flow"),
+    "scanners": _told(scanner_sentences, "data.json: scanners"),
     "partitions": _partitions,
     "disjoint": _disjoint,
     "inputs": _inputs,

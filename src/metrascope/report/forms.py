@@ -31,6 +31,12 @@ class _Fold(_Form):
     partitions: dict[str, dict[str, _People]]
 
 
+class _Step(_Form):
+    step: str
+    count: _Count
+    left_out: dict[str, _Count] = {}
+
+
 class DataForm(_Form):
     """``data.json``: the data set and how it was split."""
 
@@ -45,6 +51,8 @@ class DataForm(_Form):
     folds: list[_Fold] = []
     near_duplicates: Literal["searched", "audited", "skipped", "phantom"] | None = None
     near_pairs: _Count = 0
+    scanners: dict[str, _People] = {}
+    flow: list[_Step] = []
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -53,12 +61,17 @@ class DataForm(_Form):
         return self
 
 
+class _Report(_Form):
+    figure_notices: bool = True
+
+
 class SettingsForm(_Form):
     """``settings.toml``: of its tables, those that the page explains."""
 
     networks: list[str] = []
     weights: dict[str, str] = {}
     training: dict[str, Any] = {}
+    report: _Report = _Report()
 
 
 class _Origin(_Form):

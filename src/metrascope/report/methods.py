@@ -1,4 +1,4 @@
-"""The methods paragraph: what was done, from settings and data files, and nothing else.
+"""The methods in four paragraphs: what was done, from settings and data files, and nothing else.
 
 A sentence is there when a file says that its step was done; of a step that was switched off, or
 of which no file tells, nothing is said.
@@ -13,6 +13,7 @@ from metrascope.messages import table, text
 from metrascope.report import inference, recipe, tables
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Run, Study
+from metrascope.report.flow import flow_sentences, scanner_sentences
 from metrascope.report.numbers import ABSENT, count, duration, flat
 from metrascope.report.partitions import (
     evaluates_each_once,
@@ -25,9 +26,17 @@ Sentences = list[str]
 
 
 def methods(study: Study, lang: str) -> str:
-    """Return the whole paragraph in one language."""
-    found = (sentences(study, topic, lang) for topic in TOPICS)
-    return joined((sentence for part in found for sentence in part), lang)
+    """Return all paragraphs in one language, a blank line between them."""
+    return "\n\n".join(paragraphs(study, lang).values())
+
+
+def paragraphs(study: Study, lang: str) -> dict[str, str]:
+    """Return the paragraphs of :data:`PARAGRAPHS` that have something to say, by name."""
+    found = {
+        name: joined((one for topic in topics for one in sentences(study, topic, lang)), lang)
+        for name, topics in PARAGRAPHS.items()
+    }
+    return {name: words for name, words in found.items() if words}
 
 
 def sentences(study: Study, topic: str, lang: str) -> Sentences:
@@ -64,7 +73,7 @@ def _data(study: Study, lang: str) -> Sentences:
         told.append(text("methods.data_sources", lang, count=len(sources)))
     elif sources:
         told.append(text("methods.data_source", lang, source=listed(sources, lang)))
-    return told
+    return [*told, *scanner_sentences(study, lang), *flow_sentences(study, lang)]
 
 
 def _partitions(study: Study, lang: str) -> Sentences:
@@ -198,7 +207,6 @@ def _statistics(study: Study, lang: str) -> Sentences:
         inference.calibration,
         inference.thresholds,
         inference.subgroups,
-        inference.explanations,
     )
     return told + [sentence for part in parts for sentence in part(study, lang)]
 
@@ -294,4 +302,14 @@ TOPICS: Final[dict[str, Callable[[Study, str], Sentences]]] = {
     "statistics": _statistics,
     "heatmaps": _heatmaps,
     "embedding": _embedding,
+    "explanations": inference.explanations,
 }
+PARAGRAPHS: Final[dict[str, tuple[str, ...]]] = {
+    "data": ("data", "partitions", "preprocessing"),
+    "training": (
+        "augmentation", "networks", "weights", "training", "selection", "runs", "hardware",
+        "software",
+    ),
+    "statistics": ("statistics",),
+    "explanations": ("heatmaps", "embedding", "explanations"),
+}  # fmt: skip
