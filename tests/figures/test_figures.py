@@ -27,8 +27,10 @@ from metrascope.figures.curves import learning_curves
 from metrascope.figures.embedding import embeddings
 from metrascope.figures.fonts import chinese_family
 from metrascope.figures.gradcam import Case, Reading, gradcam_panel
+from metrascope.figures.roc import roc_overview, roc_panels
 
 PAPER = ("normal", "fibroid", "polyp")
+NOTICE = "Research use only, not a medical device."
 TWO = ("vgg16", "inception_v3")
 
 
@@ -93,6 +95,8 @@ MADE: dict[str, Callable[[str], Figure]] = {
     "embedding": lambda lang: embeddings(embedding_table(), PAPER, lang),
     "curves": lambda lang: learning_curves({f"{n}-f0-s0": history() for n in TWO}, lang),
     "gradcam": lambda lang: gradcam_panel(cases(), lang),
+    "roc": lambda lang: roc_overview(roc_metrics(), lang, "Ours, n = 60"),
+    "roc_network": lambda lang: roc_panels(roc_metrics(), "vgg16", lang, "Ours, n = 60"),
 }
 
 
@@ -133,6 +137,65 @@ def test_every_figure_says_research_only_in_its_language(name: str) -> None:
     assert "Research use only, not a medical device." in words(MADE[name]("en"))
     if chinese_family() is not None:
         assert "仅供研究使用，不是医疗器械。" in words(MADE[name]("zh"))
+
+
+def test_a_journal_s_file_has_no_notice_and_keeps_the_rest(tmp_path: Path) -> None:
+    for name in ("confusion", "gradcam"):
+        figure = MADE[name]("en")
+        before = words(figure)
+        save_figure(figure, tmp_path, name, notice=False)
+        assert "Research use only" in before
+        assert words(figure).split() == before.replace(NOTICE, "").split()
+    figure = MADE["comparison"]("zh")
+    save_figure(figure, tmp_path, "comparison", notice=False)
+    assert "医疗器械" not in words(figure)
+
+
+def test_macro_f1_has_its_interval() -> None:
+    metrics = metrics_of()
+    metrics["networks"]["vgg16"]["macro_f1"] = {"value": 0.8, "low": 0.7, "high": 0.85}
+    metrics["networks"]["inception_v3"]["macro_f1"] = {"value": 1.0, "low": 0.9, "high": 1.0}
+    figure = comparison_chart(metrics, "en", "x")
+    (bars,) = figure.axes[0].collections
+    ends = [(line[0, 0], line[1, 0]) for line in bars.get_segments()]
+    assert ends == [pytest.approx((70, 85)), pytest.approx((90, 100))]
+    assert "bars: 95% intervals" in words(figure)
+    assert "bars" not in words(comparison_chart(metrics_of(), "en", "x"))
+
+
+def roc_metrics() -> dict[str, Any]:
+    metrics = metrics_of()
+    rates = [0.0, 0.5, 1.0]
+    curve = {"value": [0.25, 0.75, 1.0], "low": [0.1, 0.6, 0.9], "high": [0.4, 0.9, 1.0]}
+    curves = {"macro": curve, "classes": dict.fromkeys(PAPER[:2], curve)}
+    networks = dict.fromkeys(TWO, curves)
+    metrics["roc"] = {"false_positive_rate": rates, "networks": networks}
+    area = {"value": 0.75, "low": 0.6, "high": 0.85}
+    for scores in metrics["networks"].values():
+        scores |= {"macro_auc": area, "classes": {name: {"auc": area} for name in PAPER}}
+    return metrics
+
+
+def test_roc_curves_start_in_the_corner_and_have_their_areas() -> None:
+    figure = roc_overview(roc_metrics(), "en", "data x")
+    assert list(panels(figure)) == ["VGG-16", "Inception-v3"]
+    for ax in panels(figure).values():
+        drawn = [line.get_xydata().tolist() for line in ax.lines[1:]]
+        assert drawn == 3 * [[[0, 0], [0, 25], [50, 75], [100, 100]]]
+        labels = [item.get_text() for item in ax.get_legend().get_texts()]
+        assert labels[0] == "Normal 75.0 (60.0–85.0)"
+        assert labels[-1].startswith("Macro average 75.0")
+    assert "data x" in words(figure)
+    single = roc_panels(roc_metrics(), "vgg16", "en", "data x")
+    assert list(panels(single)) == ["Normal", "Fibroid", "Macro average"]
+    assert all(len(ax.collections) == 1 for ax in panels(single).values())
+
+
+def test_a_network_without_a_curve_is_drawn_without(tmp_path: Path) -> None:
+    metrics = roc_metrics()
+    metrics["roc"]["networks"] = {name: {"macro": None, "classes": {}} for name in TWO}
+    assert save_figure(roc_overview(metrics, "en"), tmp_path, "a")
+    assert save_figure(roc_panels(metrics, "vgg16", "en"), tmp_path, "b")
 
 
 def test_bytes_do_not_depend_on_the_process(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ def comparison_chart(
     rows = range(len(networks))
     heading = printable(data_heading(metrics, lang, fitting(data_name, 60)))
     ends = [_lengths(network["macro_f1"]) for network in networks.values()]
+    if any(map(any, ends)):
+        heading = text("figures.with_interval", lang, heading=heading)
     ax.errorbar(
         values,
         rows,
@@ -39,7 +41,7 @@ def comparison_chart(
         markersize=5,
         elinewidth=0.9,
         capsize=2,
-        label=text("figures.with_interval", lang, heading=heading),
+        label=heading,
     )
     for name, row in zip(networks, rows, strict=True):
         seeds = [100 * value for value in networks[name]["macro_f1"].get("per_seed", [])]
