@@ -76,7 +76,7 @@ def test_charts_are_files_and_stand_in_the_page(folder: Path) -> None:
         pictures = page.by_id(chapter.name).find("img")
         assert len(pictures) == len(LANGUAGES) * len(chapter.charts)
         charts += len(chapter.charts)
-    assert charts == 3
+    assert charts == 4
 
 
 def test_page_has_every_cell_of_the_tables(folder: Path) -> None:

@@ -32,17 +32,9 @@ def comparison_chart(
     ends = [_lengths(network["macro_f1"]) for network in networks.values()]
     if any(map(any, ends)):
         heading = text("figures.with_interval", lang, heading=heading)
-    ax.errorbar(
-        values,
-        rows,
-        xerr=np.array(ends).T,
-        fmt="o",
-        color="#0072B2",
-        markersize=5,
-        elinewidth=0.9,
-        capsize=2,
-        label=heading,
-    )
+    ax.plot(values, rows, "o", color="#0072B2", markersize=5, label=heading)
+    look: dict[str, Any] = {"fmt": "none", "ecolor": "#0072B2", "elinewidth": 0.9, "capsize": 2}
+    ax.errorbar(values, rows, xerr=np.array(ends).T, **look)
     for name, row in zip(networks, rows, strict=True):
         seeds = [100 * value for value in networks[name]["macro_f1"].get("per_seed", [])]
         ax.plot(seeds, [row] * len(seeds), "|", color="#0072B2", markersize=6)
