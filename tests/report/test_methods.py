@@ -103,7 +103,7 @@ def test_paragraph_without_any_augmentation_has_no_word_of_it(folder: Path) -> N
 
 
 ANALYSES = {
-    "comparisons": ("McNemar", "pair(s) of networks", "DeLong's test"),
+    "comparisons": ("McNemar", "patients that both read", "DeLong's test"),
     "calibration": ("perfectly calibrated network", "slope and intercept"),
     "operating_points": ("threshold of 50% alone",),
     "decision": ("net benefit", "Polyp", "at thresholds from 2 to 95%"),

@@ -47,7 +47,8 @@ def comparisons(study: Study, lang: str) -> Sentences:
     areas = any("macro_auc" in pair for pair in pairs)
     auc = text("methods.comparisons_auc", lang) if areas else ""
     values = {"n": found.get("n"), "pairs": len(pairs), "auc": auc}
-    told = [text("methods.comparisons", lang, **values)]
+    key = "methods.comparisons_two" if len(pairs) == 1 else "methods.comparisons"
+    told = [text(key, lang, **values)]
     if any(scores.get("replications", 1) > 1 for scores in study.scores.values()):
         told.append(text("methods.comparisons_seeds", lang))
     if len(study.scores) > 2 and found.get("cochran_q", {}).get("p") is not None:
@@ -112,8 +113,13 @@ def _has_numbers(group: dict[str, Any]) -> bool:
     return "networks" in group
 
 
+def _small(name: str) -> str:
+    """Begin a class's name with a small letter, but for abbreviations."""
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name
+
+
 def _decision(curves: dict[str, Any], lang: str) -> str:
-    names = (class_short(name, lang) for name in curves["positive"])
+    names = (_small(class_short(name, lang)) for name in curves["positive"])
     low, high = (f"{100 * curves['thresholds'][place]:.0f}" for place in (0, -1))
     positive = text("report.or", lang).join(names)
     return text("methods.decision", lang, positive=positive, low=low, high=high)

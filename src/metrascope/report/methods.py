@@ -130,9 +130,10 @@ def _near(study: Study, lang: str) -> Sentences:
     """Say whether near duplicates were looked for before the split."""
     state, drawn = study.data.get("near_duplicates"), study.data.get("split") == "drawn"
     if state == "searched":
-        pairs = count(study.data.get("near_pairs"))
-        key = "near_searched" if drawn else "near_checked"
-        return [text(f"methods.{key}", lang, count=pairs)]
+        pairs = int(study.data.get("near_pairs", 0))
+        kind = "none" if not pairs else "drawn" if drawn else "given"
+        result = text(f"methods.near_pairs_{kind}", lang, count=count(pairs))
+        return [text("methods.near_searched", lang, result=result)]
     return [text(f"methods.near_{state}", lang)] if state in ("audited", "skipped") else []
 
 
@@ -155,7 +156,8 @@ def _runs(study: Study, lang: str) -> Sentences:
     if not runs:
         return []
     seeds = listed((str(seed) for seed in sorted({run.seed for run in runs})), lang)
-    return [text("methods.runs", lang, runs=len(runs), seeds=seeds)]
+    once = len({(run.fold, run.seed) for run in runs}) == 1
+    return [text(f"methods.runs{'_once' if once else ''}", lang, runs=len(runs), seeds=seeds)]
 
 
 def _hardware(study: Study, lang: str) -> Sentences:
@@ -254,8 +256,9 @@ def _measure(key: str, lang: str) -> str:
 
 
 def _in_sentence(name: str) -> str:
-    """Begin a name with a small letter, but for abbreviations such as F1 or AUC."""
-    return name[:1].lower() + name[1:] if name[1:2].islower() else name
+    """Begin a name with a small letter, but for abbreviations as F1 and people as Cohen."""
+    person = name.startswith(("Brier", "Cohen"))
+    return name[:1].lower() + name[1:] if name[1:2].islower() and not person else name
 
 
 def words(value: object) -> list[str]:
@@ -307,7 +310,7 @@ TOPICS: Final[dict[str, Callable[[Study, str], Sentences]]] = {
 PARAGRAPHS: Final[dict[str, tuple[str, ...]]] = {
     "data": ("data", "partitions", "preprocessing"),
     "training": (
-        "augmentation", "networks", "weights", "training", "selection", "runs", "hardware",
+        "networks", "weights", "augmentation", "training", "selection", "runs", "hardware",
         "software",
     ),
     "statistics": ("statistics",),
