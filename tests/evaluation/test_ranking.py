@@ -15,6 +15,7 @@ from metrascope.evaluation.ranking import (
     fewer_read,
     highest_networks,
     ranking_sentences,
+    same_answers,
     weakest_sentences,
 )
 from metrascope.messages import LANGUAGES
@@ -105,6 +106,14 @@ def test_weakest_class_is_one_that_somebody_has_and_somebody_misses(tmp_path: Pa
     assert absent_classes(perfect, "en") == ""
     equal = metrics_of(tmp_path, readings("a", two, 2))
     assert weakest_sentences(equal, "a", "en") == []
+
+
+def test_a_constant_network_is_named(tmp_path: Path) -> None:
+    constant = readings("a", LABELS, 0)
+    constant[[f"p_{name}" for name in PAPER]] = [0.2, 0.2, 0.6]
+    metrics = metrics_of(tmp_path, constant, readings("b", LABELS, 3))
+    assert same_answers(metrics, "en") == ["a gave the same answer to everyone, “Polyp”."]
+    assert same_answers(metrics_of(tmp_path, readings("a", ["normal"] * 5, 0)), "en") == []
 
 
 def test_every_sentence_is_there_in_both_languages(tmp_path: Path) -> None:

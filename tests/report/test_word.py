@@ -142,7 +142,7 @@ def test_figures_are_those_of_the_folder(made: Path) -> None:
         pictures = {file.read(name) for name in file.namelist() if "/media/" in name}
     told = chapters(read_study(made), made.name)
     charts = [chart for chapter in told for chart in chapter.charts]
-    assert {"reliability", "decision", "subgroups"} == set(charts)
+    assert {"roc", "reliability", "decision", "subgroups"} == set(charts)
     names = ("macro_f1", "confusion", "gradcam", "embedding", "curves", *charts)
     assert pictures == {(made / f"figures/{name}.png").read_bytes() for name in names}
 

@@ -27,6 +27,7 @@ def print_table(metrics: dict[str, Any], name: str) -> None:
         absent_classes,
         fewer_read,
         ranking_sentences,
+        same_answers,
     )
     from metrascope.evaluation.tables import comparison, data_heading, per_class
 
@@ -34,7 +35,8 @@ def print_table(metrics: dict[str, Any], name: str) -> None:
     compared.columns = compared.columns.get_level_values(1)
     print_frame(compared, data_heading(metrics, data_name=name))
     print_frame(per_class(metrics), text("cli.per_class"))
-    said = [fewer_read(metrics), absent_classes(metrics), *ranking_sentences(metrics)]
+    said = [fewer_read(metrics), absent_classes(metrics), *same_answers(metrics)]
+    said += ranking_sentences(metrics)
     for finding in filter(None, said):
         print(finding)
     majority = metrics["majority"]

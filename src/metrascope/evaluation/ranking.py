@@ -74,6 +74,21 @@ def absent_classes(metrics: Metrics, lang: str | None = None) -> str:
     return text("statistics.absent_classes", lang, names=text("report.comma", lang).join(absent))
 
 
+def same_answers(metrics: Metrics, lang: str | None = None) -> list[str]:
+    """Say which networks gave one and the same answer to everyone, where classes differ."""
+    told = []
+    for name, numbers in metrics["networks"].items():
+        said = [sum(column) for column in zip(*numbers["confusion"], strict=True)]
+        given = [label for label, count in zip(metrics["classes"], said, strict=True) if count]
+        true = sum(any(row) for row in numbers["confusion"])
+        if len(given) == 1 and true > 1:
+            label = class_short(given[0], lang)
+            told.append(
+                text("statistics.one_answer", lang, network=network_title(name), label=label)
+            )
+    return told
+
+
 def agreement_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
     """Return how far the networks agree, and how many patients all of them misread."""
     found = metrics.get("agreement")

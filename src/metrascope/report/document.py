@@ -99,9 +99,10 @@ def _data(word: Word, study: Study, lang: str) -> None:
     ):
         if found is not None:
             widths = (0.3, 0.12, 0.58) if name == "flow" else ()
-            word.table(
-                found, of_data(study, text(f"report.{name}_caption", lang), lang), widths=widths
-            )
+            caption = text(f"report.{name}_caption", lang)
+            whose = study.name or text("report.unnamed", lang)
+            caption = text("document.of_data", lang, caption=caption, data=whose)
+            word.table(found, caption, widths=widths)
     for key, shown in (("data_manifest", "manifest_sha256"), ("data_split", "split_sha256")):
         if study.data.get(shown):
             colon = text("document.colon", lang)

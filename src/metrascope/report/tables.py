@@ -8,9 +8,9 @@ from typing import Any
 
 from metrascope.classes import PAPER_CLASSES, class_title
 from metrascope.evaluation.published import network_title
-from metrascope.evaluation.ranking import absent_classes, fewer_read, highest_networks
+from metrascope.evaluation.ranking import absent_classes, fewer_read, highest_networks, same_answers
 from metrascope.evaluation.units import is_by_class, patients
-from metrascope.messages import text
+from metrascope.messages import LANGUAGES, text
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.report.content import Run, Study
 from metrascope.report.numbers import ABSENT, flat, percent, value_of
@@ -197,6 +197,8 @@ def warnings(study: Study) -> list[Bilingual]:
             bilingual(lambda lang: absent_classes(study.metrics, lang)),
         )
         found += [one for one in said if any(one.words)]
+        same = [same_answers(study.metrics, lang) for lang in LANGUAGES]
+        found += [Bilingual(words) for words in zip(*same, strict=True)]
     scratch = [run.network for run in study.runs if weights_source(study, run) == "none"]
     if scratch:
         names = listing(network_title(name) for name in dict.fromkeys(scratch))
