@@ -317,7 +317,7 @@ def _write_inputs(inputs: StudyInputs, leaks: int, split_origin: str, known: Kno
         **_partitions(inputs),
         "leaks": leaks,
         "scanners": _scanners(manifest),
-        "flow": _flow(manifest),
+        "flow": _earlier(out).get("flow", []) if is_study(out) else _flow(manifest),
         "near_duplicates": known.near,
         "near_pairs": sum(pair.kind == "near" for pair in known.pairs),
     }
