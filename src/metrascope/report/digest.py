@@ -38,7 +38,8 @@ def digest(study: Study) -> list[Point]:
 
 def _compared(study: Study) -> Point:
     names = listing(network_title(name) for name in study.networks if name in study.scores)
-    words = sentence("report.sum_compared", names=names, classes=tables.choices(study))
+    key = "report.sum_compared_one" if len(study.scores) == 1 else "report.sum_compared"
+    words = sentence(key, names=names, classes=tables.choices(study))
     return Point(sentence("report.lead_compared"), words)
 
 
