@@ -106,7 +106,7 @@ ANALYSES = {
     "comparisons": ("McNemar", "patients that both read", "DeLong's test"),
     "calibration": ("perfectly calibrated network", "slope and intercept"),
     "operating_points": ("threshold of 50% alone",),
-    "decision": ("net benefit", "Polyp", "at thresholds from 2 to 95%"),
+    "decision": ("net benefit", "fibroid or polyp", "at thresholds from 2 to 95%"),
     "subgroups": ("by: Scanner", "patients of the same class", "all attributes and networks"),
 }
 
@@ -184,7 +184,7 @@ def test_figures_come_from_the_files(folder: Path) -> None:
         "rose linearly to 0.001 over the first 5 epoch(s) and then fell along a cosine towards 0",
         "auxiliary head was added with the weight 0.4",
         "last epoch",
-        "2 run(s) in all (seeds: 0)",
+        "Each network was trained once (seed 0)",
         "CPU and took 2:24:03",
         "Metrascope 0.1.0, Python 3.11.7, torch 2.4.0",
         "accuracy, macro precision, macro recall, macro F1",

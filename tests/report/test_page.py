@@ -337,7 +337,7 @@ def test_drawings_stand_in_the_page_in_each_language(page: Node) -> None:
 
 def test_figures_and_tables_are_written(study: Path) -> None:
     figures = {"confusion", "curves", "embedding", "gradcam", "macro_f1", "decision"}
-    for each in ("reliability", "subgroups"):
+    for each in ("reliability", "roc", "subgroups"):
         figures |= {each, *(f"{each}_{network}" for network in NETWORKS)}
     names = {path.name for path in (study / "figures").iterdir()}
     assert names == {f"{name}.{kind}" for name in figures for kind in ("svg", "png")}

@@ -122,6 +122,8 @@ def _shade(ax: Axes, metrics: Mapping[str, Any], curve: Mapping[str, Any], color
 
 
 def _legend(ax: Axes) -> None:
+    if not ax.get_legend_handles_labels()[0]:
+        return
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), fontsize=6, handlelength=1.8)
 
 
