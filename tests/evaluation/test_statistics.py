@@ -199,7 +199,7 @@ def test_a_class_of_few_is_named(tmp_path: Path) -> None:
     matrix = [(18, 1, 1), (2, 4, 0), (0, 1, 12)]
     metrics = evaluate(loaded(hard_labels(matrix), tmp_path))
     (said,) = few_sentences(metrics, "en")
-    assert "Only 6 patients" in said
+    assert "only 6 patients" in said
     assert "ibroid" in said
     assert "6" in few_sentences(metrics, "zh")[0]
     assert few_sentences(evaluate(loaded(hard_labels(INCEPTION), tmp_path)), "en") == []
