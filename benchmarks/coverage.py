@@ -244,10 +244,10 @@ class Truth:
         _, _, network, question, _, rule, measure = path.split("/")
         asked = metrics["operating_points"]["networks"][network][int(question)]
         limit = asked["points"][rule]["thresholds"][0]
-        positive = measure == "sensitivity"
-        scores = self.scores[network, question, positive]
-        above = 1 - np.searchsorted(scores, limit, side="right") / len(scores)
-        return float(above if positive else 1 - above)
+        sides = [self.scores[network, question, positive] for positive in (True, False)]
+        found, wrong = (1 - np.searchsorted(one, limit, side="right") / len(one) for one in sides)
+        told = {"sensitivity": found, "specificity": 1 - wrong, "youden": found - wrong}
+        return float(told[measure])
 
 
 def true_values(design: Design, size: int) -> Truth:
@@ -300,8 +300,9 @@ def walked(content: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any
             return
         yield path, content
     for name, one in content.items():
-        # Bins are not the same in two studies; what is scaled depends on a study's temperature.
-        if name not in ("bins", "after", "per_seed"):
+        # Bins are not the same in two studies; what is scaled depends on a study's temperature;
+        # acting on all at a stated prevalence is worth what follows from it.
+        if name not in ("bins", "after", "per_seed") and path + name != "decision/statedall":
             yield from walked(one, f"{path}/{name}".strip("/"))
 
 
@@ -319,7 +320,6 @@ ROWS: Final = {
     r"decision/curves/\w+/(\w+)/\d+": r"\1",
     r"decision/all/\d+": "net benefit of all",
     r"decision/stated/curves/\w+/(\w+)/\d+": r"\1 at prevalence",
-    r"decision/stated/all/\d+": "net benefit of all at prevalence",
     r"subgroups/\w+/.*?(\w+)": r"subgroup \1",
 }
 

@@ -11,6 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from metrascope.evaluation.cohort import Cohort, Readings
 from metrascope.evaluation.comparison import cochran_q, compare, exact_sign_flip, holm
+from metrascope.evaluation.interval import Interval
 from metrascope.evaluation.performance import performance
 from metrascope.evaluation.resampling import draw
 
@@ -35,10 +36,26 @@ def made(skills: dict[str, float], n: int = 150, seed: int = 0, seeds: int = 1) 
 
 def compared(people: Cohort, replicates: int = 1000) -> dict:  # type: ignore[type-arg]
     resamples = draw(np.arange(len(people.table)), replicates=replicates, seed=0)
-    macro_f1 = {
-        name: performance(one, CLASSES, resamples)[1] for name, one in people.readings.items()
+    each = {name: performance(one, CLASSES, resamples) for name, one in people.readings.items()}
+    macro_f1 = {name: drawn for name, (_, drawn) in each.items()}
+    ends = ("value", "low", "high")
+    intervals = {
+        name: Interval(*(numbers["macro_f1"][end] for end in ends))
+        for name, (numbers, _) in each.items()
     }
-    return compare(people, macro_f1)
+    return compare(people, macro_f1, intervals)
+
+
+def test_difference_of_macro_f1_is_no_narrower_than_its_parts_make_it() -> None:
+    people = made({"a": 1.0, "b": 1.0}, n=60, seed=5)
+    resamples = draw(np.arange(60), replicates=1000, seed=0)
+    each = [performance(one, CLASSES, resamples) for one in people.readings.values()]
+    one, other = (numbers["macro_f1"] for numbers, _ in each)
+    correlation = np.corrcoef(each[0][1].drawn, each[1][1].drawn)[0, 1]
+    down, up = one["value"] - one["low"], other["high"] - other["value"]
+    half = np.sqrt(down**2 + up**2 - 2 * correlation * down * up)
+    found = compared(people)["pairs"][0]["macro_f1"]
+    assert found["value"] - found["low"] >= half - 1e-9
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -49,10 +49,27 @@ def test_an_error_in_a_hundred_is_within_the_interval_of_studies_without_one() -
     assert losses(*sure(60, 1))["log_loss"].low < truth
 
 
-def test_with_five_misread_the_bootstrap_knows_enough() -> None:
-    found = losses(*sure(60, 5))["brier"]
-    worst = 0.98**2 + 0.99**2 + 0.01**2
-    assert found.high < wilson(found.value / worst * 60, 60).high * worst
+def test_seldom_and_large_losses_are_held() -> None:
+    """One reading in ten is wrong, and its loss forty times the others'."""
+    rng, held = np.random.default_rng(0), []
+    truth = 0.1 * -np.log(0.01) + 0.9 * -np.log(0.98)
+    for _ in range(150):
+        found = losses(*sure(60, int(rng.binomial(60, 0.1))))["log_loss"]
+        held.append(found.low <= truth <= found.high)
+    assert np.mean(held) > 0.92
+
+
+def test_bootstrapped_t_in_closed_form() -> None:
+    readings, resamples = sure(60, 9)
+    values = np.where(readings.predicted[0] == readings.truth, -np.log(0.98), -np.log(0.01))
+    drawn = resamples.counts.astype(float)
+    means = drawn @ values / 60
+    errors = np.sqrt(drawn @ values**2 / 60 - means**2) / np.sqrt(60)
+    low, high = np.quantile((means - values.mean()) / errors, [0.025, 0.975])
+    error = values.std() / np.sqrt(60)
+    found = losses(readings, resamples)["log_loss"]
+    assert found.high >= values.mean() - low * error - 1e-6
+    assert found.low <= values.mean() - high * error + 1e-6
 
 
 def test_of_fewer_than_ten_patients_no_loss_is_given() -> None:

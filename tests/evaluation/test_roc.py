@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from metrascope.evaluation.cohort import Readings
 from metrascope.evaluation.proportions import wilson
-from metrascope.evaluation.roc import area, class_areas, mean_area
+from metrascope.evaluation.roc import Area, area, class_areas, mean_area
 
 # Ranks of two markers in 41 patients with a poor and 72 with a good outcome after a hemorrhage
 # (Turck et al. 2010), from the placements that pROC (Robin et al. 2011) documents.
@@ -54,7 +54,7 @@ def test_interval_is_on_the_logit_scale_and_wider_where_a_class_is_rare() -> Non
 def test_paired_test_of_procs_example() -> None:
     first, second = (area(scores(one), POOR, PATIENTS) for one in (WFNS, S100B))
     assert (first - second).p_value() == pytest.approx(0.0271757822291882, abs=1e-10)
-    # pROC's interval is the normal one; ours follows the logit of either area.
+    # pROC's interval is the normal one; ours follows the logit of either area, and Student's t.
     interval = first.difference_interval(second)
     assert interval.low == pytest.approx(0.0104061769564846, abs=0.01)
     assert interval.high == pytest.approx(0.174214419249478, abs=0.01)
@@ -70,7 +70,11 @@ def test_difference_of_areas_in_closed_form() -> None:
     correlation = (first.variance + second.variance - (first - second).variance) / (2 * both)
     down, up = one.value - one.low, other.high - other.value
     expected = one.value - other.value - np.sqrt(down**2 + up**2 - 2 * correlation * down * up)
-    assert first.difference_interval(second).low == pytest.approx(expected)
+    freedom = min(first.freedom, second.freedom)
+    error = np.sqrt((first - second).variance)
+    of_delong = one.value - other.value - stats.t.ppf(0.975, freedom) * error
+    found = first.difference_interval(second)
+    assert found.low == pytest.approx(min(expected, of_delong))
 
 
 def test_two_networks_that_read_everyone_right_may_still_differ() -> None:
@@ -146,3 +150,11 @@ def test_a_side_without_patients_has_no_area() -> None:
     assert np.isnan(found.value)
     assert np.isnan(found.interval().low)
     assert np.isnan(found.p_value())
+
+
+def test_freedom_of_a_mean_is_that_of_the_class_that_brings_the_variance() -> None:
+    rng = np.random.default_rng(3)
+    parts = rng.normal(size=(2, 40)) * np.array([[0.02], [0.001]])
+    rare, common = Area(0.8, parts[0], 6, 6.0), Area(0.9, parts[1], 40, 60.0)
+    assert mean_area([rare, common]).freedom == pytest.approx(6, rel=0.05)
+    assert mean_area([common, common]).freedom == pytest.approx(120)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy.signal import fftconvolve
 from scipy.stats import binom, chi2
 
+from metrascope.evaluation import mover
 from metrascope.evaluation.cohort import Cohort, Readings
 from metrascope.evaluation.interval import LEVEL, Interval, Z
 from metrascope.evaluation.power import for_difference
@@ -44,7 +45,9 @@ class Difference:
         return {**self.interval.json(), **{k: None if v != v else v for k, v in told.items()}}
 
 
-def compare(cohort: Cohort, macro_f1: Mapping[str, Replicates]) -> dict[str, Any]:
+def compare(
+    cohort: Cohort, macro_f1: Mapping[str, Replicates], intervals: Mapping[str, Interval]
+) -> dict[str, Any]:
     """Return all comparisons of the networks of a cohort.
 
     Parameters
@@ -53,6 +56,8 @@ def compare(cohort: Cohort, macro_f1: Mapping[str, Replicates]) -> dict[str, Any
         Of patients that all networks read.
     macro_f1
         The macro F1 of each network on them, all from the same resamples.
+    intervals
+        The interval of each of these.
 
     Returns
     -------
@@ -62,7 +67,10 @@ def compare(cohort: Cohort, macro_f1: Mapping[str, Replicates]) -> dict[str, Any
     names = list(cohort.readings)
     pairs = list(combinations(names, 2))
     tests = {
-        "macro_f1": [_by_bootstrap(macro_f1[a], macro_f1[b]) for a, b in pairs],
+        "macro_f1": [
+            _by_bootstrap((macro_f1[a], macro_f1[b]), (intervals[a], intervals[b]))
+            for a, b in pairs
+        ],
         "accuracy": [_by_signs(cohort.readings[a], cohort.readings[b]) for a, b in pairs],
     }
     if all(readings.probabilities is not None for readings in cohort.readings.values()):
@@ -148,7 +156,11 @@ def cochran_q(correct: Floats) -> dict[str, float | int | None]:
     return {"statistic": statistic, "p": p, "degrees_of_freedom": networks - 1}
 
 
-def _by_bootstrap(first: Replicates, second: Replicates) -> Difference:
+def _by_bootstrap(
+    values: tuple[Replicates, Replicates], intervals: tuple[Interval, Interval]
+) -> Difference:
+    """Compare macro F1s: p of the paired bootstrap, and the wider of its interval and MOVER's."""
+    first, second = values
     apart = Replicates(
         first.value - second.value,
         first.drawn - second.drawn,
@@ -156,6 +168,9 @@ def _by_bootstrap(first: Replicates, second: Replicates) -> Difference:
         first.patients,
     )
     low, high = bca(apart, -1, 1)
+    of_parts = mover.weighted_sum(intervals, [1.0, -1.0], _correlation(first.drawn, second.drawn))
+    of_drawn = Interval(float(apart.value), float(low), float(high))
+    interval = mover.hull(of_drawn, of_parts)
     drawn = apart.drawn[np.isfinite(apart.drawn)]
     if not len(drawn) or np.ptp(drawn) == 0:
         p = 1.0
@@ -163,7 +178,14 @@ def _by_bootstrap(first: Replicates, second: Replicates) -> Difference:
         # One is added so that a p of zero is never claimed from a finite draw.
         tails = [((drawn <= 0).sum() + 1), ((drawn >= 0).sum() + 1)]
         p = min(1.0, 2 * min(tails) / (len(drawn) + 1))
-    return Difference(Interval(float(apart.value), float(low), float(high)), float(p))
+    return Difference(interval, float(p))
+
+
+def _correlation(first: Floats, second: Floats) -> float:
+    """Return the correlation of two numbers in the resamples; 0 where one does not vary."""
+    if min(np.std(first), np.std(second)) == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def _by_signs(first: Readings, second: Readings) -> Difference:

@@ -121,8 +121,13 @@ def _evaluated(
     if len(networks) > 1 and shared is not None:
         if any(len(one.units) < len(people.table) for one in people.readings.values()):
             read = shared.readings.items()
-            macro_f1 = {name: performance(one, classes, drawn)[1] for name, one in read}
-        content["comparisons"] = compare(shared, macro_f1)
+            again = {name: performance(one, classes, drawn) for name, one in read}
+            macro_f1 = {name: drawn_f1 for name, (_, drawn_f1) in again.items()}
+            scores = {name: numbers for name, (numbers, _) in again.items()}
+        else:
+            scores = networks
+        intervals = {name: _macro_f1(numbers) for name, numbers in scores.items()}
+        content["comparisons"] = compare(shared, macro_f1, intervals)
         content |= _together(people, shared, drawn, prevalence)
     return {name: _told(value) for name, value in content.items()}
 
@@ -167,9 +172,13 @@ def _collapses(readings: Readings, classes: Sequence[str]) -> list[dict[str, Any
 
 def _needed(numbers: Mapping[str, Any]) -> int | None:
     """Return how many patients bring the macro F1 to 5 points either way."""
-    f1 = numbers["macro_f1"]
-    ends = (np.nan if f1[key] is None else f1[key] for key in ("value", "low", "high"))
-    return for_width(Interval(*ends), numbers["patients"])
+    return for_width(_macro_f1(numbers), numbers["patients"])
+
+
+def _macro_f1(numbers: Mapping[str, Any]) -> Interval:
+    found = numbers["macro_f1"]
+    ends = (np.nan if found[end] is None else found[end] for end in ("value", "low", "high"))
+    return Interval(*ends)
 
 
 def _together(

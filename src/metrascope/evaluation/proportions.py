@@ -1,16 +1,25 @@
 """Intervals of proportions: of so many patients so many.
 
-Wilson's score interval (1927) for patients who count once. Where several counts belong to one
-patient (units of two classes, or several seeds) the number that enters is the effective one: that
-of independent patients whose proportion would vary as much as this one does between patients.
+Wilson's score interval (1927) for patients who count once, modified near 0 and 1. Where several
+counts belong to one patient (units of two classes, or several seeds) the number that enters is the
+effective one: that of independent patients whose proportion would vary as much as this one does
+between patients.
 """
+
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import gammaincinv
 
 from metrascope.evaluation.interval import Interval, Z
 
 Floats = npt.NDArray[np.float64]
+
+_SELDOM: Final = 2
+_MANY: Final = 50
+_ONE_SIDED: Final = 0.05
+"""With up to 50 trials two successes are few, with more three (Brown, Cai & DasGupta 2001)."""
 
 
 def wilson(successes: float, trials: float) -> Interval:
@@ -28,6 +37,25 @@ def wilson(successes: float, trials: float) -> Interval:
     half = Z * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2)) / (1 + Z**2 / trials)
     low, high = max(0.0, float(center - half)), min(1.0, float(center + half))
     return Interval(share, min(low, share), max(high, share))
+
+
+def modified_wilson(successes: float, trials: float) -> Interval:
+    """Return Wilson's interval with ends that hold where next to none, or next to all, succeed.
+
+    With one to three successes, or failures, its end on that side is that of a Poisson variable:
+    Wilson's falls to a coverage of 84 % at proportions close to 0 and 1, this one to 91.6 % (Brown,
+    Cai & DasGupta 2001).
+
+    Parameters and returns as of `wilson`.
+    """
+    found = wilson(successes, trials)
+    seldom = _SELDOM if trials <= _MANY else _SELDOM + 1
+    low, high = found.low, found.high
+    if 0 < successes <= seldom:
+        low = min(low, float(gammaincinv(successes, _ONE_SIDED)) / trials)
+    if 0 < trials - successes <= seldom:
+        high = max(high, 1 - float(gammaincinv(trials - successes, _ONE_SIDED)) / trials)
+    return Interval(found.value, low, high)
 
 
 def proportion(
@@ -62,7 +90,7 @@ def proportion(
         residual = present[0] - share * present[1]
         variance = patients / (patients - 1) * float((residual**2).sum()) / total**2
         effective = min(most, share * (1 - share) / variance) if variance > 0 else effective
-    return wilson(share * effective, effective)
+    return modified_wilson(share * effective, effective)
 
 
 def _by_patient(values: Floats, clusters: npt.NDArray[np.int64]) -> Floats:

@@ -51,7 +51,8 @@ class Area:
 
     def __sub__(self, other: "Area") -> "Area":
         fewest = min(self.fewest, other.fewest)
-        return Area(self.value - other.value, self.parts - other.parts, fewest)
+        freedom = min(self.freedom, other.freedom)
+        return Area(self.value - other.value, self.parts - other.parts, fewest, freedom)
 
     def interval(self) -> Interval:
         """Return the interval of an area, from the logit scale so that it stays inside 0 to 1.
@@ -74,12 +75,17 @@ class Area:
         """Return the interval of this area less another of the same patients, -1 to 1.
 
         By MOVER from the two areas' own intervals and the correlation that DeLong's parts give
-        (Zou & Yue 2013), so that it has a width where two networks read everyone right.
+        (Zou & Yue 2013), so that it has a width where two networks read everyone right; and no
+        narrower than DeLong's with Student's quantile, the fewer degrees of freedom of the two.
         """
         both = float(np.sqrt(self.variance * other.variance))
         correlation = float((self.parts * other.parts).sum()) / both if both > 0 else 0.0
         pair = [self.interval(), other.interval()]
-        return mover.weighted_sum(pair, [1.0, -1.0], correlation)
+        found = mover.weighted_sum(pair, [1.0, -1.0], correlation)
+        apart = self - other
+        half = float(stdtrit(apart.freedom, 0.5 + LEVEL / 2) * np.sqrt(apart.variance))
+        whole = Interval(apart.value, max(-1.0, apart.value - half), min(1.0, apart.value + half))
+        return mover.hull(found, whole)
 
     def p_value(self) -> float:
         """Return the two-sided p of a difference being 0; 1 where nothing differs.
@@ -147,7 +153,10 @@ def mean_area(areas: list[Area]) -> Area:
         return few[0]
     value = float(np.mean([one.value for one in defined]))
     parts = np.mean([one.parts for one in defined], axis=0)
-    freedom = float(np.mean([one.freedom for one in defined]))
+    # Satterthwaite's again: a class of few patients brings much variance and little freedom.
+    variances = np.array([one.variance for one in defined])
+    uncertain = sum(one.variance**2 / one.freedom for one in defined)
+    freedom = float(variances.sum() ** 2 / uncertain) if uncertain > 0 else np.inf
     return Area(value, parts, min(one.fewest for one in defined), freedom)
 
 
