@@ -224,12 +224,15 @@ def test_a_network_that_says_the_same_of_everyone_has_no_slope() -> None:
     assert np.isnan([found.value, found.low, *values]).all()
 
 
-def test_slope_and_intercept_need_five_with_the_class_and_an_overlap_of_five() -> None:
+def test_slope_and_intercept_need_enough_with_the_class_and_an_overlap() -> None:
     rng = np.random.default_rng(1)
     given, patients = rng.random((1, 60)), np.arange(60)
     four = np.isin(patients, np.argsort(given[0])[[5, 20, 40, 55]])
     for fit in (slope, intercept):
         assert np.isnan(fit(given, four, patients)[0].value)
+    nine, ten = (np.isin(patients, np.argsort(given[0])[::6][:count]) for count in (9, 10))
+    assert np.isnan(slope(given, nine, patients)[0].value)
+    assert not np.isnan(slope(given, ten, patients)[0].value)
     parted = given[0] > 0.5
     parted[np.argmin(np.abs(given[0] - 0.52))] = False  # one patient alone keeps them from parting
     assert np.isnan(slope(given, parted, patients)[0].value)

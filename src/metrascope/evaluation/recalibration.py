@@ -17,7 +17,7 @@ from scipy.special import expit, log_expit
 
 from metrascope.evaluation import mover
 from metrascope.evaluation.interval import Interval, Z
-from metrascope.evaluation.limits import ALIKE, ON_A_SIDE, are_enough
+from metrascope.evaluation.limits import ALIKE, FOR_A_SLOPE, ON_A_SIDE, are_enough
 from metrascope.evaluation.temperature import SMALLEST
 
 Floats = npt.NDArray[np.float64]
@@ -54,7 +54,7 @@ def slope(
     overlap no slope fits best, and with an overlap of a few it rests on them alone. NaN as well
     where the network says next to the same of everyone.
     """
-    if not are_enough(outcome) or (np.ptp(probability, axis=1) < ALIKE).any():
+    if not are_enough(outcome, FOR_A_SLOPE) or (np.ptp(probability, axis=1) < ALIKE).any():
         return Interval(np.nan, np.nan, np.nan), [np.nan] * len(probability)
     return _mean([_slope(row, outcome) for row in logits(probability)], clusters)
 
