@@ -39,7 +39,7 @@ def test_modified_ends_are_those_of_poisson_variables(hits: int, trials: int) ->
     assert modified_wilson(hits, trials).high == wilson(hits, trials).high
 
 
-@pytest.mark.parametrize(("hits", "trials"), [(0, 23), (3, 23), (4, 60), (23, 23)])
+@pytest.mark.parametrize(("hits", "trials"), [(0, 23), (3, 23), (4, 60), (23, 23), (1, 1), (2, 2)])
 def test_elsewhere_the_interval_is_wilsons(hits: int, trials: int) -> None:
     assert modified_wilson(hits, trials) == wilson(hits, trials)
 

@@ -51,9 +51,9 @@ def modified_wilson(successes: float, trials: float) -> Interval:
     found = wilson(successes, trials)
     seldom = _SELDOM if trials <= _MANY else _SELDOM + 1
     low, high = found.low, found.high
-    if 0 < successes <= seldom:
+    if 0 < successes <= min(seldom, trials / 2):
         low = min(low, float(gammaincinv(successes, _ONE_SIDED)) / trials)
-    if 0 < trials - successes <= seldom:
+    if 0 < trials - successes <= min(seldom, trials / 2):
         high = max(high, 1 - float(gammaincinv(trials - successes, _ONE_SIDED)) / trials)
     return Interval(found.value, low, high)
 
