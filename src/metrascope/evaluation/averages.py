@@ -42,6 +42,11 @@ def averages(
 def _means(values: Floats, weights: Weights) -> Floats:
     known = ~np.isnan(values)
     sums = weights @ np.where(known, values, 0)
-    counts = weights @ known.astype(np.float64)
+    # Whole numbers, whose sum is exact in any order.
+    counts = (
+        weights.sum(1, keepdims=True, dtype=np.float64)
+        if known.all()
+        else weights @ known.astype(np.float64)
+    )
     with np.errstate(invalid="ignore"):
         return np.asarray(sums / counts, dtype=np.float64)

@@ -72,13 +72,17 @@ class Regression:
         classes
             How many there are.
         """
-        outcome = np.eye(classes)[labels]
-        share = self.fitted @ outcome / self.fitted.sum(1)[:, None]
+        # All labels side by side, (n, labels * classes): one product with a matrix of n x n, where
+        # a product for each of a thousand shuffles would read that matrix a thousand times.
+        outcome = np.moveaxis(np.eye(classes)[labels], -2, 0)
+        beside = outcome.reshape(len(outcome), -1)
+        groups, group = np.unique(self.fitted, axis=0, return_inverse=True)
+        share = (groups @ beside / groups.sum(1)[:, None])[group.ravel()]
         # The hat's rows need centered outcomes; centering distributes over the sum.
-        fitted = self.hat @ outcome - self.hat.sum(1)[:, None] * share + share
+        fitted = self.hat @ beside - self.hat.sum(1)[:, None] * share + share
         with np.errstate(invalid="ignore", divide="ignore"):
-            factor = np.where(share > 0, fitted / share, -np.inf)
-        return np.asarray(factor.argmax(-1), dtype=np.int64)
+            factor = np.where(share > 0, fitted / share, -np.inf).reshape(outcome.shape)
+        return np.asarray(np.moveaxis(factor.argmax(-1), 0, -1), dtype=np.int64)
 
 
 def regress(
