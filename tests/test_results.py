@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from metrascope import results
 from metrascope.evaluation.predictions import read_predictions
-from metrascope.results import write_evaluation
+from metrascope.results import write_evaluation, write_figures
 
 WRITTEN = [
     "figures/confusion.png",
@@ -71,3 +73,17 @@ def test_evaluation_is_byte_for_byte_the_same_twice(tmp_path: Path) -> None:
         write_evaluation(predictions, tmp_path / name, "en", "Rebuilt")
     for name in WRITTEN:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_several_processes_write_the_figures_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictions = read_predictions([predictions_file(tmp_path)])
+    metrics = write_evaluation(predictions, tmp_path / "one", "zh", "Rebuilt")
+    monkeypatch.setattr(results, "_EACH", 1)
+    monkeypatch.setattr(results, "available_cores", lambda: 2)
+    written = write_figures(metrics, tmp_path / "two", "zh", "Rebuilt")
+    names = [path.name for path in written]
+    assert sorted(names) == sorted(path.name for path in (tmp_path / "one/figures").iterdir())
+    for path in written:
+        assert path.read_bytes() == (tmp_path / "one/figures" / path.name).read_bytes()

@@ -82,7 +82,7 @@ def lay_out(study: Path, maps: Sequence[tuple[Sample, float]]) -> list[Points]:
     tasks = [maps[place] for place in absent]
     many = sum(_size(sample) for sample, _ in tasks) >= _FEW
     jobs = min(available_cores(), len(tasks)) if many else 1
-    made = map_in_order(_made, tasks, jobs=jobs, begin=_begin)
+    made = map_in_order(_made, tasks, jobs=jobs)
     for place, found in zip(absent, made, strict=True):
         with replacing(files[place]) as temporary, temporary.open("wb") as stream:
             np.save(stream, found)
@@ -119,7 +119,3 @@ def _kept(file: Path, sample: Sample) -> Points | None:
 def _made(task: tuple[Sample, float]) -> Points:
     sample, perplexity = task
     return embed(sample.read(), seed=_SEED, perplexity=perplexity)
-
-
-def _begin() -> None:
-    """Nothing to prepare in a process."""

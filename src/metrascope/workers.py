@@ -111,7 +111,7 @@ def map_in_order(
     tasks: Sequence[Task],
     *,
     jobs: int,
-    begin: Callable[[], object],
+    begin: Callable[[], object] | None = None,
 ) -> Iterator[Result]:
     """Do tasks in processes and yield their results in the order of the tasks.
 
@@ -122,7 +122,7 @@ def map_in_order(
     tasks, jobs
         As of `share_out`; with one job this process does them.
     begin
-        Called once in each process, where there are several.
+        Called once in each process, where there are several; by default nothing is done.
 
     Raises
     ------
@@ -151,8 +151,11 @@ def map_in_order(
                 place += 1
 
 
-def _begun(begin: Callable[[], object], work: Work[Task, Result]) -> Work[tuple[int, Task], Result]:
-    begin()
+def _begun(
+    begin: Callable[[], object] | None, work: Work[Task, Result]
+) -> Work[tuple[int, Task], Result]:
+    if begin is not None:
+        begin()
     return partial(_numbered, work)
 
 
