@@ -68,7 +68,7 @@ def two_workers() -> Iterator[None]:
     """Connect to a Ray of this machine whose two workers stand for two machines."""
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False)
+    ray.init("local", num_cpus=2, include_dashboard=False)
     yield
     ray.shutdown()
 

@@ -106,3 +106,17 @@ def test_a_cluster_that_lets_nobody_join_is_one_sentence(
         here = f"127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(StudyError, match=expected):
             connect(address.format(here=here), "cpu", jobs=1)
+
+
+def test_without_an_address_no_cluster_that_runs_here_is_joined(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ray itself looks for one: in RAY_ADDRESS, and among those that were started here."""
+    asked: list[object] = []
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda address, **_: asked.append(address))
+    monkeypatch.setattr("metrascope.cluster.machines", lambda: [])
+    connect(None, "cpu", jobs=1)
+    connect("auto", "cpu", jobs=1)
+    assert asked == ["local", "auto"]

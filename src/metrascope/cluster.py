@@ -116,7 +116,10 @@ def join(address: str | None) -> None:
             wrong = "engine.not_joined"
         # Ray lets all processes look for modules in the folder that this one stands in then.
         with environment({}), chdir(sys.prefix):
-            ray.init(address, include_dashboard=None if address else False, log_to_driver=True)
+            if address is None:  # without "local" a cluster of somebody else's here would be joined
+                ray.init("local", include_dashboard=False, log_to_driver=True)
+            else:
+                ray.init(address, log_to_driver=True)
     except exceptions.RayError as error:
         raise StudyError("engine.not_joined", address=address, reason=_first_line(error)) from error
     except (OSError, OverflowError, RuntimeError, ValueError) as error:
