@@ -145,7 +145,8 @@ def simulate(
             )
             if value is not None and np.isfinite([low, high]).any():
                 held[path][1] += 1
-                held[path][0] += int(low - 1e-6 <= value <= high + 1e-6)
+                close = 1e-6 + 1e-5 * min(abs(value), 1e3)  # sums are in single precision
+                held[path][0] += int(low - close <= value <= high + close)
     return {path: (one[0], one[1], one[2]) for path, one in held.items()}
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_curve
+from statsmodels.stats.proportion import proportion_confint
 from tests.evaluation.make import PAPER
 from tests.evaluation.test_calibration import calibrated, table
 
@@ -72,6 +73,14 @@ def test_a_perfect_network_is_worth_the_prevalence_and_useful_as_far_as_can_be_t
         assert own["net_benefit"]["low"][place] <= net + 1e-9
         assert own["gain"]["low"][place] <= gain + 1e-9
     assert own["useful"] == [(0.06, 0.9)]
+
+
+def test_acting_on_all_is_as_uncertain_as_the_share_of_the_positive() -> None:
+    told = curve(two_classes([1.0] * 12 + [0.0] * 48, ["polyp"] * 12 + ["normal"] * 48))["all"]
+    low, high = proportion_confint(12, 60, method="wilson")
+    for place, t in enumerate(THRESHOLDS):
+        assert told["low"][place] <= low - (1 - low) * t / (1 - t) + 1e-6
+        assert told["high"][place] >= high - (1 - high) * t / (1 - t) - 1e-6
 
 
 def test_a_threshold_that_spares_nobody_gains_nothing_for_certain() -> None:

@@ -210,7 +210,7 @@ def test_sentences_say_no_more_than_the_test() -> None:
         subgroups(differing, known(people, scanner=list(values)), drawn), "en"
     )
     assert loud.startswith("Scanner: VGG-16 read some subgroups better")
-    assert "超声设备" in subgroup_sentences(same, "zh")[0]
+    assert "超声仪" in subgroup_sentences(same, "zh")[0]
 
 
 def test_several_images_and_seeds_count_patients_once() -> None:

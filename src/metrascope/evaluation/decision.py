@@ -187,7 +187,20 @@ def _curves(
         net = _band(value[index], drawn[index], of_counts[0])
         gain = _band(value[index] - value[-1], drawn[index] - drawn[-1], of_counts[1])
         curves[name] = {"net_benefit": net, "gain": gain, "useful": _useful(net, gain)}
-    return {"all": _band(value[-1], drawn[-1]), "curves": curves}
+    of_all = None if shares is not None else _acting_on_all(networks, acted)
+    return {"all": _band(value[-1], drawn[-1], of_all), "curves": curves}
+
+
+def _acting_on_all(
+    networks: Mapping[str, Readings], acted: npt.NDArray[np.bool_]
+) -> list[Interval]:
+    """Return what acting on all is worth as the interval of the share of the positive has it."""
+    whole = max(networks.values(), key=lambda readings: len(readings.units))
+    has = acted[whole.truth][None]
+    share = proportion(has, np.ones_like(has), whole.clusters)
+    ends = np.array([share.value, share.low, share.high])
+    odds = [threshold / (1 - threshold) for threshold in THRESHOLDS]
+    return [Interval(*(ends - (1 - ends) * each).tolist()) for each in odds]
 
 
 def _by_counts(
