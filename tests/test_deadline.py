@@ -1,11 +1,14 @@
 """Work has its time and no more, and nothing that goes on keeps the process."""
 
+import _thread
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
+from metrascope import deadline
 from metrascope.deadline import within
 
 
@@ -20,6 +23,27 @@ def test_work_that_does_not_end_is_left() -> None:
     with pytest.raises(TimeoutError):
         within(0.05, lambda: time.sleep(1))
     assert time.monotonic() - start < 0.9
+
+
+def test_a_thread_that_never_begins_is_a_failure_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that dies of memory before its first line tells nobody."""
+    late: list[Callable[[], None]] = []
+    monkeypatch.setattr(_thread, "start_new_thread", lambda call, _: late.append(call))
+    monkeypatch.setattr(deadline, "_BEGUN", 0.01)
+    done: list[int] = []
+    with pytest.raises(MemoryError):
+        within(60, lambda: done.append(1))
+    late[0]()  # it had only been slow
+    assert not done
+
+
+def test_a_system_without_threads_is_a_failure_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    with pytest.raises(MemoryError):
+        within(60, lambda: 7)
 
 
 def test_a_process_ends_with_its_status_while_work_goes_on() -> None:

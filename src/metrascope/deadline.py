@@ -5,6 +5,7 @@ must end without waiting for it. Work that may crash as well belongs into a proc
 see `metrascope.workers`; this is for what is done before such a process has even started.
 """
 
+import _thread
 import os
 import sys
 import threading
@@ -16,7 +17,9 @@ Result = TypeVar("Result")
 
 _INTERRUPTED: Final = 2.0
 """Seconds that work has to end after an interrupt: a process that ends under it may crash."""
-_left: list[threading.Thread] = []
+_BEGUN: Final = 30.0
+"""Seconds in which a thread must have begun, else it has not had the memory to."""
+_left: list[threading.Event] = []
 
 
 def within(seconds: float, work: Callable[[], Result]) -> Result:
@@ -33,26 +36,39 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     ------
     TimeoutError
         If it takes longer.
+    MemoryError
+        If there is too little memory for a thread.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
+    begun, ended, stopped = threading.Event(), threading.Event(), threading.Event()
 
     def call() -> None:
+        begun.set()
         try:
-            results.append(work())
+            if not stopped.is_set():
+                results.append(work())
         except BaseException as error:  # Rust panics with what is no Exception
             errors.append(error)
+        finally:
+            ended.set()
 
-    thread = threading.Thread(target=call, daemon=True)
+    # `threading.Thread.start` waits for ever where a thread dies of memory before it has begun.
     try:
-        thread.start()
-        thread.join(seconds)
+        _thread.start_new_thread(call, ())
+    except RuntimeError as error:  # the system gives no thread
+        raise MemoryError from error
+    try:
+        if not begun.wait(_BEGUN):
+            stopped.set()
+            raise MemoryError
+        ended.wait(seconds)
     except BaseException:
-        thread.join(_INTERRUPTED)
-        _left.append(thread)
+        if begun.is_set() and not ended.wait(_INTERRUPTED):
+            _left.append(ended)
         raise
-    if thread.is_alive():
-        _left.append(thread)
+    if not ended.is_set():
+        _left.append(ended)
         raise TimeoutError
     if errors:
         raise errors[0]
@@ -67,7 +83,7 @@ def end_if_work_goes_on(status: int) -> None:
     status
         Exit status.
     """
-    if any(thread.is_alive() for thread in _left):
+    if not all(ended.is_set() for ended in _left):
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
