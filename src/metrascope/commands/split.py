@@ -68,6 +68,7 @@ def _draw(
     manifest = read_manifest(options.data)
     begin("drawing_split")
     classes = choose_classes(manifest, names(options.classes) if options.classes else ())
+    choose_split(manifest, classes, settings, None, ())  # tells what is wrong before the audit
     known = look_for_duplicates(manifest, options.out.parent, near=not options.no_audit)
     drawn, _ = choose_split(manifest, classes, settings, None, known.pairs)
     drawn_by = settings.model_dump()
