@@ -365,7 +365,7 @@ def test_gradcam_has_originals_and_a_map_per_network_and_class(networks: tuple[s
     figure = gradcam_panel(cases(networks), "en")
     captions = [ax.get_xlabel() for ax in figure.findobj(Axes) if ax.get_xlabel()]
     assert len(captions) == 3 * len(networks)
-    assert captions.count("Normal 0.25") == 1
+    assert captions.count("Normal 25.0%") == 1
     labels = {ax.get_ylabel() for ax in figure.findobj(Axes)} - {""}
     assert labels == {"Original", *map(network_title, networks)}
     assert max(figure.get_size_inches()) < 9.9
