@@ -49,6 +49,20 @@ def wait_for(folder: Path, number: int, attempts: int) -> list[tuple[int, int]]:
     return marks(folder, number)
 
 
+def ends_soon(process: int) -> bool:
+    """Tell whether a process ends within 20 s; whoever inherits it may not have fetched it yet."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state.split()[0] == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def test_a_lost_worker_is_replaced_and_its_process_ends(cluster: Cluster, tmp_path: Path) -> None:
     ends = cluster.share_out(leave_mark, [(tmp_path, 0), (tmp_path, 1)])
     ended: dict[int, str | None] = {}
@@ -60,8 +74,7 @@ def test_a_lost_worker_is_replaced_and_its_process_ends(cluster: Cluster, tmp_pa
     os.kill(worker, signal.SIGKILL)
     attempts = wait_for(tmp_path, 0, 2)
     assert attempts[1][0] != worker
-    with pytest.raises(ProcessLookupError):
-        os.kill(process, 0)
+    assert ends_soon(process)
     (tmp_path / "go").touch()
     thread.join(120)
     assert ended == {0: None, 1: None}
