@@ -1,5 +1,6 @@
 """Two months of exports, corrected by hand in between, audited, ingested again: nothing is lost."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from metrascope.audit.run import audit
 from metrascope.cli import main
 from metrascope.data.manifest import read_manifest
+from metrascope.errors import DataError
 from metrascope.ingest.batch import Ingested, ingest
 from metrascope.ingest.settings import IngestSettings
 
@@ -164,6 +166,62 @@ def test_a_decision_about_an_earlier_month_can_be_taken_back(tmp_path: Path) -> 
     decide(done)
     ward.ingest("february")
     assert ward.table["label"].value_counts().to_dict() == {"polyp": 4, "normal": 3}
+
+
+def test_a_name_that_was_blackened_by_hand_does_not_come_back(tmp_path: Path) -> None:
+    ward = Ward(tmp_path)
+    ward.ingest("january")
+    name = ward.table.index[0]
+    picture = cv2.imread(str(ward.out / name), cv2.IMREAD_GRAYSCALE)
+    picture[40:60, 40:80] = 0
+    cv2.imwrite(str(ward.out / name), picture)
+    blackened = (ward.out / name).read_bytes()
+    for month in ("january", "february", "january"):
+        done = ward.ingest(month)
+        assert (ward.out / name).read_bytes() == blackened
+        (notice,) = [notice for notice in done.notices if notice.code == "retouched"]
+        assert notice.values["first"] == name
+        assert ward.table["sha256"][name] == hashlib.sha256(blackened).hexdigest()
+        assert not done.missing
+    (ward.out / name).unlink()
+    assert not keys(ward.ingest("january")) & {"retouched", "changed", "missing"}
+    assert (ward.out / name).read_bytes() != blackened
+
+
+def test_last_months_folder_with_this_months_table_changes_nothing(tmp_path: Path) -> None:
+    ward = Ward(tmp_path)
+    ward.ingest("january")
+    before = {path: path.read_bytes() for path in ward.out.rglob("*") if path.is_file()}
+    labels = tmp_path / "labels.csv"
+    whole = labels.read_text(encoding="utf-8")
+    labels.write_text("patient_id,label\nP1005,polyp\nP1006,normal\n", encoding="utf-8")
+    with pytest.raises(DataError) as error:
+        ward.ingest("january")
+    assert "5 of the 5 images" in str(error.value)
+    assert {path: path.read_bytes() for path in before} == before
+    # One patient less is a table that was corrected.
+    labels.write_text(whole.replace("P1009,polyp\n", "").replace("P1009,polyp", ""), "utf-8")
+    assert len(ward.ingest("january").catalog.images) == 4
+    labels.write_text(whole, encoding="utf-8")
+    ward.ingest("january")
+    assert {path: path.read_bytes() for path in before if path.suffix == ".png"} == {
+        path: content for path, content in before.items() if path.suffix == ".png"
+    }
+
+
+def test_a_decision_that_is_no_class_is_refused_in_every_month(tmp_path: Path) -> None:
+    ward = Ward(tmp_path)
+    labels = tmp_path / "labels.csv"
+    whole = labels.read_text(encoding="utf-8")
+    labels.write_text(whole.replace("P1002,normal", "P1002,术后改变"), encoding="utf-8")
+    done = ward.ingest("january")
+    path = done.private / "diagnoses.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[table["diagnosis"] == "术后改变", "decision"] = "术后"
+    table.to_csv(path, index=False, encoding="utf-8-sig")
+    labels.write_text("patient_id,label\nP1005,polyp\nP1006,normal\n", encoding="utf-8")
+    with pytest.raises(DataError, match="术后"):
+        ward.ingest("february")
 
 
 def test_files_that_a_decision_brings_back_are_asked_for_by_their_folder(tmp_path: Path) -> None:

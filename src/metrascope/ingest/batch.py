@@ -22,11 +22,17 @@ from metrascope.ingest.catalog import (
     manifest_table,
     remember_refusals,
     unmatched_rows,
+    with_hashes,
     write_catalog,
     write_private,
 )
 from metrascope.ingest.column_words import ColumnWords
-from metrascope.ingest.decisions import decided, decided_records, read_decisions
+from metrascope.ingest.decisions import (
+    check_decisions,
+    decided,
+    decided_records,
+    read_decisions,
+)
 from metrascope.ingest.diagnoses import DiagnosisList, write_diagnoses
 from metrascope.ingest.edits import confirm_copy, keep_copy, read_edits
 from metrascope.ingest.evidence import write_evidence
@@ -35,6 +41,7 @@ from metrascope.ingest.image_files import (
     give_one_time,
     image_names,
     remove_images,
+    retouched_images,
 )
 from metrascope.ingest.in_force import in_force
 from metrascope.ingest.intake import Intake, ready
@@ -66,6 +73,7 @@ from metrascope.ingest.places import (
     listed_records,
     pending_files,
     real_root,
+    refuse_other_table,
     settle,
 )
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
@@ -176,9 +184,13 @@ def ingest(
             intake = Intake(out.absolute(), settings, _aware(table, found), pseudonyms)
             ours = image_names(journal.records.values())
             edits = read_edits(out, private, journal.records.values())
+            check_decisions(journal.records.values(), table, decisions)
+            refuse_other_table(search, intake, journal)
             changed = changed_images(out, _images(journal))
+            retouched = retouched_images(out, _images(journal), changed)
             left_out = taken_out(edits.decisions)
-            pending = pending_files(search, intake, journal, left_out, changed)
+            remake = changed - retouched.keys()
+            pending = pending_files(search, intake, journal, left_out, remake)
             _take_in_all(search, intake, pending, journal, share_out, progress)
             begin("lists")
             ours |= image_names(journal.records.values())
@@ -192,7 +204,9 @@ def ingest(
             catalog = assemble(records, table, words, settings.two_diagnoses, search.table)
             changed &= image_names(catalog.records)
             still = changed_images(out, _images(journal, changed))
+            by_hand = {name: digest for name, digest in retouched.items() if name in still}
             remember_refusals(journal, catalog, records, search.table)
+            catalog = with_hashes(catalog, by_hand)
         final = apply_decisions(catalog, edits)
         catalog = final.catalog
         write_cell_decisions(final.decisions, out / DECISIONS_FILE)
@@ -220,7 +234,9 @@ def ingest(
     notices = earlier_notices(earlier, search, private, awaited)
     notices += diagnosis_notices(diagnoses, table, catalog.images)
     notices += decided_notices(final, edits, out, private, earlier)
-    told, missing = file_notices(final, staying, search, out, changed - still, still)
+    told, missing = file_notices(
+        final, staying, search, out, changed - still, still - by_hand.keys(), by_hand
+    )
     return Ingested(
         manifest, evidence, private, catalog, unmatched, still_open, (*notices, *told), missing
     )

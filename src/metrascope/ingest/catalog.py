@@ -144,6 +144,12 @@ def assemble(
     )
 
 
+def with_hashes(catalog: Catalog, hashes: Mapping[str, str]) -> Catalog:
+    """Return a catalog with the SHA-256 of files that a person has changed, by image."""
+    images = ({**row, "sha256": hashes.get(row["image"], row["sha256"])} for row in catalog.images)
+    return replace(catalog, images=tuple(images)) if hashes else catalog
+
+
 def write_catalog(catalog: Catalog, out: Path, pseudonyms: Pseudonyms) -> Path:
     """Write ``manifest.csv``, ``rejects.csv`` and ``marks.csv``; return the manifest's path."""
     rejects = [_reject(record, rejection, pseudonyms) for record, rejection in catalog.rejections]

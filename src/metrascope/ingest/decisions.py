@@ -154,6 +154,36 @@ def _written_decisions(
     }
 
 
+def check_decisions(
+    records: Iterable[Record], labels: Labels, decisions: Mapping[str, Decision]
+) -> None:
+    """Refuse a decision that is no class, whether or not its diagnosis is in this table.
+
+    Parameters
+    ----------
+    records
+        Of all files, earlier months' as well: a class of theirs may be decided for.
+    labels
+        Of this run, as `decided` returned them.
+    decisions
+        From `read_decisions`.
+
+    Raises
+    ------
+    DataError
+        If one is no class.
+    """
+    classes = _known_classes(records, labels)
+    for decision in decisions.values():
+        if decision.value:
+            _class(decision, classes)
+
+
+def _known_classes(records: Iterable[Record], labels: Labels) -> dict[str, str]:
+    known = {record.row["label"] for record in records if record.row}
+    return {plain_decision(name): name for name in sorted(known)} | decision_classes(labels)
+
+
 def decided_records(
     records: Iterable[Record], labels: Labels, decisions: Mapping[str, Decision]
 ) -> list[Record]:
@@ -178,9 +208,7 @@ def decided_records(
         If the decision about one of them is no class.
     """
     listed = list(records)
-    classes = decision_classes(labels)
-    known = {record.row["label"] for record in listed if record.row}
-    classes = {plain_decision(name): name for name in sorted(known)} | classes
+    classes = _known_classes(listed, labels)
     return [_decided_record(record, decisions, classes) for record in listed]
 
 

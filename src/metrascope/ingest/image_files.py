@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from metrascope.atomic import remove_leftovers, sha256
+from metrascope.data.picture import read_grey
+from metrascope.errors import DataError
 from metrascope.ingest.journal import WRITTEN, Record
 
 _FOLDERS: Final = {"images": ".png", "sectors": ".png", "dicom": ".dcm"}
@@ -79,6 +81,46 @@ def changed_images(out: Path, images: Iterable[Mapping[str, Any]]) -> set[str]:
         for path, stamp in _stamped(out, image)
         if _is_changed(path, stamp)
     }
+
+
+def retouched_images(
+    out: Path, images: Iterable[Mapping[str, Any]], changed: Collection[str]
+) -> dict[str, str]:
+    """Return the images that a person has changed, a name blackened for one, and their SHA-256.
+
+    Such a file is a whole picture of the size of its scan sector, and none of the other images.
+
+    Parameters
+    ----------
+    out
+        The data set.
+    images
+        As they stand in the journal.
+    changed
+        From `changed_images`.
+    """
+    listed = list(images) if changed else []
+    written = {
+        stamp.partition(" ")[2][:_HASHED] for image in listed for _, stamp in _stamped(out, image)
+    }
+    found = {}
+    for image in listed:
+        wrong = [path for path, stamp in _stamped(out, image) if _is_changed(path, stamp)]
+        path = out / str(image["image"])
+        if image["image"] not in changed or wrong != [path]:
+            continue
+        digest = sha256(path)
+        if digest[:_HASHED] not in written and _fits_its_sector(out, image):
+            found[str(image["image"])] = digest
+    return found
+
+
+def _fits_its_sector(out: Path, image: Mapping[str, Any]) -> bool:
+    try:
+        picture, sector = (read_grey(out / str(image[name]), 0) for name in ("image", "sector"))
+    except DataError:
+        return False
+    return picture.shape == sector.shape and picture.min() < picture.max()
 
 
 def _stamped(out: Path, image: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -114,6 +114,7 @@ def file_notices(
     out: Path,
     remade: Collection[str] = (),
     changed: Collection[str] = (),
+    retouched: Collection[str] = (),
 ) -> tuple[list[Reason], tuple[str, ...]]:
     """Return a sentence for each thing that is wrong with files, and those that are not as written.
 
@@ -127,6 +128,8 @@ def file_notices(
         The folder of this run, the data set.
     remade, changed
         Images whose files had been changed: those that were made again, those that could not be.
+    retouched
+        Images that a person has changed: they stay so.
     """
     rows = [*decided.catalog.images, *decided.catalog.added]
     missing = missing_files(out, rows)
@@ -134,7 +137,8 @@ def file_notices(
     unnamed = unnamed_files(out, {*names, *staying})
     wrong = sorted({*names} & {*changed})
     stay: dict[str, str | int | float] = {"folder": str(out), "source": search.root}
-    lost = {*missing, *wrong}
+    own = sorted({*names} & {*retouched})
+    lost = {*missing, *wrong, *own}
     stay["folders"] = _folders(
         record
         for record in decided.catalog.records
@@ -144,6 +148,7 @@ def file_notices(
     kinds = {
         "files_stay": left,
         "unnamed": unnamed,
+        "retouched": own,
         "remade": sorted(remade),
         "changed": wrong,
         "missing": missing,

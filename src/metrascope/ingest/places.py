@@ -22,6 +22,9 @@ from metrascope.ingest.labels import Keys, LabelRow
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.sources import Skipped, Source, distinct_names
 
+_NO_ROW: Final = ("labels.no_row", "labels.other_script")
+_FEW: Final = 3
+"""Images below which a table that lacks them is taken for one that was corrected."""
 _WHOSE: Final = ("patient_id", "accession", "study_uid", "name")
 
 
@@ -72,6 +75,41 @@ class Earlier:
     beside: tuple[Record, ...] = ()
     unread: tuple[Record, ...] = ()
     otherwise: tuple[Record, ...] = ()
+
+
+def refuse_other_table(search: Search, intake: Intake, journal: Journal) -> None:
+    """Refuse a table of labels that lacks most patients of the images that this folder gave.
+
+    It is another month's, and all these images would leave the data set.
+
+    Parameters
+    ----------
+    search
+        The folder of this run, and its table.
+    intake
+        Has the labels.
+    journal
+        Open; it is read only.
+
+    Raises
+    ------
+    DataError
+        If more than half of the images have no row in this table, and at least three.
+    """
+    known = unlisted = 0
+    for record in journal.records.values():
+        if record.row is None or not record.images or record.place not in search.places:
+            continue
+        known += len(record.images)
+        if record.table not in ("", search.table) and _has_no_row(record, intake):
+            unlisted += len(record.images)
+    if unlisted > known / 2 and unlisted >= _FEW:
+        raise DataError("earlier.other_table", images=unlisted, all=known, folder=search.root)
+
+
+def _has_no_row(record: Record, intake: Intake) -> bool:
+    matched = match(intake.labels, record.keys)
+    return isinstance(matched, Reason) and matched.key in _NO_ROW
 
 
 def pending_files(
