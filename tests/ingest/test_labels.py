@@ -261,6 +261,13 @@ def test_a_line_of_totals_is_no_row(tmp_path: Path) -> None:
     assert [row.values["row"] for row in read_labels(path).rows] == ["2"]
 
 
+def test_the_count_of_a_total_is_no_number_of_a_patient(tmp_path: Path) -> None:
+    table = labels(
+        tmp_path, "检查号,姓名,病理诊断", "US1,王丽,息肉", "US2,五月,正常", "22,合计,", "22,总计,"
+    )
+    assert [row.values["name"] for row in table.rows] == ["王丽", "五月"]
+
+
 def test_a_romanized_name_is_no_name_of_the_table_and_that_is_said(tmp_path: Path) -> None:
     table = labels(tmp_path, "姓名,登记号,诊断", "王丽,0101,正常", "王莉,0102,内膜息肉")
     assert row_of(table.match(Keys(name="WANG^LI"))) == "labels.other_script"

@@ -110,7 +110,9 @@ def check_present(path: Path, taken: Literal["images", "exports", "labels"], com
     if not path.exists():
         raise DataError("arguments.absent", **values)
     if taken == "labels" and path.is_dir():
-        found = text(f"arguments.found_{_folder_kinds(path)[0]}")
+        kind = _folder_kinds(path)[0]
+        # Of a folder that is none of ours the exports are the likeliest: the two are swapped.
+        found = text(f"arguments.found_{'exports' if kind == 'folder' else kind}")
         raise DataError("arguments.other", found=found, **values)
 
 

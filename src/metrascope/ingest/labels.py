@@ -64,7 +64,7 @@ def read_labels(
     notes = {
         number
         for number, row in cells.items()
-        if row == sheet.header or is_no_patient(next((row[n] for n in keys if row[n]), ""))
+        if row == sheet.header or _is_note([row[n] for n in keys if row[n]], row[at])
     }
     cells = {number: row for number, row in cells.items() if number not in notes}
     diagnoses = _readings(sheet.header[at], [row[at] for row in cells.values()], classes)
@@ -144,6 +144,11 @@ def _says_nothing_of_the_study(diagnosis: Diagnosis) -> bool:
     if diagnosis.reason is None:
         return diagnosis.label not in CLASSES
     return diagnosis.reason.key in ("labels.code", "labels.empty")
+
+
+def _is_note(keys: Sequence[str], diagnosis: str) -> bool:
+    """Tell whether a row is a note or a total: its count may stand in a column of numbers."""
+    return any(map(is_no_patient, keys if not diagnosis else keys[:1]))
 
 
 def _readings(
