@@ -18,7 +18,7 @@ from metrascope.evaluation.predictions import write_predictions
 from metrascope.execution import make_deterministic
 from metrascope.feed import Feed, TrainingData
 from metrascope.messages import text
-from metrascope.outputs import said_of
+from metrascope.outputs import prediction_table
 from metrascope.progress import progress, say
 from metrascope.report.content import is_finished
 from metrascope.run import Run
@@ -103,7 +103,7 @@ def _read(fabric: Fabric, folder: Path, manifest: Manifest, out: Path) -> pd.Dat
             advance(min(len(logits) * _BATCH, len(rows)), len(rows))
     run = Run(description.network, description.fold, description.seed)
     partitions = ["test"] * len(rows)
-    return said_of(manifest.table, partitions, torch.cat(logits), description.classes, run)
+    return prediction_table(manifest.table, partitions, torch.cat(logits), description.classes, run)
 
 
 def _check_images(manifest: Manifest, folders: Sequence[Path]) -> None:

@@ -36,7 +36,7 @@ _BATCHES: Final = 64
 """Batches that several processes read before they put together what they have."""
 
 
-def said_of(
+def prediction_table(
     images: pd.DataFrame,
     partitions: Sequence[str],
     logits: torch.Tensor,
@@ -108,7 +108,7 @@ def write_readings(
     if fabric.is_global_zero:
         images = inputs.manifest.table.iloc[rows]
         partitions = ["validation"] * validating + ["test"] * len(test)
-        table = said_of(images, partitions, logits, inputs.classes, run)
+        table = prediction_table(images, partitions, logits, inputs.classes, run)
         write_predictions(table, folder / "predictions.csv")
     patients = int(inputs.manifest.table["patient_id"].iloc[data.validation].nunique())
     truth = data.labels[data.validation]

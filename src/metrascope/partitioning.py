@@ -44,7 +44,7 @@ class KnownPairs:
     near: NearSearch
 
 
-def look_for_duplicates(
+def find_known_pairs(
     manifest: Manifest, scratch: Path, *, near: bool = True, phantom: bool = False
 ) -> KnownPairs:
     """Find images that are one, by file and by pixels, and unless it is known, near duplicates.
@@ -118,7 +118,7 @@ def choose_split(
     # What stands apart in one fold most often does in the others: it is told once.
     leaks = list({(leak.reason, leak.unit): leak for leak in reversed(found)}.values())[::-1]
     if leaks and not allow_leaks:
-        told = listing([_told(leak) for leak in leaks], shown=5)
+        told = listing([_leak_sentence(leak) for leak in leaks], shown=5)
         raise DataError("study.leaks", path=given, count=len(leaks), leaks=told)
     return split, len(leaks)
 
@@ -153,7 +153,7 @@ def _is_audited(manifest: Manifest) -> bool:
     return all(known.get(image) == pair for image, pair in zip(table["image"], pairs, strict=True))
 
 
-def _told(leak: Leak) -> str:
+def _leak_sentence(leak: Leak) -> str:
     return text(
         f"audit.leak_{leak.reason}",
         unit=leak.unit,

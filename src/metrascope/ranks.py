@@ -92,7 +92,7 @@ def _leave() -> None:
 
 def _join() -> None:
     if not is_follower():  # those die as they are told, also while they wait in a library
-        signal.signal(signal.SIGTERM, _told_to_end)
+        signal.signal(signal.SIGTERM, _raise_process_failed)
     import torch
     from torch import distributed
 
@@ -105,6 +105,6 @@ def _join() -> None:
     distributed.init_process_group(backend, timeout=_PATIENCE)
 
 
-def _told_to_end(number: int, frame: FrameType | None) -> None:
+def _raise_process_failed(number: int, frame: FrameType | None) -> None:
     # torchrun ends the others when one of the processes has died.
     raise StudyError("study.process_failed", reason=signal.Signals(number).name)

@@ -38,7 +38,7 @@ from metrascope.partitioning import (
     NearSearch,
     choose_classes,
     choose_split,
-    look_for_duplicates,
+    find_known_pairs,
 )
 from metrascope.phantom.dataset import write_phantom
 from metrascope.progress import begin, progress, say
@@ -189,11 +189,11 @@ def _earlier(out: Path) -> dict[str, Any]:
 def _known_pairs(manifest: Manifest, out: Path, *, audit: bool, phantom: bool) -> KnownPairs:
     """Return the images that are one: as an earlier call has found them, else found now."""
     if not is_study(out):
-        return look_for_duplicates(manifest, out, near=audit, phantom=phantom)
+        return find_known_pairs(manifest, out, near=audit, phantom=phantom)
     known, file = _earlier(out), out / "duplicates.csv"
     near = known.get("near_duplicates", "skipped")
     if not file.is_file():  # of an earlier version
-        return replace(look_for_duplicates(manifest, out, near=False), near=near)
+        return replace(find_known_pairs(manifest, out, near=False), near=near)
     return KnownPairs(tuple(read_duplicates(file, manifest)), near)
 
 

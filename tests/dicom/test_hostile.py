@@ -162,7 +162,7 @@ def test_a_codec_that_always_ends_is_no_damage_of_the_file(monkeypatch: pytest.M
     monkeypatch.setattr(sandbox, "_running", {})
     stream = make.jpeg_ls_stream(SCREEN)
     with pytest.raises(DataError) as told:
-        sandbox.decode_apart(stream, read_stream(stream))
+        sandbox.decode_in_process(stream, read_stream(stream))
     assert told.value.key == "dicom.codec_ended"
 
 
@@ -180,21 +180,21 @@ def test_a_codec_may_wait_long_and_compute_for_a_short_time(
         begun = begin.replace("s.main()", "s._SECONDS = 0.1; s.main()")
         monkeypatch.setattr(sandbox, "_BEGIN", begun)
         if key is None:
-            assert sandbox.decode_apart(stream, read_stream(stream)) == b"x"
+            assert sandbox.decode_in_process(stream, read_stream(stream)) == b"x"
             sandbox._stop(sandbox._running.pop(os.getpid()))
         else:
             with pytest.raises(DataError) as told:
-                sandbox.decode_apart(stream, read_stream(stream))
+                sandbox.decode_in_process(stream, read_stream(stream))
             assert told.value.key == key
 
 
 def test_damaged_streams_leave_the_codec_process_usable() -> None:
     stream = make.jpeg_ls_stream(SCREEN)
     info = read_stream(stream)
-    expected = sandbox.decode_apart(stream, info)
+    expected = sandbox.decode_in_process(stream, info)
     with pytest.raises(DataError, match="damaged"):
-        sandbox.decode_apart(stream[:200], info)
-    assert sandbox.decode_apart(stream, info) == expected
+        sandbox.decode_in_process(stream[:200], info)
+    assert sandbox.decode_in_process(stream, info) == expected
 
 
 def test_mutated_files_decode_or_are_refused() -> None:
@@ -220,4 +220,4 @@ def test_a_codec_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sandbox, "find_spec", lambda _: None)
     stream = sandbox.Stream("jpeg", 8, 8, 1, 12)
     with pytest.raises(DataError, match="pip install python-gdcm"):
-        sandbox.decode_apart(b"", stream)
+        sandbox.decode_in_process(b"", stream)

@@ -17,7 +17,7 @@ from metrascope.ingest.journal import MARK_BOXES, Record
 from metrascope.ingest.manifest_decisions import (
     DECISIONS_FILE,
     read_cell_decisions,
-    taken_out,
+    removed_images,
     write_cell_decisions,
 )
 
@@ -118,7 +118,7 @@ def test_what_a_person_leaves_in_the_manifest_is_there_after_every_run(data: Dat
         assert data.column("age") == {"I1": "45", "I3": "", "a": ""}
         again, decided = data.ingest()
         assert again.fresh == 0
-        assert taken_out(decided.decisions) == {name("I2")}
+        assert removed_images(decided.decisions) == {name("I2")}
     data.labels["I4"], data.patients["I4"] = "normal", "PD"  # a second month
     data.ingest()
     assert data.column("label") == {"I1": "fibroid", "I3": "fibroid", "I4": "normal", "a": "polyp"}

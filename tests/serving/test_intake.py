@@ -10,7 +10,7 @@ from PIL import Image
 from metrascope.ingest.reason import Reason
 from metrascope.messages import table
 from metrascope.phantom.dataset import write_phantom
-from metrascope.serving.intake import _ADVISED, Crop, crop_frames, open_exam, said_of
+from metrascope.serving.intake import _ADVISED, Crop, crop_frames, open_exam, refusal_message
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +74,12 @@ def test_real_uteri_are_not_cut_off(real_data: Path) -> None:
 def test_a_refusal_says_what_to_do(screen: np.ndarray) -> None:
     found = read(np.ascontiguousarray(screen[::4, ::4]))
     assert isinstance(found, Reason)
-    assert said_of(found.key, found.text()).text == (
+    assert refusal_message(found.key, found.text()).text == (
         "Too small: 100 x 100 pixels. Export it at the scanner's own size."
     )
-    told = said_of("dicom.truncated", "Cut off.").text
+    told = refusal_message("dicom.truncated", "Cut off.").text
     assert told == "Cut off. Export the file again, as DICOM, PNG or JPEG."
-    assert said_of("sources.empty", "Empty.").text == "Empty."
+    assert refusal_message("sources.empty", "Empty.").text == "Empty."
 
 
 def test_every_reason_before_reading_has_advice() -> None:
@@ -94,8 +94,8 @@ def test_advice_is_given_once_and_chinese_sentences_have_no_gap(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("metrascope.messages._chosen", ["zh"])
-    assert " " not in said_of("usability.color", "彩色。").text
+    assert " " not in refusal_message("usability.color", "彩色。").text
     damaged = table()["picture.undecodable"]["zh"]
-    assert said_of("picture.undecodable", damaged).text.count("重新导出") == 1
+    assert refusal_message("picture.undecodable", damaged).text.count("重新导出") == 1
     for key in _ADVISED:
         assert any(word in table()[key]["en"] for word in ("xport", "pip install")), key

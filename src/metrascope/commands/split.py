@@ -62,14 +62,14 @@ def _draw(
     from metrascope.data.manifest import read_manifest
     from metrascope.data.split import write_split
     from metrascope.data.tally import sites, tally
-    from metrascope.partitioning import choose_classes, choose_split, look_for_duplicates
+    from metrascope.partitioning import choose_classes, choose_split, find_known_pairs
 
     begin("manifest")
     manifest = read_manifest(options.data)
     begin("drawing_split")
     classes = choose_classes(manifest, names(options.classes) if options.classes else ())
     choose_split(manifest, classes, settings, None, ())  # tells what is wrong before the audit
-    known = look_for_duplicates(manifest, options.out.parent, near=not options.no_audit)
+    known = find_known_pairs(manifest, options.out.parent, near=not options.no_audit)
     drawn, _ = choose_split(manifest, classes, settings, None, known.pairs)
     drawn_by = settings.model_dump()
     write_split(drawn, options.out, manifest_sha256=manifest.digest, settings=drawn_by)

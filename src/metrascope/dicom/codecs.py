@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from metrascope.dicom.sandbox import decode_apart
+from metrascope.dicom.sandbox import decode_in_process
 from metrascope.dicom.streams import Stream, codestream, segments
 from metrascope.errors import DataError, is_memory_failure
 
@@ -53,7 +53,7 @@ def decode_samples(data: bytes, stream: Stream, sample_bytes: int) -> Samples:
     elif stream.kind != "jpeg_ls" and stream.precision == 8:
         samples = _decode_jpeg(data, stream, _AS_STORED)
     else:
-        flat = _words(decode_apart(data, stream), deep=stream.precision > 8)
+        flat = _words(decode_in_process(data, stream), deep=stream.precision > 8)
         samples = _shaped(flat, stream, planar=not stream.interleaved)
     return samples
 

@@ -46,7 +46,7 @@ _CODECS: Final = (("gdcm", "python-gdcm"), ("jpeg_ls", "pyjpegls"))
 _running: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def decode_apart(data: bytes, stream: Stream) -> bytes:
+def decode_in_process(data: bytes, stream: Stream) -> bytes:
     """Decode a JPEG-LS or deep JPEG frame to its samples, little endian if of two bytes.
 
     Raises
@@ -68,7 +68,7 @@ def decode_apart(data: bytes, stream: Stream) -> bytes:
     except (OSError, struct.error) as error:
         ended = _end_of(_running.pop(os.getpid(), worker))
         if used and ended != _TOOK_LONG:  # it may be of another frame: once more, alone
-            return decode_apart(data, stream)
+            return decode_in_process(data, stream)
         key = "bad_stream" if ended in (_TOOK_LONG, *_CRASHES) else "codec_ended"
         raise DataError(f"dicom.{key}") from error
     if found is None:

@@ -34,7 +34,7 @@ def collapses(classes: Sequence[str]) -> list[Collapse]:
     ]
 
 
-def told_apart(readings: Readings, question: Collapse) -> dict[str, Any]:
+def binary_performance(readings: Readings, question: Collapse) -> dict[str, Any]:
     """Return how well two groups of classes are told apart: area, sensitivity and specificity.
 
     Only units of these classes count. A unit counts as positive where the positive classes

@@ -96,7 +96,7 @@ def compare(
             for i, (first, second) in enumerate(pairs)
         ],
         "cochran_q": cochran_q(_correct(cohort.readings.values())),
-        "luck": _luck(macro_f1),
+        "luck": _selection_bias(macro_f1),
         "ranking": _ranking(names, pairs, corrected["macro_f1"], macro_f1),
     }
 
@@ -228,7 +228,7 @@ def _correct(readings: Iterable[Readings]) -> Floats:
     return np.stack([(one.predicted == one.truth).mean(0) for one in readings])
 
 
-def _luck(macro_f1: Mapping[str, Replicates]) -> dict[str, float]:
+def _selection_bias(macro_f1: Mapping[str, Replicates]) -> dict[str, float]:
     """Say how much the best gains by luck.
 
     ``if_equal`` is what the best of so many equally good networks would be above their mean on

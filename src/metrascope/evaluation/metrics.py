@@ -17,7 +17,7 @@ from metrascope.evaluation.agreement import (
 )
 from metrascope.evaluation.calibration import calibration
 from metrascope.evaluation.cohort import Cohort, Readings, cohort
-from metrascope.evaluation.collapse import collapses, told_apart
+from metrascope.evaluation.collapse import binary_performance, collapses
 from metrascope.evaluation.comparison import compare
 from metrascope.evaluation.decision import decision_curves
 from metrascope.evaluation.interval import Interval
@@ -129,7 +129,7 @@ def _evaluated(
         intervals = {name: _macro_f1(numbers) for name, numbers in scores.items()}
         content["comparisons"] = compare(shared, macro_f1, intervals)
         content |= _together(people, shared, drawn, prevalence)
-    return {name: _told(value) for name, value in content.items()}
+    return {name: _json_value(value) for name, value in content.items()}
 
 
 def _by_itself(people: Cohort, readings: Readings, drawn: Resamples) -> tuple[Readings, Resamples]:
@@ -141,12 +141,12 @@ def _by_itself(people: Cohort, readings: Readings, drawn: Resamples) -> tuple[Re
     return alone, draw(names, replicates=len(drawn.counts), seed=SEED)
 
 
-def _told(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     """Replace what is not defined by None: JSON has no NaN."""
     if isinstance(value, Mapping):
-        return {name: _told(one) for name, one in value.items()}
+        return {name: _json_value(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_told(one) for one in value]
+        return [_json_value(one) for one in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
@@ -164,7 +164,7 @@ def _collapses(readings: Readings, classes: Sequence[str]) -> list[dict[str, Any
         {
             "positive": [classes[label] for label in question.positive],
             "negative": [classes[label] for label in question.negative],
-            **told_apart(readings, question),
+            **binary_performance(readings, question),
         }
         for question in collapses(classes)
     ]

@@ -31,7 +31,7 @@ def ranking_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
         return _uncompared(metrics, lang)
     ranks = found["ranking"]
     order = ranks["order"]
-    said = [_told(ranks, len(order), found["n"], lang), *_order(metrics, lang)]
+    said = [_pairs_sentence(ranks, len(order), found["n"], lang), *_order(metrics, lang)]
     gain = f"{100 * found['luck']['if_equal']:.1f}"
     if float(gain) and len(ranks.get("highest", ())) < len(order):
         said.append(text("statistics.luck", lang, count=len(order), points=gain, n=found["n"]))
@@ -201,7 +201,7 @@ def _common(metrics: Metrics, lang: str | None) -> str:
     return counted(metrics, lang, int(ensemble.get("n", metrics["comparisons"]["n"])))
 
 
-def _told(ranks: Mapping[str, Any], networks: int, n: int, lang: str | None) -> str:
+def _pairs_sentence(ranks: Mapping[str, Any], networks: int, n: int, lang: str | None) -> str:
     told, pairs = ranks["told_apart"], ranks["pairs"]
     values = {"told": told, "pairs": pairs, "networks": networks, "n": n}
     if pairs == 1:

@@ -84,11 +84,11 @@ def _score_ends(score: Floats, outcome: Outcome) -> tuple[float, float]:
     """
     seen, reach = float(outcome.sum()), float(np.abs(score).max()) + 30
 
-    def apart(shift: float, quantile: float) -> float:
+    def difference(shift: float, quantile: float) -> float:
         chance = expit(score + shift)
         return float(chance.sum()) - seen + quantile * float(np.sqrt((chance * (1 - chance)).sum()))
 
-    ends = [brentq(apart, -reach, reach, args=(quantile,)) for quantile in (Z, -Z)]
+    ends = [brentq(difference, -reach, reach, args=(quantile,)) for quantile in (Z, -Z)]
     return float(ends[0]), float(ends[1])
 
 

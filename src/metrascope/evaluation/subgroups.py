@@ -15,7 +15,7 @@ import pandas as pd
 from metrascope.evaluation import mover
 from metrascope.evaluation.attributes import UNKNOWN
 from metrascope.evaluation.cohort import Cohort, Readings
-from metrascope.evaluation.collapse import collapses, told_apart
+from metrascope.evaluation.collapse import binary_performance, collapses
 from metrascope.evaluation.comparison import holm
 from metrascope.evaluation.interaction import detectable, spread_test, strata_of
 from metrascope.evaluation.interval import Interval
@@ -138,7 +138,7 @@ def _numbers(
                 "accuracy": proportion(right, np.ones_like(right), part.clusters).json(),
                 "expected": float(expected[index][part.truth].mean()),
                 **({"macro_f1": _no_narrower(of_set[index], part).json()} if of_set else {}),
-                **(told_apart(part, questions[0]) if questions else {}),
+                **(binary_performance(part, questions[0]) if questions else {}),
             }
         told.append({"networks": one})
     return told

@@ -14,7 +14,7 @@ from metrascope.ingest.manifest_decisions import (
     CellDecision,
     CellDecisions,
     added_rows,
-    taken_out,
+    removed_images,
 )
 
 GROUP: Final = "patient_group"
@@ -85,7 +85,7 @@ def apply_decisions(catalog: Catalog, edits: Edits) -> Decided:
     current, overtaken = _current(changed, own_cells)
     _fill_in(images, current, _extra_columns(edits, current, written))
     labels = {str(image["label"]) for image in catalog.images}
-    out = taken_out(current)
+    out = removed_images(current)
     kept = tuple(image for image in images if image["image"] not in out)
     added = [row for row in added_rows(current) if row["image"] not in known]
     rows = {*known} | {row["image"] for row in added}

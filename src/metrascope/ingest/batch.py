@@ -58,7 +58,7 @@ from metrascope.ingest.label_notices import bare_codes, diagnosis_notices
 from metrascope.ingest.labels import Keys, Labels, read_labels
 from metrascope.ingest.manifest_decisions import (
     DECISIONS_FILE,
-    taken_out,
+    removed_images,
     write_cell_decisions,
 )
 from metrascope.ingest.notices import (
@@ -188,7 +188,7 @@ def ingest(
             refuse_other_table(search, intake, journal)
             changed = changed_images(out, _images(journal))
             retouched = retouched_images(out, _images(journal), changed)
-            left_out = taken_out(edits.decisions)
+            left_out = removed_images(edits.decisions)
             remake = changed - retouched.keys()
             pending = pending_files(search, intake, journal, left_out, remake)
             _take_in_all(search, intake, pending, journal, share_out, progress)

@@ -124,12 +124,12 @@ def _numbers_of_several(records: Sequence[Record]) -> dict[Key, Rejection]:
     return {
         record.key: why
         for files in by_patient.values()
-        if are_several(map(trait_of, files)) or _are_numbered_apart(files)
+        if are_several(map(trait_of, files)) or _have_different_numbers(files)
         for record in files
     }
 
 
-def _are_numbered_apart(files: Iterable[Record]) -> bool:
+def _have_different_numbers(files: Iterable[Record]) -> bool:
     """Tell of a number of the labels that is a default: 1 for all, who have their own in headers.
 
     A woman may well have two, as an outpatient and as an inpatient.

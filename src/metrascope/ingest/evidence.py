@@ -114,7 +114,7 @@ def _members(images: Sequence[Mapping[str, Any]]) -> Counter[str]:
 def _to_look_at(catalog: Catalog, pseudonyms: Pseudonyms) -> list[tuple[str, Bilingual]]:
     """Return what a person must decide: the code of the file or image, and why."""
     found = [
-        (pseudonyms.source(record.sha256 or record.source), _told(rejection))
+        (pseudonyms.source(record.sha256 or record.source), _explanation(rejection))
         for record, rejection in catalog.rejections
         if rejection.reason in _NEEDS_LOOK
     ]
@@ -129,7 +129,7 @@ def _to_look_at(catalog: Catalog, pseudonyms: Pseudonyms) -> list[tuple[str, Bil
     return found + [(image["image"], sentence("evidence.masked")) for image in masked]
 
 
-def _told(rejection: Rejection) -> Bilingual:
+def _explanation(rejection: Rejection) -> Bilingual:
     return bilingual(lambda lang: explain(rejection, lang))
 
 

@@ -81,7 +81,7 @@ def write_cell_decisions(decisions: CellDecisions, path: Path) -> None:
         write_table(path, _COLUMNS, rows)
 
 
-def taken_out(decisions: CellDecisions) -> frozenset[str]:
+def removed_images(decisions: CellDecisions) -> frozenset[str]:
     """Return the images whose rows a person has deleted."""
     return _with(decisions, TAKEN_OUT)
 

@@ -9,7 +9,7 @@ from metrascope.ingest.applying import Decided
 from metrascope.ingest.edits import Edits
 from metrascope.ingest.image_files import image_names, missing_files, unnamed_files
 from metrascope.ingest.journal import Record
-from metrascope.ingest.manifest_decisions import DECISIONS_FILE, taken_out
+from metrascope.ingest.manifest_decisions import DECISIONS_FILE, removed_images
 from metrascope.ingest.places import Earlier, Search
 from metrascope.ingest.reason import Reason
 from metrascope.messages import text
@@ -91,7 +91,7 @@ def decided_notices(
             found.append(Reason(f"decided.{kind}", {"count": count, "path": path, **values}))
 
     add("fresh", edits.fresh)
-    add("taken_out", len(taken_out(decided.decisions)))
+    add("taken_out", len(removed_images(decided.decisions)))
     add("put_back", sum(edits.put_back.values()), columns=", ".join(sorted(edits.put_back)))
     add("columns_back", len(decided.columns_back), columns=", ".join(decided.columns_back))
     labels = ", ".join(f"{label} ({n})" for label, n in sorted(decided.own_labels.items()))
@@ -99,7 +99,7 @@ def decided_notices(
     add("overtaken", len(decided.overtaken), first=min(decided.overtaken, default=""))
     add("nowhere", decided.nowhere)
     names = [str(row["image"]) for row in (*decided.catalog.images, *decided.catalog.added)]
-    gone = edits.before.difference(names, taken_out(decided.decisions))
+    gone = edits.before.difference(names, removed_images(decided.decisions))
     gone -= image_names(earlier.replaced)
     add("left", len(gone), path=str(private), first=min(gone, default=""))
     fresh = len({*names}.difference(edits.audited))

@@ -75,7 +75,7 @@ def _inferred(
     return find
 
 
-def _told(
+def _fact_of_sentences(
     tell: Callable[[Study, str], list[str]], pointer: str
 ) -> Callable[[Study, str], Fact | None]:
     """Make a fact of sentences that there are where a file proves them."""
@@ -282,8 +282,8 @@ FACTS: Final[dict[str, Callable[[Study, str], Fact | None]]] = {
     "classes": _classes,
     "included": _included,
     "class_counts": _class_counts,
-    "flow": _told(flow_sentences, "data.json: flow"),
-    "scanners": _told(scanner_sentences, "data.json: scanners"),
+    "flow": _fact_of_sentences(flow_sentences, "data.json: flow"),
+    "scanners": _fact_of_sentences(scanner_sentences, "data.json: scanners"),
     "partitions": _partitions,
     "disjoint": _disjoint,
     "inputs": _inputs,

@@ -187,7 +187,7 @@ def grey_of(picture: Pixels) -> Pixels:
     return np.asarray((weighted + 32768) >> 16, dtype=np.uint8)
 
 
-def said_of(key: str, sentence: str) -> Said:
+def refusal_message(key: str, sentence: str) -> Said:
     """Return why an image cannot be read, and what to do about it.
 
     Parameters

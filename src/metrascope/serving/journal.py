@@ -129,7 +129,7 @@ class Journal:
 
     def __init__(self, path: Path | None, settings: Mapping[str, Any]) -> None:
         self.path, self._day = path, today()
-        with self._told():
+        with self._sqlite_errors():
             # Nameless, SQLite keeps it in a temporary file that goes when it is closed.
             self._base = sqlite3.connect("" if path is None else path, isolation_level=None)
             try:
@@ -145,11 +145,11 @@ class Journal:
     @contextmanager
     def listing(self) -> Iterator[None]:
         """Hold while all files are entered; those that are not entered again are forgotten."""
-        with self._told():
+        with self._sqlite_errors():
             self._base.execute("BEGIN")
             self._base.execute("UPDATE files SET place = NULL")
         yield
-        with self._told():
+        with self._sqlite_errors():
             self._base.execute("DELETE FROM files WHERE place IS NULL")
             self._base.execute("COMMIT")
 
@@ -165,7 +165,7 @@ class Journal:
         packed = json.dumps(asdict(source) | {"path": str(source.path.absolute())})
         identity = json.dumps([_real_path(source.path), *source.entries])
         row = (identity, place, source.name, source.state, packed, folder, self._day)
-        with self._told():
+        with self._sqlite_errors():
             query = "SELECT name FROM files WHERE identity = ? AND place IS NOT NULL"
             known = self._base.execute(query, (identity,)).fetchone()
             if known is None:
@@ -175,7 +175,7 @@ class Journal:
     def enter_skipped(self, place: int, name: str, outcome: Outcome) -> None:
         """Enter a file that is not to be read, with the reason as its outcome."""
         identity = json.dumps(["", name])
-        with self._told():
+        with self._sqlite_errors():
             self._base.execute(_ENTER, (identity, place, name, "", "", "", self._day))
         self._keep(identity, outcome)
 
@@ -196,12 +196,12 @@ class Journal:
             "UPDATE files SET readings = ?, patient = ?, person = ?, finding = ?, passing = ? "
             "WHERE identity = ?"
         )
-        with self._told():
+        with self._sqlite_errors():
             self._base.execute(query, values)
 
     def count(self) -> tuple[int, int]:
         """Return how many files have an outcome, and how many there are."""
-        with self._told():
+        with self._sqlite_errors():
             found = self._base.execute("SELECT COUNT(readings), COUNT(*) FROM files").fetchone()
         return int(found[0]), int(found[1])
 
@@ -213,7 +213,7 @@ class Journal:
         )
         place = -1
         while True:
-            with self._told():
+            with self._sqlite_errors():
                 rows = self._base.execute(query, (place, _PAGE)).fetchall()
             if not rows:
                 return
@@ -227,7 +227,7 @@ class Journal:
         """Yield place and readings of each file from a place on, up to the first without them."""
         query = "SELECT place, readings FROM files WHERE place >= ? ORDER BY place LIMIT 1"
         while True:
-            with self._told():
+            with self._sqlite_errors():
                 row = self._base.execute(query, (start,)).fetchone()
             if row is None or row[1] is None:
                 return
@@ -236,7 +236,7 @@ class Journal:
 
     def patients(self) -> Iterator[tuple[str, str, Iterator[Finding]]]:
         """Yield patients in the order of their first file, by key and name, with all findings."""
-        with self._told():
+        with self._sqlite_errors():
             rows = self._base.execute(_PEOPLE)
         for person, files in groupby(rows, key=lambda row: row[0]):
             first = next(files)
@@ -245,7 +245,7 @@ class Journal:
     def places(self) -> Iterator[tuple[str, str]]:
         """Yield name and patient's key of each file that looked like an image, in order."""
         query = "SELECT name, person FROM files WHERE source <> '' ORDER BY place"
-        with self._told():
+        with self._sqlite_errors():
             rows = self._base.execute(query)
         yield from rows
 
@@ -270,7 +270,7 @@ class Journal:
             raise DataError("serving.other_options", path=self.path, names=names)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _sqlite_errors(self) -> Iterator[None]:
         """Say what SQLite says in words of ours."""
         try:
             yield

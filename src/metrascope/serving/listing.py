@@ -30,7 +30,9 @@ def listed(reading: ImageReading | PatientReading) -> str:
     """Return the lines of a reading, each at most 80 columns wide."""
     left = wrapped(_subject(reading), _LEFT)
     right = [
-        line for said in _said(reading) for line in wrapped(_plain(said), WIDTH - _LEFT - _GAP)
+        line
+        for said in _reading_lines(reading)
+        for line in wrapped(_plain(said), WIDTH - _LEFT - _GAP)
     ]
     count = max(len(left), len(right))
     left += [""] * (count - len(left))
@@ -82,7 +84,7 @@ def _subject(reading: ImageReading | PatientReading) -> str:
     return f"{_plain(reading.file)} {frame}"
 
 
-def _said(reading: ImageReading | PatientReading) -> Iterator[str]:
+def _reading_lines(reading: ImageReading | PatientReading) -> Iterator[str]:
     if reading.refusal is not None:
         yield text("serving.list_refused", reason=reading.refusal.text)
         # Marks matter to a reading; what is missing, or is whose, to everything.

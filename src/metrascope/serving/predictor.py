@@ -18,7 +18,7 @@ from metrascope.ingest.sources import shown
 from metrascope.messages import text
 from metrascope.serving.bundle import Bundle, is_bundle, open_bundle
 from metrascope.serving.ensemble import Ensemble, open_ensemble, open_run
-from metrascope.serving.intake import Crop, Exam, crop_frames, open_exam, said_of
+from metrascope.serving.intake import Crop, Exam, crop_frames, open_exam, refusal_message
 from metrascope.serving.neighbors import Neighborhood
 from metrascope.serving.patient import Finding, Person, Summary, finding_of, rounded, sum_up
 from metrascope.serving.reading import ImageReading, Kind, Neighbor, PatientReading, Said, Seen
@@ -142,7 +142,7 @@ class Predictor:
         try:
             exam = open_exam(content)
         except DataError as error:
-            said = said_of(error.key, str(error))
+            said = refusal_message(error.key, str(error))
             return [FrameReading(self._refused(name, said, start), None)]
         found: list[FrameReading] = []
         for number, crop in self._crops(exam):
@@ -155,7 +155,7 @@ class Predictor:
                 warnings=_missing_frames(exam.cine),
             )
             if isinstance(crop, Reason):
-                said = said_of(crop.key, crop.text())
+                said = refusal_message(crop.key, crop.text())
                 found.append(FrameReading(self._refused(name, said, start, about), None))
             else:
                 found.append(self._read_crop(crop, about, start))
