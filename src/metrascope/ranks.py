@@ -8,10 +8,11 @@ Who a process is, is known without loading torch: options are checked before.
 
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 from metrascope.errors import StudyError
 from metrascope.isolation import Arguments, Work
@@ -36,8 +37,13 @@ def is_follower() -> bool:
     return launched() and int(os.environ["RANK"]) > 0
 
 
-def follow() -> None:
-    """Do the tasks of the first process with it, until there are none left."""
+def follow() -> NoReturn:
+    """Do the tasks of the first process with it until there are none left, then end this process.
+
+    It ends without taking Python down: a thread of gloo that lets go of a tensor meanwhile needs
+    the interpreter and aborts the process, and torchrun ends the study with it (pytorch/pytorch,
+    pull request 179291).
+    """
     from torch import distributed
 
     _join()
@@ -46,7 +52,9 @@ def follow() -> None:
         distributed.broadcast_object_list(message, 0)
         if message[0] is None:
             _leave()
-            return
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
         work, task = message[0]
         work(*task)
 
@@ -84,7 +92,7 @@ def dismiss() -> None:
 
 
 def _leave() -> None:
-    """Leave the group while its threads still run: left to the end of Python, they may abort it."""
+    """Leave the group while its threads still run."""
     from torch import distributed
 
     distributed.destroy_process_group()

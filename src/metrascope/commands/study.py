@@ -45,7 +45,6 @@ def run(options: argparse.Namespace) -> None:
 
     if is_follower():
         follow()
-        return
     if options.settings not in BUILT_IN:
         check_given(Path(options.settings), "settings", "study")
     _check(options)
