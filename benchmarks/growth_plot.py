@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 from PIL import Image
 
-from metrascope.atomic import replacing
 from metrascope.figures.canvas import GRAY, grid, style
+from metrascope.files.atomic import replacing
 
 Row = dict[str, Any]
 TITLES = {

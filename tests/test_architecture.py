@@ -11,8 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "metrascope"
-EVERYWHERE = {"errors", "messages", "atomic", "classes"}
-EVERYWHERE |= {"cells", "csv_file", "csv_rows", "file_names", "toml_file"}
+EVERYWHERE = {"errors", "messages", "files", "classes"}
 TORCH = (
     "data/augment.py",
     "architectures.py",

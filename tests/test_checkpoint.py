@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from metrascope.architectures import ARCHITECTURES
-from metrascope.atomic import sha256
 from metrascope.checkpoint import (
     MODEL,
     WEIGHTS,
@@ -29,6 +28,7 @@ from metrascope.checkpoint import (
 )
 from metrascope.data.preprocess import Preprocessing, stored_size
 from metrascope.errors import StudyError, WeightsError
+from metrascope.files.atomic import sha256
 from metrascope.networks import Network, create_network
 from metrascope.weights import read_safetensors
 

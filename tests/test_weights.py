@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from metrascope.architectures import ARCHITECTURES
-from metrascope.atomic import sha256
 from metrascope.errors import WeightsError
+from metrascope.files.atomic import sha256
 from metrascope.networks import create_network
 from metrascope.weights import fill, hash_prefix, read_published, read_safetensors
 

@@ -17,11 +17,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from metrascope.architectures import ARCHITECTURES
-from metrascope.atomic import replacing, sha256
 from metrascope.data.preprocess import Preprocessing
 from metrascope.errors import WeightsError
+from metrascope.files.atomic import replacing, sha256
+from metrascope.files.validation import place_of, reason_of
 from metrascope.networks import Network, Pooling, empty_network
-from metrascope.validation import place_of, reason_of
 from metrascope.weights import Origin, Tensors, fill, read_safetensors
 
 MODEL: Final = "model.json"

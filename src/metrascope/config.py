@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metrascope.errors import SettingsError
-from metrascope.toml_file import apply_changes, read_toml, shortened, toml_text
-from metrascope.validation import place_of, reason_of
+from metrascope.files.toml_file import apply_changes, read_toml, shortened, toml_text
+from metrascope.files.validation import place_of, reason_of
 
 BUILT_IN: Final = ("paper", "demo")
 NETWORKS: Final = (

@@ -7,11 +7,11 @@ from functools import partial
 import torch
 
 from metrascope.architectures import ARCHITECTURES
-from metrascope.atomic import write_json
 from metrascope.cores import available_cores, checked_jobs
 from metrascope.dispatch import EngineName
 from metrascope.errors import SettingsError, StudyError
 from metrascope.execution import execute
+from metrascope.files.atomic import write_json
 from metrascope.isolation import Arguments, Work, run_side_by_side
 from metrascope.messages import text
 from metrascope.precision import measure, precision_of, unmeasured

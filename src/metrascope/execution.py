@@ -12,8 +12,8 @@ import torch
 from lightning_fabric import Fabric
 from torch.multiprocessing.spawn import ProcessException
 
-from metrascope.csv_file import write_table
 from metrascope.errors import StudyError
+from metrascope.files.csv_file import write_table
 from metrascope.isolation import end_with_parent
 from metrascope.messages import text
 from metrascope.networks import Network, create_network

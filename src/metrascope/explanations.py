@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrascope.csv_file import write_frame
 from metrascope.evaluation.averages import averages
 from metrascope.explain.border import border_numbers
 from metrascope.explain.faithfulness import (
@@ -33,6 +32,7 @@ from metrascope.explain.lesions import (
 )
 from metrascope.explain.localization import seen_mask
 from metrascope.explain.shortcuts import shortcut_numbers
+from metrascope.files.csv_file import write_frame
 from metrascope.messages import text
 from metrascope.report.files import damaged, read_array, read_object, read_table
 from metrascope.report.forms import ModelForm

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import sklearn
 
-from metrascope.atomic import replacing, writing
 from metrascope.cores import available_cores
 from metrascope.explain.embedding import embed
+from metrascope.files.atomic import replacing, writing
 from metrascope.report.files import read_array
 from metrascope.workers import map_in_order
 

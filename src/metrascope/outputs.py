@@ -14,7 +14,6 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 
-from metrascope.atomic import write_json
 from metrascope.checkpoint import ModelDescription, save
 from metrascope.config import EvaluationSettings, Settings, dump_settings
 from metrascope.data.image import are_clean
@@ -27,6 +26,7 @@ from metrascope.explain.heatmap import class_maps
 from metrascope.explain.reader import Reader
 from metrascope.explain.record import Evaluated, images_to_read, record
 from metrascope.feed import Feed, Normalizer, TrainingData
+from metrascope.files.atomic import write_json
 from metrascope.networks import Network
 from metrascope.run import Run, StudyInputs, store_key
 from metrascope.sharing import gather

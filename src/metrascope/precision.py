@@ -18,11 +18,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from metrascope.architectures import ARCHITECTURES
-from metrascope.atomic import write_json
 from metrascope.config import PreprocessingSettings
 from metrascope.data.augment import centre_transforms
 from metrascope.data.preprocess import Preprocessing, stored_size
 from metrascope.feed import Feed, TrainingData
+from metrascope.files.atomic import write_json
 from metrascope.messages import text
 from metrascope.networks import Output, create_network
 from metrascope.progress import progress

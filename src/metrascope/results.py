@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.atomic import write_json
 from metrascope.cores import available_cores
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.predictions import Predictions
@@ -27,7 +26,8 @@ from metrascope.figures.forest import forest_plot
 from metrascope.figures.gradcam import Case, gradcam_panel
 from metrascope.figures.reliability import reliability_diagrams, reliability_overview
 from metrascope.figures.roc import roc_overview, roc_panels
-from metrascope.file_names import file_names
+from metrascope.files.atomic import write_json
+from metrascope.files.file_names import file_names
 from metrascope.progress import begin
 from metrascope.workers import map_in_order
 

@@ -15,7 +15,6 @@ from filelock import FileLock, Timeout
 
 from metrascope import __version__
 from metrascope.architectures import find_architecture
-from metrascope.atomic import cannot_write, remove_leftovers, write_json, write_text
 from metrascope.audit.duplicates import read_duplicates, write_duplicates
 from metrascope.classes import PAPER_CLASSES
 from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
@@ -31,6 +30,7 @@ from metrascope.dispatch import EngineName
 from metrascope.engine import carry_out, create_engine
 from metrascope.errors import StudyError, WeightsError
 from metrascope.evaluation.metrics import check_prevalence
+from metrascope.files.atomic import cannot_write, remove_leftovers, write_json, write_text
 from metrascope.messages import language, listing, text
 from metrascope.networks import create_network
 from metrascope.partitioning import (

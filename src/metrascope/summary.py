@@ -5,15 +5,15 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from metrascope.atomic import write_json
 from metrascope.config import Settings, load_settings
-from metrascope.csv_file import write_frame
 from metrascope.embeddings import embed_runs
 from metrascope.errors import SettingsError, StudyError
 from metrascope.evaluation.attributes import attributes
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.predictions import read_predictions, write_predictions
 from metrascope.explanations import explain_runs
+from metrascope.files.atomic import write_json
+from metrascope.files.csv_file import write_frame
 from metrascope.progress import SUMMARY, begin, expect
 from metrascope.report.content import is_finished, read_data, read_failure
 from metrascope.report.files import damaged, read_run_predictions, read_table

@@ -16,8 +16,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from metrascope.atomic import sha256
 from metrascope.errors import WeightsError, is_memory_failure
+from metrascope.files.atomic import sha256
 
 _PICKLE_SUFFIXES: Final = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin", ".tar"})
 _SHOWN: Final = 3  # names of tensors in a sentence; a wrong file has hundreds

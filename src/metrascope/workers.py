@@ -18,8 +18,8 @@ from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Generic, Literal, TypeVar
 
-from metrascope.atomic import begin_worker
 from metrascope.errors import MetrascopeError, StudyError, is_memory_failure
+from metrascope.files.atomic import begin_worker
 from metrascope.isolation import end_with_parent, environment
 from metrascope.messages import language, set_language
 

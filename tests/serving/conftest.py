@@ -8,8 +8,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from metrascope.atomic import write_json
 from metrascope.data.preprocess import Preprocessing
+from metrascope.files.atomic import write_json
 from metrascope.serving.appearance import WIDTH
 from metrascope.serving.bundle import BundleDescription, Member, Parity, TrainingSet, write_sums
 from metrascope.serving.familiarity import fit_familiarity

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 from tests.dicom.make import dicom_file
 
-from metrascope.atomic import temporary_name
 from metrascope.cli import main
 from metrascope.errors import DataError, StudyError
+from metrascope.files.atomic import temporary_name
 from metrascope.ingest.sources import Source
 from metrascope.serving.folder import Order, Reader, Reading
 from metrascope.serving.journal import Journal

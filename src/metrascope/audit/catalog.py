@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from metrascope import __version__
-from metrascope.atomic import write_json
 from metrascope.audit.audit import Audit
 from metrascope.audit.leaks import by_row
 from metrascope.audit.pairs import Pair
 from metrascope.audit.settings import deviations
-from metrascope.csv_file import write_frame
+from metrascope.files.atomic import write_json
+from metrascope.files.csv_file import write_frame
 from metrascope.messages import text
 
 

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.atomic import sha256
 from metrascope.audit.pane import make_pane
 from metrascope.audit.points import find_points
 from metrascope.audit.quality import Quality, measure
@@ -16,6 +15,7 @@ from metrascope.data.image import Picture, read_picture
 from metrascope.data.manifest import Manifest
 from metrascope.data.picture import read_grey
 from metrascope.errors import DataError, is_memory_failure
+from metrascope.files.atomic import sha256
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from metrascope.atomic import sha256
 from metrascope.audit.pairs import Pair
 from metrascope.data.groups import write_group_file
 from metrascope.data.manifest import Manifest, write_manifest
 from metrascope.errors import DataError
+from metrascope.files.atomic import sha256
 
 COLUMN = "patient_group"
 

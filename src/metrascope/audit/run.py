@@ -3,12 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-from metrascope.atomic import sha256
 from metrascope.audit.audit import Audit, examine
 from metrascope.audit.groups import write_groups
 from metrascope.audit.page import write_page
 from metrascope.audit.settings import AuditSettings
 from metrascope.cores import checked_jobs
+from metrascope.files.atomic import sha256
 from metrascope.messages import language
 from metrascope.progress import Advance, begin
 

@@ -8,10 +8,10 @@ from typing import IO
 
 import numpy as np
 
-from metrascope.atomic import writing
 from metrascope.audit.pane import Pane
 from metrascope.audit.points import Points
 from metrascope.audit.verification import View
+from metrascope.files.atomic import writing
 
 
 class Shelf:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
-from metrascope.atomic import cannot_write
 from metrascope.errors import DataError, SettingsError, StudyError, WeightsError
+from metrascope.files.atomic import cannot_write
 from metrascope.messages import text
 
 Taken = Literal["data_set", "study", "trained", "bundle", "predictions", "settings", "split"]

@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _read_into(out: Path, reader: "Reader", tally: "Tally", form: "Form") -> None:
-    from metrascope.atomic import replacing
+    from metrascope.files.atomic import replacing
     from metrascope.serving.output import FILES, write_readings
 
     with _progress_of(reader, quiet=False) as advance:

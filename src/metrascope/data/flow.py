@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from metrascope.csv_file import write_table
 from metrascope.data.table import read_table
 from metrascope.errors import DataError
+from metrascope.files.csv_file import write_table
 
 FLOW_FILE: Final = "flow.csv"
 _COLUMNS: Final = ("step", "count", "reason", "left_out")

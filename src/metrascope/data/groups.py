@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from metrascope.csv_file import write_table
 from metrascope.data.table import read_table
+from metrascope.files.csv_file import write_table
 
 GROUPS_FILE: Final = "groups.csv"
 _COLUMNS: Final = ("image", "patient_id", "patient_group")

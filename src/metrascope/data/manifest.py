@@ -8,10 +8,10 @@ from typing import Final
 
 import pandas as pd
 
-from metrascope.atomic import sha256
-from metrascope.csv_file import write_frame
 from metrascope.data.table import read_table
 from metrascope.errors import DataError
+from metrascope.files.atomic import sha256
+from metrascope.files.csv_file import write_frame
 from metrascope.messages import listing, text
 
 REQUIRED: Final = ("image", "patient_id", "label")

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from metrascope.atomic import write_json
-from metrascope.csv_file import write_frame
 from metrascope.data.table import read_table
 from metrascope.errors import DataError
+from metrascope.files.atomic import write_json
+from metrascope.files.csv_file import write_frame
 
 PAPER_PARTITIONS: Final = {
     "normal": (379, 43),

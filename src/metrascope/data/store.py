@@ -14,12 +14,12 @@ from typing import BinaryIO, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.atomic import replacing, sha256, write_json
 from metrascope.data.image import Picture, read_picture
 from metrascope.data.manifest import Manifest
 from metrascope.data.preprocess import Equalization, equalize, square
 from metrascope.data.rows import read_rows
 from metrascope.errors import DataError
+from metrascope.files.atomic import replacing, sha256, write_json
 from metrascope.messages import listing
 
 _VERSION: Final = 4

@@ -8,12 +8,12 @@ from typing import Final
 
 import pandas as pd
 
-from metrascope.atomic import sha256
-from metrascope.csv_file import write_frame
 from metrascope.data.manifest import Manifest
 from metrascope.data.split import unit_of
 from metrascope.data.table import read_table
 from metrascope.errors import DataError
+from metrascope.files.atomic import sha256
+from metrascope.files.csv_file import write_frame
 from metrascope.messages import listing, text
 
 TRAITS: Final = ("scanner", "centre", "age", "plane", "lesion_mm", "marks")

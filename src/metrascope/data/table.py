@@ -6,8 +6,9 @@ from typing import Final
 
 import pandas as pd
 
-from metrascope.cells import bare
-from metrascope.csv_rows import (
+from metrascope.errors import DataError
+from metrascope.files.cells import bare
+from metrascope.files.csv_rows import (
     LARGEST,
     csv_rows,
     decoded,
@@ -16,7 +17,6 @@ from metrascope.csv_rows import (
     separator_of,
     shown_separator,
 )
-from metrascope.errors import DataError
 from metrascope.messages import listing, text
 
 WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")

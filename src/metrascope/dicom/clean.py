@@ -23,8 +23,8 @@ from pydicom.uid import (
 )
 
 from metrascope import __version__
-from metrascope.atomic import replacing
 from metrascope.dicom import keep, values
+from metrascope.files.atomic import replacing
 
 # A UUID drawn once for this program, under the root of PS3.5 B.2.
 IMPLEMENTATION_UID: Final = UID("2.25.12763725431389335272158723568803946674")

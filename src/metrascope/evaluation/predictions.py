@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metrascope.cells import bare
 from metrascope.classes import order_classes
-from metrascope.csv_file import write_frame
-from metrascope.csv_rows import LARGEST, csv_rows, read_file, reading_reason
 from metrascope.errors import DataError
 from metrascope.evaluation.checks import Problems, check_cells, check_table
+from metrascope.files.cells import bare
+from metrascope.files.csv_file import write_frame
+from metrascope.files.csv_rows import LARGEST, csv_rows, read_file, reading_reason
 
 KEY_COLUMNS: Final = ("image", "patient_id", "label", "network", "partition", "fold", "seed")
 _REPEATED: Final = ("patient_id", "label", "network", "partition", "fold", "seed", "predicted")

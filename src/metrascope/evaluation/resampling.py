@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtrit
 
-from metrascope.atomic import cannot_write
 from metrascope.evaluation.interval import LEVEL, Z
+from metrascope.files.atomic import cannot_write
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]

@@ -6,9 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.atomic import write_text
 from metrascope.classes import PAPER_CLASSES, class_short, class_title
-from metrascope.csv_file import MARK, guarded_frame
 from metrascope.evaluation.calibration_tables import calibration_tables
 from metrascope.evaluation.estimate import Estimate
 from metrascope.evaluation.explanation_tables import explanation_tables
@@ -17,6 +15,8 @@ from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, Figure, netw
 from metrascope.evaluation.statistics import statistic_tables
 from metrascope.evaluation.subgroup_tables import subgroup_tables
 from metrascope.evaluation.units import counted, unit
+from metrascope.files.atomic import write_text
+from metrascope.files.csv_file import MARK, guarded_frame
 from metrascope.messages import text
 
 Metrics = dict[str, Any]

@@ -13,9 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
-from metrascope.atomic import replacing
 from metrascope.classes import class_title
 from metrascope.figures.fonts import families, fitting, printable
+from metrascope.files.atomic import replacing
 from metrascope.messages import LANGUAGES, text
 
 PAGE_WIDTH: Final = 7.1  # inches: the text width of an A4 page, 180 mm

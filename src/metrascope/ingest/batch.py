@@ -11,10 +11,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from metrascope.atomic import cannot_write, is_unused, sha256
 from metrascope.data.manifest import write_manifest
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, MissingExtraError, StudyError
+from metrascope.files.atomic import cannot_write, is_unused, sha256
 from metrascope.ingest.applying import apply_decisions
 from metrascope.ingest.catalog import (
     Catalog,

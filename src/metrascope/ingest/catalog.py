@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
-from metrascope.csv_file import write_table
 from metrascope.data.manifest import REQUIRED, write_manifest
+from metrascope.files.csv_file import write_table
 from metrascope.ingest.column_words import COLUMNS, ColumnWords
 from metrascope.ingest.columns import KEYS
 from metrascope.ingest.conflicts import FOR_A_PERSON, Matched, find_conflicts

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metrascope.csv_file import write_table
+from metrascope.files.csv_file import write_table
 from metrascope.ingest.decisions import (
     BY_WORKBOOK,
     COLUMNS,

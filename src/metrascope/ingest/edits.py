@@ -13,11 +13,11 @@ from typing import Final
 
 import pandas as pd
 
-from metrascope.atomic import sha256, write_bytes, write_text
 from metrascope.data.groups import GROUPS_FILE, read_group_file
 from metrascope.data.manifest import REQUIRED
 from metrascope.data.table import read_table
 from metrascope.errors import DataError
+from metrascope.files.atomic import sha256, write_bytes, write_text
 from metrascope.ingest.journal import Record
 from metrascope.ingest.manifest_decisions import (
     ADDED,

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from metrascope import __version__
-from metrascope.atomic import sha256, write_text
 from metrascope.data.flow import write_flow
 from metrascope.dicom.keep import describe
+from metrascope.files.atomic import sha256, write_text
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.conflicts import FOR_A_PERSON
 from metrascope.ingest.contact import Pair, contact_sheet, held_back

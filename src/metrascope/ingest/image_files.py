@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from metrascope.atomic import remove_leftovers, sha256
 from metrascope.data.picture import read_grey
 from metrascope.errors import DataError
+from metrascope.files.atomic import remove_leftovers, sha256
 from metrascope.ingest.journal import WRITTEN, Record
 
 _FOLDERS: Final = {"images": ".png", "sectors": ".png", "dicom": ".dcm"}

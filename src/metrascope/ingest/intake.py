@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from metrascope.atomic import write_bytes
 from metrascope.dicom.clean import clean_dataset, write_clean
 from metrascope.dicom.header import read_header
 from metrascope.dicom.keep import kept, keys_of, study_day
 from metrascope.dicom.pixels import Cine
 from metrascope.dicom.regions import Region
 from metrascope.errors import DataError
+from metrascope.files.atomic import write_bytes
 from metrascope.ingest.cine import key_frames
 from metrascope.ingest.identity import Person, person_of
 from metrascope.ingest.image_files import file_stamp

@@ -13,8 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self, TextIO
 
-from metrascope.atomic import write_lines, writing
 from metrascope.errors import DataError
+from metrascope.files.atomic import write_lines, writing
 from metrascope.ingest.settings import option_of
 
 FORMAT: Final = 2

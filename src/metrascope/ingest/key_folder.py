@@ -17,8 +17,8 @@ from typing import Any, Final
 from filelock import FileLock
 
 from metrascope import __version__
-from metrascope.atomic import write_json
 from metrascope.errors import DataError, SettingsError, StudyError
+from metrascope.files.atomic import write_json
 from metrascope.ingest.pseudonyms import Pseudonyms
 
 __all__ = [

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from metrascope.csv_file import write_table
+from metrascope.files.csv_file import write_table
 from metrascope.ingest.applying import Decided
 from metrascope.ingest.edits import Edits
 from metrascope.ingest.image_files import image_names, missing_files, unnamed_files

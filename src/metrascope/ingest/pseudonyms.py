@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from metrascope.atomic import remove_leftovers, temporary_name
 from metrascope.errors import SettingsError
+from metrascope.files.atomic import remove_leftovers, temporary_name
 
 SECRET_BYTES: Final = 32
 # A file of secrets longer than this is something else.

@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from metrascope.csv_rows import (
+from metrascope.errors import DataError
+from metrascope.files.csv_rows import (
     SEPARATORS,
     csv_rows,
     decoded,
@@ -16,7 +17,6 @@ from metrascope.csv_rows import (
     shown_separator,
     text_lines,
 )
-from metrascope.errors import DataError
 from metrascope.ingest.cell_faults import Grid, check_cells, without_errors
 from metrascope.ingest.columns import holds_results, looks_like_header
 from metrascope.ingest.content import HEAD, IMAGES, kind_of

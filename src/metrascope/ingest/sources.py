@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from zipfile import ZipFile, ZipInfo
 
-from metrascope.atomic import read_start
 from metrascope.errors import DataError, is_memory_failure
+from metrascope.files.atomic import read_start
 from metrascope.ingest.archive import (
     BROKEN,
     ArchiveLimits,

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
 
-from metrascope.cells import bare
 from metrascope.errors import DataError, MissingExtraError
+from metrascope.files.cells import bare
 from metrascope.ingest.strikethrough import crossed_out, marked_inline, marked_runs, struck_styles
 
 MOST_CELLS: Final = 10_000_000

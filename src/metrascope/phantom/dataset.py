@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from metrascope.atomic import is_unused, remove_leftovers, write_bytes, write_json
 from metrascope.cores import checked_jobs
 from metrascope.data.manifest import write_manifest
 from metrascope.errors import DataError, SettingsError
+from metrascope.files.atomic import is_unused, remove_leftovers, write_bytes, write_json
 from metrascope.phantom.anatomy import LABELS
 from metrascope.phantom.render import draw_case, render, sector
 from metrascope.phantom.scanners import SCANNERS, find_scanner

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.atomic import write_bytes, write_text
 from metrascope.evaluation.latex import latex_long_table, latex_table
 from metrascope.evaluation.tables import csv_text
-from metrascope.file_names import file_names
+from metrascope.files.atomic import write_bytes, write_text
+from metrascope.files.file_names import file_names
 from metrascope.messages import LANGUAGES, text
 from metrascope.report.bilingual import Bilingual
 from metrascope.report.cards import card_markdown, card_networks, model_card

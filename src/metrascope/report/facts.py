@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from metrascope.atomic import sha256
 from metrascope.classes import class_short
 from metrascope.evaluation.published import network_title
 from metrascope.evaluation.units import counted
+from metrascope.files.atomic import sha256
 from metrascope.messages import text
 from metrascope.report import inference, methods, tables
 from metrascope.report.bilingual import listed

@@ -11,10 +11,10 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
-from metrascope.atomic import sha256, write_text
 from metrascope.classes import class_short, class_title
 from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, network_title
 from metrascope.evaluation.units import counted, unit
+from metrascope.files.atomic import sha256, write_text
 from metrascope.messages import LANGUAGES, table
 from metrascope.progress import begin
 from metrascope.report import numbers, tables

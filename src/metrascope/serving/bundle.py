@@ -14,12 +14,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from metrascope.atomic import sha256
 from metrascope.data.preprocess import Preprocessing
 from metrascope.errors import WeightsError
+from metrascope.files.atomic import sha256
+from metrascope.files.validation import place_of, reason_of
 from metrascope.serving.familiarity import FamiliarityDescription
 from metrascope.serving.refusal import RefusalRule
-from metrascope.validation import place_of, reason_of
 
 MODEL: Final = "model.json"
 SUMS: Final = "SHA256SUMS"

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.atomic import sha256
 from metrascope.data.preprocess import Preprocessing, seen_box
 from metrascope.errors import DataError, WeightsError
+from metrascope.files.atomic import sha256
 from metrascope.serving.appearance import appearance_of
 from metrascope.serving.bundle import Bundle
 from metrascope.serving.familiarity import Familiarity, Known

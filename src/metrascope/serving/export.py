@@ -11,16 +11,17 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from metrascope import __version__
-from metrascope.atomic import (
+from metrascope.data.image import read_picture
+from metrascope.data.manifest import Manifest
+from metrascope.errors import MissingExtraError, SettingsError, StudyError, WeightsError
+from metrascope.files.atomic import (
     remove_leftovers,
     temporary_name,
     write_bytes,
     write_json,
     writing,
 )
-from metrascope.data.image import read_picture
-from metrascope.data.manifest import Manifest
-from metrascope.errors import MissingExtraError, SettingsError, StudyError, WeightsError
+from metrascope.files.toml_file import read_toml
 from metrascope.ingest.sources import shown
 from metrascope.messages import text
 from metrascope.progress import begin, expect
@@ -42,7 +43,6 @@ from metrascope.serving.refusal import CONFIDENCE, FALSE_REFUSAL_RATE
 from metrascope.serving.runtime import Runtime, installed, open_runtime
 from metrascope.serving.torch_runtime import TorchRuntime
 from metrascope.serving.trained import TrainedRun, find_trained, read_training_data
-from metrascope.toml_file import read_toml
 
 _COMPARED: Final = 32
 _PROBABILITIES: Final = 1e-4

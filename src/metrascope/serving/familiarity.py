@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from metrascope.atomic import replacing
 from metrascope.errors import WeightsError
+from metrascope.files.atomic import replacing
 from metrascope.serving.arrays import read_array
 
 Floats = npt.NDArray[np.float64]

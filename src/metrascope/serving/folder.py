@@ -9,11 +9,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final, Self, cast
 
-from metrascope.atomic import cannot_write, remove_leftovers
 from metrascope.cores import available_cores
 from metrascope.deadline import within
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, SettingsError
+from metrascope.files.atomic import cannot_write, remove_leftovers
 from metrascope.ingest.reason import Reason
 from metrascope.ingest.sources import Skipped, Source
 from metrascope.messages import language

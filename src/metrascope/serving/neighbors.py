@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.atomic import replacing
 from metrascope.errors import WeightsError
+from metrascope.files.atomic import replacing
 from metrascope.serving.arrays import read_arrays
 from metrascope.serving.reading import Neighbor
 

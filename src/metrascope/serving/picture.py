@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from metrascope.atomic import replacing
 from metrascope.classes import class_title
-from metrascope.file_names import picture_name
+from metrascope.files.atomic import replacing
+from metrascope.files.file_names import picture_name
 from metrascope.messages import text
 from metrascope.overlay import SCALE, overlay
 from metrascope.serving.lettering import draw_text, fitting, lettering, printable, text_width

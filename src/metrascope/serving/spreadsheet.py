@@ -7,9 +7,9 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import Final, TextIO
 
-from metrascope.cells import guarded
 from metrascope.classes import class_title
-from metrascope.csv_file import MARK
+from metrascope.files.cells import guarded
+from metrascope.files.csv_file import MARK
 from metrascope.messages import text
 from metrascope.serving.listing import share_text
 from metrascope.serving.reading import ImageReading, PatientReading

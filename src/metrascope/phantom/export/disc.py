@@ -18,7 +18,7 @@ from pydicom.uid import (
     UltrasoundMultiFrameImageStorage,
 )
 
-from metrascope.atomic import write_bytes
+from metrascope.files.atomic import write_bytes
 from metrascope.phantom.export.header import person_name
 from metrascope.phantom.export.identities import UID_ROOT, Visit
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from metrascope.atomic import is_unused, remove_leftovers, write_json
 from metrascope.cores import checked_jobs
 from metrascope.errors import DataError, SettingsError
+from metrascope.files.atomic import is_unused, remove_leftovers, write_json
 from metrascope.phantom.dataset import PAPER_COUNTS, apportion
 from metrascope.phantom.export.identities import Patient, Visit, invent_patients, invent_visits
 from metrascope.phantom.export.tables import write_labels

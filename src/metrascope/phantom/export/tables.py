@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from metrascope.atomic import write_bytes
+from metrascope.files.atomic import write_bytes
 from metrascope.messages import text
 from metrascope.phantom.export.identities import Visit, code
 

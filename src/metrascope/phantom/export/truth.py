@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from metrascope.atomic import write_bytes
+from metrascope.files.atomic import write_bytes
 from metrascope.phantom.export.pictures import plain_png
 from metrascope.phantom.export.planted import Planted
 from metrascope.phantom.export.shot import Flags, PlantedMark, ScreenRegion, Screenshot

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from metrascope.atomic import write_bytes
+from metrascope.files.atomic import write_bytes
 from metrascope.phantom.export.disc import Filed, write_dicomdir
 from metrascope.phantom.export.header import note_names
 from metrascope.phantom.export.identities import Visit

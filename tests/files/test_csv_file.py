@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from metrascope.csv_file import MARK, write_frame, write_table
 from metrascope.data.table import read_table
+from metrascope.files.csv_file import MARK, write_frame, write_table
 from metrascope.ingest.sheet import read_sheet
 
 ODD = ("-x", "=a.png", "'=b", "＋c", '"d"', "e,f", "g;h", "'i", "子宫内膜息肉", "@SUM(A1)", "j|k")

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrascope.csv_rows import csv_rows, decoded, read_file, reading_reason
 from metrascope.errors import DataError
+from metrascope.files.csv_rows import csv_rows, decoded, read_file, reading_reason
 
 PATH = Path("t.csv")
 

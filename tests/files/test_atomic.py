@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from metrascope import atomic
-from metrascope.atomic import (
+from metrascope.errors import StudyError
+from metrascope.files import atomic
+from metrascope.files.atomic import (
     cannot_write,
     is_unused,
     read_start,
@@ -21,7 +22,6 @@ from metrascope.atomic import (
     write_text,
     writing,
 )
-from metrascope.errors import StudyError
 from metrascope.messages import set_language
 
 HERE = atomic._machine()

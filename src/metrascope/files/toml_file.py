@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from metrascope.csv_rows import read_file
 from metrascope.errors import SettingsError
+from metrascope.files.csv_rows import read_file
 
 _LARGEST: Final = 1 << 20
 _DEEPEST: Final = 16

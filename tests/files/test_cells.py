@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metrascope.cells import bare, guarded
+from metrascope.files.cells import bare, guarded
 
 # OWASP, "CSV Injection": = + - @ tab, carriage return, and full-width forms.
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

@@ -6,7 +6,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import pytest
 
-from metrascope.file_names import file_names, picture_name
+from metrascope.files.file_names import file_names, picture_name
 
 
 @pytest.mark.parametrize("name", ["resnet18", "子宫内膜息肉", "ViT-B_16", "a.b", "Swin (v2)"])

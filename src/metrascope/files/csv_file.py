@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from metrascope.atomic import replacing
-from metrascope.cells import guarded
+from metrascope.files.atomic import replacing
+from metrascope.files.cells import guarded
 
 if TYPE_CHECKING:
     import pandas as pd
