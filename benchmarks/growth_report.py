@@ -46,9 +46,9 @@ def _write_study(images: int, folder: Path) -> None:
     from PIL import Image
 
     from benchmarks.statistics_speed import made
-    from metrascope.config import dump_settings, load_settings
     from metrascope.evaluation.predictions import write_predictions
     from metrascope.files.atomic import write_json, write_text
+    from metrascope.settings.study import dump_settings, load_settings
 
     predictions, rng = made(images), np.random.default_rng(0)
     settings = load_settings("paper").model_copy(update={"networks": _READ})

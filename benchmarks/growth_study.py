@@ -58,12 +58,12 @@ def table_of(images: int) -> pd.DataFrame:
 
 def catalog(images: int, folder: Path, bundle: Path | None) -> Costs:
     """Read the manifest, draw a split, read it again."""
-    from metrascope.config import SplitSettings
     from metrascope.data.designs import draw_split
     from metrascope.data.manifest import read_manifest, write_manifest
     from metrascope.data.split import read_split, write_split
     from metrascope.data.store import files_digest
     from metrascope.data.tally import tally
+    from metrascope.settings.study import SplitSettings
 
     table = table_of(images)
     for start in range(0, images, _PER_FOLDER):
@@ -91,11 +91,11 @@ def catalog(images: int, folder: Path, bundle: Path | None) -> Costs:
 
 def sparse_store(images: int, folder: Path, stored: int = STORED) -> Any:
     """Return the inputs of a run whose store is a file of holes."""
-    from metrascope.config import load_settings
     from metrascope.data.manifest import Manifest
     from metrascope.data.split import Split
     from metrascope.data.store import StoreKey
     from metrascope.run import StudyInputs
+    from metrascope.settings.study import load_settings
 
     table = table_of(images)
     settings = load_settings("paper")

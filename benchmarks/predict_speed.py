@@ -22,12 +22,12 @@ from pytorch_grad_cam import GradCAM
 from torch import nn
 from torchvision import transforms
 
-from metrascope.config import NETWORKS
 from metrascope.data.preprocess import Preprocessing, stored_size
 from metrascope.networks import Network, create_network
 from metrascope.serving.graph import Graph
 from metrascope.serving.onnx_file import to_onnx
 from metrascope.serving.runtime import installed, open_runtime
+from metrascope.settings.study import NETWORKS
 
 
 class Scores(nn.Module):

@@ -25,7 +25,6 @@ from sklearn import datasets
 
 from benchmarks.strangers import decode, strangers
 from metrascope.checkpoint import load
-from metrascope.config import load_settings
 from metrascope.data.manifest import Manifest, read_manifest, write_manifest
 from metrascope.data.preprocess import centre_crop, square
 from metrascope.data.sector import find_sector
@@ -37,6 +36,7 @@ from metrascope.serving.appearance import appearance
 from metrascope.serving.familiarity import combine, fit_familiarity
 from metrascope.serving.graph import Graph
 from metrascope.serving.refusal import disagreement, fit_refusal
+from metrascope.settings.study import load_settings
 from metrascope.study import run_study
 
 Pixels = npt.NDArray[np.uint8]

@@ -24,7 +24,6 @@ import pandas as pd
 
 from benchmarks.statistics_speed import CLASSES, made
 from metrascope.architectures import ARCHITECTURES
-from metrascope.config import dump_settings, load_settings
 from metrascope.data.manifest import read_manifest
 from metrascope.data.preprocess import seen_box
 from metrascope.evaluation.predictions import write_predictions
@@ -33,6 +32,7 @@ from metrascope.explain.faithfulness import CURVE, ORDERS, SIMILARITY, WAYS
 from metrascope.explain.furniture import CHANGES, UNCHANGED
 from metrascope.files.atomic import write_json, write_text
 from metrascope.phantom.dataset import write_phantom
+from metrascope.settings.study import dump_settings, load_settings
 
 _DRAWN = 48
 _SIDE = 256

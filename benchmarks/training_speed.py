@@ -35,7 +35,6 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.plain_training import AUXILIARY, BATCH, LAST, RATE, answer, input_size
-from metrascope.config import AugmentationSettings, load_settings
 from metrascope.data.augment import draw_transforms
 from metrascope.data.manifest import read_manifest
 from metrascope.data.preprocess import Preprocessing, fit_grey_table
@@ -47,6 +46,7 @@ from metrascope.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.precision import measure, precision_of, unmeasured
 from metrascope.run import store_key
+from metrascope.settings.study import AugmentationSettings, load_settings
 from metrascope.step import Step
 
 BAR = 2.2

@@ -13,7 +13,6 @@ from sklearn.metrics import log_loss
 
 from metrascope.checkpoint import load
 from metrascope.cli import main
-from metrascope.config import SplitSettings
 from metrascope.data.manifest import read_manifest
 from metrascope.data.preprocess import fit_grey_table
 from metrascope.data.split import read_split
@@ -22,6 +21,7 @@ from metrascope.evaluation.temperature import apply_temperature, fit_temperature
 from metrascope.partitioning import choose_split
 from metrascope.phantom.dataset import write_phantom
 from metrascope.report.drawings import Drawings
+from metrascope.settings.study import SplitSettings
 
 CLASSES = ("normal", "fibroid", "polyp")
 COLUMNS = [f"p_{label}" for label in CLASSES]

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from metrascope.architectures import ARCHITECTURES
-from metrascope.config import NETWORKS
 from metrascope.data.preprocess import stored_size
 from metrascope.errors import SettingsError, WeightsError
 from metrascope.networks import Network, create_network, empty_network
+from metrascope.settings.study import NETWORKS
 
 NAMES = list(ARCHITECTURES)
 

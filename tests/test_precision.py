@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from metrascope import precision
-from metrascope.config import load_settings
 from metrascope.precision import may_gain, measure, precision_of, unmeasured
+from metrascope.settings.study import load_settings
 
 
 def inputs(folder: Path, **training: object) -> SimpleNamespace:

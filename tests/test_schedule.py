@@ -3,8 +3,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from metrascope.config import TrainingSettings
 from metrascope.schedule import learning_rate
+from metrascope.settings.study import TrainingSettings
 
 STEPS = 73
 

@@ -9,10 +9,10 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional
 
-from metrascope.config import load_settings
 from metrascope.data.preprocess import Preprocessing
 from metrascope.feed import Feed, TrainingData
 from metrascope.networks import Network, Output, create_network
+from metrascope.settings.study import load_settings
 from metrascope.step import Step
 from metrascope.training import fit
 

@@ -16,7 +16,7 @@ from sklearn.metrics import f1_score
 
 from metrascope.checkpoint import load, read_description
 from metrascope.cli import main
-from metrascope.config import load_settings
+from metrascope.settings.study import load_settings
 
 QUICKLY = str(Path(__file__).with_name("quickly.py"))
 TINY = [

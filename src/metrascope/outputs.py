@@ -15,7 +15,6 @@ import torch
 from lightning_fabric import Fabric
 
 from metrascope.checkpoint import ModelDescription, save
-from metrascope.config import EvaluationSettings, Settings, dump_settings
 from metrascope.data.image import are_clean
 from metrascope.data.preprocess import centre_crop
 from metrascope.data.rows import read_rows, row_writer
@@ -29,6 +28,7 @@ from metrascope.feed import Feed, Normalizer, TrainingData
 from metrascope.files.atomic import write_json
 from metrascope.networks import Network
 from metrascope.run import Run, StudyInputs, store_key
+from metrascope.settings.study import EvaluationSettings, Settings, dump_settings
 from metrascope.sharing import gather
 from metrascope.training import derived_seed, predict
 

@@ -14,7 +14,6 @@ from metrascope.audit.partitions import partitions_of
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
 from metrascope.classes import order_classes
-from metrascope.config import SplitSettings
 from metrascope.cores import available_cores
 from metrascope.data.designs import draw_split
 from metrascope.data.groups import read_group_file
@@ -23,6 +22,7 @@ from metrascope.data.split import Split, read_split
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
 from metrascope.progress import progress, say
+from metrascope.settings.study import SplitSettings
 
 NearSearch = Literal["searched", "audited", "skipped", "phantom"]
 

@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from metrascope.architectures import ARCHITECTURES
-from metrascope.config import PreprocessingSettings
 from metrascope.data.augment import centre_transforms
 from metrascope.data.preprocess import Preprocessing, stored_size
 from metrascope.feed import Feed, TrainingData
@@ -28,6 +27,7 @@ from metrascope.networks import Output, create_network
 from metrascope.progress import progress
 from metrascope.ranks import is_follower
 from metrascope.run import StudyInputs, input_size
+from metrascope.settings.study import PreprocessingSettings
 from metrascope.step import Step
 
 Precision = Literal["32-true", "bf16-mixed"]

@@ -17,7 +17,6 @@ from metrascope import __version__
 from metrascope.architectures import find_architecture
 from metrascope.audit.duplicates import read_duplicates, write_duplicates
 from metrascope.classes import PAPER_CLASSES
-from metrascope.config import NETWORKS, PhantomSettings, Settings, dump_settings, load_settings
 from metrascope.cores import available_cores
 from metrascope.data.cases import write_cases
 from metrascope.data.flow import read_flow
@@ -48,6 +47,13 @@ from metrascope.run import (
     input_size,
     is_finished,
     store_keys,
+)
+from metrascope.settings.study import (
+    NETWORKS,
+    PhantomSettings,
+    Settings,
+    dump_settings,
+    load_settings,
 )
 from metrascope.study_folder import check_study_folder, is_study
 from metrascope.summary import summarize

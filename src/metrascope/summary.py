@@ -5,7 +5,6 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from metrascope.config import Settings, load_settings
 from metrascope.embeddings import embed_runs
 from metrascope.errors import SettingsError, StudyError
 from metrascope.evaluation.attributes import attributes
@@ -18,6 +17,7 @@ from metrascope.progress import SUMMARY, begin, expect
 from metrascope.report.content import is_finished, read_data, read_failure
 from metrascope.report.files import damaged, read_run_predictions, read_table
 from metrascope.report.page import write_report
+from metrascope.settings.study import Settings, load_settings
 
 
 def summarize(study: Path, lang: str) -> Path:

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
-from metrascope.config import SplitSettings
 from metrascope.data.designs import draw_split
 from metrascope.data.split import Split
 from metrascope.errors import DataError, SettingsError
+from metrascope.settings.study import SplitSettings
 
 CLASSES = ("normal", "fibroid", "polyp")
 SCANNERS = ("aplio", "epiq", "voluson")

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from metrascope.config import PreprocessingSettings
 from metrascope.data.cases import write_cases
 from metrascope.data.image import are_clean, read_picture
 from metrascope.data.manifest import Manifest, read_manifest, write_manifest
@@ -15,6 +14,7 @@ from metrascope.data.picture import read_grey
 from metrascope.data.preprocess import Preprocessing, seen_box, square
 from metrascope.data.store import StoreKey, files_digest, open_store
 from metrascope.errors import DataError, StudyError
+from metrascope.settings.study import PreprocessingSettings
 
 
 @pytest.fixture

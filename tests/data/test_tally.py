@@ -1,9 +1,9 @@
 import numpy as np
 import pandas as pd
 
-from metrascope.config import SplitSettings
 from metrascope.data.designs import draw_split
 from metrascope.data.tally import cautions, sites, tally
+from metrascope.settings.study import SplitSettings
 
 CLASSES = ("normal", "polyp")
 

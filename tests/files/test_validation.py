@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from metrascope.config import load_settings
 from metrascope.errors import SettingsError
 from metrascope.files.validation import place_of, reason_of
 from metrascope.ingest.settings import load_ingest_settings
 from metrascope.messages import set_language
+from metrascope.settings.study import load_settings
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train and compare the networks; print the tables and where the report is."""
-    from metrascope.config import BUILT_IN, load_settings, with_weights
     from metrascope.ranks import follow, is_follower, launched, processes
+    from metrascope.settings.study import BUILT_IN, load_settings, with_weights
 
     if is_follower():
         follow()

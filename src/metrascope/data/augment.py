@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from metrascope.config import AugmentationSettings
+from metrascope.settings.study import AugmentationSettings
 
 
 def draw_transforms(

@@ -7,12 +7,12 @@ from typing import Final
 import pandas as pd
 from PIL import Image
 
-from metrascope.config import PreprocessingSettings
 from metrascope.data.image import read_picture
 from metrascope.data.manifest import Manifest
 from metrascope.data.preprocess import seen_box
 from metrascope.files.atomic import replacing
 from metrascope.files.csv_file import write_frame
+from metrascope.settings.study import PreprocessingSettings
 
 LONGEST: Final = 640
 COLUMNS: Final = ("image", "file", "mask_file", "left", "top", "right", "bottom")

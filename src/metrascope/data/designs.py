@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from metrascope.config import SplitSettings
 from metrascope.data.split import (
     Split,
     apportion,
@@ -24,6 +23,7 @@ from metrascope.data.split import (
     unit_of,
 )
 from metrascope.errors import DataError
+from metrascope.settings.study import SplitSettings
 
 LEFT: Final = 2
 """Units of each class that a fold must leave: one to train and one to validate."""

@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrascope.config import ExplainSettings
 from metrascope.data.rows import row_writer
 from metrascope.explain.border import border_only
 from metrascope.explain.faithfulness import (
@@ -38,6 +37,7 @@ from metrascope.explain.sample import some_of
 from metrascope.explain.sanity import randomized, rank_similarity
 from metrascope.explain.shortcuts import read_changed
 from metrascope.files.csv_file import write_frame
+from metrascope.settings.study import ExplainSettings
 
 _BATCHES: Final = 64
 

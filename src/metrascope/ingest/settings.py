@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from metrascope.config import Section, parse_section
 from metrascope.files.toml_file import apply_changes, read_toml
 from metrascope.ingest.usability import Usability
+from metrascope.settings.study import Section, parse_section
 
 Count = Annotated[int, Field(ge=1, le=10**6)]
 Text = Annotated[str, Field(max_length=200)]

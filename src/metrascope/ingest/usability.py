@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from metrascope.config import Fraction, Section
 from metrascope.data.sector import Sector
 from metrascope.dicom.header import value
 from metrascope.dicom.regions import Region
@@ -22,6 +21,7 @@ from metrascope.ingest.texture import (
     likeness_over_time,
     warmth,
 )
+from metrascope.settings.study import Fraction, Section
 
 Pixels = npt.NDArray[np.uint8]
 Level = Annotated[float, Field(ge=0, le=255)]

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrascope.config import Settings, dump_settings, load_settings, with_weights
 from metrascope.errors import SettingsError
 from metrascope.files.atomic import write_text
+from metrascope.settings.study import Settings, dump_settings, load_settings, with_weights
 
 
 def test_the_built_in_paper_is_the_defaults() -> None:
