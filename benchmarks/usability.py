@@ -21,7 +21,6 @@ from metrascope.ingest.intake import Intake, take_in
 from metrascope.ingest.labels import read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.settings import IngestSettings
-from metrascope.ingest.sources import Source, find_sources
 from metrascope.phantom.export.codings import CODINGS
 from metrascope.phantom.export.identities import Visit, invent_patients, invent_visits
 from metrascope.phantom.export.layouts import LAYOUTS
@@ -32,6 +31,7 @@ from metrascope.phantom.export.planted import Ledger
 from metrascope.phantom.export.screens import draw_screen
 from metrascope.phantom.export.shot import KINDS, Screenshot, ShotKind, View
 from metrascope.phantom.render import draw_case
+from metrascope.sources.search import Source, find_sources
 
 ROUTES = ("told", "untold", "png", "jpeg")
 OTHERS = KINDS[1:]

@@ -15,7 +15,7 @@ from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import MARK_BOXES, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.settings import IngestSettings
-from metrascope.ingest.sources import Source
+from metrascope.sources.search import Source
 
 SIZE = (300, 400)
 BOX = (100, 80, 200, 180)  # left, top, width, height of the kept part

@@ -11,8 +11,8 @@ from metrascope.ingest.diagnoses import write_diagnoses
 from metrascope.ingest.journal import Rejection
 from metrascope.ingest.label_notices import diagnosis_notices
 from metrascope.ingest.labels import Labels, read_labels
-from metrascope.ingest.reason import shown_rows
 from metrascope.ingest.wording import explain, explain_in_full
+from metrascope.reason import shown_rows
 
 
 def read(folder: Path, columns: str, *rows: str, label: str = "") -> Labels:

@@ -10,7 +10,7 @@ import pytest
 
 from metrascope.errors import DataError, SettingsError
 from metrascope.ingest.labels import Keys, LabelRow, Labels, read_labels
-from metrascope.ingest.reason import Reason
+from metrascope.reason import Reason
 
 HEADER = "file_name,SOPInstanceUID,StudyInstanceUID,accession,patient_id,name,label"
 

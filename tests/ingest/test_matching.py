@@ -6,7 +6,7 @@ import pytest
 
 from metrascope.ingest.keys import Keys, names_differ, written
 from metrascope.ingest.labels import LabelRow, Labels, read_labels
-from metrascope.ingest.reason import Reason
+from metrascope.reason import Reason
 
 
 def labels(folder: Path, *lines: str) -> Labels:

@@ -18,7 +18,7 @@ from metrascope.ingest.labels import read_labels
 from metrascope.ingest.panels import panels, regions_within
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.settings import IngestSettings
-from metrascope.ingest.sources import Source, find_sources
+from metrascope.sources.search import Source, find_sources
 
 LEFT, RIGHT = (10, 40, 300, 300), (330, 40, 300, 300)
 

@@ -19,9 +19,9 @@ from metrascope.ingest.places import (
     settle,
 )
 from metrascope.ingest.pseudonyms import Pseudonyms
-from metrascope.ingest.reason import Reason
 from metrascope.ingest.settings import IngestSettings
-from metrascope.ingest.sources import Skipped, Source, find_sources
+from metrascope.reason import Reason
+from metrascope.sources.search import Skipped, Source, find_sources
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 TABLE = "today"

@@ -17,11 +17,11 @@ from tests.dicom.make import dicom_file
 from metrascope.cli import main
 from metrascope.errors import DataError, StudyError
 from metrascope.files.atomic import temporary_name
-from metrascope.ingest.sources import Source
 from metrascope.serving.folder import Order, Reader, Reading
 from metrascope.serving.journal import Journal
 from metrascope.serving.predictor import Predictor
 from metrascope.serving.reading import ImageReading, PatientReading
+from metrascope.sources.search import Source
 
 
 def read(order: Order) -> list[Reading]:

@@ -8,8 +8,8 @@ import pytest
 from tests.ingest.test_sources import dicomdir
 
 from metrascope.errors import DataError
-from metrascope.ingest.sources import Skipped
 from metrascope.serving.inputs import find_inputs, input_roots
+from metrascope.sources.search import Skipped
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

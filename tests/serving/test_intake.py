@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metrascope.ingest.reason import Reason
 from metrascope.messages import table
 from metrascope.phantom.dataset import write_phantom
+from metrascope.reason import Reason
 from metrascope.serving.intake import _ADVISED, Crop, crop_frames, open_exam, refusal_message
 
 

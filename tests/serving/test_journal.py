@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from metrascope.errors import DataError
-from metrascope.ingest.sources import Source
 from metrascope.serving import journal as module
 from metrascope.serving.journal import Journal, Outcome
 from metrascope.serving.patient import Finding
+from metrascope.sources.search import Source
 
 
 class Dying(sqlite3.Connection):

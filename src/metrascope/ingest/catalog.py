@@ -17,9 +17,9 @@ from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Journal, Key, Rec
 from metrascope.ingest.keys import written
 from metrascope.ingest.labels import Keys, LabelRow, Labels
 from metrascope.ingest.pseudonyms import Pseudonyms
-from metrascope.ingest.reason import Reason
 from metrascope.ingest.ties import Ties
 from metrascope.ingest.wording import explain, explain_in_full
+from metrascope.reason import Reason
 
 _OWN: Final = ("read", "why")
 """What a row of the labels holds for the sake of decisions, and no list needs to show."""

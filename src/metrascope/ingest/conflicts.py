@@ -13,7 +13,7 @@ from metrascope.ingest.identity import person_of
 from metrascope.ingest.journal import Key, Record, Rejection
 from metrascope.ingest.keys import Keys, names_differ, without_zeros
 from metrascope.ingest.matching import LabelRow
-from metrascope.ingest.reason import Reason
+from metrascope.reason import Reason
 
 Matched = Mapping[Key, LabelRow | Reason]
 """What the labels say of each file, by the key of its record."""

@@ -15,7 +15,7 @@ from metrascope.errors import DataError
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.journal import Key
 from metrascope.ingest.screens import open_screens
-from metrascope.ingest.sources import Source
+from metrascope.sources.search import Source
 
 Pixels = npt.NDArray[np.uint8]
 

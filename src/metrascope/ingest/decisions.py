@@ -12,9 +12,9 @@ from metrascope.ingest.journal import Record, Rejection
 from metrascope.ingest.label_columns import contradicted
 from metrascope.ingest.lexicon import normal_form
 from metrascope.ingest.matching import LabelRow, Labels, row_reason
-from metrascope.ingest.reason import Reason
 from metrascope.ingest.sheet import read_sheet
 from metrascope.messages import table, text
+from metrascope.reason import Reason
 
 LIST: Final = "diagnoses.csv"
 COLUMNS: Final = (

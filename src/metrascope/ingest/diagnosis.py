@@ -7,8 +7,8 @@ from typing import Final
 
 from metrascope.ingest.clauses import Finding, read_findings
 from metrascope.ingest.lexicon import Kind, is_empty, normal_form, words
-from metrascope.ingest.reason import Reason
 from metrascope.ingest.strikethrough import MARK
+from metrascope.reason import Reason
 
 CLASSES: Final = ("normal", "fibroid", "polyp")
 """The study's; a table that speaks of none of its lesions may have others."""

@@ -27,11 +27,11 @@ from metrascope.ingest.journal import MARK_BOXES, ORIGIN, WRITTEN, Record, Rejec
 from metrascope.ingest.labels import Keys, LabelRow, Labels
 from metrascope.ingest.panels import MOST_PANELS, panels, regions_within
 from metrascope.ingest.pseudonyms import Pseudonyms
-from metrascope.ingest.reason import Reason
 from metrascope.ingest.screens import Screens, open_screens
 from metrascope.ingest.settings import IngestSettings
-from metrascope.ingest.sources import Source
 from metrascope.ingest.still import Still, Verify, make_still
+from metrascope.reason import Reason
+from metrascope.sources.search import Source
 
 Pixels = npt.NDArray[np.uint8]
 

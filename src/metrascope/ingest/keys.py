@@ -35,7 +35,7 @@ class Keys:
     Attributes
     ----------
     file_name
-        Relative path, as of a `~metrascope.ingest.sources.Source`.
+        Relative path, as of a `~metrascope.sources.search.Source`.
     accession, patient_id, name, study_uid, sop_uid
         From the header: (0008,0050), (0010,0020), (0010,0010) with its ``^`` and ``=``,
         (0020,000D), (0008,0018).

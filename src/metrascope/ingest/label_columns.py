@@ -11,7 +11,7 @@ from typing import Final
 
 from metrascope.ingest.diagnosis import CLASSES, Diagnosis, read_diagnoses
 from metrascope.ingest.matching import LabelRow, Labels, row_reason
-from metrascope.ingest.reason import Reason
+from metrascope.reason import Reason
 
 COLUMNS_DIFFER: Final = "labels.columns_differ"
 # What a column says that gives no class: cancer beside a polyp, or that there is no polyp.

@@ -10,8 +10,8 @@ from metrascope.ingest.diagnoses import DiagnosisList
 from metrascope.ingest.diagnosis import CLASSES
 from metrascope.ingest.label_columns import COLUMNS_DIFFER, contradictions
 from metrascope.ingest.matching import Labels
-from metrascope.ingest.reason import Reason, shown_rows
 from metrascope.messages import text
+from metrascope.reason import Reason, shown_rows
 
 _MOST_CODES: Final = 6
 _MOST_COLUMNS: Final = 30

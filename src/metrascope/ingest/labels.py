@@ -18,9 +18,9 @@ from metrascope.ingest.columns import (
 from metrascope.ingest.diagnosis import CLASSES, Diagnosis, read_diagnoses
 from metrascope.ingest.keys import Keys, written
 from metrascope.ingest.matching import LabelRow, Labels, row_reason
-from metrascope.ingest.reason import Reason, shown_rows
 from metrascope.ingest.sheet import Sheet, read_sheet
 from metrascope.ingest.strikethrough import MARK
+from metrascope.reason import Reason, shown_rows
 
 __all__ = ["Keys", "LabelRow", "Labels", "read_labels"]
 

@@ -20,7 +20,7 @@ from metrascope.ingest.keys import (
     without_zeros,
     written,
 )
-from metrascope.ingest.reason import Reason
+from metrascope.reason import Reason
 
 _NUMBERS: Final = ("accession", "patient_id")
 _EXAM: Final = frozenset({"accession", "study_uid", "sop_uid"})

@@ -19,8 +19,8 @@ from metrascope.ingest.identity import IDENTITY
 from metrascope.ingest.intake import Intake, match, written
 from metrascope.ingest.journal import Journal, Key, Record, Rejection
 from metrascope.ingest.labels import Keys, LabelRow
-from metrascope.ingest.reason import Reason
-from metrascope.ingest.sources import Skipped, Source, distinct_names
+from metrascope.reason import Reason
+from metrascope.sources.search import Skipped, Source, distinct_names
 
 _NO_ROW: Final = ("labels.no_row", "labels.other_script")
 _FEW: Final = 3

@@ -19,9 +19,9 @@ from metrascope.files.csv_rows import (
 )
 from metrascope.ingest.cell_faults import Grid, check_cells, without_errors
 from metrascope.ingest.columns import holds_results, looks_like_header
-from metrascope.ingest.content import HEAD, IMAGES, kind_of
 from metrascope.ingest.workbook import MOST_CELLS, Rows, SheetCells, read_workbook, tidy
 from metrascope.messages import listing, text
+from metrascope.sources.signatures import HEAD, IMAGES, kind_of
 
 # What Chinese keyboards write for a separator, and typists between columns.
 _FULL_WIDTH: Final = ("，", "；", "｜", "、", "\u3000", "  ")

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from metrascope.data.sector import Sector, agrees, find_sector
 from metrascope.dicom.regions import Region
 from metrascope.ingest.marks import Mark, find_marks, inpaint
-from metrascope.ingest.reason import Reason
 from metrascope.ingest.recognition import Verified
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.usability import Claims, judge
 from metrascope.ingest.watermark import has_watermark
+from metrascope.reason import Reason
 
 Pixels = npt.NDArray[np.uint8]
 Verify = Callable[[Pixels, Sector, npt.NDArray[np.bool_]], Verified]

@@ -13,7 +13,6 @@ from metrascope.dicom.header import value
 from metrascope.dicom.regions import Region
 from metrascope.ingest.arrangement import arrangement
 from metrascope.ingest.coloring import has_color_bar, in_color
-from metrascope.ingest.reason import Reason
 from metrascope.ingest.texture import (
     count_letters,
     even_share,
@@ -21,6 +20,7 @@ from metrascope.ingest.texture import (
     likeness_over_time,
     warmth,
 )
+from metrascope.reason import Reason
 from metrascope.settings.study import Fraction, Section
 
 Pixels = npt.NDArray[np.uint8]

@@ -22,7 +22,6 @@ from metrascope.files.atomic import (
     writing,
 )
 from metrascope.files.toml_file import read_toml
-from metrascope.ingest.sources import shown
 from metrascope.messages import text
 from metrascope.progress import begin, expect
 from metrascope.serving.bundle import (
@@ -43,6 +42,7 @@ from metrascope.serving.refusal import CONFIDENCE, FALSE_REFUSAL_RATE
 from metrascope.serving.runtime import Runtime, installed, open_runtime
 from metrascope.serving.torch_runtime import TorchRuntime
 from metrascope.serving.trained import TrainedRun, find_trained, read_training_data
+from metrascope.sources.search import shown
 
 _COMPARED: Final = 32
 _PROBABILITIES: Final = 1e-4

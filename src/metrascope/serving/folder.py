@@ -14,9 +14,8 @@ from metrascope.deadline import within
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, SettingsError
 from metrascope.files.atomic import cannot_write, remove_leftovers
-from metrascope.ingest.reason import Reason
-from metrascope.ingest.sources import Skipped, Source
 from metrascope.messages import language
+from metrascope.reason import Reason
 from metrascope.serving.bundle import Bundle, is_bundle, open_bundle
 from metrascope.serving.inputs import Found, find_inputs, input_roots
 from metrascope.serving.journal import NAME, Journal, Outcome, Pending, recorded_settings
@@ -26,6 +25,7 @@ from metrascope.serving.reading import ImageReading, PatientReading
 from metrascope.serving.runtime import RuntimeName, installed
 from metrascope.serving.task import HEAT_MAPS, FileWork, not_read
 from metrascope.serving.unidentified import Unidentified
+from metrascope.sources.search import Skipped, Source
 
 Reading = ImageReading | PatientReading
 Advance = Callable[[int, int], None]

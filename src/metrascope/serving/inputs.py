@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metrascope.errors import DataError
-from metrascope.ingest.content import HEAD, kind_of
-from metrascope.ingest.sources import Skipped, Source, distinct_names, find_sources, shown
+from metrascope.sources.search import Skipped, Source, distinct_names, find_sources, shown
+from metrascope.sources.signatures import HEAD, kind_of
 
 
 class Found(NamedTuple):

@@ -19,12 +19,12 @@ from metrascope.ingest.cine import key_frames
 from metrascope.ingest.keys import written
 from metrascope.ingest.marks import Mark
 from metrascope.ingest.panels import panels
-from metrascope.ingest.reason import Reason
 from metrascope.ingest.screens import open_screens
 from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.still import Still, make_still
 from metrascope.ingest.usability import Claims
 from metrascope.messages import language, table, text
+from metrascope.reason import Reason
 from metrascope.serving.patient import Person, digest_of
 from metrascope.serving.reading import Said
 

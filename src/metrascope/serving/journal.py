@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from metrascope.errors import DataError, StudyError
-from metrascope.ingest.sources import Source
 from metrascope.serving.patient import Finding, Person
+from metrascope.sources.search import Source
 
 FORMAT: Final = 3
 NAME: Final = "journal.sqlite"

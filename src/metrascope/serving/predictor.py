@@ -13,9 +13,8 @@ from metrascope.cores import available_cores
 from metrascope.dicom.pixels import Cine
 from metrascope.errors import DataError, SettingsError
 from metrascope.ingest.marks import Mark
-from metrascope.ingest.reason import Reason
-from metrascope.ingest.sources import shown
 from metrascope.messages import text
+from metrascope.reason import Reason
 from metrascope.serving.bundle import Bundle, is_bundle, open_bundle
 from metrascope.serving.ensemble import Ensemble, open_ensemble, open_run
 from metrascope.serving.intake import Crop, Exam, crop_frames, open_exam, refusal_message
@@ -24,6 +23,7 @@ from metrascope.serving.patient import Finding, Person, Summary, finding_of, rou
 from metrascope.serving.reading import ImageReading, Kind, Neighbor, PatientReading, Said, Seen
 from metrascope.serving.refusal import RefusalRule, Verdict
 from metrascope.serving.runtime import RuntimeName
+from metrascope.sources.search import shown
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]

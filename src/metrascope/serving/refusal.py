@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from metrascope.ingest.reason import Reason
+from metrascope.reason import Reason
 from metrascope.serving.conformal import Conformal, Unit, fit_conformal
 
 Floats = npt.NDArray[np.float64]

@@ -4,7 +4,7 @@ import traceback
 from typing import TYPE_CHECKING, Final
 
 from metrascope.errors import DataError, MetrascopeError, is_memory_failure
-from metrascope.ingest.reason import Reason
+from metrascope.reason import Reason
 from metrascope.serving.intake import read_person
 from metrascope.serving.journal import Outcome, Pending
 from metrascope.serving.patient import Finding

@@ -12,7 +12,9 @@ from zipfile import ZipFile, ZipInfo
 
 from metrascope.errors import DataError, is_memory_failure
 from metrascope.files.atomic import read_start
-from metrascope.ingest.archive import (
+from metrascope.messages import text
+from metrascope.reason import Reason
+from metrascope.sources.archive import (
     BROKEN,
     ArchiveLimits,
     is_bloated,
@@ -23,10 +25,8 @@ from metrascope.ingest.archive import (
     read_member,
     readable,
 )
-from metrascope.ingest.content import HEAD, IMAGES, kind_of
-from metrascope.ingest.medium import Present, in_archive, missing_files, on_disk
-from metrascope.ingest.reason import Reason
-from metrascope.messages import text
+from metrascope.sources.dicomdir import Present, in_archive, missing_files, on_disk
+from metrascope.sources.signatures import HEAD, IMAGES, kind_of
 
 _SYSTEM: Final = {
     ".ds_store",

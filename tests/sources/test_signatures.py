@@ -12,7 +12,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage, UltrasoundImageStorage
 
-from metrascope.ingest.content import HEAD, kind_of
+from metrascope.sources.signatures import HEAD, kind_of
 
 PICTURE = np.arange(32 * 32, dtype=np.uint8).reshape(32, 32)
 

@@ -18,8 +18,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage, UltrasoundImageStorage
 
 from metrascope.errors import DataError
-from metrascope.ingest.archive import ArchiveLimits
-from metrascope.ingest.sources import Skipped, Source, find_sources
+from metrascope.sources.archive import ArchiveLimits
+from metrascope.sources.search import Skipped, Source, find_sources
 
 PICTURE = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
 PNG = cv2.imencode(".png", PICTURE)[1].tobytes()
@@ -378,7 +378,7 @@ def test_what_is_short_for_the_moment_is_no_fault_of_an_archive(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(f"metrascope.ingest.sources.{where}", fail)
+    monkeypatch.setattr(f"metrascope.sources.search.{where}", fail)
     (found,) = find_sources(tmp_path)
     assert isinstance(found, Skipped)
     assert found.reason.key == "sources.unreadable"  # which the next run tries again
