@@ -24,7 +24,7 @@ from dicomanonymizer import anonymize_dataset
 
 from metrascope.dicom.clean import clean_dataset
 from metrascope.dicom.header import looks_like_dicom, read_header
-from metrascope.dicom.keep import kept
+from metrascope.dicom.keep_list import kept
 from metrascope.errors import DataError
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.phantom.export.export import write_export

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from metrascope.dicom.frames import open_pixels
 from metrascope.dicom.header import read_header, transfer_syntax
-from metrascope.dicom.pixels import open_pixels
 from metrascope.errors import DataError
 
 DATA = Path(os.environ.get("METRASCOPE_DATA", Path(__file__).parents[2] / "shared" / "data"))

@@ -25,8 +25,8 @@ import cv2
 import numpy as np
 from tests.dicom.make import every_form, screen
 
+from metrascope.dicom.frames import open_pixels
 from metrascope.dicom.header import read_header
-from metrascope.dicom.pixels import open_pixels
 from metrascope.dicom.regions import read_regions
 from metrascope.errors import DataError
 

@@ -81,8 +81,8 @@ def test_a_command_started_as_a_module_runs_none(
 def test_a_process_for_a_codec_runs_none(stick: Path) -> None:
     """It answers, so it has begun; what it is given is no JPEG-LS."""
     code = (
-        "import os; from metrascope.dicom.sandbox import decode_in_process, Stream, DataError"
-        "; from metrascope.dicom.sandbox import _running;"
+        "import os; from metrascope.dicom.codec_process import decode_in_process, Stream, DataError"
+        "; from metrascope.dicom.codec_process import _running;"
         "\ntry: decode_in_process(b'x', Stream('jpeg_ls', 8, 8, 1, 8))"
         "\nexcept DataError as error: assert error.key == 'dicom.bad_stream', error"
         "\nassert _running[os.getpid()].poll() is None"

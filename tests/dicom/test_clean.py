@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from benchmarks import dicom_colors
 
-from metrascope.dicom import keep
+from metrascope.dicom import keep_list as keep
 from metrascope.dicom.clean import clean_dataset, write_clean
 from metrascope.ingest.pseudonyms import Pseudonyms
 

@@ -9,8 +9,8 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.sequence import Sequence
 from tests.dicom import make
 
+from metrascope.dicom.frames import open_pixels
 from metrascope.dicom.header import read_header
-from metrascope.dicom.pixels import open_pixels
 
 RAMP = np.arange(4096, dtype=np.uint16).reshape(64, 64)
 TWELVE = {"BitsAllocated": 16, "BitsStored": 12}

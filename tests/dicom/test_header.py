@@ -11,9 +11,9 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from tests.dicom import make
 
+from metrascope.dicom.frames import open_pixels
 from metrascope.dicom.header import looks_like_dicom, read_header, transfer_syntax, value
 from metrascope.dicom.layout import number
-from metrascope.dicom.pixels import open_pixels
 from metrascope.errors import DataError
 
 SCREEN = make.screen()

@@ -13,9 +13,9 @@ from benchmarks import fuzz_dicom
 from tests.dicom import make
 
 import metrascope.dicom
-from metrascope.dicom import sandbox
+from metrascope.dicom import codec_process as sandbox
+from metrascope.dicom.frames import Cine, open_pixels
 from metrascope.dicom.header import read_header
-from metrascope.dicom.pixels import Cine, open_pixels
 from metrascope.dicom.streams import read_stream
 from metrascope.errors import DataError
 from metrascope.messages import table
@@ -173,7 +173,7 @@ def test_a_codec_may_wait_long_and_compute_for_a_short_time(
     """On a busy machine good files take long by the clock."""
     monkeypatch.setattr(sandbox, "_running", {})
     stream = make.jpeg_ls_stream(SCREEN)
-    slow = "import metrascope.dicom.sandbox as s; s._decode = lambda *_: {}; s.main()"
+    slow = "import metrascope.dicom.codec_process as s; s._decode = lambda *_: {}; s.main()"
     waits, computes = "__import__('time').sleep(0.3) or b'x'", "[0 for _ in iter(int, 1)]"
     for body, key in ((waits, None), (computes, "dicom.bad_stream")):
         begin = "import sys; sys.path[:] = sys.argv[1:]; " + slow.format(body)

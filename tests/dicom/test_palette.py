@@ -9,8 +9,8 @@ from pydicom import dcmread
 from pydicom.pixels import apply_color_lut
 from tests.dicom import make
 
+from metrascope.dicom.frames import open_pixels
 from metrascope.dicom.header import read_header
-from metrascope.dicom.pixels import open_pixels
 from metrascope.dicom.segments import expand_segments
 from metrascope.errors import DataError
 

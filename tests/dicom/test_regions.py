@@ -7,8 +7,8 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from metrascope.dicom.frames import open_pixels
 from metrascope.dicom.header import read_header
-from metrascope.dicom.pixels import open_pixels
 from metrascope.dicom.regions import Region, read_regions
 
 SHAPE = (480, 640)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tests.dicom import make
 
+from metrascope.dicom.frames import open_pixels
 from metrascope.dicom.header import read_header
-from metrascope.dicom.pixels import open_pixels
 from metrascope.dicom.streams import read_stream, segments
 
 SCREEN = make.screen()

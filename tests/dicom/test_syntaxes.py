@@ -9,8 +9,8 @@ import pytest
 from pydicom import dcmread
 from tests.dicom import make
 
+from metrascope.dicom.frames import open_pixels
 from metrascope.dicom.header import read_header
-from metrascope.dicom.pixels import open_pixels
 from metrascope.dicom.syntaxes import is_read, syntax_name
 from metrascope.errors import DataError
 from metrascope.ingest.journal import Rejection

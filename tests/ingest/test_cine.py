@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from metrascope.dicom.pixels import Cine
+from metrascope.dicom.frames import Cine
 from metrascope.errors import DataError
 from metrascope.ingest.cine import key_frames
 

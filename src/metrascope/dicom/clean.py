@@ -23,7 +23,8 @@ from pydicom.uid import (
 )
 
 from metrascope import __version__
-from metrascope.dicom import keep, values
+from metrascope.dicom import keep_list as keep
+from metrascope.dicom import values
 from metrascope.files.atomic import replacing
 
 # A UUID drawn once for this program, under the root of PS3.5 B.2.

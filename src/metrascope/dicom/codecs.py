@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from metrascope.dicom.sandbox import decode_in_process
+from metrascope.dicom.codec_process import decode_in_process
 from metrascope.dicom.streams import Stream, codestream, segments
 from metrascope.errors import DataError, is_memory_failure
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from metrascope.dicom.fragments import swap_pairs
 from metrascope.dicom.header import raw_value, value
 from metrascope.dicom.layout import number
 from metrascope.dicom.segments import expand_segments
-from metrascope.dicom.stored import swap_pairs
 from metrascope.errors import DataError
 
 Flags: TypeAlias = NDArray[np.bool_]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.data.sector import Box, find_sector
-from metrascope.dicom.pixels import Cine
+from metrascope.dicom.frames import Cine
 from metrascope.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from metrascope.dicom.scanners import clean_maker, clean_model, scanner_name
-from metrascope.ingest.keys import is_placeholder
+from metrascope.dicom.identifiers import is_placeholder
+from metrascope.dicom.vocabulary import clean_maker, clean_model, scanner_name
 
 COLUMNS: Final = ("centre", "plane", "scanner")
 

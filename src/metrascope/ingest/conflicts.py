@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from metrascope.dicom.identifiers import Keys, names_differ, without_zeros
 from metrascope.ingest.identity import person_of
 from metrascope.ingest.journal import Key, Record, Rejection
-from metrascope.ingest.keys import Keys, names_differ, without_zeros
 from metrascope.ingest.matching import LabelRow
 from metrascope.reason import Reason
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from metrascope import __version__
 from metrascope.data.flow import write_flow
-from metrascope.dicom.keep import describe
+from metrascope.dicom.keep_list import describe
 from metrascope.files.atomic import sha256, write_text
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.conflicts import FOR_A_PERSON

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from metrascope.dicom.identifiers import chinese_first, without_zeros, written
 from metrascope.ingest.journal import Record
-from metrascope.ingest.keys import chinese_first, without_zeros, written
 
 IDENTITY: Final = ("patient_id", "accession", "study_uid", "name", "sop_uid")
 """What says who the patient is, in the order of trust; see `person_of`."""

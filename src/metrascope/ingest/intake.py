@@ -14,9 +14,9 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from metrascope.dicom.clean import clean_dataset, write_clean
+from metrascope.dicom.frames import Cine
 from metrascope.dicom.header import read_header
-from metrascope.dicom.keep import kept, keys_of, study_day
-from metrascope.dicom.pixels import Cine
+from metrascope.dicom.keep_list import kept, keys_of, study_day
 from metrascope.dicom.regions import Region
 from metrascope.errors import DataError
 from metrascope.files.atomic import write_bytes

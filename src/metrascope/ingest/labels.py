@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from metrascope.dicom.identifiers import Keys, written
 from metrascope.errors import DataError
 from metrascope.ingest.columns import (
     KEYS,
@@ -16,7 +17,6 @@ from metrascope.ingest.columns import (
     is_no_patient,
 )
 from metrascope.ingest.diagnosis import CLASSES, Diagnosis, read_diagnoses
-from metrascope.ingest.keys import Keys, written
 from metrascope.ingest.matching import LabelRow, Labels, row_reason
 from metrascope.ingest.sheet import Sheet, read_sheet
 from metrascope.ingest.strikethrough import MARK

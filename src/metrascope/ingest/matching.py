@@ -8,9 +8,7 @@ from functools import cached_property, reduce
 from itertools import combinations
 from typing import Final, Self
 
-from metrascope.ingest.columns import KEYS
-from metrascope.ingest.diagnosis import Diagnosis
-from metrascope.ingest.keys import (
+from metrascope.dicom.identifiers import (
     Keys,
     endings,
     is_chinese,
@@ -20,6 +18,8 @@ from metrascope.ingest.keys import (
     without_zeros,
     written,
 )
+from metrascope.ingest.columns import KEYS
+from metrascope.ingest.diagnosis import Diagnosis
 from metrascope.reason import Reason
 
 _NUMBERS: Final = ("accession", "patient_id")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from metrascope.data.picture import decode_picture, picture_pages
-from metrascope.dicom.pixels import Cine, open_pixels
+from metrascope.dicom.frames import Cine, open_pixels
 from metrascope.dicom.regions import Region, read_regions
 from metrascope.ingest.usability import Claims, claims_of
 

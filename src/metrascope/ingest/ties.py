@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
+from metrascope.dicom.identifiers import without_zeros, written
 from metrascope.ingest.conflicts import Matched, are_several, trait_of
 from metrascope.ingest.identity import person_of
 from metrascope.ingest.journal import Record
-from metrascope.ingest.keys import without_zeros, written
 from metrascope.ingest.matching import LabelRow
 
 # A date of birth or a UID that more than four patients share is a default of some program.

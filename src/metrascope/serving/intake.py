@@ -10,13 +10,13 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from metrascope.data.sector import Sector
+from metrascope.dicom.frames import Cine
 from metrascope.dicom.header import looks_like_dicom, read_header
-from metrascope.dicom.pixels import Cine
+from metrascope.dicom.identifiers import written
 from metrascope.dicom.regions import Region
 from metrascope.dicom.values import day, string
 from metrascope.errors import DataError
 from metrascope.ingest.cine import key_frames
-from metrascope.ingest.keys import written
 from metrascope.ingest.marks import Mark
 from metrascope.ingest.panels import panels
 from metrascope.ingest.screens import open_screens

@@ -35,7 +35,8 @@ class Person:
     Attributes
     ----------
     number
-        The patient's number, as `metrascope.ingest.keys.written` compares it; ``""`` if unknown.
+        The patient's number, as `metrascope.dicom.identifiers.written` compares it; ``""`` if
+        unknown.
     birth, names
         Digests of the date of birth and of the Chinese forms of the name, so that the journal
         has no more of a person than the results have.

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.cores import available_cores
-from metrascope.dicom.pixels import Cine
+from metrascope.dicom.frames import Cine
 from metrascope.errors import DataError, SettingsError
 from metrascope.ingest.marks import Mark
 from metrascope.messages import text

@@ -11,10 +11,10 @@ import pytest
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import Tag
 
-from metrascope.dicom import keep
+from metrascope.dicom import keep_list as keep
 from metrascope.dicom.clean import clean_dataset
-from metrascope.dicom.keep import describe, kept, keys_of, patient_key, personal_words
-from metrascope.dicom.scanners import MAKERS, WORDS, clean_maker, clean_model, clean_probe
+from metrascope.dicom.keep_list import describe, kept, keys_of, patient_key, personal_words
+from metrascope.dicom.vocabulary import MAKERS, WORDS, clean_maker, clean_model, clean_probe
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.phantom.scanners import SCANNERS
 

@@ -39,7 +39,8 @@ _REQUEST: Final = struct.Struct("<BLLBBL")
 _REPLY: Final = struct.Struct("<q")
 _LOSSLESS, _LOSSY = "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.51"
 _BEGIN: Final = (
-    "import sys; sys.path[:] = sys.argv[1:]; from metrascope.dicom.sandbox import main; main()"
+    "import sys; sys.path[:] = sys.argv[1:]; "
+    "from metrascope.dicom.codec_process import main; main()"
 )
 """What a process begins with: it looks for modules where its parent does."""
 _CODECS: Final = (("gdcm", "python-gdcm"), ("jpeg_ls", "pyjpegls"))

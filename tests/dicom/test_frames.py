@@ -11,8 +11,8 @@ from pydicom import dcmread
 from pydicom.encaps import encapsulate, encapsulate_extended
 from tests.dicom import make
 
+from metrascope.dicom.frames import Cine, open_pixels
 from metrascope.dicom.header import read_header
-from metrascope.dicom.pixels import Cine, open_pixels
 from metrascope.errors import DataError
 
 SCREEN = make.screen()

@@ -18,16 +18,16 @@ from metrascope.dicom.color import (
     top_bits,
     ycc_to_rgb,
 )
-from metrascope.dicom.header import PixelBytes, pixel_bytes, transfer_syntax
-from metrascope.dicom.layout import Layout, check_size, read_layout
-from metrascope.dicom.reading import Reading, convincing, shown_samples
-from metrascope.dicom.stored import (
+from metrascope.dicom.fragments import (
     Encapsulated,
     Native,
     encapsulated_frames,
     is_encapsulated,
     native_frames,
 )
+from metrascope.dicom.header import PixelBytes, pixel_bytes, transfer_syntax
+from metrascope.dicom.interpretation import Reading, convincing, shown_samples
+from metrascope.dicom.layout import Layout, check_size, read_layout
 from metrascope.dicom.streams import Stream, read_stream
 from metrascope.dicom.syntaxes import is_read, unread
 from metrascope.errors import DataError

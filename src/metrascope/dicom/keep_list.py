@@ -15,14 +15,14 @@ from pydicom import Dataset
 from pydicom.datadict import dictionary_description, tag_for_keyword
 
 from metrascope.dicom.placeholders import is_placeholder
-from metrascope.dicom.scanners import (
+from metrascope.dicom.values import day, number, string, strings
+from metrascope.dicom.vocabulary import (
     PROBE_TYPES,
     clean_maker,
     clean_model,
     clean_probe,
     scanner_name,
 )
-from metrascope.dicom.values import day, number, string, strings
 from metrascope.messages import text
 
 OLDEST: Final = 90
