@@ -32,9 +32,9 @@ from benchmarks.lettering_kinds import Drawing, Style, draw, styles
 from benchmarks.letters import find_letters
 from metrascope.ingest.batch import ingest
 from metrascope.ingest.key_folder import key_folder
-from metrascope.ingest.settings import IngestSettings
 from metrascope.phantom.export.export import write_export
 from metrascope.phantom.export.truth import read_truth, write_rows
+from metrascope.screen.settings import IngestSettings
 
 PER_PATIENT = 2.8
 NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")

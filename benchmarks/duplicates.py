@@ -32,12 +32,12 @@ from metrascope.audit.pairs import Pair, exact_pairs
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
 from metrascope.data.manifest import read_manifest
-from metrascope.data.sector import find_sector
 from metrascope.phantom.export.identities import invent_patients, invent_visits
 from metrascope.phantom.export.layouts import LAYOUTS
 from metrascope.phantom.export.loops import draw_loop
 from metrascope.phantom.export.shot import Screenshot
 from metrascope.phantom.render import draw_case
+from metrascope.screen.sector import find_sector
 
 LABELS = ("normal", "fibroid", "polyp")
 LOOPS = ("next frame", "next but one", "next and blurred")

@@ -106,7 +106,7 @@ def _noisy(looks: np.ndarray, spread: float, rng: np.random.Generator) -> np.nda
 def ingest(files: int, folder: Path, bundle: Path | None) -> Costs:
     """Take in a phantom export with two processes."""
     from metrascope.ingest.batch import ingest as take_in
-    from metrascope.ingest.settings import IngestSettings
+    from metrascope.screen.settings import IngestSettings
 
     # In a process of its own, whose memory does not count.
     command = [sys.executable, "-m", "metrascope", "phantom", "--export", str(folder / "in")]
@@ -129,7 +129,7 @@ def ingest_index(files: int, folder: Path, bundle: Path | None) -> Costs:
     from metrascope.ingest.journal import Journal
     from metrascope.ingest.labels import read_labels
     from metrascope.ingest.pseudonyms import Pseudonyms
-    from metrascope.ingest.settings import IngestSettings
+    from metrascope.screen.settings import IngestSettings
 
     lines = (f"{n},A{n},polyp\n" for n in range(-(-files // 4)))
     (folder / "labels.csv").write_text("patient_id,accession,label\n" + "".join(lines))

@@ -23,17 +23,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.lettering_kinds import Drawing, Plant, Style, draw, styles
-from metrascope.data.sector import find_sector
-from metrascope.ingest.ocr import recognize
-from metrascope.ingest.recognition import verify
-from metrascope.ingest.settings import IngestSettings
-from metrascope.ingest.still import Still, make_still
-from metrascope.ingest.usability import Claims
 from metrascope.phantom.export.identities import invent_patients, invent_visits
 from metrascope.phantom.export.layouts import LAYOUTS
 from metrascope.phantom.export.screens import draw_screen
 from metrascope.phantom.render import draw_case
 from metrascope.phantom.scanners import SCANNERS
+from metrascope.screen.ocr import recognize
+from metrascope.screen.sector import find_sector
+from metrascope.screen.settings import IngestSettings
+from metrascope.screen.still import Still, make_still
+from metrascope.screen.text import verify
+from metrascope.screen.usability import Claims
 
 Gray = NDArray[np.uint8]
 Flags = NDArray[np.bool_]

@@ -19,15 +19,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from metrascope.data.sector import Sector, find_sector
-from metrascope.ingest.marks import Marks, find_marks, inpaint
-from metrascope.ingest.recognition import verify
 from metrascope.phantom.export.identities import invent_patients, invent_visits
 from metrascope.phantom.export.layouts import LAYOUTS
 from metrascope.phantom.export.screens import draw_screen
 from metrascope.phantom.export.shot import Screenshot
 from metrascope.phantom.render import draw_case
 from metrascope.phantom.scanners import SCANNERS
+from metrascope.screen.marks import Marks, find_marks, inpaint
+from metrascope.screen.sector import Sector, find_sector
+from metrascope.screen.text import verify
 
 Image = NDArray[np.uint8]
 SAME = {"arrow": "cursor", "orientation": "text", "focus": "tick"}

@@ -30,8 +30,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import wasserstein_distance
 
-from metrascope.data.sector import find_sector
 from metrascope.phantom.dataset import write_phantom
+from metrascope.screen.sector import find_sector
 
 HEIGHT = 112
 LEVELS = 32

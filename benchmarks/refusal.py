@@ -27,11 +27,11 @@ from benchmarks.strangers import decode, strangers
 from metrascope.checkpoint import load
 from metrascope.data.manifest import Manifest, read_manifest, write_manifest
 from metrascope.data.preprocess import centre_crop, square
-from metrascope.data.sector import find_sector
-from metrascope.ingest.settings import IngestSettings
-from metrascope.ingest.still import Still, make_still
-from metrascope.ingest.usability import Claims
 from metrascope.phantom.dataset import write_phantom
+from metrascope.screen.sector import find_sector
+from metrascope.screen.settings import IngestSettings
+from metrascope.screen.still import Still, make_still
+from metrascope.screen.usability import Claims
 from metrascope.serving.appearance import appearance
 from metrascope.serving.familiarity import combine, fit_familiarity
 from metrascope.serving.graph import Graph

@@ -29,12 +29,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.data.sector import Box, Sector, find_sector
 from metrascope.phantom.export.identities import invent_patients, invent_visits
 from metrascope.phantom.export.layouts import LAYOUTS
 from metrascope.phantom.export.screens import draw_screen
 from metrascope.phantom.export.shot import View
 from metrascope.phantom.render import draw_case
+from metrascope.screen.sector import Box, Sector, find_sector
 
 VIEWS: tuple[View, ...] = ("curved", "phased", "linear")
 LABELS = ("normal", "fibroid", "polyp")

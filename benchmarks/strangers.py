@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from metrascope.data.picture import decode_picture
-from metrascope.data.sector import find_sector
-from metrascope.ingest.coloring import in_color
+from metrascope.screen.coloring import in_color
+from metrascope.screen.picture import decode_picture
+from metrascope.screen.sector import find_sector
 
 Pixels = npt.NDArray[np.uint8]
 Named = tuple[str, str, Pixels]

@@ -20,7 +20,6 @@ import numpy as np
 from metrascope.ingest.intake import Intake, take_in
 from metrascope.ingest.labels import read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms
-from metrascope.ingest.settings import IngestSettings
 from metrascope.phantom.export.codings import CODINGS
 from metrascope.phantom.export.identities import Visit, invent_patients, invent_visits
 from metrascope.phantom.export.layouts import LAYOUTS
@@ -31,6 +30,7 @@ from metrascope.phantom.export.planted import Ledger
 from metrascope.phantom.export.screens import draw_screen
 from metrascope.phantom.export.shot import KINDS, Screenshot, ShotKind, View
 from metrascope.phantom.render import draw_case
+from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source, find_sources
 
 ROUTES = ("told", "untold", "png", "jpeg")

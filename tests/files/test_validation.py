@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from metrascope.errors import SettingsError
 from metrascope.files.validation import place_of, reason_of
-from metrascope.ingest.settings import load_ingest_settings
 from metrascope.messages import set_language
+from metrascope.screen.settings import load_ingest_settings
 from metrascope.settings.study import load_settings
 
 

@@ -21,8 +21,8 @@ from metrascope.data.manifest import read_manifest
 from metrascope.errors import DataError, SettingsError
 from metrascope.ingest.batch import Ingested, ingest
 from metrascope.ingest.key_folder import key_folder
-from metrascope.ingest.settings import IngestSettings, load_ingest_settings
 from metrascope.phantom.export.export import write_export
+from metrascope.screen.settings import IngestSettings, load_ingest_settings
 
 QUICK = IngestSettings(verify=False)
 

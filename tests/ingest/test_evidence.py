@@ -14,7 +14,7 @@ from metrascope.ingest.evidence import write_evidence
 from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import MARK_BOXES, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
-from metrascope.ingest.settings import IngestSettings
+from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source
 
 SIZE = (300, 400)

@@ -14,7 +14,7 @@ from metrascope.cli import main
 from metrascope.data.manifest import read_manifest
 from metrascope.errors import DataError
 from metrascope.ingest.batch import Ingested, ingest
-from metrascope.ingest.settings import IngestSettings
+from metrascope.screen.settings import IngestSettings
 
 QUICK = IngestSettings(verify=False)
 

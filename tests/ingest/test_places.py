@@ -19,8 +19,8 @@ from metrascope.ingest.places import (
     settle,
 )
 from metrascope.ingest.pseudonyms import Pseudonyms
-from metrascope.ingest.settings import IngestSettings
 from metrascope.reason import Reason
+from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Skipped, Source, find_sources
 
 MAGIC = b"\x89PNG\r\n\x1a\n"

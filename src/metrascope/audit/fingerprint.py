@@ -13,9 +13,9 @@ from metrascope.audit.quality import Quality, measure
 from metrascope.audit.verification import View
 from metrascope.data.image import Picture, read_picture
 from metrascope.data.manifest import Manifest
-from metrascope.data.picture import read_grey
 from metrascope.errors import DataError, is_memory_failure
 from metrascope.files.atomic import sha256
+from metrascope.screen.picture import read_grey
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     check_present(options.source, "exports", "ingest")
     check_present(options.labels, "labels", "ingest --labels")
     check_out_folder(options.out)
-    from metrascope.ingest.settings import load_ingest_settings
+    from metrascope.screen.settings import load_ingest_settings
 
     settings = load_ingest_settings(options.settings, _ingest_changes(options))
     with steps("loading", "finding", "ingest", "lists"):

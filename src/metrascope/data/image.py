@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from metrascope.data.picture import Grey, Mask, read_grey
-from metrascope.data.sector import find_sector
 from metrascope.errors import DataError
+from metrascope.screen.picture import Grey, Mask, read_grey
+from metrascope.screen.sector import find_sector
 
 if TYPE_CHECKING:
     # Tables take pandas, which takes half a second to load; an image needs none.

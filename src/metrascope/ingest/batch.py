@@ -77,10 +77,10 @@ from metrascope.ingest.places import (
     settle,
 )
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
-from metrascope.ingest.settings import IngestSettings
 from metrascope.progress import begin
 from metrascope.reason import Reason
 from metrascope.report.reasons import reason_title
+from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import QUIET, Skipped, Source, find_sources
 from metrascope.workers import Failed
 

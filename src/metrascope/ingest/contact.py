@@ -14,7 +14,7 @@ from metrascope.dicom.header import read_header
 from metrascope.errors import DataError
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.journal import Key
-from metrascope.ingest.screens import open_screens
+from metrascope.screen.screens import open_screens
 from metrascope.sources.search import Source
 
 Pixels = npt.NDArray[np.uint8]

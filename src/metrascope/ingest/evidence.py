@@ -16,11 +16,11 @@ from metrascope.ingest.flow import flow
 from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import Key, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
-from metrascope.ingest.settings import IngestSettings
 from metrascope.ingest.wording import explain
 from metrascope.report.bilingual import Bilingual, bilingual, sentence
 from metrascope.report.reasons import reason_title
 from metrascope.report.shell import render_page
+from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source
 
 SECTIONS: Final = ("summary", "flow", "look", "contact", "classes", "kept", "decisions", "settings")

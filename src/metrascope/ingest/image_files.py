@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from metrascope.data.picture import read_grey
 from metrascope.errors import DataError
 from metrascope.files.atomic import remove_leftovers, sha256
 from metrascope.ingest.journal import WRITTEN, Record
+from metrascope.screen.picture import read_grey
 
 _FOLDERS: Final = {"images": ".png", "sectors": ".png", "dicom": ".dcm"}
 _NAMES: Final = ("image", "sector", "mask")

@@ -20,17 +20,17 @@ from metrascope.dicom.keep_list import kept, keys_of, study_day
 from metrascope.dicom.regions import Region
 from metrascope.errors import DataError
 from metrascope.files.atomic import write_bytes
-from metrascope.ingest.cine import key_frames
 from metrascope.ingest.identity import Person, person_of
 from metrascope.ingest.image_files import file_stamp
 from metrascope.ingest.journal import MARK_BOXES, ORIGIN, WRITTEN, Record, Rejection
 from metrascope.ingest.labels import Keys, LabelRow, Labels
-from metrascope.ingest.panels import MOST_PANELS, panels, regions_within
 from metrascope.ingest.pseudonyms import Pseudonyms
-from metrascope.ingest.screens import Screens, open_screens
-from metrascope.ingest.settings import IngestSettings
-from metrascope.ingest.still import Still, Verify, make_still
 from metrascope.reason import Reason
+from metrascope.screen.key_frames import key_frames
+from metrascope.screen.panels import MOST_PANELS, panels, regions_within
+from metrascope.screen.screens import Screens, open_screens
+from metrascope.screen.settings import IngestSettings
+from metrascope.screen.still import Still, Verify, make_still
 from metrascope.sources.search import Source
 
 Pixels = npt.NDArray[np.uint8]
@@ -67,7 +67,7 @@ def ready(intake: Intake) -> Callable[[Source], Record]:
     cv2.setNumThreads(1)
     if not intake.settings.verify:
         return partial(take_in, intake)
-    from metrascope.ingest.recognition import verify
+    from metrascope.screen.text import verify
 
     return partial(take_in, replace(intake, verify=verify))
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Self, TextIO
 
 from metrascope.errors import DataError
 from metrascope.files.atomic import write_lines, writing
-from metrascope.ingest.settings import option_of
+from metrascope.screen.settings import option_of
 
 FORMAT: Final = 2
 _OLDER: Final = 1  # of 0.1.0: knew files by their relative name alone

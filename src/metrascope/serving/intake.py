@@ -9,22 +9,22 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from metrascope.data.sector import Sector
 from metrascope.dicom.frames import Cine
 from metrascope.dicom.header import looks_like_dicom, read_header
 from metrascope.dicom.identifiers import written
 from metrascope.dicom.regions import Region
 from metrascope.dicom.values import day, string
 from metrascope.errors import DataError
-from metrascope.ingest.cine import key_frames
-from metrascope.ingest.marks import Mark
-from metrascope.ingest.panels import panels
-from metrascope.ingest.screens import open_screens
-from metrascope.ingest.settings import IngestSettings
-from metrascope.ingest.still import Still, make_still
-from metrascope.ingest.usability import Claims
 from metrascope.messages import language, table, text
 from metrascope.reason import Reason
+from metrascope.screen.key_frames import key_frames
+from metrascope.screen.marks import Mark
+from metrascope.screen.panels import panels
+from metrascope.screen.screens import open_screens
+from metrascope.screen.sector import Sector
+from metrascope.screen.settings import IngestSettings
+from metrascope.screen.still import Still, make_still
+from metrascope.screen.usability import Claims
 from metrascope.serving.patient import Person, digest_of
 from metrascope.serving.reading import Said
 

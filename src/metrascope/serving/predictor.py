@@ -12,9 +12,9 @@ import numpy.typing as npt
 from metrascope.cores import available_cores
 from metrascope.dicom.frames import Cine
 from metrascope.errors import DataError, SettingsError
-from metrascope.ingest.marks import Mark
 from metrascope.messages import text
 from metrascope.reason import Reason
+from metrascope.screen.marks import Mark
 from metrascope.serving.bundle import Bundle, is_bundle, open_bundle
 from metrascope.serving.ensemble import Ensemble, open_ensemble, open_run
 from metrascope.serving.intake import Crop, Exam, crop_frames, open_exam, refusal_message
