@@ -125,10 +125,10 @@ def ingest_index(files: int, folder: Path, bundle: Path | None) -> Costs:
     """Keep the journal of so many files, and make the data set's lists of it."""
     from metrascope.ingest import evidence
     from metrascope.ingest.catalog import assemble, write_catalog, write_private
-    from metrascope.ingest.column_words import ColumnWords
     from metrascope.ingest.journal import Journal
-    from metrascope.ingest.labels import read_labels
     from metrascope.ingest.pseudonyms import Pseudonyms
+    from metrascope.labels.column_words import ColumnWords
+    from metrascope.labels.labels import read_labels
     from metrascope.screen.settings import IngestSettings
 
     lines = (f"{n},A{n},polyp\n" for n in range(-(-files // 4)))

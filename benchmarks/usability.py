@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from metrascope.ingest.intake import Intake, take_in
-from metrascope.ingest.labels import read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms
+from metrascope.labels.labels import read_labels
 from metrascope.phantom.export.codings import CODINGS
 from metrascope.phantom.export.identities import Visit, invent_patients, invent_visits
 from metrascope.phantom.export.layouts import LAYOUTS

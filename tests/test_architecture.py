@@ -59,7 +59,7 @@ CONFINED = {
     "onnxruntime": ("screen/ocr.py", "serving/runtime.py"),
     "openvino": ("serving/runtime.py",),
     "rapidocr": (),
-    "openpyxl": ("ingest/workbook.py", "phantom/export/tables.py"),
+    "openpyxl": ("labels/workbook.py", "phantom/export/tables.py"),
     "faiss": ("audit/candidates.py",),
     "docx": ("report/word.py",),
     "ray": ("cluster.py", "pool.py"),

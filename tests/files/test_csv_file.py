@@ -7,7 +7,7 @@ import pytest
 
 from metrascope.data.table import read_table
 from metrascope.files.csv_file import MARK, write_frame, write_table
-from metrascope.ingest.sheet import read_sheet
+from metrascope.labels.sheet import read_sheet
 
 ODD = ("-x", "=a.png", "'=b", "＋c", '"d"', "e,f", "g;h", "'i", "子宫内膜息肉", "@SUM(A1)", "j|k")
 

@@ -17,11 +17,11 @@ from metrascope.ingest.catalog import (
     write_catalog,
     write_private,
 )
-from metrascope.ingest.column_words import ColumnWords
 from metrascope.ingest.flow import flow
 from metrascope.ingest.journal import MARK_BOXES, Journal, Record, Rejection
-from metrascope.ingest.labels import Labels, read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms
+from metrascope.labels.column_words import ColumnWords
+from metrascope.labels.labels import Labels, read_labels
 
 SECRET = Pseudonyms(b"s" * 32)
 WORDS = ColumnWords(SECRET)

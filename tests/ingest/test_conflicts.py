@@ -9,12 +9,12 @@ import pytest
 
 from metrascope.dicom.identifiers import Keys
 from metrascope.ingest.catalog import Catalog, assemble, unmatched_rows, write_private
-from metrascope.ingest.column_words import ColumnWords
 from metrascope.ingest.conflicts import FOR_A_PERSON
 from metrascope.ingest.identity import person_of
 from metrascope.ingest.journal import MARK_BOXES, Record
-from metrascope.ingest.labels import LabelRow, Labels, read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms
+from metrascope.labels.column_words import ColumnWords
+from metrascope.labels.labels import LabelRow, Labels, read_labels
 from metrascope.messages import table
 
 SECRET = Pseudonyms(b"s" * 32)

@@ -11,7 +11,7 @@ from metrascope.errors import DataError
 from metrascope.ingest.decisions import COLUMNS, decided, decided_records, read_decisions
 from metrascope.ingest.diagnoses import DiagnosisList, write_diagnoses
 from metrascope.ingest.journal import Record, Rejection
-from metrascope.ingest.labels import Labels, read_labels
+from metrascope.labels.labels import Labels, read_labels
 from metrascope.messages import set_language
 
 TEXTS = ("子宫内膜息肉", "子宫肌瘤", "增生期子宫内膜", "息肉待查", "子宫肌瘤")

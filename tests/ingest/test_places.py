@@ -9,7 +9,6 @@ import pytest
 
 from metrascope.ingest.intake import Intake
 from metrascope.ingest.journal import Journal, Record, Rejection
-from metrascope.ingest.labels import Keys, read_labels
 from metrascope.ingest.places import (
     Earlier,
     Search,
@@ -19,6 +18,7 @@ from metrascope.ingest.places import (
     settle,
 )
 from metrascope.ingest.pseudonyms import Pseudonyms
+from metrascope.labels.labels import Keys, read_labels
 from metrascope.reason import Reason
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Skipped, Source, find_sources

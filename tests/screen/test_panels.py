@@ -14,8 +14,8 @@ from tests.dicom.make import dicom_file
 from metrascope.dicom.regions import Region, read_regions
 from metrascope.ingest.intake import Intake, take_in
 from metrascope.ingest.journal import Record
-from metrascope.ingest.labels import read_labels
 from metrascope.ingest.pseudonyms import Pseudonyms
+from metrascope.labels.labels import read_labels
 from metrascope.screen.panels import panels, regions_within
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source, find_sources

@@ -26,7 +26,6 @@ from metrascope.ingest.catalog import (
     write_catalog,
     write_private,
 )
-from metrascope.ingest.column_words import ColumnWords
 from metrascope.ingest.decisions import (
     check_decisions,
     decided,
@@ -55,7 +54,6 @@ from metrascope.ingest.key_folder import (
     refuse_missing_secret,
 )
 from metrascope.ingest.label_notices import bare_codes, diagnosis_notices
-from metrascope.ingest.labels import Keys, Labels, read_labels
 from metrascope.ingest.manifest_decisions import (
     DECISIONS_FILE,
     removed_images,
@@ -77,6 +75,8 @@ from metrascope.ingest.places import (
     settle,
 )
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
+from metrascope.labels.column_words import ColumnWords
+from metrascope.labels.labels import Keys, Labels, read_labels
 from metrascope.progress import begin
 from metrascope.reason import Reason
 from metrascope.report.reasons import reason_title

@@ -12,7 +12,7 @@ from typing import Final
 from metrascope.dicom.identifiers import Keys, names_differ, without_zeros
 from metrascope.ingest.identity import person_of
 from metrascope.ingest.journal import Key, Record, Rejection
-from metrascope.ingest.matching import LabelRow
+from metrascope.labels.matching import LabelRow
 from metrascope.reason import Reason
 
 Matched = Mapping[Key, LabelRow | Reason]

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from metrascope.errors import DataError
-from metrascope.ingest.diagnosis import CLASSES, Diagnosis
 from metrascope.ingest.journal import Record, Rejection
-from metrascope.ingest.label_columns import contradicted
-from metrascope.ingest.lexicon import normal_form
-from metrascope.ingest.matching import LabelRow, Labels, row_reason
-from metrascope.ingest.sheet import read_sheet
+from metrascope.labels.diagnosis import CLASSES, Diagnosis
+from metrascope.labels.label_columns import contradicted
+from metrascope.labels.lexicon import normal_form
+from metrascope.labels.matching import LabelRow, Labels, row_reason
+from metrascope.labels.sheet import read_sheet
 from metrascope.messages import table, text
 from metrascope.reason import Reason
 

@@ -22,11 +22,11 @@ from metrascope.ingest.decisions import (
     plain_decision,
     status_words,
 )
-from metrascope.ingest.diagnosis import Diagnosis
 from metrascope.ingest.journal import Record
-from metrascope.ingest.label_columns import contradictions, joint_text
-from metrascope.ingest.lexicon import normal_form
-from metrascope.ingest.matching import LabelRow, Labels
+from metrascope.labels.diagnosis import Diagnosis
+from metrascope.labels.label_columns import contradictions, joint_text
+from metrascope.labels.lexicon import normal_form
+from metrascope.labels.matching import LabelRow, Labels
 from metrascope.messages import text
 from metrascope.report.reasons import reason_title
 

@@ -9,9 +9,9 @@ from metrascope.data.groups import GROUPS_FILE
 from metrascope.files.atomic import sha256
 from metrascope.ingest.decisions import LIST, STATUSES, WORKBOOK
 from metrascope.ingest.diagnoses import DiagnosisList
-from metrascope.ingest.label_columns import contradictions
 from metrascope.ingest.manifest_decisions import DECISIONS_FILE, CellDecisions
-from metrascope.ingest.matching import Labels
+from metrascope.labels.label_columns import contradictions
+from metrascope.labels.matching import Labels
 
 
 @dataclass(frozen=True)

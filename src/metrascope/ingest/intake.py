@@ -23,8 +23,8 @@ from metrascope.files.atomic import write_bytes
 from metrascope.ingest.identity import Person, person_of
 from metrascope.ingest.image_files import file_stamp
 from metrascope.ingest.journal import MARK_BOXES, ORIGIN, WRITTEN, Record, Rejection
-from metrascope.ingest.labels import Keys, LabelRow, Labels
 from metrascope.ingest.pseudonyms import Pseudonyms
+from metrascope.labels.labels import Keys, LabelRow, Labels
 from metrascope.reason import Reason
 from metrascope.screen.key_frames import key_frames
 from metrascope.screen.panels import MOST_PANELS, panels, regions_within

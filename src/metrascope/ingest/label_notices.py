@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from metrascope.ingest.diagnoses import DiagnosisList
-from metrascope.ingest.diagnosis import CLASSES
-from metrascope.ingest.label_columns import COLUMNS_DIFFER, contradictions
-from metrascope.ingest.matching import Labels
+from metrascope.labels.diagnosis import CLASSES
+from metrascope.labels.label_columns import COLUMNS_DIFFER, contradictions
+from metrascope.labels.matching import Labels
 from metrascope.messages import text
 from metrascope.reason import Reason, shown_rows
 

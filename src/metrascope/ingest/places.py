@@ -18,7 +18,7 @@ from metrascope.ingest.decisions import Decision, has_class_now
 from metrascope.ingest.identity import IDENTITY
 from metrascope.ingest.intake import Intake, match, written
 from metrascope.ingest.journal import Journal, Key, Record, Rejection
-from metrascope.ingest.labels import Keys, LabelRow
+from metrascope.labels.labels import Keys, LabelRow
 from metrascope.reason import Reason
 from metrascope.sources.search import Skipped, Source, distinct_names
 

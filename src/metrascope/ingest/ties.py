@@ -8,7 +8,7 @@ from metrascope.dicom.identifiers import without_zeros, written
 from metrascope.ingest.conflicts import Matched, are_several, trait_of
 from metrascope.ingest.identity import person_of
 from metrascope.ingest.journal import Record
-from metrascope.ingest.matching import LabelRow
+from metrascope.labels.matching import LabelRow
 
 # A date of birth or a UID that more than four patients share is a default of some program.
 _MOST_ALIKE: Final = 4

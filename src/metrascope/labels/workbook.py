@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from metrascope.errors import DataError, MissingExtraError
 from metrascope.files.cells import bare
-from metrascope.ingest.strikethrough import crossed_out, marked_inline, marked_runs, struck_styles
+from metrascope.labels.strikethrough import crossed_out, marked_inline, marked_runs, struck_styles
 
 MOST_CELLS: Final = 10_000_000
 """Cells of a table, which take up to a gigabyte as text."""

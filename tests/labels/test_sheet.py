@@ -13,8 +13,8 @@ from openpyxl.cell.text import InlineFont
 from openpyxl.styles import Font
 
 from metrascope.errors import DataError
-from metrascope.ingest.labels import read_labels
-from metrascope.ingest.sheet import read_sheet
+from metrascope.labels.labels import read_labels
+from metrascope.labels.sheet import read_sheet
 
 
 def sheet(path: Path, content: str, named: dict[str, str] | None = None) -> list[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from metrascope.dicom.identifiers import Keys, written
 from metrascope.errors import DataError
-from metrascope.ingest.columns import (
+from metrascope.labels.columns import (
     KEYS,
     ROLES,
     choose_columns,
@@ -16,10 +16,10 @@ from metrascope.ingest.columns import (
     holds_classes,
     is_no_patient,
 )
-from metrascope.ingest.diagnosis import CLASSES, Diagnosis, read_diagnoses
-from metrascope.ingest.matching import LabelRow, Labels, row_reason
-from metrascope.ingest.sheet import Sheet, read_sheet
-from metrascope.ingest.strikethrough import MARK
+from metrascope.labels.diagnosis import CLASSES, Diagnosis, read_diagnoses
+from metrascope.labels.matching import LabelRow, Labels, row_reason
+from metrascope.labels.sheet import Sheet, read_sheet
+from metrascope.labels.strikethrough import MARK
 from metrascope.reason import Reason, shown_rows
 
 __all__ = ["Keys", "LabelRow", "Labels", "read_labels"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from metrascope.dicom.identifiers import Keys, names_differ, written
-from metrascope.ingest.labels import LabelRow, Labels, read_labels
+from metrascope.labels.labels import LabelRow, Labels, read_labels
 from metrascope.reason import Reason
 
 

@@ -17,9 +17,9 @@ from metrascope.files.csv_rows import (
     shown_separator,
     text_lines,
 )
-from metrascope.ingest.cell_faults import Grid, check_cells, without_errors
-from metrascope.ingest.columns import holds_results, looks_like_header
-from metrascope.ingest.workbook import MOST_CELLS, Rows, SheetCells, read_workbook, tidy
+from metrascope.labels.cell_faults import Grid, check_cells, without_errors
+from metrascope.labels.columns import holds_results, looks_like_header
+from metrascope.labels.workbook import MOST_CELLS, Rows, SheetCells, read_workbook, tidy
 from metrascope.messages import listing, text
 from metrascope.sources.signatures import HEAD, IMAGES, kind_of
 

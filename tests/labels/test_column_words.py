@@ -2,8 +2,8 @@
 
 import pytest
 
-from metrascope.ingest.column_words import ColumnWords
 from metrascope.ingest.pseudonyms import Pseudonyms
+from metrascope.labels.column_words import ColumnWords
 
 WORDS = ColumnWords(Pseudonyms(b"s" * 32), "My Hospital", ("市一医院",))
 

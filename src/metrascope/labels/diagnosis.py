@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from metrascope.ingest.clauses import Finding, read_findings
-from metrascope.ingest.lexicon import Kind, is_empty, normal_form, words
-from metrascope.ingest.strikethrough import MARK
+from metrascope.labels.clauses import Finding, read_findings
+from metrascope.labels.lexicon import Kind, is_empty, normal_form, words
+from metrascope.labels.strikethrough import MARK
 from metrascope.reason import Reason
 
 CLASSES: Final = ("normal", "fibroid", "polyp")

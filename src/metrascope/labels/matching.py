@@ -18,8 +18,8 @@ from metrascope.dicom.identifiers import (
     without_zeros,
     written,
 )
-from metrascope.ingest.columns import KEYS
-from metrascope.ingest.diagnosis import Diagnosis
+from metrascope.labels.columns import KEYS
+from metrascope.labels.diagnosis import Diagnosis
 from metrascope.reason import Reason
 
 _NUMBERS: Final = ("accession", "patient_id")
@@ -39,7 +39,7 @@ class LabelRow:
     ----------
     values
         ``row``, its number in the spreadsheet; a value for each role that has a column, ``""``
-        where empty (`metrascope.ingest.columns.ROLES`; of several patient or accession numbers
+        where empty (`metrascope.labels.columns.ROLES`; of several patient or accession numbers
         the first); ``label``, its class, ``""`` if it has none; ``diagnosis``, the text that the
         class was read from; ``read`` and ``why``, the class that the text has without a person's
         decision, or the reason why it has none; ``age`` in whole years, ``90`` for older (45 CFR

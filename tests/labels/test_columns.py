@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from metrascope.errors import DataError, SettingsError
-from metrascope.ingest.columns import ROLES, choose_columns, detect_columns, looks_like_header
+from metrascope.labels.columns import ROLES, choose_columns, detect_columns, looks_like_header
 
 PATH = Path("labels.xlsx")
 

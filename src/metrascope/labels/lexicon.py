@@ -268,7 +268,7 @@ def _lexicon() -> tuple[dict[str, Kind], dict[str, int]]:
 @cache
 def _sections() -> dict[str, frozenset[str]]:
     """Return the spellings in each section of lexicon.toml."""
-    file = resources.files("metrascope") / "ingest" / "lexicon.toml"
+    file = resources.files("metrascope") / "labels" / "lexicon.toml"
     sections: dict[str, frozenset[str]] = {}
     for section, languages in tomllib.loads(file.read_text(encoding="utf-8")).items():
         entries = re.split(r"[|\n]", "\n".join(languages.values()).translate(_SAME))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from metrascope.ingest.diagnosis import Diagnosis, read_diagnoses
+from metrascope.labels.diagnosis import Diagnosis, read_diagnoses
 
 Phrase = tuple[str, str]
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from metrascope.ingest.diagnosis import CLASSES, Diagnosis, read_diagnoses
-from metrascope.ingest.matching import LabelRow, Labels, row_reason
+from metrascope.labels.diagnosis import CLASSES, Diagnosis, read_diagnoses
+from metrascope.labels.matching import LabelRow, Labels, row_reason
 from metrascope.reason import Reason
 
 COLUMNS_DIFFER: Final = "labels.columns_differ"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from metrascope.errors import DataError, SettingsError
-from metrascope.ingest.lexicon import simplified
+from metrascope.labels.lexicon import simplified
 
 KEYS: Final = ("file_name", "sop_uid", "study_uid", "accession", "patient_id", "name")
 """Roles that tie a row to images, in the order in which they are tried."""

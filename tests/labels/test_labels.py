@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from metrascope.errors import DataError, SettingsError
-from metrascope.ingest.labels import Keys, LabelRow, Labels, read_labels
+from metrascope.labels.labels import Keys, LabelRow, Labels, read_labels
 from metrascope.reason import Reason
 
 HEADER = "file_name,SOPInstanceUID,StudyInstanceUID,accession,patient_id,name,label"

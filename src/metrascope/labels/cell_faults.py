@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from metrascope.errors import DataError
-from metrascope.ingest.columns import KEYS, detect_columns
-from metrascope.ingest.workbook import Place
+from metrascope.labels.columns import KEYS, detect_columns
+from metrascope.labels.workbook import Place
 
 _SHOWN: Final = 5
 _NUMBERS: Final = tuple(role for role in KEYS if role != "name")

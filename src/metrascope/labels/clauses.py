@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from metrascope.ingest.lexicon import Kind, Word
+from metrascope.labels.lexicon import Kind, Word
 
 DISEASES: Final = frozenset(
     {Kind.POLYP, Kind.MYOMA, Kind.CANCER, Kind.TUMOR, Kind.LESION, Kind.MASS}
