@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from benchmarks.leaks import find_identifiers
 from benchmarks.lettering_kinds import Drawing, Style, draw, styles
 from benchmarks.letters import find_letters
-from metrascope.ingest.batch import ingest
+from metrascope.ingest.ingest import ingest
 from metrascope.ingest.key_folder import key_folder
 from metrascope.phantom.export.export import write_export
 from metrascope.phantom.export.truth import read_truth, write_rows

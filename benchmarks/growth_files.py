@@ -105,7 +105,7 @@ def _noisy(looks: np.ndarray, spread: float, rng: np.random.Generator) -> np.nda
 
 def ingest(files: int, folder: Path, bundle: Path | None) -> Costs:
     """Take in a phantom export with two processes."""
-    from metrascope.ingest.batch import ingest as take_in
+    from metrascope.ingest.ingest import ingest as take_in
     from metrascope.screen.settings import IngestSettings
 
     # In a process of its own, whose memory does not count.

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 
-from metrascope.ingest.intake import Intake, take_in
+from metrascope.ingest.file import Intake, take_in
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.labels import read_labels
 from metrascope.phantom.export.codings import CODINGS

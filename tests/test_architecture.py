@@ -46,7 +46,7 @@ CONFINED = {
     "pydicom": (
         "dicom/",
         "phantom/export/",
-        "ingest/intake.py",
+        "ingest/file.py",
         "screen/screens.py",
         "serving/intake.py",
     ),
@@ -128,7 +128,7 @@ def test_files_stay_short() -> None:
         "metrascope.phantom.dataset",
         "metrascope.evaluation.predictions, metrascope.results",
         "metrascope.summary",
-        "metrascope.ingest.batch, metrascope.screen.text",
+        "metrascope.ingest.ingest, metrascope.screen.text",
         "metrascope.audit.run",
         "metrascope.serving.predictor",
     ],

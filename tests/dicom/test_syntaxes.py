@@ -14,7 +14,7 @@ from metrascope.dicom.header import read_header
 from metrascope.dicom.syntaxes import is_read, syntax_name
 from metrascope.errors import DataError
 from metrascope.ingest.journal import Rejection
-from metrascope.ingest.wording import explain
+from metrascope.ingest.rejection import explain
 
 SCREEN = make.screen()
 SHAPE = SCREEN.shape

@@ -13,7 +13,7 @@ from metrascope.audit.run import audit
 from metrascope.cli import main
 from metrascope.data.manifest import read_manifest
 from metrascope.errors import DataError
-from metrascope.ingest.batch import Ingested, ingest
+from metrascope.ingest.ingest import Ingested, ingest
 from metrascope.screen.settings import IngestSettings
 
 QUICK = IngestSettings(verify=False)

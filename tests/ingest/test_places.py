@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from metrascope.ingest.intake import Intake
+from metrascope.ingest.file import Intake
 from metrascope.ingest.journal import Journal, Record, Rejection
 from metrascope.ingest.places import (
     Earlier,

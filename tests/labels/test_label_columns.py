@@ -10,7 +10,7 @@ from metrascope.ingest.decisions import decided, read_decisions
 from metrascope.ingest.diagnoses import write_diagnoses
 from metrascope.ingest.journal import Rejection
 from metrascope.ingest.label_notices import diagnosis_notices
-from metrascope.ingest.wording import explain, explain_in_full
+from metrascope.ingest.rejection import explain, explain_in_full
 from metrascope.labels.labels import Labels, read_labels
 from metrascope.reason import shown_rows
 

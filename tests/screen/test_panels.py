@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from tests.dicom.make import dicom_file
 
 from metrascope.dicom.regions import Region, read_regions
-from metrascope.ingest.intake import Intake, take_in
+from metrascope.ingest.file import Intake, take_in
 from metrascope.ingest.journal import Record
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.labels import read_labels

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     settings = load_ingest_settings(options.settings, _ingest_changes(options))
     with steps("loading", "finding", "ingest", "lists"):
         begin("loading")
-        from metrascope.ingest.batch import ingest
+        from metrascope.ingest.ingest import ingest
 
         begin("finding")
         done = ingest(

@@ -14,8 +14,8 @@ from metrascope.files.csv_file import write_table
 from metrascope.ingest.conflicts import FOR_A_PERSON, Matched, find_conflicts
 from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Journal, Key, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
+from metrascope.ingest.rejection import explain, explain_in_full
 from metrascope.ingest.ties import Ties
-from metrascope.ingest.wording import explain, explain_in_full
 from metrascope.labels.column_words import COLUMNS, ColumnWords
 from metrascope.labels.columns import KEYS
 from metrascope.labels.labels import Keys, LabelRow, Labels

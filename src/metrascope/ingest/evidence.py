@@ -11,12 +11,12 @@ from metrascope.dicom.keep_list import describe
 from metrascope.files.atomic import sha256, write_text
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.conflicts import FOR_A_PERSON
-from metrascope.ingest.contact import Pair, contact_sheet, held_back
+from metrascope.ingest.contact_sheet import Pair, contact_sheet, held_back
 from metrascope.ingest.flow import flow
 from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import Key, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
-from metrascope.ingest.wording import explain
+from metrascope.ingest.rejection import explain
 from metrascope.report.bilingual import Bilingual, bilingual, sentence
 from metrascope.report.reasons import reason_title
 from metrascope.report.shell import render_page

@@ -15,8 +15,8 @@ from typing import Final
 
 from metrascope.errors import DataError
 from metrascope.ingest.decisions import Decision, has_class_now
+from metrascope.ingest.file import Intake, match, written
 from metrascope.ingest.identity import IDENTITY
-from metrascope.ingest.intake import Intake, match, written
 from metrascope.ingest.journal import Journal, Key, Record, Rejection
 from metrascope.labels.labels import Keys, LabelRow
 from metrascope.reason import Reason

@@ -35,6 +35,7 @@ from metrascope.ingest.decisions import (
 from metrascope.ingest.diagnoses import DiagnosisList, write_diagnoses
 from metrascope.ingest.edits import confirm_copy, keep_copy, read_edits
 from metrascope.ingest.evidence import write_evidence
+from metrascope.ingest.file import Intake, ready
 from metrascope.ingest.image_files import (
     changed_images,
     give_one_time,
@@ -43,7 +44,6 @@ from metrascope.ingest.image_files import (
     retouched_images,
 )
 from metrascope.ingest.in_force import in_force
-from metrascope.ingest.intake import Intake, ready
 from metrascope.ingest.journal import Journal, Record, Rejection
 from metrascope.ingest.key_folder import (
     MARKER,

@@ -3,7 +3,7 @@
 import pytest
 
 from metrascope.ingest.journal import Rejection
-from metrascope.ingest.wording import explain, explain_in_full
+from metrascope.ingest.rejection import explain, explain_in_full
 from metrascope.messages import table
 from metrascope.report.reasons import reason_title
 

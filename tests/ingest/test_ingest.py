@@ -19,7 +19,7 @@ from metrascope.cli import main
 from metrascope.data.image import read_picture
 from metrascope.data.manifest import read_manifest
 from metrascope.errors import DataError, SettingsError
-from metrascope.ingest.batch import Ingested, ingest
+from metrascope.ingest.ingest import Ingested, ingest
 from metrascope.ingest.key_folder import key_folder
 from metrascope.phantom.export.export import write_export
 from metrascope.screen.settings import IngestSettings, load_ingest_settings
