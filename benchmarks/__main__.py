@@ -22,9 +22,9 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from benchmarks import ingest_speed, predict_speed, statistics_speed, training_speed
-from metrascope.data.image import read_picture
-from metrascope.data.manifest import read_manifest
-from metrascope.data.preprocess import square
+from metrascope.dataset.image import read_picture
+from metrascope.dataset.manifest import read_manifest
+from metrascope.dataset.preprocess import square
 from metrascope.evaluation.metrics import evaluate
 from metrascope.explain.heatmap import class_maps
 from metrascope.networks import create_network

@@ -31,7 +31,7 @@ from metrascope.audit.near import near_pairs
 from metrascope.audit.pairs import Pair, exact_pairs
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
-from metrascope.data.manifest import read_manifest
+from metrascope.dataset.manifest import read_manifest
 from metrascope.phantom.export.identities import invent_patients, invent_visits
 from metrascope.phantom.export.layouts import LAYOUTS
 from metrascope.phantom.export.loops import draw_loop

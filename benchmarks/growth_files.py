@@ -24,7 +24,7 @@ from metrascope.audit.points import Points
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import Shelf
 from metrascope.audit.verification import View
-from metrascope.data.image import Picture
+from metrascope.dataset.image import Picture
 
 _POOL = 60
 _POINTS = 256

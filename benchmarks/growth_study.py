@@ -58,11 +58,11 @@ def table_of(images: int) -> pd.DataFrame:
 
 def catalog(images: int, folder: Path, bundle: Path | None) -> Costs:
     """Read the manifest, draw a split, read it again."""
-    from metrascope.data.designs import draw_split
-    from metrascope.data.manifest import read_manifest, write_manifest
-    from metrascope.data.split import read_split, write_split
-    from metrascope.data.store import files_digest
-    from metrascope.data.tally import tally
+    from metrascope.dataset.counts import tally
+    from metrascope.dataset.designs import draw_split
+    from metrascope.dataset.manifest import read_manifest, write_manifest
+    from metrascope.dataset.split import read_split, write_split
+    from metrascope.dataset.store import files_digest
     from metrascope.settings.study import SplitSettings
 
     table = table_of(images)
@@ -91,9 +91,9 @@ def catalog(images: int, folder: Path, bundle: Path | None) -> Costs:
 
 def sparse_store(images: int, folder: Path, stored: int = STORED) -> Any:
     """Return the inputs of a run whose store is a file of holes."""
-    from metrascope.data.manifest import Manifest
-    from metrascope.data.split import Split
-    from metrascope.data.store import StoreKey
+    from metrascope.dataset.manifest import Manifest
+    from metrascope.dataset.split import Split
+    from metrascope.dataset.store import StoreKey
     from metrascope.run import StudyInputs
     from metrascope.settings.study import load_settings
 
@@ -138,7 +138,7 @@ def training(images: int, folder: Path, bundle: Path | None) -> Costs:
 
 def resolution(side: int, folder: Path, bundle: Path | None) -> Costs:
     """Take steps at another size of the images."""
-    from metrascope.data.preprocess import stored_size
+    from metrascope.dataset.preprocess import stored_size
 
     for what, cost in _trained(1000, folder, stored_size(side)):
         if what.startswith("step"):

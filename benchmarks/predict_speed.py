@@ -22,7 +22,7 @@ from pytorch_grad_cam import GradCAM
 from torch import nn
 from torchvision import transforms
 
-from metrascope.data.preprocess import Preprocessing, stored_size
+from metrascope.dataset.preprocess import Preprocessing, stored_size
 from metrascope.networks import Network, create_network
 from metrascope.serving.graph import Graph
 from metrascope.serving.onnx_file import to_onnx

@@ -25,8 +25,8 @@ from sklearn import datasets
 
 from benchmarks.strangers import decode, strangers
 from metrascope.checkpoint import load
-from metrascope.data.manifest import Manifest, read_manifest, write_manifest
-from metrascope.data.preprocess import centre_crop, square
+from metrascope.dataset.manifest import Manifest, read_manifest, write_manifest
+from metrascope.dataset.preprocess import centre_crop, square
 from metrascope.phantom.dataset import write_phantom
 from metrascope.screen.sector import find_sector
 from metrascope.screen.settings import IngestSettings

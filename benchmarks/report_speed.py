@@ -24,8 +24,8 @@ import pandas as pd
 
 from benchmarks.statistics_speed import CLASSES, made
 from metrascope.architectures import ARCHITECTURES
-from metrascope.data.manifest import read_manifest
-from metrascope.data.preprocess import seen_box
+from metrascope.dataset.manifest import read_manifest
+from metrascope.dataset.preprocess import seen_box
 from metrascope.evaluation.predictions import write_predictions
 from metrascope.evaluation.published import PUBLISHED
 from metrascope.explain.faithfulness import CURVE, ORDERS, SIMILARITY, WAYS

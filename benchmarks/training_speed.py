@@ -36,9 +36,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.plain_training import AUXILIARY, BATCH, LAST, RATE, answer, input_size
 from metrascope.data.augment import draw_transforms
-from metrascope.data.manifest import read_manifest
-from metrascope.data.preprocess import Preprocessing, fit_grey_table
-from metrascope.data.store import open_store
+from metrascope.dataset.manifest import read_manifest
+from metrascope.dataset.preprocess import Preprocessing, fit_grey_table
+from metrascope.dataset.store import open_store
 from metrascope.execution import make_deterministic
 from metrascope.feed import Feed, TrainingData
 from metrascope.isolation import ENVIRONMENT

@@ -26,7 +26,7 @@ from metrascope.checkpoint import (
     save_resume,
     save_weights,
 )
-from metrascope.data.preprocess import Preprocessing, stored_size
+from metrascope.dataset.preprocess import Preprocessing, stored_size
 from metrascope.errors import StudyError, WeightsError
 from metrascope.files.atomic import sha256
 from metrascope.networks import Network, create_network

@@ -13,9 +13,9 @@ from sklearn.metrics import log_loss
 
 from metrascope.checkpoint import load
 from metrascope.cli import main
-from metrascope.data.manifest import read_manifest
-from metrascope.data.preprocess import fit_grey_table
-from metrascope.data.split import read_split
+from metrascope.dataset.manifest import read_manifest
+from metrascope.dataset.preprocess import fit_grey_table
+from metrascope.dataset.split import read_split
 from metrascope.errors import DataError
 from metrascope.evaluation.temperature import apply_temperature, fit_temperature
 from metrascope.partitioning import choose_split

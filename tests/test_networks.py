@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from metrascope.architectures import ARCHITECTURES
-from metrascope.data.preprocess import stored_size
+from metrascope.dataset.preprocess import stored_size
 from metrascope.errors import SettingsError, WeightsError
 from metrascope.networks import Network, create_network, empty_network
 from metrascope.settings.study import NETWORKS

@@ -15,7 +15,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from metrascope.data.preprocess import Preprocessing
+from metrascope.dataset.preprocess import Preprocessing
 from metrascope.feed import Feed, TrainingData
 from metrascope.networks import create_network
 from metrascope.sharing import gather, own_batches, share_buffers

@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional
 
-from metrascope.data.preprocess import Preprocessing
+from metrascope.dataset.preprocess import Preprocessing
 from metrascope.feed import Feed, TrainingData
 from metrascope.networks import Network, Output, create_network
 from metrascope.settings.study import load_settings

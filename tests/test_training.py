@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 from torchvision.transforms import v2
 
 from metrascope.checkpoint import save_weights
-from metrascope.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from metrascope.dataset.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from metrascope.errors import StudyError
 from metrascope.feed import Feed, Normalizer, TrainingData
 from metrascope.networks import Network, create_network

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from metrascope.architectures import ARCHITECTURES
-from metrascope.data.preprocess import Preprocessing
+from metrascope.dataset.preprocess import Preprocessing
 from metrascope.errors import WeightsError
 from metrascope.files.atomic import replacing, sha256
 from metrascope.files.validation import place_of, reason_of

@@ -9,10 +9,10 @@ import torch
 from lightning_fabric import Fabric
 
 from metrascope.checkpoint import MODEL, ModelDescription, load
-from metrascope.data.manifest import Manifest, read_manifest
-from metrascope.data.split import read_training_patients
-from metrascope.data.store import StoreKey, files_digest, open_store
-from metrascope.data.study_images import shared_with
+from metrascope.dataset.manifest import Manifest, read_manifest
+from metrascope.dataset.split import read_training_patients
+from metrascope.dataset.store import StoreKey, files_digest, open_store
+from metrascope.dataset.study_images import shared_with
 from metrascope.errors import DataError, WeightsError
 from metrascope.evaluation.predictions import write_predictions
 from metrascope.execution import make_deterministic

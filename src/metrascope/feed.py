@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from metrascope.data.augment import centre_transforms, resample
-from metrascope.data.preprocess import Preprocessing
-from metrascope.data.rows import read_rows
+from metrascope.dataset.preprocess import Preprocessing
+from metrascope.dataset.rows import read_rows
 
 Rows = npt.NDArray[np.int64]
 

@@ -15,10 +15,10 @@ import torch
 from lightning_fabric import Fabric
 
 from metrascope.checkpoint import ModelDescription, save
-from metrascope.data.image import are_clean
-from metrascope.data.preprocess import centre_crop
-from metrascope.data.rows import read_rows, row_writer
-from metrascope.data.store import open_store
+from metrascope.dataset.image import are_clean
+from metrascope.dataset.preprocess import centre_crop
+from metrascope.dataset.rows import read_rows, row_writer
+from metrascope.dataset.store import open_store
 from metrascope.evaluation.predictions import write_predictions
 from metrascope.evaluation.temperature import fit_temperature
 from metrascope.explain.heatmap import class_maps

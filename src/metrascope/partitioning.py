@@ -15,10 +15,10 @@ from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
 from metrascope.classes import order_classes
 from metrascope.cores import available_cores
-from metrascope.data.designs import draw_split
-from metrascope.data.groups import read_group_file
-from metrascope.data.manifest import Manifest
-from metrascope.data.split import Split, read_split
+from metrascope.dataset.designs import draw_split
+from metrascope.dataset.manifest import Manifest
+from metrascope.dataset.patient_groups import read_group_file
+from metrascope.dataset.split import Split, read_split
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
 from metrascope.progress import progress, say

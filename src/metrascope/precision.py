@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from metrascope.architectures import ARCHITECTURES
 from metrascope.data.augment import centre_transforms
-from metrascope.data.preprocess import Preprocessing, stored_size
+from metrascope.dataset.preprocess import Preprocessing, stored_size
 from metrascope.feed import Feed, TrainingData
 from metrascope.files.atomic import write_json
 from metrascope.messages import text

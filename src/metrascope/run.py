@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.architectures import ARCHITECTURES
-from metrascope.data.manifest import Manifest
-from metrascope.data.preprocess import Preprocessing, fit_grey_table, stored_size
-from metrascope.data.split import Split
-from metrascope.data.store import StoreKey, files_digest, open_store
+from metrascope.dataset.manifest import Manifest
+from metrascope.dataset.preprocess import Preprocessing, fit_grey_table, stored_size
+from metrascope.dataset.split import Split
+from metrascope.dataset.store import StoreKey, files_digest, open_store
 from metrascope.feed import TrainingData
 from metrascope.settings.study import Settings
 from metrascope.training import best_weights

@@ -19,12 +19,12 @@ from metrascope.audit.duplicates import read_duplicates, write_duplicates
 from metrascope.classes import PAPER_CLASSES
 from metrascope.cores import available_cores
 from metrascope.data.cases import write_cases
-from metrascope.data.flow import read_flow
-from metrascope.data.manifest import Manifest, read_manifest
-from metrascope.data.split import Split, write_split
-from metrascope.data.store import make_stores
-from metrascope.data.study_images import images_of, write_images
-from metrascope.data.tally import cautions, sites, tally
+from metrascope.dataset.counts import cautions, sites, tally
+from metrascope.dataset.flow import read_flow
+from metrascope.dataset.manifest import Manifest, read_manifest
+from metrascope.dataset.split import Split, write_split
+from metrascope.dataset.store import make_stores
+from metrascope.dataset.study_images import images_of, write_images
 from metrascope.dispatch import EngineName
 from metrascope.engine import carry_out, create_engine
 from metrascope.errors import StudyError, WeightsError

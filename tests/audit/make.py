@@ -10,8 +10,8 @@ import pandas as pd
 
 from metrascope.audit.fingerprint import make_view
 from metrascope.audit.verification import View
-from metrascope.data.image import Picture
-from metrascope.data.manifest import Manifest, read_manifest
+from metrascope.dataset.image import Picture
+from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.phantom.render import draw_case, render
 
 LABELS = ("normal", "fibroid", "polyp")

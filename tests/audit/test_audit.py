@@ -13,7 +13,7 @@ from metrascope.audit.duplicates import read_duplicates, write_duplicates
 from metrascope.audit.pairs import Pair
 from metrascope.audit.run import audit
 from metrascope.cli import main
-from metrascope.data.manifest import read_manifest
+from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError
 from metrascope.partitioning import choose_split, find_known_pairs
 from metrascope.phantom.dataset import write_phantom

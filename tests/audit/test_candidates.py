@@ -13,7 +13,7 @@ from metrascope.audit.pane import Pane
 from metrascope.audit.points import Points
 from metrascope.audit.shelf import open_shelf
 from metrascope.audit.verification import View
-from metrascope.data.image import Picture
+from metrascope.dataset.image import Picture
 
 
 def test_copies_are_candidates_and_most_others_are_not(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.audit.make import data_set, noise, phantom
 
 from metrascope.audit.fingerprint import hash_pixels, take_fingerprint
-from metrascope.data.manifest import Manifest
+from metrascope.dataset.manifest import Manifest
 
 
 def manifest_of(folder: Path, names: list[str], **columns: str) -> Manifest:

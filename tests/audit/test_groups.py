@@ -11,8 +11,8 @@ from tests.audit.make import data_set, noise
 
 from metrascope.audit.groups import patient_groups, write_groups
 from metrascope.audit.pairs import Pair
-from metrascope.data.groups import read_group_file
-from metrascope.data.manifest import read_manifest
+from metrascope.dataset.manifest import read_manifest
+from metrascope.dataset.patient_groups import read_group_file
 from metrascope.errors import DataError
 
 

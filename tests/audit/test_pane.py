@@ -6,7 +6,7 @@ import pytest
 from tests.audit.make import phantom
 
 from metrascope.audit.pane import SIDE, make_pane
-from metrascope.data.image import Picture
+from metrascope.dataset.image import Picture
 
 
 def likeness(first: Picture, second: Picture) -> float:

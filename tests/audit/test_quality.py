@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from metrascope.audit.quality import MEASURES, Quality, by_class, measure
-from metrascope.data.image import Picture
+from metrascope.dataset.image import Picture
 
 
 def test_noise_is_about_twenty_times_as_sharp_as_it_is_wide() -> None:

@@ -12,7 +12,7 @@ from metrascope.audit.pane import SIDE
 from metrascope.audit.points import Points
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.verification import compare
-from metrascope.data.image import Picture
+from metrascope.dataset.image import Picture
 
 SETTINGS = AuditSettings()
 

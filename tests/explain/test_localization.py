@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from metrascope.data.augment import centre_transforms, resample
-from metrascope.data.preprocess import centre_crop, seen_box, square, stored_size
+from metrascope.dataset.preprocess import centre_crop, seen_box, square, stored_size
 from metrascope.explain.lesions import (
     MEASURES,
     Lesion,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from metrascope.data.table import read_table
+from metrascope.dataset.csv_table import read_table
 from metrascope.files.csv_file import MARK, write_frame, write_table
 from metrascope.labels.sheet import read_sheet
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from metrascope.data.manifest import read_manifest
+from metrascope.dataset.manifest import read_manifest
 from metrascope.ingest.catalog import (
     Catalog,
     assemble,

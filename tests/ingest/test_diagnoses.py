@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metrascope.cli import main
-from metrascope.data.manifest import read_manifest
+from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError
 from metrascope.ingest.ingest import Ingested, ingest
 from metrascope.screen.settings import IngestSettings

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from metrascope.data.groups import write_group_file
-from metrascope.data.manifest import write_manifest
+from metrascope.dataset.manifest import write_manifest
+from metrascope.dataset.patient_groups import write_group_file
 from metrascope.errors import DataError
 from metrascope.ingest.applying import Decided, apply_decisions
 from metrascope.ingest.catalog import Catalog, manifest_table

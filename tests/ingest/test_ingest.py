@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from metrascope.cli import main
-from metrascope.data.image import read_picture
-from metrascope.data.manifest import read_manifest
+from metrascope.dataset.image import read_picture
+from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError, SettingsError
 from metrascope.ingest.ingest import Ingested, ingest
 from metrascope.ingest.key_folder import key_folder

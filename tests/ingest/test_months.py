@@ -11,7 +11,7 @@ import pytest
 
 from metrascope.audit.run import audit
 from metrascope.cli import main
-from metrascope.data.manifest import read_manifest
+from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError
 from metrascope.ingest.ingest import Ingested, ingest
 from metrascope.screen.settings import IngestSettings

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrascope.data.manifest import read_manifest
+from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError, SettingsError
 from metrascope.phantom.dataset import PAPER_COUNTS, apportion, write_phantom
 from metrascope.phantom.scanners import SCANNERS

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from metrascope.data.flow import Step, read_flow, write_flow
+from metrascope.dataset.flow import Step, read_flow, write_flow
+from metrascope.dataset.reasons import reason_title
 from metrascope.errors import DataError
 from metrascope.messages import LANGUAGES
 from metrascope.report.checklists import fill_checklist
 from metrascope.report.content import Study, read_study
 from metrascope.report.flow import flow_sentences, flow_table, scanner_sentences, scanner_table
 from metrascope.report.methods import paragraphs
-from metrascope.report.reasons import reason_title
 
 from .evidence import change, whole_study
 from .tree import rendered

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from metrascope.data.preprocess import Preprocessing
+from metrascope.dataset.preprocess import Preprocessing
 from metrascope.files.atomic import write_json
 from metrascope.serving.appearance import WIDTH
 from metrascope.serving.bundle import BundleDescription, Member, Parity, TrainingSet, write_sums

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from metrascope.data.preprocess import Preprocessing
+from metrascope.dataset.preprocess import Preprocessing
 from metrascope.errors import DataError
 from metrascope.serving.ensemble import Ensemble
 from metrascope.serving.runtime import Answer

@@ -12,10 +12,10 @@ import torch
 
 from metrascope.checkpoint import ModelDescription, save
 from metrascope.cli import main
-from metrascope.data.manifest import read_manifest
-from metrascope.data.preprocess import Preprocessing, fit_grey_table
-from metrascope.data.split import split_patients, write_split
-from metrascope.data.study_images import write_images
+from metrascope.dataset.manifest import read_manifest
+from metrascope.dataset.preprocess import Preprocessing, fit_grey_table
+from metrascope.dataset.split import split_patients, write_split
+from metrascope.dataset.study_images import write_images
 from metrascope.errors import DataError, SettingsError, StudyError, WeightsError
 from metrascope.networks import create_network
 from metrascope.phantom.dataset import write_phantom
@@ -167,7 +167,7 @@ def test_the_nearest_training_image_of_a_training_image_is_itself(made: Made) ->
     assert predictor.neighborhood is not None
     name = str(predictor.neighborhood.images[5])
     row = int(np.flatnonzero(manifest.table["image"] == name)[0])
-    from metrascope.data.image import read_picture
+    from metrascope.dataset.image import read_picture
 
     found = predictor.read_crop(read_picture(manifest, row, sector_crop=True).grey)
     assert found.reading.neighbors[0].image == name

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from metrascope.data.preprocess import Preprocessing, centre_crop, square
+from metrascope.dataset.preprocess import Preprocessing, centre_crop, square
 from metrascope.errors import SettingsError
 from metrascope.explain.heatmap import class_maps
 from metrascope.feed import Normalizer

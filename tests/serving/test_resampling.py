@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from metrascope.data.preprocess import centre_crop, square
+from metrascope.dataset.preprocess import centre_crop, square
 from metrascope.serving.resampling import resize_and_crop
 
 SIZES = [(224, 224), (256, 256), (100, 90), (33, 700), (1100, 48), (517, 389), (1080, 1440)]

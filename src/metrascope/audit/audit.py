@@ -20,7 +20,7 @@ from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import Shelf, open_shelf
 from metrascope.audit.verification import compare
 from metrascope.classes import order_classes
-from metrascope.data.manifest import Manifest, read_manifest
+from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.progress import Advance
 
 COLUMNS: Final = ("scanner", "centre", "probe")

@@ -10,8 +10,8 @@ from metrascope.audit.near import near_pairs
 from metrascope.audit.pairs import Kind, Pair, exact_pairs, in_threads
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import Shelf
-from metrascope.data.manifest import Manifest
-from metrascope.data.table import read_table
+from metrascope.dataset.csv_table import read_table
+from metrascope.dataset.manifest import Manifest
 from metrascope.errors import DataError
 from metrascope.files.csv_file import write_table
 from metrascope.progress import Advance

@@ -11,8 +11,8 @@ from metrascope.audit.pane import make_pane
 from metrascope.audit.points import find_points
 from metrascope.audit.quality import Quality, measure
 from metrascope.audit.verification import View
-from metrascope.data.image import Picture, read_picture
-from metrascope.data.manifest import Manifest
+from metrascope.dataset.image import Picture, read_picture
+from metrascope.dataset.manifest import Manifest
 from metrascope.errors import DataError, is_memory_failure
 from metrascope.files.atomic import sha256
 from metrascope.screen.picture import read_grey

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from metrascope.audit.pairs import Pair
-from metrascope.data.groups import write_group_file
-from metrascope.data.manifest import Manifest, write_manifest
+from metrascope.dataset.manifest import Manifest, write_manifest
+from metrascope.dataset.patient_groups import write_group_file
 from metrascope.errors import DataError
 from metrascope.files.atomic import sha256
 

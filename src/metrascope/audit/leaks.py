@@ -9,7 +9,7 @@ import pandas as pd
 from metrascope.audit.fingerprint import hash_image
 from metrascope.audit.groups import COLUMN
 from metrascope.audit.pairs import Pair, exact_pairs, in_threads
-from metrascope.data.manifest import Manifest
+from metrascope.dataset.manifest import Manifest
 
 Reason = Literal["patient", "group", "file", "pixels", "near"]
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.data.image import Picture
+from metrascope.dataset.image import Picture
 
 Mask = npt.NDArray[np.bool_]
 Texture = npt.NDArray[np.int8]

@@ -7,8 +7,8 @@ from typing import Final
 
 import pandas as pd
 
-from metrascope.data.split import Split
-from metrascope.data.table import read_table
+from metrascope.dataset.csv_table import read_table
+from metrascope.dataset.split import Split
 from metrascope.errors import DataError
 
 COLUMNS: Final = ("row", "fold", "partition")

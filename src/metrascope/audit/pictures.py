@@ -12,8 +12,8 @@ from PIL import Image
 
 from metrascope.audit.pairs import Pair
 from metrascope.audit.pane import SIDE
-from metrascope.data.image import read_picture
-from metrascope.data.manifest import Manifest
+from metrascope.dataset.image import read_picture
+from metrascope.dataset.manifest import Manifest
 from metrascope.errors import DataError
 
 Grey = npt.NDArray[np.uint8]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from metrascope.data.image import Picture
+from metrascope.dataset.image import Picture
 
 MEASURES: Final = ("width", "height", "sharpness", "contrast", "bright", "dark")
 

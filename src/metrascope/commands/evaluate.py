@@ -85,7 +85,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _manifest(options: argparse.Namespace, images: "pd.Series[str]") -> "pd.DataFrame | None":
     """Return what is known of each image: of the table given, or of the external data set."""
-    from metrascope.data.table import read_table
+    from metrascope.dataset.csv_table import read_table
     from metrascope.evaluation.attributes import match_images
 
     path = options.manifest or options.data

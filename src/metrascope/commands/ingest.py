@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         )
     images, reasons = done.catalog.images, done.catalog.reasons
     patients = len({image["patient_id"] for image in images})
-    from metrascope.report.reasons import reason_title
+    from metrascope.dataset.reasons import reason_title
 
     print(text("ingest.done", images=len(images), patients=patients, rejected=reasons.total()))
     for key, count in reasons.most_common():

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     with steps("loading", "manifest", "drawing_split"):
         begin("loading")
         counts, tested, name = _draw(options, settings)
-    from metrascope.data.tally import cautions
+    from metrascope.dataset.counts import cautions
 
     print_frame(_split_frame(counts, tested), text("design.table", name=name))
     for caution in cautions(counts, tested):
@@ -59,9 +59,9 @@ def _draw(
     options: argparse.Namespace, settings: "SplitSettings"
 ) -> tuple["pd.DataFrame", dict[int, str], str]:
     """Draw and write the split; return who is where, what each fold tests, and the data's name."""
-    from metrascope.data.manifest import read_manifest
-    from metrascope.data.split import write_split
-    from metrascope.data.tally import sites, tally
+    from metrascope.dataset.counts import sites, tally
+    from metrascope.dataset.manifest import read_manifest
+    from metrascope.dataset.split import write_split
     from metrascope.partitioning import choose_classes, choose_split, find_known_pairs
 
     begin("manifest")

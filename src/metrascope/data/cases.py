@@ -7,9 +7,9 @@ from typing import Final
 import pandas as pd
 from PIL import Image
 
-from metrascope.data.image import read_picture
-from metrascope.data.manifest import Manifest
-from metrascope.data.preprocess import seen_box
+from metrascope.dataset.image import read_picture
+from metrascope.dataset.manifest import Manifest
+from metrascope.dataset.preprocess import seen_box
 from metrascope.files.atomic import replacing
 from metrascope.files.csv_file import write_frame
 from metrascope.settings.study import PreprocessingSettings

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.data.preprocess import centre_crop, square, stored_size
+from metrascope.dataset.preprocess import centre_crop, square, stored_size
 
 Grey = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -55,7 +55,7 @@ def seen_mask(mask: Grey, input_size: int, fit: Literal["crop", "pad"] = "crop")
     input_size
         Side of the square.
     fit
-        As in `metrascope.data.preprocess.Preprocessing`.
+        As in `metrascope.dataset.preprocess.Preprocessing`.
 
     Returns
     -------

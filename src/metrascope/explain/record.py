@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrascope.data.rows import row_writer
+from metrascope.dataset.rows import row_writer
 from metrascope.explain.border import border_only
 from metrascope.explain.faithfulness import (
     CURVE,

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
-from metrascope.data.manifest import REQUIRED, write_manifest
+from metrascope.dataset.manifest import REQUIRED, write_manifest
 from metrascope.dicom.identifiers import written
 from metrascope.files.csv_file import write_table
 from metrascope.ingest.conflicts import FOR_A_PERSON, Matched, find_conflicts

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from metrascope.dataset.reasons import reason_title
 from metrascope.files.csv_file import write_table
 from metrascope.ingest.decisions import (
     BY_WORKBOOK,
@@ -28,7 +29,6 @@ from metrascope.labels.label_columns import contradictions, joint_text
 from metrascope.labels.lexicon import normal_form
 from metrascope.labels.matching import LabelRow, Labels
 from metrascope.messages import text
-from metrascope.report.reasons import reason_title
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import Final
 
 import pandas as pd
 
-from metrascope.data.groups import GROUPS_FILE, read_group_file
-from metrascope.data.manifest import REQUIRED
-from metrascope.data.table import read_table
+from metrascope.dataset.csv_table import read_table
+from metrascope.dataset.manifest import REQUIRED
+from metrascope.dataset.patient_groups import GROUPS_FILE, read_group_file
 from metrascope.errors import DataError
 from metrascope.files.atomic import sha256, write_bytes, write_text
 from metrascope.ingest.journal import Record

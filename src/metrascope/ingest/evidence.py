@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from metrascope import __version__
-from metrascope.data.flow import write_flow
+from metrascope.dataset.flow import write_flow
+from metrascope.dataset.reasons import reason_title
 from metrascope.dicom.keep_list import describe
 from metrascope.files.atomic import sha256, write_text
 from metrascope.ingest.catalog import Catalog
@@ -18,7 +19,6 @@ from metrascope.ingest.journal import Key, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.rejection import explain
 from metrascope.report.bilingual import Bilingual, bilingual, sentence
-from metrascope.report.reasons import reason_title
 from metrascope.report.shell import render_page
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
-from metrascope.data.flow import Step
+from metrascope.dataset.flow import Step
 from metrascope.ingest.catalog import Catalog
 
 _GIVEN_UP = ("ingest.crashed", "ingest.too_slow", "ingest.memory", "ingest.bug")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from metrascope.data.groups import GROUPS_FILE
+from metrascope.dataset.patient_groups import GROUPS_FILE
 from metrascope.files.atomic import sha256
 from metrascope.ingest.decisions import LIST, STATUSES, WORKBOOK
 from metrascope.ingest.diagnoses import DiagnosisList

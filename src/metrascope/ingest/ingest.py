@@ -11,7 +11,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from metrascope.data.manifest import write_manifest
+from metrascope.dataset.manifest import write_manifest
+from metrascope.dataset.reasons import reason_title
 from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, MissingExtraError, StudyError
 from metrascope.files.atomic import cannot_write, is_unused, sha256
@@ -79,7 +80,6 @@ from metrascope.labels.column_words import ColumnWords
 from metrascope.labels.labels import Keys, Labels, read_labels
 from metrascope.progress import begin
 from metrascope.reason import Reason
-from metrascope.report.reasons import reason_title
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import QUIET, Skipped, Source, find_sources
 from metrascope.workers import Failed

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from metrascope.cores import checked_jobs
-from metrascope.data.manifest import write_manifest
+from metrascope.dataset.manifest import write_manifest
 from metrascope.errors import DataError, SettingsError
 from metrascope.files.atomic import is_unused, remove_leftovers, write_bytes, write_json
 from metrascope.phantom.anatomy import LABELS

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from metrascope.dataset.reasons import reason_title
 from metrascope.messages import table, text
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Study
 from metrascope.report.numbers import ABSENT, count
-from metrascope.report.reasons import reason_title
 
 _MOST_NAMED = 12
 

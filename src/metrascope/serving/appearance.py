@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.data.preprocess import Preprocessing, centre_crop, square
+from metrascope.dataset.preprocess import Preprocessing, centre_crop, square
 
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
@@ -32,7 +32,7 @@ def appearance(squares: Pixels) -> Array:
     Parameters
     ----------
     squares
-        uint8, (n, side, side), as `metrascope.data.preprocess.centre_crop` gives them.
+        uint8, (n, side, side), as `metrascope.dataset.preprocess.centre_crop` gives them.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from metrascope.data.preprocess import Preprocessing
+from metrascope.dataset.preprocess import Preprocessing
 from metrascope.errors import WeightsError
 from metrascope.files.atomic import sha256
 from metrascope.files.validation import place_of, reason_of

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrascope.data.image import read_picture
-from metrascope.data.manifest import Manifest
-from metrascope.data.split import Split
+from metrascope.dataset.image import read_picture
+from metrascope.dataset.manifest import Manifest
+from metrascope.dataset.split import Split
 from metrascope.serving.appearance import appearance_of
 from metrascope.serving.neighbors import thumbnail
 from metrascope.serving.runtime import Runtime

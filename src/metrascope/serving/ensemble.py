@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.data.preprocess import Preprocessing, seen_box
+from metrascope.dataset.preprocess import Preprocessing, seen_box
 from metrascope.errors import DataError, WeightsError
 from metrascope.files.atomic import sha256
 from metrascope.serving.appearance import appearance_of

@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from metrascope import __version__
-from metrascope.data.image import read_picture
-from metrascope.data.manifest import Manifest
+from metrascope.dataset.image import read_picture
+from metrascope.dataset.manifest import Manifest
 from metrascope.errors import MissingExtraError, SettingsError, StudyError, WeightsError
 from metrascope.files.atomic import (
     remove_leftovers,

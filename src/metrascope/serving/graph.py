@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from metrascope.data.preprocess import Preprocessing
+from metrascope.dataset.preprocess import Preprocessing
 from metrascope.errors import SettingsError
 from metrascope.explain.heatmap import class_maps
 from metrascope.networks import Network

@@ -1,6 +1,6 @@
 """Bring an image of any size to the network's square, as plain matrix products.
 
-`metrascope.data.preprocess.square` resizes with Pillow: a triangle filter in fixed-point
+`metrascope.dataset.preprocess.square` resizes with Pillow: a triangle filter in fixed-point
 arithmetic, rows rounded to 8 bits before columns. An exported graph must do the same without
 Pillow, on runtimes that count in float32. Everything here is an integer below 2**24, which float32
 holds exactly, so that the result is Pillow's to the last bit on every runtime.
@@ -11,7 +11,7 @@ from typing import Final, Literal, cast
 import torch
 from torch import Tensor
 
-from metrascope.data.preprocess import inner_side
+from metrascope.dataset.preprocess import inner_side
 
 _HALF_BITS: Final = 11
 """Pillow's weights have 22 bits; they are kept as two halves."""
@@ -29,7 +29,7 @@ def resize_and_crop(
     stored_size, input_size
         Sides of the two squares, pixels.
     fit
-        As in `metrascope.data.preprocess.Preprocessing`.
+        As in `metrascope.dataset.preprocess.Preprocessing`.
 
     Returns
     -------

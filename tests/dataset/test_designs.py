@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
-from metrascope.data.designs import draw_split
-from metrascope.data.split import Split
+from metrascope.dataset.designs import draw_split
+from metrascope.dataset.split import Split
 from metrascope.errors import DataError, SettingsError
 from metrascope.settings.study import SplitSettings
 

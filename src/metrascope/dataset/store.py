@@ -14,10 +14,10 @@ from typing import BinaryIO, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.data.image import Picture, read_picture
-from metrascope.data.manifest import Manifest
-from metrascope.data.preprocess import Equalization, equalize, square
-from metrascope.data.rows import read_rows
+from metrascope.dataset.image import Picture, read_picture
+from metrascope.dataset.manifest import Manifest
+from metrascope.dataset.preprocess import Equalization, equalize, square
+from metrascope.dataset.rows import read_rows
 from metrascope.errors import DataError
 from metrascope.files.atomic import replacing, sha256, write_json
 from metrascope.messages import listing

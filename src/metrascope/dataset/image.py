@@ -12,7 +12,7 @@ from metrascope.screen.sector import find_sector
 
 if TYPE_CHECKING:
     # Tables take pandas, which takes half a second to load; an image needs none.
-    from metrascope.data.manifest import Manifest
+    from metrascope.dataset.manifest import Manifest
 
 SMALLEST: Final = 32
 """Pixels along the shorter side below which an image is refused."""

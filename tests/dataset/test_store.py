@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from metrascope.data.cases import write_cases
-from metrascope.data.image import are_clean, read_picture
-from metrascope.data.manifest import Manifest, read_manifest, write_manifest
-from metrascope.data.preprocess import Preprocessing, seen_box, square
-from metrascope.data.store import StoreKey, files_digest, open_store
+from metrascope.dataset.image import are_clean, read_picture
+from metrascope.dataset.manifest import Manifest, read_manifest, write_manifest
+from metrascope.dataset.preprocess import Preprocessing, seen_box, square
+from metrascope.dataset.store import StoreKey, files_digest, open_store
 from metrascope.errors import DataError, StudyError
 from metrascope.screen.picture import read_grey
 from metrascope.settings.study import PreprocessingSettings

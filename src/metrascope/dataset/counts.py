@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 
 from metrascope.classes import class_title
-from metrascope.data.split import PARTITIONS, Split
+from metrascope.dataset.split import PARTITIONS, Split
 from metrascope.messages import text
 
 FEW: Final = 10

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from metrascope.data.table import read_table
+from metrascope.dataset.csv_table import read_table
 from metrascope.files.csv_file import write_table
 
 GROUPS_FILE: Final = "groups.csv"

@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 
-from metrascope.data.designs import draw_split
-from metrascope.data.tally import cautions, sites, tally
+from metrascope.dataset.counts import cautions, sites, tally
+from metrascope.dataset.designs import draw_split
 from metrascope.settings.study import SplitSettings
 
 CLASSES = ("normal", "polyp")

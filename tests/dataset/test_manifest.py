@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrascope.data.manifest import read_manifest, write_manifest
+from metrascope.dataset.manifest import read_manifest, write_manifest
 from metrascope.errors import DataError
 
 

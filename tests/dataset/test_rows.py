@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metrascope.data.rows import read_rows, row_writer
+from metrascope.dataset.rows import read_rows, row_writer
 
 
 def test_rows_are_read_and_not_what_lies_behind_them(tmp_path: Path) -> None:

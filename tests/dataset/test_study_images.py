@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from metrascope.data.manifest import Manifest, read_manifest
-from metrascope.data.study_images import images_of, shared_with, write_images
+from metrascope.dataset.manifest import Manifest, read_manifest
+from metrascope.dataset.study_images import images_of, shared_with, write_images
 from metrascope.errors import DataError
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from metrascope.data.table import read_table
+from metrascope.dataset.csv_table import read_table
 from metrascope.errors import DataError
 from metrascope.files.csv_file import write_table
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrascope.data.split import (
+from metrascope.dataset.split import (
     PAPER_PARTITIONS,
     Split,
     patient_labels,

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from metrascope.data.split import (
+from metrascope.dataset.split import (
     Split,
     apportion,
     class_counts,

@@ -8,9 +8,9 @@ from typing import Final
 
 import pandas as pd
 
-from metrascope.data.manifest import Manifest
-from metrascope.data.split import unit_of
-from metrascope.data.table import read_table
+from metrascope.dataset.csv_table import read_table
+from metrascope.dataset.manifest import Manifest
+from metrascope.dataset.split import unit_of
 from metrascope.errors import DataError
 from metrascope.files.atomic import sha256
 from metrascope.files.csv_file import write_frame

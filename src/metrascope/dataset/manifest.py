@@ -8,7 +8,7 @@ from typing import Final
 
 import pandas as pd
 
-from metrascope.data.table import read_table
+from metrascope.dataset.csv_table import read_table
 from metrascope.errors import DataError
 from metrascope.files.atomic import sha256
 from metrascope.files.csv_file import write_frame

@@ -1,6 +1,7 @@
 """Which patient is in which partition: the table of it, and the paper's hold-out.
 
-Everything is by patient and stratified by label; `metrascope.data.designs` has the other designs.
+Everything is by patient and stratified by label; `metrascope.dataset.designs` has the other
+designs.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from metrascope.data.table import read_table
+from metrascope.dataset.csv_table import read_table
 from metrascope.errors import DataError
 from metrascope.files.atomic import write_json
 from metrascope.files.csv_file import write_frame

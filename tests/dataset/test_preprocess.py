@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metrascope.data.preprocess import (
+from metrascope.dataset.preprocess import (
     Preprocessing,
     equalize,
     fit_grey_table,
