@@ -24,13 +24,13 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.changes import Still, change_by_name
-from metrascope.audit.audit import examine
-from metrascope.audit.fingerprint import Fingerprint, take_fingerprint
+from metrascope.audit.examination import examine
 from metrascope.audit.groups import patient_groups
 from metrascope.audit.near import near_pairs
 from metrascope.audit.pairs import Pair, exact_pairs
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
+from metrascope.audit.views import Fingerprint, take_fingerprint
 from metrascope.dataset.manifest import read_manifest
 from metrascope.phantom.export.identities import invent_patients, invent_visits
 from metrascope.phantom.export.layouts import LAYOUTS

@@ -17,13 +17,13 @@ import numpy as np
 from benchmarks.meter import Costs, Part, metered
 from metrascope.audit import near
 from metrascope.audit.candidates import find_candidates
-from metrascope.audit.fingerprint import make_view
 from metrascope.audit.near import near_pairs
 from metrascope.audit.pane import Pane
 from metrascope.audit.points import Points
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import Shelf
 from metrascope.audit.verification import View
+from metrascope.audit.views import make_view
 from metrascope.dataset.image import Picture
 
 _POOL = 60

@@ -129,7 +129,7 @@ def test_files_stay_short() -> None:
         "metrascope.evaluation.predictions, metrascope.results",
         "metrascope.summary",
         "metrascope.ingest.ingest, metrascope.screen.text",
-        "metrascope.audit.run",
+        "metrascope.audit.audit",
         "metrascope.serving.predictor",
     ],
 )

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from metrascope.audit.duplicates import find_duplicates
-from metrascope.audit.fingerprint import hash_image
 from metrascope.audit.groups import patient_groups
 from metrascope.audit.leaks import Leak, find_leaks
 from metrascope.audit.pairs import Pair, exact_pairs, in_threads
 from metrascope.audit.partitions import partitions_of
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
+from metrascope.audit.views import hash_image
 from metrascope.classes import order_classes
 from metrascope.cores import available_cores
 from metrascope.dataset.designs import draw_split
@@ -53,7 +53,7 @@ def find_known_pairs(
     ----------
     manifest
         The images. Where ``groups.csv`` beside it has every image with the patient and the group
-        of the manifest, `metrascope.audit.run.audit` has looked for near duplicates already.
+        of the manifest, `metrascope.audit.audit.audit` has looked for near duplicates already.
     scratch
         Folder for a nameless file of about 80 kB for each image while near ones are looked for;
         the first folder above it that exists is taken.

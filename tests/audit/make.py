@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from metrascope.audit.fingerprint import make_view
 from metrascope.audit.verification import View
+from metrascope.audit.views import make_view
 from metrascope.dataset.image import Picture
 from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.phantom.render import draw_case, render

@@ -8,11 +8,11 @@ from tests.audit.make import cut, phantom, view
 
 from metrascope.audit import candidates
 from metrascope.audit.candidates import Candidate, find_candidates
-from metrascope.audit.fingerprint import make_view
 from metrascope.audit.pane import Pane
 from metrascope.audit.points import Points
 from metrascope.audit.shelf import open_shelf
 from metrascope.audit.verification import View
+from metrascope.audit.views import make_view
 from metrascope.dataset.image import Picture
 
 

@@ -2,8 +2,8 @@
 
 import time
 
-from metrascope.audit.fingerprint import Fingerprint
 from metrascope.audit.pairs import exact_pairs, in_threads
+from metrascope.audit.views import Fingerprint
 
 
 def taken(file_hash: str, pixel_hash: str) -> Fingerprint:

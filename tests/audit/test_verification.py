@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from tests.audit.make import cut, phantom, view
 
-from metrascope.audit.fingerprint import make_view
 from metrascope.audit.pane import SIDE
 from metrascope.audit.points import Points
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.verification import compare
+from metrascope.audit.views import make_view
 from metrascope.dataset.image import Picture
 
 SETTINGS = AuditSettings()

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrascope.audit.run import audit
+from metrascope.audit.audit import audit
 from metrascope.cli import main
 from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError

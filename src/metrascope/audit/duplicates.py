@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from metrascope.audit.fingerprint import Fingerprint, take_fingerprint
 from metrascope.audit.near import near_pairs
 from metrascope.audit.pairs import Kind, Pair, exact_pairs, in_threads
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import Shelf
+from metrascope.audit.views import Fingerprint, take_fingerprint
 from metrascope.dataset.csv_table import read_table
 from metrascope.dataset.manifest import Manifest
 from metrascope.errors import DataError

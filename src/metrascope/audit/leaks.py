@@ -6,9 +6,9 @@ from typing import Literal
 
 import pandas as pd
 
-from metrascope.audit.fingerprint import hash_image
 from metrascope.audit.groups import COLUMN
 from metrascope.audit.pairs import Pair, exact_pairs, in_threads
+from metrascope.audit.views import hash_image
 from metrascope.dataset.manifest import Manifest
 
 Reason = Literal["patient", "group", "file", "pixels", "near"]

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from metrascope.audit.audit import Audit
-from metrascope.audit.catalog import partitions_by_row, placed_in, relation, write_tables
+from metrascope.audit.examination import Audit
 from metrascope.audit.pairs import Pair
 from metrascope.audit.pictures import Pictures, picture_pair
 from metrascope.audit.settings import deviations
+from metrascope.audit.tables import partitions_by_row, placed_in, relation, write_tables
 from metrascope.files.atomic import sha256, write_text
 from metrascope.report.bilingual import sentence
 from metrascope.report.shell import render_page

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Literal, TypeVar
 
-from metrascope.audit.fingerprint import Fingerprint
 from metrascope.audit.verification import Agreement
+from metrascope.audit.views import Fingerprint
 
 Kind = Literal["file", "pixels", "near"]
 Task = TypeVar("Task")

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     checked_jobs(options.jobs)
     with steps("loading", "audit", "audit_page"):
         begin("loading")
-        from metrascope.audit.run import audit as look
+        from metrascope.audit.audit import audit as look
 
         found = look(
             options.data,

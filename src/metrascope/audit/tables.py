@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from metrascope import __version__
-from metrascope.audit.audit import Audit
+from metrascope.audit.examination import Audit
 from metrascope.audit.leaks import by_row
 from metrascope.audit.pairs import Pair
 from metrascope.audit.settings import deviations

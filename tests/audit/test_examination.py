@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from metrascope.audit.audit import audit
 from metrascope.audit.duplicates import read_duplicates, write_duplicates
 from metrascope.audit.pairs import Pair
-from metrascope.audit.run import audit
 from metrascope.cli import main
 from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError

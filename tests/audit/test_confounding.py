@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import chi2_contingency, fisher_exact
 from scipy.stats.contingency import association
 
-from metrascope.audit.balance import Balance, weigh
+from metrascope.audit.confounding import Balance, weigh
 
 
 def table(cells: np.ndarray) -> pd.DataFrame:

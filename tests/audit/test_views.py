@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.audit.make import data_set, noise, phantom
 
-from metrascope.audit.fingerprint import hash_pixels, take_fingerprint
+from metrascope.audit.views import hash_pixels, take_fingerprint
 from metrascope.dataset.manifest import Manifest
 
 
