@@ -27,7 +27,7 @@ from metrascope.dataset.manifest import read_manifest
 from metrascope.dataset.preprocess import square
 from metrascope.evaluation.metrics import evaluate
 from metrascope.explain.heatmap import class_maps
-from metrascope.networks import create_network
+from metrascope.networks.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.phantom.export.export import write_export
 from metrascope.serving.runtime import installed, open_runtime

@@ -153,7 +153,7 @@ def _trained(images: int, folder: Path, stored: int) -> Costs:
     from metrascope.data.augment import draw_transforms
     from metrascope.execution import make_deterministic
     from metrascope.feed import Feed
-    from metrascope.networks import create_network
+    from metrascope.networks.networks import create_network
     from metrascope.training import StepReport, fit
 
     key, inputs = sparse_store(images, folder, stored)

@@ -23,7 +23,7 @@ from torch import nn
 from torchvision import transforms
 
 from metrascope.dataset.preprocess import Preprocessing, stored_size
-from metrascope.networks import Network, create_network
+from metrascope.networks.networks import Network, create_network
 from metrascope.serving.graph import Graph
 from metrascope.serving.onnx_file import to_onnx
 from metrascope.serving.runtime import installed, open_runtime

@@ -24,9 +24,9 @@ import torch
 from sklearn import datasets
 
 from benchmarks.strangers import decode, strangers
-from metrascope.checkpoint import load
 from metrascope.dataset.manifest import Manifest, read_manifest, write_manifest
 from metrascope.dataset.preprocess import centre_crop, square
+from metrascope.networks.checkpoint import load
 from metrascope.phantom.dataset import write_phantom
 from metrascope.screen.sector import find_sector
 from metrascope.screen.settings import IngestSettings

@@ -42,7 +42,7 @@ from metrascope.dataset.store import open_store
 from metrascope.execution import make_deterministic
 from metrascope.feed import Feed, TrainingData
 from metrascope.isolation import ENVIRONMENT
-from metrascope.networks import create_network
+from metrascope.networks.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.precision import measure, precision_of, unmeasured
 from metrascope.run import store_key

@@ -14,10 +14,10 @@ SOURCE = ROOT / "src" / "metrascope"
 EVERYWHERE = {"errors", "messages", "files", "classes"}
 TORCH = (
     "data/augment.py",
-    "architectures.py",
-    "networks.py",
-    "weights.py",
-    "checkpoint.py",
+    "networks/architectures.py",
+    "networks/networks.py",
+    "networks/weights.py",
+    "networks/checkpoint.py",
     "feed.py",
     "sharing.py",
     "step.py",

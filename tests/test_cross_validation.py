@@ -11,13 +11,13 @@ from PIL import Image
 from scipy.special import log_softmax
 from sklearn.metrics import log_loss
 
-from metrascope.checkpoint import load
 from metrascope.cli import main
 from metrascope.dataset.manifest import read_manifest
 from metrascope.dataset.preprocess import fit_grey_table
 from metrascope.dataset.split import read_split
 from metrascope.errors import DataError
 from metrascope.evaluation.temperature import apply_temperature, fit_temperature
+from metrascope.networks.checkpoint import load
 from metrascope.partitioning import choose_split
 from metrascope.phantom.dataset import write_phantom
 from metrascope.report.drawings import Drawings

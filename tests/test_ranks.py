@@ -17,7 +17,7 @@ from lightning_fabric import Fabric
 
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.feed import Feed, TrainingData
-from metrascope.networks import create_network
+from metrascope.networks.networks import create_network
 from metrascope.sharing import gather, own_batches, share_buffers
 from metrascope.training import predict
 

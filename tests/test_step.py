@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.feed import Feed, TrainingData
-from metrascope.networks import Network, Output, create_network
+from metrascope.networks.networks import Network, Output, create_network
 from metrascope.settings.study import load_settings
 from metrascope.step import Step
 from metrascope.training import fit

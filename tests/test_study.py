@@ -14,8 +14,8 @@ import pytest
 from filelock import FileLock
 from sklearn.metrics import f1_score
 
-from metrascope.checkpoint import load, read_description
 from metrascope.cli import main
+from metrascope.networks.checkpoint import load, read_description
 from metrascope.settings.study import load_settings
 
 QUICKLY = str(Path(__file__).with_name("quickly.py"))

@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 from torchvision.transforms import v2
 
-from metrascope.checkpoint import save_weights
 from metrascope.dataset.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from metrascope.errors import StudyError
 from metrascope.feed import Feed, Normalizer, TrainingData
-from metrascope.networks import Network, create_network
+from metrascope.networks.checkpoint import save_weights
+from metrascope.networks.networks import Network, create_network
 from metrascope.settings.study import Settings, load_settings
 from metrascope.training import (
     StepReport,

@@ -6,7 +6,6 @@ from functools import partial
 
 import torch
 
-from metrascope.architectures import ARCHITECTURES
 from metrascope.cores import available_cores, checked_jobs
 from metrascope.dispatch import EngineName
 from metrascope.errors import SettingsError, StudyError
@@ -14,6 +13,7 @@ from metrascope.execution import execute
 from metrascope.files.atomic import write_json
 from metrascope.isolation import Arguments, Work, run_side_by_side
 from metrascope.messages import text
+from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.precision import measure, precision_of, unmeasured
 from metrascope.progress import paused, say
 from metrascope.ranks import dismiss, launched, share_out_to_ranks

@@ -16,7 +16,7 @@ from metrascope.errors import StudyError
 from metrascope.files.csv_file import write_table
 from metrascope.isolation import end_with_parent
 from metrascope.messages import text
-from metrascope.networks import Network, create_network
+from metrascope.networks.networks import Network, create_network
 from metrascope.outputs import write_answers, write_model, write_readings, write_resources
 from metrascope.precision import precision_of
 from metrascope.progress import progress

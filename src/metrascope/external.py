@@ -8,7 +8,6 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 
-from metrascope.checkpoint import MODEL, ModelDescription, load
 from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.dataset.split import read_training_patients
 from metrascope.dataset.store import StoreKey, files_digest, open_store
@@ -18,6 +17,7 @@ from metrascope.evaluation.predictions import write_predictions
 from metrascope.execution import make_deterministic
 from metrascope.feed import Feed, TrainingData
 from metrascope.messages import text
+from metrascope.networks.checkpoint import MODEL, ModelDescription, load
 from metrascope.outputs import prediction_table
 from metrascope.progress import progress, say
 from metrascope.report.content import is_finished

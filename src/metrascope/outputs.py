@@ -14,7 +14,6 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 
-from metrascope.checkpoint import ModelDescription, save
 from metrascope.dataset.image import are_clean
 from metrascope.dataset.preprocess import centre_crop
 from metrascope.dataset.rows import read_rows, row_writer
@@ -26,7 +25,8 @@ from metrascope.explain.reader import Reader
 from metrascope.explain.record import Evaluated, images_to_read, record
 from metrascope.feed import Feed, Normalizer, TrainingData
 from metrascope.files.atomic import write_json
-from metrascope.networks import Network
+from metrascope.networks.checkpoint import ModelDescription, save
+from metrascope.networks.networks import Network
 from metrascope.run import Run, StudyInputs, store_key
 from metrascope.settings.study import EvaluationSettings, Settings, dump_settings
 from metrascope.sharing import gather

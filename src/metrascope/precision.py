@@ -17,13 +17,13 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional
 
-from metrascope.architectures import ARCHITECTURES
 from metrascope.data.augment import centre_transforms
 from metrascope.dataset.preprocess import Preprocessing, stored_size
 from metrascope.feed import Feed, TrainingData
 from metrascope.files.atomic import write_json
 from metrascope.messages import text
-from metrascope.networks import Output, create_network
+from metrascope.networks.architectures import ARCHITECTURES
+from metrascope.networks.networks import Output, create_network
 from metrascope.progress import progress
 from metrascope.ranks import is_follower
 from metrascope.run import StudyInputs, input_size

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.architectures import ARCHITECTURES
 from metrascope.dataset.manifest import Manifest
 from metrascope.dataset.preprocess import Preprocessing, fit_grey_table, stored_size
 from metrascope.dataset.split import Split
 from metrascope.dataset.store import StoreKey, files_digest, open_store
 from metrascope.feed import TrainingData
+from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.settings.study import Settings
 from metrascope.training import best_weights
 

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from metrascope.feed import Feed
-from metrascope.networks import Output
+from metrascope.networks.networks import Output
 
 Loss = Callable[[Output, Tensor], Tensor]
 

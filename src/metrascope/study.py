@@ -14,7 +14,6 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from metrascope import __version__
-from metrascope.architectures import find_architecture
 from metrascope.audit.duplicates import read_duplicates, write_duplicates
 from metrascope.classes import PAPER_CLASSES
 from metrascope.cores import available_cores
@@ -31,7 +30,8 @@ from metrascope.errors import StudyError, WeightsError
 from metrascope.evaluation.metrics import check_prevalence
 from metrascope.files.atomic import cannot_write, remove_leftovers, write_json, write_text
 from metrascope.messages import language, listing, text
-from metrascope.networks import create_network
+from metrascope.networks.architectures import find_architecture
+from metrascope.networks.networks import create_network
 from metrascope.partitioning import (
     KnownPairs,
     NearSearch,

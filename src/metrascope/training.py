@@ -16,11 +16,11 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from torch.nn import functional
 
-from metrascope.checkpoint import load_resume, load_weights, save_resume, save_weights
 from metrascope.data.augment import draw_transforms
 from metrascope.errors import StudyError
 from metrascope.feed import Feed, Rows, TrainingData
-from metrascope.networks import Network, Output
+from metrascope.networks.checkpoint import load_resume, load_weights, save_resume, save_weights
+from metrascope.networks.networks import Network, Output
 from metrascope.schedule import learning_rate
 from metrascope.settings.study import Settings, TrainingSettings
 from metrascope.sharing import gather, mean_of, own_batches, share_buffers, synchronized

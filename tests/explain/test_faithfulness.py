@@ -17,7 +17,7 @@ from metrascope.explain.faithfulness import (
 )
 from metrascope.explain.localization import spread
 from metrascope.explain.sanity import randomized, rank_similarity
-from metrascope.networks import create_network
+from metrascope.networks.networks import create_network
 
 SIZE = 40
 

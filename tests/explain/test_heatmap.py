@@ -8,9 +8,9 @@ from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from metrascope.architectures import ARCHITECTURES
 from metrascope.explain.heatmap import class_maps
-from metrascope.networks import Network, create_network
+from metrascope.networks.architectures import ARCHITECTURES
+from metrascope.networks.networks import Network, create_network
 
 CLASSES = 3
 

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
-from metrascope.checkpoint import ModelDescription, save
 from metrascope.cli import main
 from metrascope.dataset.manifest import read_manifest
 from metrascope.dataset.preprocess import Preprocessing, fit_grey_table
 from metrascope.dataset.split import split_patients, write_split
 from metrascope.dataset.study_images import write_images
 from metrascope.errors import DataError, SettingsError, StudyError, WeightsError
-from metrascope.networks import create_network
+from metrascope.networks.checkpoint import ModelDescription, save
+from metrascope.networks.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.phantom.export.export import write_export
 from metrascope.serving import export as exporting

@@ -9,7 +9,7 @@ from metrascope.dataset.preprocess import Preprocessing, centre_crop, square
 from metrascope.errors import SettingsError
 from metrascope.explain.heatmap import class_maps
 from metrascope.feed import Normalizer
-from metrascope.networks import Network, create_network
+from metrascope.networks.networks import Network, create_network
 from metrascope.serving.graph import Graph
 from metrascope.serving.intake import grey_of
 

@@ -12,7 +12,7 @@ which the same is a product of matrices. Nothing has to be differentiated.
 import torch
 from torch import Tensor
 
-from metrascope.networks import Network, Output
+from metrascope.networks.networks import Network, Output
 
 
 def class_maps(network: Network, output: Output) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from metrascope.explain.heatmap import class_maps
-from metrascope.networks import Network
+from metrascope.networks.networks import Network
 
 Grey = npt.NDArray[np.uint8]
 

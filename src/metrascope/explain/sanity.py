@@ -15,7 +15,7 @@ from torch import nn
 
 from metrascope.explain.faithfulness import SHARES
 from metrascope.explain.localization import Heat
-from metrascope.networks import Network
+from metrascope.networks.networks import Network
 
 
 def randomized(network: Network, *, seed: int) -> Iterator[Network]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.errors import SettingsError
 from metrascope.explain.heatmap import class_maps
-from metrascope.networks import Network
+from metrascope.networks.networks import Network
 from metrascope.serving.resampling import resize_and_crop
 
 _LUMINANCE: Final = (19595.0, 38470.0, 7471.0)

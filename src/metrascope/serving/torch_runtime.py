@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from metrascope.checkpoint import load
+from metrascope.networks.checkpoint import load
 from metrascope.serving.graph import Graph
 from metrascope.serving.runtime import Answer
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metrascope.checkpoint import MODEL, ModelDescription, read_description
 from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.dataset.split import Split, read_split
 from metrascope.dataset.study_images import images_of
 from metrascope.errors import DataError, SettingsError, WeightsError
+from metrascope.networks.checkpoint import MODEL, ModelDescription, read_description
 from metrascope.report.content import is_finished
 
 

@@ -16,13 +16,13 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from metrascope.architectures import ARCHITECTURES
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.errors import WeightsError
 from metrascope.files.atomic import replacing, sha256
 from metrascope.files.validation import place_of, reason_of
-from metrascope.networks import Network, Pooling, empty_network
-from metrascope.weights import Origin, Tensors, fill, read_safetensors
+from metrascope.networks.architectures import ARCHITECTURES
+from metrascope.networks.networks import Network, Pooling, empty_network
+from metrascope.networks.weights import Origin, Tensors, fill, read_safetensors
 
 MODEL: Final = "model.json"
 WEIGHTS: Final = "weights.safetensors"
@@ -43,7 +43,7 @@ class ModelDescription(BaseModel):
     format
         Version of this file's layout.
     network, title, pooling
-        As in :data:`metrascope.architectures.ARCHITECTURES`, and how people read the name.
+        As in :data:`metrascope.networks.architectures.ARCHITECTURES`, and how people read the name.
     classes
         Labels, in the order of the logits.
     preprocessing

@@ -2,7 +2,8 @@
 
 The study pools the last convolutional map by average and maximum in parallel, concatenates both
 and classifies with one linear layer (``avgmax``). ``avg`` is each network's own head with a new
-last layer, so that the two can be compared. The table is in :mod:`metrascope.architectures`.
+last layer, so that the two can be compared. The table is in
+:mod:`metrascope.networks.architectures`.
 """
 
 import re
@@ -14,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from metrascope import weights as weight_files
-from metrascope.architectures import ARCHITECTURES, Architecture, find_architecture
 from metrascope.errors import SettingsError, WeightsError
-from metrascope.weights import Origin
+from metrascope.networks import weights as weight_files
+from metrascope.networks.architectures import ARCHITECTURES, Architecture, find_architecture
+from metrascope.networks.weights import Origin
 
 Pooling = Literal["avgmax", "avg"]
 
@@ -146,7 +147,7 @@ def create_network(
     Parameters
     ----------
     name
-        Key of :data:`metrascope.architectures.ARCHITECTURES`.
+        Key of :data:`metrascope.networks.architectures.ARCHITECTURES`.
     classes
         Number of classes, at least 2.
     pooling

@@ -14,8 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from metrascope.architectures import ARCHITECTURES
-from metrascope.checkpoint import (
+from metrascope.dataset.preprocess import Preprocessing, stored_size
+from metrascope.errors import StudyError, WeightsError
+from metrascope.files.atomic import sha256
+from metrascope.networks.architectures import ARCHITECTURES
+from metrascope.networks.checkpoint import (
     MODEL,
     WEIGHTS,
     ModelDescription,
@@ -26,11 +29,8 @@ from metrascope.checkpoint import (
     save_resume,
     save_weights,
 )
-from metrascope.dataset.preprocess import Preprocessing, stored_size
-from metrascope.errors import StudyError, WeightsError
-from metrascope.files.atomic import sha256
-from metrascope.networks import Network, create_network
-from metrascope.weights import read_safetensors
+from metrascope.networks.networks import Network, create_network
+from metrascope.networks.weights import read_safetensors
 
 ZEROS = "0" * 64
 

@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from metrascope.architectures import ARCHITECTURES
 from metrascope.dataset.preprocess import stored_size
 from metrascope.errors import SettingsError, WeightsError
-from metrascope.networks import Network, create_network, empty_network
+from metrascope.networks.architectures import ARCHITECTURES
+from metrascope.networks.networks import Network, create_network, empty_network
 from metrascope.settings.study import NETWORKS
 
 NAMES = list(ARCHITECTURES)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from torchvision import models
 
 from metrascope.errors import SettingsError
-from metrascope.weights import Published
+from metrascope.networks.weights import Published
 
 Mapper = Callable[[nn.Module, Tensor], tuple[Tensor, Tensor | None]]
 

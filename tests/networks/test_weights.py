@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from metrascope.architectures import ARCHITECTURES
 from metrascope.errors import WeightsError
 from metrascope.files.atomic import sha256
-from metrascope.networks import create_network
-from metrascope.weights import fill, hash_prefix, read_published, read_safetensors
+from metrascope.networks.architectures import ARCHITECTURES
+from metrascope.networks.networks import create_network
+from metrascope.networks.weights import fill, hash_prefix, read_published, read_safetensors
 
 
 @dataclass
