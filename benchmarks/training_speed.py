@@ -41,10 +41,10 @@ from metrascope.dataset.preprocess import Preprocessing, fit_grey_table
 from metrascope.dataset.store import open_store
 from metrascope.execution import make_deterministic
 from metrascope.feed import Feed, TrainingData
-from metrascope.isolation import ENVIRONMENT
 from metrascope.networks.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.precision import measure, precision_of, unmeasured
+from metrascope.processes.worker import ENVIRONMENT
 from metrascope.run import store_key
 from metrascope.settings.study import AugmentationSettings, load_settings
 from metrascope.step import Step

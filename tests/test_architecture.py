@@ -25,7 +25,7 @@ TORCH = (
     "execution.py",
     "engine.py",
     "precision.py",
-    "ranks.py",
+    "processes/torchrun.py",
     "outputs.py",
     "external.py",
     "explain/heatmap.py",
@@ -62,7 +62,7 @@ CONFINED = {
     "openpyxl": ("labels/workbook.py", "phantom/export/tables.py"),
     "faiss": ("audit/candidates.py",),
     "docx": ("report/word.py",),
-    "ray": ("cluster.py", "pool.py"),
+    "ray": ("processes/ray_runs.py", "processes/ray_files.py"),
 }
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name not in ("__main__.py",))
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from metrascope.search_path import leave_current_folder
+from metrascope.processes.search_path import leave_current_folder
 
 if __name__ == "__main__":
     leave_current_folder(by_module=True)

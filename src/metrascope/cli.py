@@ -21,7 +21,6 @@ from metrascope.commands import (
 )
 from metrascope.commands.next_steps import first_steps
 from metrascope.commands.parser import Parser, add_language
-from metrascope.deadline import end_if_work_goes_on
 from metrascope.errors import (
     MetrascopeError,
     MissingExtraError,
@@ -29,9 +28,10 @@ from metrascope.errors import (
     StudyError,
     is_memory_failure,
 )
-from metrascope.memory_limit import check_memory_limit
 from metrascope.messages import LANGUAGES, language, set_language, text
-from metrascope.search_path import leave_current_folder
+from metrascope.processes.deadline import end_if_work_goes_on
+from metrascope.processes.memory_limit import check_memory_limit
+from metrascope.processes.search_path import leave_current_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,17 +6,17 @@ from functools import partial
 
 import torch
 
-from metrascope.cores import available_cores, checked_jobs
-from metrascope.dispatch import EngineName
 from metrascope.errors import SettingsError, StudyError
 from metrascope.execution import execute
 from metrascope.files.atomic import write_json
-from metrascope.isolation import Arguments, Work, run_side_by_side
 from metrascope.messages import text
 from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.precision import measure, precision_of, unmeasured
+from metrascope.processes.cores import available_cores, checked_jobs
+from metrascope.processes.dispatch import EngineName
+from metrascope.processes.torchrun import dismiss, launched, share_out_to_ranks
+from metrascope.processes.worker import Arguments, Work, run_side_by_side
 from metrascope.progress import paused, say
-from metrascope.ranks import dismiss, launched, share_out_to_ranks
 from metrascope.run import Run, StudyInputs, is_finished, remove_training_state
 
 
@@ -30,7 +30,7 @@ class Engine:
         ``cpu`` or ``cuda``: what each task computes on.
     share_out
         Calls a function for each of several tasks and yields the number of each as it ends, with
-        what went wrong, or None: `metrascope.isolation.run_side_by_side` or its like.
+        what went wrong, or None: `metrascope.processes.worker.run_side_by_side` or its like.
     threads
         Of the processor, for each task; None for all.
     alone
@@ -68,7 +68,7 @@ def create_engine(
     """
     checked_jobs(jobs)
     if name == "ray":
-        from metrascope.cluster import connect  # not everyone has Ray
+        from metrascope.processes.ray_runs import connect  # not everyone has Ray
 
         cluster = connect(address, device, jobs=jobs)
         return Engine(cluster.device, cluster.share_out, cluster.threads, alone=False)

@@ -14,13 +14,13 @@ from torch.multiprocessing.spawn import ProcessException
 
 from metrascope.errors import StudyError
 from metrascope.files.csv_file import write_table
-from metrascope.isolation import end_with_parent
 from metrascope.messages import text
 from metrascope.networks.networks import Network, create_network
 from metrascope.outputs import write_answers, write_model, write_readings, write_resources
 from metrascope.precision import precision_of
+from metrascope.processes.torchrun import launched
+from metrascope.processes.worker import end_with_parent
 from metrascope.progress import progress
-from metrascope.ranks import launched
 from metrascope.run import (
     Run,
     StudyInputs,

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import sklearn
 
-from metrascope.cores import available_cores
 from metrascope.explain.embedding import embed
 from metrascope.files.atomic import replacing, writing
+from metrascope.processes.cores import available_cores
+from metrascope.processes.files import map_in_order
 from metrascope.report.files import read_array
-from metrascope.workers import map_in_order
 
 Points = npt.NDArray[np.float32]
 

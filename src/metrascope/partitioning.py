@@ -14,13 +14,13 @@ from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
 from metrascope.audit.views import hash_image
 from metrascope.classes import order_classes
-from metrascope.cores import available_cores
 from metrascope.dataset.designs import draw_split
 from metrascope.dataset.manifest import Manifest
 from metrascope.dataset.patient_groups import read_group_file
 from metrascope.dataset.split import Split, read_split
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
+from metrascope.processes.cores import available_cores
 from metrascope.progress import progress, say
 from metrascope.settings.study import SplitSettings
 

@@ -24,8 +24,8 @@ from metrascope.files.atomic import write_json
 from metrascope.messages import text
 from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.networks.networks import Output, create_network
+from metrascope.processes.torchrun import is_follower
 from metrascope.progress import progress
-from metrascope.ranks import is_follower
 from metrascope.run import StudyInputs, input_size
 from metrascope.settings.study import PreprocessingSettings
 from metrascope.step import Step

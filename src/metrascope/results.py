@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.cores import available_cores
 from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.predictions import Predictions
 from metrascope.evaluation.tables import data_heading, write_tables
@@ -28,8 +27,9 @@ from metrascope.figures.reliability import reliability_diagrams, reliability_ove
 from metrascope.figures.roc import roc_overview, roc_panels
 from metrascope.files.atomic import write_json
 from metrascope.files.file_names import file_names
+from metrascope.processes.cores import available_cores
+from metrascope.processes.files import map_in_order
 from metrascope.progress import begin
-from metrascope.workers import map_in_order
 
 _EACH: Final = 8
 """Figures for which another process is worth its start: one takes 0.6 s, a process 3 s."""

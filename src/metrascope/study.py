@@ -16,7 +16,6 @@ from filelock import FileLock, Timeout
 from metrascope import __version__
 from metrascope.audit.duplicates import read_duplicates, write_duplicates
 from metrascope.classes import PAPER_CLASSES
-from metrascope.cores import available_cores
 from metrascope.data.cases import write_cases
 from metrascope.dataset.counts import cautions, sites, tally
 from metrascope.dataset.flow import read_flow
@@ -24,7 +23,6 @@ from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.dataset.split import Split, write_split
 from metrascope.dataset.store import make_stores
 from metrascope.dataset.study_images import images_of, write_images
-from metrascope.dispatch import EngineName
 from metrascope.engine import carry_out, create_engine
 from metrascope.errors import StudyError, WeightsError
 from metrascope.evaluation.metrics import check_prevalence
@@ -40,6 +38,8 @@ from metrascope.partitioning import (
     find_known_pairs,
 )
 from metrascope.phantom.dataset import write_phantom
+from metrascope.processes.cores import available_cores
+from metrascope.processes.dispatch import EngineName
 from metrascope.progress import begin, progress, say
 from metrascope.run import (
     Run,

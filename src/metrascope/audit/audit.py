@@ -7,9 +7,9 @@ from metrascope.audit.examination import Audit, examine
 from metrascope.audit.groups import write_groups
 from metrascope.audit.page import write_page
 from metrascope.audit.settings import AuditSettings
-from metrascope.cores import checked_jobs
 from metrascope.files.atomic import sha256
 from metrascope.messages import language
+from metrascope.processes.cores import checked_jobs
 from metrascope.progress import Advance, begin
 
 

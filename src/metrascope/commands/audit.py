@@ -7,8 +7,8 @@ from pathlib import Path
 from metrascope.commands.arguments import check_given, check_out_folder
 from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command
-from metrascope.cores import available_cores, checked_jobs
 from metrascope.messages import text
+from metrascope.processes.cores import available_cores, checked_jobs
 from metrascope.progress import begin, steps
 
 

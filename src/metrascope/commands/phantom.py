@@ -8,9 +8,9 @@ from metrascope.commands.arguments import check_out_folder
 from metrascope.commands.console import names, prevalence
 from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command
-from metrascope.cores import checked_jobs
 from metrascope.errors import SettingsError
 from metrascope.messages import text
+from metrascope.processes.cores import checked_jobs
 from metrascope.progress import begin, later, say, steps
 
 

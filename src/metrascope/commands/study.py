@@ -6,8 +6,8 @@ from pathlib import Path
 from metrascope.commands.arguments import check_given, check_out_folder
 from metrascope.commands.console import names, print_study
 from metrascope.commands.parser import Commands, add_command
-from metrascope.cores import checked_jobs
 from metrascope.messages import text
+from metrascope.processes.cores import checked_jobs
 from metrascope.progress import begin, steps
 from metrascope.study_folder import check_study_folder
 
@@ -40,7 +40,7 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train and compare the networks; print the tables and where the report is."""
-    from metrascope.ranks import follow, is_follower, launched, processes
+    from metrascope.processes.torchrun import follow, is_follower, launched, processes
     from metrascope.settings.study import BUILT_IN, load_settings, with_weights
 
     if is_follower():

@@ -21,7 +21,7 @@ from typing import IO, Any, Final
 
 from metrascope.dicom.streams import KINDS, Stream
 from metrascope.errors import DataError
-from metrascope.search_path import child_environment
+from metrascope.processes.search_path import child_environment
 
 _SECONDS: Final = 1.5
 """Of the processor, where that can be limited: by the clock a busy machine loses good files."""

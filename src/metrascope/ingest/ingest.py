@@ -13,7 +13,6 @@ from filelock import FileLock, Timeout
 
 from metrascope.dataset.manifest import write_manifest
 from metrascope.dataset.reasons import reason_title
-from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, MissingExtraError, StudyError
 from metrascope.files.atomic import cannot_write, is_unused, sha256
 from metrascope.ingest.applying import apply_decisions
@@ -78,11 +77,12 @@ from metrascope.ingest.places import (
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
 from metrascope.labels.column_words import ColumnWords
 from metrascope.labels.labels import Keys, Labels, read_labels
+from metrascope.processes.dispatch import EngineName, ShareOut, create_share_out
+from metrascope.processes.files import Failed
 from metrascope.progress import begin
 from metrascope.reason import Reason
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import QUIET, Skipped, Source, find_sources
-from metrascope.workers import Failed
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def ingest(
         File that holds the secret of the pseudonyms, made if it does not exist; by default
         ``secret.txt`` in a folder beside the data set. The private lists go beside it.
     jobs, engine, address
-        What takes the files in; see `metrascope.dispatch.create_share_out`.
+        What takes the files in; see `metrascope.processes.dispatch.create_share_out`.
     lang
         Language that the evidence page opens in.
     progress

@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from metrascope.cores import checked_jobs
 from metrascope.dataset.manifest import write_manifest
 from metrascope.errors import DataError, SettingsError
 from metrascope.files.atomic import is_unused, remove_leftovers, write_bytes, write_json
@@ -24,7 +23,8 @@ from metrascope.phantom.anatomy import LABELS
 from metrascope.phantom.render import draw_case, render, sector
 from metrascope.phantom.scanners import SCANNERS, find_scanner
 from metrascope.phantom.screen import Image
-from metrascope.workers import map_in_order
+from metrascope.processes.cores import checked_jobs
+from metrascope.processes.files import map_in_order
 
 PAPER_COUNTS: Final = {"normal": 422, "fibroid": 238, "polyp": 631}
 MARKER: Final = "phantom.json"

@@ -9,12 +9,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final, Self, cast
 
-from metrascope.cores import available_cores
-from metrascope.deadline import within
-from metrascope.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.errors import DataError, SettingsError
 from metrascope.files.atomic import cannot_write, remove_leftovers
 from metrascope.messages import language
+from metrascope.processes.cores import available_cores
+from metrascope.processes.deadline import within
+from metrascope.processes.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.reason import Reason
 from metrascope.serving.bundle import Bundle, is_bundle, open_bundle
 from metrascope.serving.inputs import Found, find_inputs, input_roots
@@ -56,7 +56,8 @@ class Order:
     heat_maps
         Whether a picture is written of each reading; needs ``out``.
     jobs, engine, address
-        What shares the work, where it is worth it; see `metrascope.dispatch.create_share_out`.
+        What shares the work, where it is worth it; see
+        `metrascope.processes.dispatch.create_share_out`.
         A cluster is worth it always.
     """
 
@@ -219,7 +220,7 @@ class Reader:
             for task in pending:
                 yield task, _in_time(work, task)
             return
-        from metrascope.workers import Failed
+        from metrascope.processes.files import Failed
 
         shared = self._share_out(
             partial(FileWork, self._everywhere()),

@@ -9,10 +9,10 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.cores import available_cores
 from metrascope.dicom.frames import Cine
 from metrascope.errors import DataError, SettingsError
 from metrascope.messages import text
+from metrascope.processes.cores import available_cores
 from metrascope.reason import Reason
 from metrascope.screen.marks import Mark
 from metrascope.serving.bundle import Bundle, is_bundle, open_bundle

@@ -20,9 +20,9 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.deadline import within
 from metrascope.errors import DataError, MissingExtraError, WeightsError, is_memory_failure
 from metrascope.files.atomic import write_json
+from metrascope.processes.deadline import within
 from metrascope.serving.protobuf import find_faults
 
 RuntimeName = Literal["openvino", "onnxruntime"]

@@ -10,7 +10,6 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from metrascope.cores import checked_jobs
 from metrascope.errors import DataError, SettingsError
 from metrascope.files.atomic import is_unused, remove_leftovers, write_json
 from metrascope.phantom.dataset import PAPER_COUNTS, apportion
@@ -19,7 +18,8 @@ from metrascope.phantom.export.tables import write_labels
 from metrascope.phantom.export.truth import write_rows
 from metrascope.phantom.export.visits import Job, write_visit
 from metrascope.phantom.scanners import SCANNERS, find_scanner
-from metrascope.workers import map_in_order
+from metrascope.processes.cores import checked_jobs
+from metrascope.processes.files import map_in_order
 
 TRUTH: Final = "truth/truth.jsonl"
 _MARKER: Final = "truth/export.json"

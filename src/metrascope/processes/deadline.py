@@ -2,7 +2,7 @@
 
 A library in C that counts for ever heeds no signal: its thread is left behind, and the process
 must end without waiting for it. Work that may crash as well belongs into a process of its own,
-see `metrascope.workers`; this is for what is done before such a process has even started.
+see `metrascope.processes.files`; this is for what is done before such a process has even started.
 """
 
 import _thread

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from metrascope.errors import StudyError
-from metrascope.memory_limit import check_memory_limit
+from metrascope.processes.memory_limit import check_memory_limit
 
 resource = pytest.importorskip("resource", reason="Windows limits no memory of a process")
 

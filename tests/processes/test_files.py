@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from metrascope.errors import DataError, StudyError
-from metrascope.workers import Failed, map_in_order, share_out
+from metrascope.processes.files import Failed, map_in_order, share_out
 
 SPOILED: list[str] = []
 FILLED: list[str] = []
@@ -122,7 +122,7 @@ def test_processes_that_cannot_start_are_told_however_much_they_are_given(tmp_pa
     script = tmp_path / "script.py"
     script.write_text(
         "from functools import partial\n"
-        "from metrascope.workers import share_out\n"
+        "from metrascope.processes.files import share_out\n"
         "much = partial(len, bytes(1_000_000))\n"
         "list(share_out(much, ['task'], jobs=1, seconds=5, memory_mb=4096))\n"
     )

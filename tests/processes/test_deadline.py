@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from metrascope import deadline
-from metrascope.deadline import within
+from metrascope.processes import deadline
+from metrascope.processes.deadline import within
 
 
 def test_work_that_ends_is_as_if_it_had_been_called() -> None:
@@ -49,7 +49,7 @@ def test_a_system_without_threads_is_a_failure_of_memory(monkeypatch: pytest.Mon
 def test_a_process_ends_with_its_status_while_work_goes_on() -> None:
     code = """
 import sys, time
-from metrascope.deadline import end_if_work_goes_on, within
+from metrascope.processes.deadline import end_if_work_goes_on, within
 end_if_work_goes_on(5)
 print("begun")
 try:

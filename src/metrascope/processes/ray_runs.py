@@ -16,8 +16,8 @@ import ray
 from ray import exceptions
 
 from metrascope.errors import StudyError
-from metrascope.isolation import Arguments, Work, environment, run_isolated
 from metrascope.messages import language, set_language, text
+from metrascope.processes.worker import Arguments, Work, environment, run_isolated
 
 RETRIES: Final = 3
 _REACH_SECONDS: Final = 10.0
@@ -42,7 +42,7 @@ class Cluster:
     gpu_share: float
 
     def share_out(self, work: Work, tasks: Sequence[Arguments]) -> Iterator[tuple[int, str | None]]:
-        """Do what `metrascope.isolation.run_side_by_side` does, on the machines of the cluster."""
+        """Run tasks as `processes.worker.run_side_by_side` does, on the machines of the cluster."""
         remote = ray.remote(
             num_cpus=self.threads,
             num_gpus=self.gpu_share,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from metrascope.search_path import child_environment, leave_current_folder
+from metrascope.processes.search_path import child_environment, leave_current_folder
 
 PLANTED = "open({marker!r}, 'a').write(__name__ + ' ')\n"
 
@@ -91,15 +91,17 @@ def test_a_process_for_a_codec_runs_none(stick: Path) -> None:
 
 
 def test_a_training_process_runs_none(stick: Path) -> None:
-    code = "from metrascope.isolation import run_isolated\nassert run_isolated(print) is None"
+    code = (
+        "from metrascope.processes.worker import run_isolated\nassert run_isolated(print) is None"
+    )
     assert run_there(stick, ["-P", "-c", code]) == ""
 
 
 CLUSTER = """
 from functools import partial
 from operator import methodcaller
-from metrascope.cluster import connect
-from metrascope.dispatch import create_share_out
+from metrascope.processes.ray_runs import connect
+from metrascope.processes.dispatch import create_share_out
 cluster = connect({address!r}, "cpu", jobs=1)
 assert list(cluster.share_out(print, [()])) == [(0, None)]
 pool = create_share_out("ray", jobs=1, address={address!r})

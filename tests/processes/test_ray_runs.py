@@ -15,7 +15,7 @@ pytest.importorskip("ray", reason="ray is not installed (pip install metrascope[
 
 import ray
 
-from metrascope.cluster import Cluster, connect
+from metrascope.processes.ray_runs import Cluster, connect
 
 pytestmark = pytest.mark.peer("ray")
 
@@ -129,7 +129,7 @@ def test_without_an_address_no_cluster_that_runs_here_is_joined(
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", lambda address, **_: asked.append(address))
-    monkeypatch.setattr("metrascope.cluster.machines", lambda: [])
+    monkeypatch.setattr("metrascope.processes.ray_runs.machines", lambda: [])
     connect(None, "cpu", jobs=1)
     connect("auto", "cpu", jobs=1)
     assert asked == ["local", "auto"]

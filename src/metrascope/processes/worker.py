@@ -16,8 +16,8 @@ from typing import Final
 
 from metrascope.errors import MetrascopeError, StudyError, is_memory_failure
 from metrascope.messages import language, set_language, text
+from metrascope.processes.search_path import child_environment
 from metrascope.progress import progress
-from metrascope.search_path import child_environment
 
 Arguments = tuple[object, ...]
 Work = Callable[..., None]

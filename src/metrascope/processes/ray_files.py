@@ -1,6 +1,7 @@
 """Files shared out on a Ray cluster: machines that see the same originals and results.
 
-Every machine works with processes like those of one machine alone (`metrascope.workers`), so that
+Every machine works with processes like those of one machine alone (`metrascope.processes.files`),
+so that
 a file comes to the same wherever it is taken. Ray only brings tasks to them and results back.
 A process that is lost, with its machine or without, is replaced, and its tasks go to others.
 """
@@ -21,11 +22,11 @@ from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from metrascope import __version__
-from metrascope.cluster import RETRIES, Machine, join, machines
 from metrascope.errors import MetrascopeError, StudyError
 from metrascope.messages import language, set_language, text
+from metrascope.processes.files import Failed, Work, Worker
+from metrascope.processes.ray_runs import RETRIES, Machine, join, machines
 from metrascope.progress import say
-from metrascope.workers import Failed, Work, Worker
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -59,7 +60,7 @@ class Pool:
         seconds: float,
         memory_mb: int,
     ) -> Generator[tuple[Task, Result | Failed], None, None]:
-        """Do what `metrascope.workers.share_out` does, on the machines of the cluster.
+        """Do what `metrascope.processes.files.share_out` does, on the machines of the cluster.
 
         Raises
         ------

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from metrascope.errors import DataError
-from metrascope.isolation import run_isolated, run_side_by_side
+from metrascope.processes.worker import run_isolated, run_side_by_side
 
 
 def succeed(path: Path) -> None:
@@ -77,7 +77,7 @@ def test_one_that_cannot_start_is_told_however_much_it_is_given(tmp_path: Path) 
     """A script without ``if __name__ == "__main__"``: its process begins it again and dies."""
     script = tmp_path / "script.py"
     script.write_text(
-        "from metrascope.isolation import run_isolated\n"
+        "from metrascope.processes.worker import run_isolated\n"
         "print(run_isolated(print, bytes(1_000_000)))\n"
     )
     command = [sys.executable, str(script)]

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from metrascope import __version__
-from metrascope.dispatch import create_share_out
 from metrascope.errors import DataError, SettingsError, StudyError
-from metrascope.workers import Failed
+from metrascope.processes.dispatch import create_share_out
+from metrascope.processes.files import Failed
 
 # Ray is not imported here: every process of a worker loads this file.
 pytestmark = pytest.mark.usefixtures("two_workers")
@@ -115,7 +115,7 @@ def test_what_a_lost_worker_had_is_done_by_others(tmp_path: Path) -> None:
 def test_a_task_that_takes_its_worker_down_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metrascope.pool.RETRIES", 1)
+    monkeypatch.setattr("metrascope.processes.ray_files.RETRIES", 1)
     (tmp_path / "go").touch()
     share_out = create_share_out("ray", jobs=1, address=None)
     tasks = ["poison", "task0", "task1"]
@@ -131,7 +131,7 @@ def test_a_machine_that_cannot_work_with_the_others_is_named(
     missing = create_share_out("ray", jobs=1, address=None, needed=[tmp_path / "nothing"])
     with pytest.raises(StudyError, match="nothing is not to be seen from the machine"):
         next(missing(start, ["a"], **LIMITS))
-    monkeypatch.setattr("metrascope.pool.__version__", "0.0.0")
+    monkeypatch.setattr("metrascope.processes.ray_files.__version__", "0.0.0")
     older = create_share_out("ray", jobs=1, address=None)
     with pytest.raises(StudyError, match=f"has metrascope {__version__}, this one 0.0.0"):
         next(older(start, ["a"], **LIMITS))

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from metrascope.errors import StudyError
-from metrascope.isolation import Arguments, Work
+from metrascope.processes.worker import Arguments, Work
 
 _PATIENCE: Final = timedelta(days=7)
 """While the first process draws phantoms or decodes, the others wait; torchrun ends them all when

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from metrascope.cores import available_cores
+from metrascope.processes.cores import available_cores
 
 
 def test_all_cores_by_default() -> None:
@@ -17,7 +17,7 @@ def test_all_cores_by_default() -> None:
 def test_a_process_held_to_one_core_has_one() -> None:
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-        "from metrascope.cores import available_cores; print(available_cores())"
+        "from metrascope.processes.cores import available_cores; print(available_cores())"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "1"

@@ -20,8 +20,8 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 from metrascope.errors import MetrascopeError, StudyError, is_memory_failure
 from metrascope.files.atomic import begin_worker
-from metrascope.isolation import end_with_parent, environment
 from metrascope.messages import language, set_language
+from metrascope.processes.worker import end_with_parent, environment
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from metrascope.cores import available_cores, checked_jobs
 from metrascope.errors import SettingsError
+from metrascope.processes.cores import available_cores, checked_jobs
 
 if TYPE_CHECKING:
-    from metrascope.workers import Failed, Work
+    from metrascope.processes.files import Failed, Work
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -17,7 +17,7 @@ EngineName = Literal["local", "ray"]
 
 
 class ShareOut(Protocol):
-    """Does tasks: `metrascope.workers.share_out` or its like, with its processes chosen."""
+    """Does tasks: `metrascope.processes.files.share_out` or its like, with its processes chosen."""
 
     def __call__(
         self,
@@ -56,11 +56,11 @@ def create_share_out(
     if jobs is not None:
         checked_jobs(jobs)
     if engine == "ray":
-        from metrascope.pool import connect  # not everyone has Ray
+        from metrascope.processes.ray_files import connect  # not everyone has Ray
 
         return connect(address, jobs=jobs, needed=needed).share_out
     if address is not None:
         raise SettingsError("engine.address", address=address)
-    from metrascope.workers import share_out  # not every reading takes processes
+    from metrascope.processes.files import share_out  # not every reading takes processes
 
     return partial(share_out, jobs=jobs or available_cores())
