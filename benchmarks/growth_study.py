@@ -3,7 +3,7 @@
 ``catalog`` reads and splits the manifest of empty files, two to a patient. ``training`` is
 MobileNetV2 from no weights on a store of holes, which the file system reads as zeros: what grows
 with the number of images is there, the time to read pixels from a disk is not. Its steps are those
-of `metrascope.training.fit`, stopped after a few dozen. ``processes`` are whole
+of `metrascope.training.loop.fit`, stopped after a few dozen. ``processes`` are whole
 studies of phantoms, of one epoch.
 """
 
@@ -94,8 +94,8 @@ def sparse_store(images: int, folder: Path, stored: int = STORED) -> Any:
     from metrascope.dataset.manifest import Manifest
     from metrascope.dataset.split import Split
     from metrascope.dataset.store import StoreKey
-    from metrascope.run import StudyInputs
     from metrascope.settings.study import load_settings
+    from metrascope.training.run import StudyInputs
 
     table = table_of(images)
     settings = load_settings("paper")
@@ -149,12 +149,12 @@ def _trained(images: int, folder: Path, stored: int) -> Costs:
     import torch
     from lightning_fabric import Fabric
 
-    from metrascope import run as runs
-    from metrascope.data.augment import draw_transforms
-    from metrascope.execution import make_deterministic
-    from metrascope.feed import Feed
     from metrascope.networks.networks import create_network
-    from metrascope.training import StepReport, fit
+    from metrascope.training import run as runs
+    from metrascope.training.augment import draw_transforms
+    from metrascope.training.batches import Feed
+    from metrascope.training.execute import make_deterministic
+    from metrascope.training.loop import StepReport, fit
 
     key, inputs = sparse_store(images, folder, stored)
     runs.store_key = lambda *_: key  # its images are not there to be looked at

@@ -35,19 +35,19 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.plain_training import AUXILIARY, BATCH, LAST, RATE, answer, input_size
-from metrascope.data.augment import draw_transforms
 from metrascope.dataset.manifest import read_manifest
 from metrascope.dataset.preprocess import Preprocessing, fit_grey_table
 from metrascope.dataset.store import open_store
-from metrascope.execution import make_deterministic
-from metrascope.feed import Feed, TrainingData
 from metrascope.networks.networks import create_network
 from metrascope.phantom.dataset import write_phantom
-from metrascope.precision import measure, precision_of, unmeasured
 from metrascope.processes.worker import ENVIRONMENT
-from metrascope.run import store_key
 from metrascope.settings.study import AugmentationSettings, load_settings
-from metrascope.step import Step
+from metrascope.training.augment import draw_transforms
+from metrascope.training.batches import Feed, TrainingData
+from metrascope.training.execute import make_deterministic
+from metrascope.training.precision import measure, precision_of, unmeasured
+from metrascope.training.run import store_key
+from metrascope.training.step import Step
 
 BAR = 2.2
 SPINS = "GOMP_SPINCOUNT"
@@ -148,7 +148,7 @@ def measured(
 
 
 def inputs(folder: Path) -> Any:
-    """Return what `metrascope.precision` needs of a study's inputs."""
+    """Return what `metrascope.training.precision` needs of a study's inputs."""
     settings = load_settings("paper")
     return SimpleNamespace(
         folder=folder, settings=settings, classes=("normal", "fibroid", "polyp"), device="cpu"

@@ -6,8 +6,8 @@ arithmetic is faster is another matter on each.
 
 import sys
 
-from metrascope import precision
 from metrascope.cli import main
+from metrascope.training import precision
 
 if __name__ == "__main__":
     precision.may_gain = lambda: True

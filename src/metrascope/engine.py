@@ -7,17 +7,17 @@ from functools import partial
 import torch
 
 from metrascope.errors import SettingsError, StudyError
-from metrascope.execution import execute
 from metrascope.files.atomic import write_json
 from metrascope.messages import text
 from metrascope.networks.architectures import ARCHITECTURES
-from metrascope.precision import measure, precision_of, unmeasured
 from metrascope.processes.cores import available_cores, checked_jobs
 from metrascope.processes.dispatch import EngineName
 from metrascope.processes.torchrun import dismiss, launched, share_out_to_ranks
 from metrascope.processes.worker import Arguments, Work, run_side_by_side
 from metrascope.progress import paused, say
-from metrascope.run import Run, StudyInputs, is_finished, remove_training_state
+from metrascope.training.execute import execute
+from metrascope.training.precision import measure, precision_of, unmeasured
+from metrascope.training.run import Run, StudyInputs, is_finished, remove_training_state
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,15 @@ from metrascope.dataset.store import StoreKey, files_digest, open_store
 from metrascope.dataset.study_images import shared_with
 from metrascope.errors import DataError, WeightsError
 from metrascope.evaluation.predictions import write_predictions
-from metrascope.execution import make_deterministic
-from metrascope.feed import Feed, TrainingData
 from metrascope.messages import text
 from metrascope.networks.checkpoint import MODEL, ModelDescription, load
-from metrascope.outputs import prediction_table
 from metrascope.progress import progress, say
 from metrascope.report.content import is_finished
-from metrascope.run import Run
-from metrascope.training import predict
+from metrascope.training.batches import Feed, TrainingData
+from metrascope.training.execute import make_deterministic
+from metrascope.training.loop import predict
+from metrascope.training.outputs import prediction_table
+from metrascope.training.run import Run
 
 _BATCH = 16
 

@@ -41,13 +41,6 @@ from metrascope.phantom.dataset import write_phantom
 from metrascope.processes.cores import available_cores
 from metrascope.processes.dispatch import EngineName
 from metrascope.progress import begin, progress, say
-from metrascope.run import (
-    Run,
-    StudyInputs,
-    input_size,
-    is_finished,
-    store_keys,
-)
 from metrascope.settings.study import (
     NETWORKS,
     PhantomSettings,
@@ -57,6 +50,13 @@ from metrascope.settings.study import (
 )
 from metrascope.study_folder import check_study_folder, is_study
 from metrascope.summary import summarize
+from metrascope.training.run import (
+    Run,
+    StudyInputs,
+    input_size,
+    is_finished,
+    store_keys,
+)
 
 _FOLDERS: Final = ("cards", "cases", "checklists", "figures", "tables", "prepared/*", "runs/*")
 _PACKAGES: Final = ("torch", "torchvision", "lightning-fabric", "numpy", "pandas", "scikit-learn")

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import torch
 
-from metrascope.data.augment import centre_transforms, resample
 from metrascope.dataset.preprocess import centre_crop, seen_box, square, stored_size
 from metrascope.explain.lesions import (
     MEASURES,
@@ -27,6 +26,7 @@ from metrascope.explain.localization import (
     spread,
 )
 from metrascope.overlay import spread_heat
+from metrascope.training.augment import centre_transforms, resample
 
 SIZE = 112
 

@@ -16,10 +16,10 @@ import torch
 from lightning_fabric import Fabric
 
 from metrascope.dataset.preprocess import Preprocessing
-from metrascope.feed import Feed, TrainingData
 from metrascope.networks.networks import create_network
-from metrascope.sharing import gather, own_batches, share_buffers
-from metrascope.training import predict
+from metrascope.training.batches import Feed, TrainingData
+from metrascope.training.distributed import gather, own_batches, share_buffers
+from metrascope.training.loop import predict
 
 # A fork need not import everything again; the product spawns, which is the same everywhere.
 START = "ddp_fork" if sys.platform == "linux" else "ddp_spawn"

@@ -8,10 +8,10 @@ from PIL import Image
 from metrascope.dataset.preprocess import Preprocessing, centre_crop, square
 from metrascope.errors import SettingsError
 from metrascope.explain.heatmap import class_maps
-from metrascope.feed import Normalizer
 from metrascope.networks.networks import Network, create_network
 from metrascope.serving.graph import Graph
 from metrascope.serving.intake import grey_of
+from metrascope.training.batches import Normalizer
 
 TABLE = tuple(int(level) for level in np.linspace(255, 0, 256) ** 2 / 255)
 

@@ -134,7 +134,7 @@ def centre_crop(stored: npt.NDArray[Any], input_size: int) -> npt.NDArray[Any]:
 
     Returns
     -------
-    (n, input_size, input_size), the very pixels of `metrascope.data.augment.centre_transforms`.
+    (n, input_size, input_size), the very pixels of `metrascope.training.augment.centre_transforms`.
     """
     start = (stored.shape[1] - input_size) // 2
     return stored[:, start : start + input_size, start : start + input_size]

@@ -23,14 +23,14 @@ from metrascope.evaluation.temperature import fit_temperature
 from metrascope.explain.heatmap import class_maps
 from metrascope.explain.reader import Reader
 from metrascope.explain.record import Evaluated, images_to_read, record
-from metrascope.feed import Feed, Normalizer, TrainingData
 from metrascope.files.atomic import write_json
 from metrascope.networks.checkpoint import ModelDescription, save
 from metrascope.networks.networks import Network
-from metrascope.run import Run, StudyInputs, store_key
 from metrascope.settings.study import EvaluationSettings, Settings, dump_settings
-from metrascope.sharing import gather
-from metrascope.training import derived_seed, predict
+from metrascope.training.batches import Feed, Normalizer, TrainingData
+from metrascope.training.distributed import gather
+from metrascope.training.loop import derived_seed, predict
+from metrascope.training.run import Run, StudyInputs, store_key
 
 _BATCHES: Final = 64
 """Batches that several processes read before they put together what they have."""

@@ -16,19 +16,19 @@ from metrascope.errors import StudyError
 from metrascope.files.csv_file import write_table
 from metrascope.messages import text
 from metrascope.networks.networks import Network, create_network
-from metrascope.outputs import write_answers, write_model, write_readings, write_resources
-from metrascope.precision import precision_of
 from metrascope.processes.torchrun import launched
 from metrascope.processes.worker import end_with_parent
 from metrascope.progress import progress
-from metrascope.run import (
+from metrascope.training.loop import HISTORY, StepReport, derived_seed, fit
+from metrascope.training.outputs import write_answers, write_model, write_readings, write_resources
+from metrascope.training.precision import precision_of
+from metrascope.training.run import (
     Run,
     StudyInputs,
     input_size,
     remove_training_state,
     training_data,
 )
-from metrascope.training import HISTORY, StepReport, derived_seed, fit
 
 
 def execute(

@@ -16,15 +16,21 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from torch.nn import functional
 
-from metrascope.data.augment import draw_transforms
 from metrascope.errors import StudyError
-from metrascope.feed import Feed, Rows, TrainingData
 from metrascope.networks.checkpoint import load_resume, load_weights, save_resume, save_weights
 from metrascope.networks.networks import Network, Output
-from metrascope.schedule import learning_rate
 from metrascope.settings.study import Settings, TrainingSettings
-from metrascope.sharing import gather, mean_of, own_batches, share_buffers, synchronized
-from metrascope.step import Step
+from metrascope.training.augment import draw_transforms
+from metrascope.training.batches import Feed, Rows, TrainingData
+from metrascope.training.distributed import (
+    gather,
+    mean_of,
+    own_batches,
+    share_buffers,
+    synchronized,
+)
+from metrascope.training.schedule import learning_rate
+from metrascope.training.step import Step
 
 HISTORY: Final = (
     "epoch",
@@ -141,7 +147,8 @@ def predict(
 ) -> Iterator[Output]:
     """Yield the network's output for this process's batches of images, without randomness.
 
-    One process reads all, in order; several take turns (`metrascope.sharing.gather`). Reading is
+    One process reads all, in order; several take turns (`metrascope.training.distributed.gather`).
+    Reading is
     in 32 bits whatever the arithmetic of training: so a bundle, an external test and another
     machine say the same of an image.
     """

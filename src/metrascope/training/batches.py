@@ -8,9 +8,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from metrascope.data.augment import centre_transforms, resample
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.dataset.rows import read_rows
+from metrascope.training.augment import centre_transforms, resample
 
 Rows = npt.NDArray[np.int64]
 
@@ -106,7 +106,7 @@ class Feed:
             int64, (n,), as `to_device` returns them.
         transforms
             float32, (n, 2, 3), on the device: a geometric change for each
-            (`metrascope.data.augment`); None for the plain centre crop.
+            (`metrascope.training.augment`); None for the plain centre crop.
         """
         if transforms is None:
             transforms = self._centre.expand(len(rows), 2, 3)

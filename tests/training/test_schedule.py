@@ -3,8 +3,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from metrascope.schedule import learning_rate
 from metrascope.settings.study import TrainingSettings
+from metrascope.training.schedule import learning_rate
 
 STEPS = 73
 

@@ -11,10 +11,10 @@ from metrascope.dataset.manifest import Manifest
 from metrascope.dataset.preprocess import Preprocessing, fit_grey_table, stored_size
 from metrascope.dataset.split import Split
 from metrascope.dataset.store import StoreKey, files_digest, open_store
-from metrascope.feed import TrainingData
 from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.settings.study import Settings
-from metrascope.training import best_weights
+from metrascope.training.batches import TrainingData
+from metrascope.training.loop import best_weights
 
 
 @dataclass(frozen=True, order=True)

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from metrascope import precision
-from metrascope.precision import may_gain, measure, precision_of, unmeasured
 from metrascope.settings.study import load_settings
+from metrascope.training import precision
+from metrascope.training.precision import may_gain, measure, precision_of, unmeasured
 
 
 def inputs(folder: Path, **training: object) -> SimpleNamespace:

@@ -17,18 +17,18 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional
 
-from metrascope.data.augment import centre_transforms
 from metrascope.dataset.preprocess import Preprocessing, stored_size
-from metrascope.feed import Feed, TrainingData
 from metrascope.files.atomic import write_json
 from metrascope.messages import text
 from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.networks.networks import Output, create_network
 from metrascope.processes.torchrun import is_follower
 from metrascope.progress import progress
-from metrascope.run import StudyInputs, input_size
 from metrascope.settings.study import PreprocessingSettings
-from metrascope.step import Step
+from metrascope.training.augment import centre_transforms
+from metrascope.training.batches import Feed, TrainingData
+from metrascope.training.run import StudyInputs, input_size
+from metrascope.training.step import Step
 
 Precision = Literal["32-true", "bf16-mixed"]
 

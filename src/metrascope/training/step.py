@@ -12,8 +12,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from metrascope.feed import Feed
 from metrascope.networks.networks import Output
+from metrascope.training.batches import Feed
 
 Loss = Callable[[Output, Tensor], Tensor]
 
@@ -60,7 +60,7 @@ class Step:
         Parameters
         ----------
         rows, transforms
-            As `metrascope.feed.Feed.images` takes them.
+            As `metrascope.training.batches.Feed.images` takes them.
         rate
             Learning rate.
         share

@@ -12,11 +12,11 @@ from torchvision.transforms import v2
 
 from metrascope.dataset.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from metrascope.errors import StudyError
-from metrascope.feed import Feed, Normalizer, TrainingData
 from metrascope.networks.checkpoint import save_weights
 from metrascope.networks.networks import Network, create_network
 from metrascope.settings.study import Settings, load_settings
-from metrascope.training import (
+from metrascope.training.batches import Feed, Normalizer, TrainingData
+from metrascope.training.loop import (
     StepReport,
     batches,
     best_weights,

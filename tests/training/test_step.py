@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from metrascope.dataset.preprocess import Preprocessing
-from metrascope.feed import Feed, TrainingData
 from metrascope.networks.networks import Network, Output, create_network
 from metrascope.settings.study import load_settings
-from metrascope.step import Step
-from metrascope.training import fit
+from metrascope.training.batches import Feed, TrainingData
+from metrascope.training.loop import fit
+from metrascope.training.step import Step
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
