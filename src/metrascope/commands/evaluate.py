@@ -48,7 +48,7 @@ def _evaluate(
     begin("loading")
     from metrascope.evaluation.attributes import attributes
     from metrascope.evaluation.predictions import read_predictions
-    from metrascope.results import write_evaluation
+    from metrascope.figures.evaluation import write_evaluation
 
     paths, name = _predictions(options)
     classes = names(options.classes) if options.classes else None

@@ -13,11 +13,11 @@ from metrascope.figures import gradcam
 from metrascope.figures.canvas import PAGE_WIDTH, svg_bytes
 from metrascope.figures.curves import learning_curves
 from metrascope.figures.embedding import embeddings
+from metrascope.figures.evaluation import explanation_figures, statistic_figures, write_figures
 from metrascope.messages import LANGUAGES
 from metrascope.report.content import Study
 from metrascope.report.gallery import Card, Gallery
 from metrascope.report.pictures import read_grey
-from metrascope.results import explanation_figures, statistic_figures, write_figures
 
 # Matplotlib stays in metrascope.figures, its types too.
 Figure = Any
@@ -72,7 +72,7 @@ def draw(study: Study, written: str | None = None) -> Drawings:
 
 
 def _charts(study: Study, written: str | None) -> dict[str, dict[str, Drawing]]:
-    """Draw what `metrascope.results` draws of the numbers, by name and language."""
+    """Draw what `metrascope.figures.evaluation` draws of the numbers, by name and language."""
     metrics = dict(study.metrics)
     drawn = {
         lang: {

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrascope import results
 from metrascope.evaluation.predictions import read_predictions
-from metrascope.results import write_evaluation, write_figures
+from metrascope.figures import evaluation as results
+from metrascope.figures.evaluation import write_evaluation, write_figures
 
 WRITTEN = [
     "figures/confusion.png",
