@@ -25,12 +25,12 @@ from benchmarks import ingest_speed, predict_speed, statistics_speed, training_s
 from metrascope.dataset.image import read_picture
 from metrascope.dataset.manifest import read_manifest
 from metrascope.dataset.preprocess import square
-from metrascope.evaluation.metrics import evaluate
 from metrascope.explain.heatmap import class_maps
 from metrascope.networks.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.phantom.export.export import write_export
 from metrascope.serving.runtime import installed, open_runtime
+from metrascope.statistics.evaluate import evaluate
 
 THREADS = 2
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.evaluation.predictions import read_predictions
-from metrascope.evaluation.temperature import apply_temperature, fit_temperature
 from metrascope.serving.conformal import fit_conformal
+from metrascope.statistics.predictions import read_predictions
+from metrascope.statistics.temperature import apply_temperature, fit_temperature
 
 Floats = npt.NDArray[np.float64]
 CONFIDENCES = (0.8, 0.9, 0.95)

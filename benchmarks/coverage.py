@@ -3,7 +3,7 @@
     python -m benchmarks.coverage [--studies 1000] [--sizes 60 125] [--designs balanced six ...]
 
 Two networks read the patients of a test partition, their thresholds come from as many validation
-patients, and `metrascope.evaluation.metrics.evaluate` does the rest: whatever has a ``value``, a
+patients, and `metrascope.statistics.evaluate.evaluate` does the rest: whatever has a ``value``, a
 ``low`` and a ``high`` in its answer is followed. The true value is that of a hundred thousand
 patients (of a threshold's sensitivity and specificity, at the threshold that the study chose).
 
@@ -33,9 +33,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrascope.evaluation import calibration, reliability, subgroups
-from metrascope.evaluation.metrics import evaluate
-from metrascope.evaluation.predictions import Predictions
+from metrascope.statistics import calibration, reliability, subgroups
+from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

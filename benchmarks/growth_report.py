@@ -16,7 +16,7 @@ _READ = ("mobilenet_v2", "resnet18")
 def statistics(patients: int, folder: Path, bundle: Path | None) -> Costs:
     """Compute all that is said of eight networks."""
     from benchmarks.statistics_speed import made
-    from metrascope.evaluation.metrics import evaluate
+    from metrascope.statistics.evaluate import evaluate
 
     predictions = made(patients)
     with metered() as cost:
@@ -46,9 +46,9 @@ def _write_study(images: int, folder: Path) -> None:
     from PIL import Image
 
     from benchmarks.statistics_speed import made
-    from metrascope.evaluation.predictions import write_predictions
     from metrascope.files.atomic import write_json, write_text
     from metrascope.settings.study import dump_settings, load_settings
+    from metrascope.statistics.predictions import write_predictions
 
     predictions, rng = made(images), np.random.default_rng(0)
     settings = load_settings("paper").model_copy(update={"networks": _READ})

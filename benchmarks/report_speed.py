@@ -25,14 +25,14 @@ import pandas as pd
 from benchmarks.statistics_speed import CLASSES, made
 from metrascope.dataset.manifest import read_manifest
 from metrascope.dataset.preprocess import seen_box
-from metrascope.evaluation.predictions import write_predictions
-from metrascope.evaluation.published import PUBLISHED
 from metrascope.explain.faithfulness import CURVE, ORDERS, SIMILARITY, WAYS
 from metrascope.explain.furniture import CHANGES, UNCHANGED
 from metrascope.files.atomic import write_json, write_text
 from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.phantom.dataset import write_phantom
 from metrascope.settings.study import dump_settings, load_settings
+from metrascope.statistics.predictions import write_predictions
+from metrascope.statistics.published import PUBLISHED
 
 _DRAWN = 48
 _SIDE = 256

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from metrascope.evaluation.temperature import LOWEST, PRIOR, fit_temperature
+from metrascope.statistics.temperature import LOWEST, PRIOR, fit_temperature
 
 Floats = npt.NDArray[np.float64]
 

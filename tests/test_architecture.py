@@ -126,7 +126,7 @@ def test_files_stay_short() -> None:
     [
         "metrascope.cli",
         "metrascope.phantom.dataset",
-        "metrascope.evaluation.predictions, metrascope.figures.evaluation",
+        "metrascope.statistics.predictions, metrascope.figures.evaluation",
         "metrascope.summary",
         "metrascope.ingest.ingest, metrascope.screen.text",
         "metrascope.audit.audit",

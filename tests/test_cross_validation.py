@@ -16,12 +16,12 @@ from metrascope.dataset.manifest import read_manifest
 from metrascope.dataset.preprocess import fit_grey_table
 from metrascope.dataset.split import read_split
 from metrascope.errors import DataError
-from metrascope.evaluation.temperature import apply_temperature, fit_temperature
 from metrascope.networks.checkpoint import load
 from metrascope.partitioning import choose_split
 from metrascope.phantom.dataset import write_phantom
 from metrascope.report.drawings import Drawings
 from metrascope.settings.study import SplitSettings
+from metrascope.statistics.temperature import apply_temperature, fit_temperature
 
 CLASSES = ("normal", "fibroid", "polyp")
 COLUMNS = [f"p_{label}" for label in CLASSES]

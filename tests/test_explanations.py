@@ -14,11 +14,11 @@ from tests.test_summary import CLASSES, make
 from metrascope import embeddings
 from metrascope.embeddings import embed_runs
 from metrascope.errors import StudyError
-from metrascope.evaluation.predictions import read_predictions
 from metrascope.explain.embedding import PERPLEXITIES
 from metrascope.explain.faithfulness import CURVE, ORDERS, SIMILARITY, WAYS
 from metrascope.explain.furniture import CHANGES, UNCHANGED
 from metrascope.explanations import explain_runs
+from metrascope.statistics.predictions import read_predictions
 from metrascope.summary import summarize
 
 IMAGES = [f"0-{i}.png" for i in range(12)]

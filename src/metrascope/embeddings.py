@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrascope.evaluation.averages import averages
 from metrascope.explain.embedding import (
     PERPLEXITIES,
     chance_purity,
@@ -20,6 +19,7 @@ from metrascope.explain.embedding import (
 from metrascope.explain.sample import some_of
 from metrascope.layouts import Points, Sample, lay_out
 from metrascope.report.files import read_table
+from metrascope.statistics.averages import averages
 
 MOST: Final = 3_000
 """Images that are laid out. Of 3,000 a map takes 25 s on a core, and every pair is compared; three

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrascope.evaluation.averages import averages
 from metrascope.explain.border import border_numbers
 from metrascope.explain.faithfulness import (
     CURVE,
@@ -37,6 +36,7 @@ from metrascope.messages import text
 from metrascope.report.files import damaged, read_array, read_object, read_table
 from metrascope.report.forms import ModelForm
 from metrascope.report.pictures import read_grey
+from metrascope.statistics.averages import averages
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def explain_runs(
     study
         The study's folder.
     tables
-        ``predictions.csv`` of each finished run, as `metrascope.evaluation.predictions` reads it.
+        ``predictions.csv`` of each finished run, as `metrascope.statistics.predictions` reads it.
     partition
         The one evaluated.
     classes

@@ -13,11 +13,11 @@ from metrascope.dataset.split import read_training_patients
 from metrascope.dataset.store import StoreKey, files_digest, open_store
 from metrascope.dataset.study_images import shared_with
 from metrascope.errors import DataError, WeightsError
-from metrascope.evaluation.predictions import write_predictions
 from metrascope.messages import text
 from metrascope.networks.checkpoint import MODEL, ModelDescription, load
 from metrascope.progress import progress, say
 from metrascope.report.content import is_finished
+from metrascope.statistics.predictions import write_predictions
 from metrascope.training.batches import Feed, TrainingData
 from metrascope.training.execute import make_deterministic
 from metrascope.training.loop import predict

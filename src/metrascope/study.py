@@ -25,7 +25,6 @@ from metrascope.dataset.store import make_stores
 from metrascope.dataset.study_images import images_of, write_images
 from metrascope.engine import carry_out, create_engine
 from metrascope.errors import StudyError, WeightsError
-from metrascope.evaluation.metrics import check_prevalence
 from metrascope.files.atomic import cannot_write, remove_leftovers, write_json, write_text
 from metrascope.messages import language, listing, text
 from metrascope.networks.architectures import find_architecture
@@ -48,6 +47,7 @@ from metrascope.settings.study import (
     dump_settings,
     load_settings,
 )
+from metrascope.statistics.evaluate import check_prevalence
 from metrascope.study_folder import check_study_folder, is_study
 from metrascope.summary import summarize
 from metrascope.training.run import (

@@ -7,9 +7,6 @@ from threadpoolctl import threadpool_limits
 
 from metrascope.embeddings import embed_runs
 from metrascope.errors import SettingsError, StudyError
-from metrascope.evaluation.attributes import attributes
-from metrascope.evaluation.metrics import evaluate
-from metrascope.evaluation.predictions import read_predictions, write_predictions
 from metrascope.explanations import explain_runs
 from metrascope.files.atomic import write_json
 from metrascope.files.csv_file import write_frame
@@ -18,6 +15,9 @@ from metrascope.report.content import is_finished, read_data, read_failure
 from metrascope.report.files import damaged, read_run_predictions, read_table
 from metrascope.report.page import write_report
 from metrascope.settings.study import Settings, load_settings
+from metrascope.statistics.attributes import attributes
+from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.predictions import read_predictions, write_predictions
 
 
 def summarize(study: Path, lang: str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from metrascope.evaluation.predictions import Predictions, read_predictions
+from metrascope.statistics.predictions import Predictions, read_predictions
 
 # The only matrix with rows 43, 23 and 59 that gives the study's figures for Inception-v3.
 INCEPTION = ((34, 0, 9), (4, 18, 1), (9, 0, 50))

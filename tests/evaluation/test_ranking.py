@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrascope.evaluation.metrics import evaluate
-from metrascope.evaluation.predictions import read_predictions
 from metrascope.evaluation.ranking import (
     absent_classes,
     agreement_sentences,
@@ -19,6 +17,8 @@ from metrascope.evaluation.ranking import (
     weakest_sentences,
 )
 from metrascope.messages import LANGUAGES
+from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.predictions import read_predictions
 
 from .make import PAPER, saved
 

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from metrascope.evaluation.explanation_findings import explanation_sentences
-from metrascope.evaluation.metrics import evaluate
 from metrascope.evaluation.notation import percent
-from metrascope.evaluation.predictions import Predictions, read_predictions
 from metrascope.evaluation.ranking import (
     agreement_sentences,
     few_sentences,
@@ -18,6 +16,8 @@ from metrascope.evaluation.ranking import (
 )
 from metrascope.evaluation.statistics import statistic_tables
 from metrascope.evaluation.tables import csv_text, per_class, per_class_caption
+from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.predictions import Predictions, read_predictions
 
 from .make import INCEPTION, PAPER, hard_labels, random_table, saved
 

@@ -11,8 +11,8 @@ import pytest
 
 from metrascope.evaluation import tables, units
 from metrascope.evaluation.latex import latex_escape, latex_table
-from metrascope.evaluation.metrics import evaluate
-from metrascope.evaluation.published import PUBLISHED, network_title, order_networks
+from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.published import PUBLISHED, network_title, order_networks
 
 from .make import INCEPTION, hard_labels, loaded, random_table
 

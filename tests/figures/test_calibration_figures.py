@@ -14,17 +14,17 @@ from matplotlib.figure import Figure
 from tests.evaluation.make import PAPER
 from tests.evaluation.test_calibration import both, calibrated, table
 
-from metrascope.evaluation.calibration import calibration
-from metrascope.evaluation.cohort import cohort
-from metrascope.evaluation.decision import decision_curves
-from metrascope.evaluation.predictions import Predictions
-from metrascope.evaluation.resampling import draw
-from metrascope.evaluation.subgroups import subgroups
 from metrascope.figures.canvas import save_figure, style
 from metrascope.figures.decision import decision_chart
 from metrascope.figures.fonts import chinese_family
 from metrascope.figures.forest import forest_plot
 from metrascope.figures.reliability import reliability_diagrams, reliability_overview
+from metrascope.statistics.calibration import calibration
+from metrascope.statistics.cohort import cohort
+from metrascope.statistics.decision_curves import decision_curves
+from metrascope.statistics.predictions import Predictions
+from metrascope.statistics.resampling import draw
+from metrascope.statistics.subgroups import subgroups
 
 
 @cache

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrascope.evaluation.predictions import read_predictions
 from metrascope.figures import evaluation as results
 from metrascope.figures.evaluation import write_evaluation, write_figures
+from metrascope.statistics.predictions import read_predictions
 
 WRITTEN = [
     "figures/confusion.png",

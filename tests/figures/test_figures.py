@@ -19,7 +19,6 @@ from PIL import Image
 from sklearn.metrics import confusion_matrix
 
 from metrascope.errors import StudyError
-from metrascope.evaluation.published import PUBLISHED, network_title
 from metrascope.figures.canvas import save_figure
 from metrascope.figures.comparison import comparison_chart
 from metrascope.figures.confusion import confusion_matrices
@@ -28,6 +27,7 @@ from metrascope.figures.embedding import embeddings
 from metrascope.figures.fonts import chinese_family
 from metrascope.figures.gradcam import Case, Reading, gradcam_panel
 from metrascope.figures.roc import roc_overview, roc_panels
+from metrascope.statistics.published import PUBLISHED, network_title
 
 PAPER = ("normal", "fibroid", "polyp")
 NOTICE = "Research use only, not a medical device."

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from metrascope.evaluation.metrics import evaluate
-from metrascope.evaluation.predictions import read_predictions, write_predictions
+from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.predictions import read_predictions, write_predictions
 
 PAPER = ("normal", "fibroid", "polyp")
 SCANNERS = ("A", "B")

@@ -12,7 +12,6 @@ import pytest
 
 from metrascope.classes import class_short, class_title
 from metrascope.evaluation.notation import probability
-from metrascope.evaluation.published import PUBLISHED, network_title
 from metrascope.evaluation.ranking import ranking_sentences
 from metrascope.messages import table
 from metrascope.report import gallery
@@ -20,6 +19,7 @@ from metrascope.report.content import read_study
 from metrascope.report.drawings import draw
 from metrascope.report.gallery import build_gallery
 from metrascope.report.page import render, write_report
+from metrascope.statistics.published import PUBLISHED, network_title
 
 from .make import BOX, PAPER, make_study
 from .tree import Node, parse, rendered

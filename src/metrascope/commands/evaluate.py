@@ -46,9 +46,9 @@ def _evaluate(
 ) -> tuple[dict[str, Any], str]:
     """Return the content of ``metrics.json``, which is written, and the name of the data."""
     begin("loading")
-    from metrascope.evaluation.attributes import attributes
-    from metrascope.evaluation.predictions import read_predictions
     from metrascope.figures.evaluation import write_evaluation
+    from metrascope.statistics.attributes import attributes
+    from metrascope.statistics.predictions import read_predictions
 
     paths, name = _predictions(options)
     classes = names(options.classes) if options.classes else None
@@ -86,7 +86,7 @@ def _check(options: argparse.Namespace) -> None:
 def _manifest(options: argparse.Namespace, images: "pd.Series[str]") -> "pd.DataFrame | None":
     """Return what is known of each image: of the table given, or of the external data set."""
     from metrascope.dataset.csv_table import read_table
-    from metrascope.evaluation.attributes import match_images
+    from metrascope.statistics.attributes import match_images
 
     path = options.manifest or options.data
     if path is None:

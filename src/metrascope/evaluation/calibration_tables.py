@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from metrascope.classes import class_short
 from metrascope.evaluation.notation import ABSENT, decimal, p_value, percent
-from metrascope.evaluation.published import network_title
-from metrascope.evaluation.reliability import SIMULATIONS
 from metrascope.evaluation.statistics import Metrics, Table, asked, captioned, framed
 from metrascope.evaluation.units import counted
 from metrascope.messages import text
+from metrascope.statistics.published import network_title
+from metrascope.statistics.reliability import SIMULATIONS
 
 _WHEN: Final = ("before", "after")
 

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from metrascope.evaluation.findings import SIGNIFICANT
 from metrascope.evaluation.notation import p_value, percent, value_of
-from metrascope.evaluation.published import network_title
 from metrascope.messages import text
+from metrascope.statistics.published import network_title
 
 _FLOOR: Final = "jpeg"
 _ORDERS: Final = ("shuffled", "randomized")

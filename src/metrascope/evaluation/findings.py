@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from metrascope.evaluation.limits import ALTOGETHER
 from metrascope.evaluation.notation import p_value
-from metrascope.evaluation.published import network_title
 from metrascope.messages import language, table, text
+from metrascope.statistics.limits import ALTOGETHER
+from metrascope.statistics.published import network_title
 
 SIGNIFICANT: Final = 0.05
 
@@ -17,7 +17,7 @@ def calibration_sentences(calibration: Mapping[str, Any], lang: str | None = Non
     Parameters
     ----------
     calibration
-        As `metrascope.evaluation.calibration.calibration` returns it.
+        As `metrascope.statistics.calibration.calibration` returns it.
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
@@ -58,7 +58,7 @@ def decision_sentences(decision: Mapping[str, Any], lang: str | None = None) -> 
     Parameters
     ----------
     decision
-        As `metrascope.evaluation.decision.decision_curves` returns it.
+        As `metrascope.statistics.decision_curves.decision_curves` returns it.
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
@@ -83,7 +83,7 @@ def subgroup_sentences(subgroups: Mapping[str, Any], lang: str | None = None) ->
     Parameters
     ----------
     subgroups
-        As `metrascope.evaluation.subgroups.subgroups` returns it.
+        As `metrascope.statistics.subgroups.subgroups` returns it.
     lang
         ``en`` or ``zh``; the language in use when not given.
     """

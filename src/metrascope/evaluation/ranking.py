@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from metrascope.classes import class_short
 from metrascope.evaluation.findings import SIGNIFICANT
-from metrascope.evaluation.limits import FEW_IN_A_CLASS
 from metrascope.evaluation.notation import about, decimal, p_value, percent, value_of
-from metrascope.evaluation.published import network_title
 from metrascope.evaluation.units import counted, patients_counted
 from metrascope.messages import text
+from metrascope.statistics.limits import FEW_IN_A_CLASS
+from metrascope.statistics.published import network_title
 
 Metrics = Mapping[str, Any]
 

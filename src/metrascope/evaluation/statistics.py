@@ -10,11 +10,11 @@ from typing import Any, Final
 import pandas as pd
 
 from metrascope.classes import class_short
-from metrascope.evaluation.limits import ALTOGETHER, ON_A_SIDE
 from metrascope.evaluation.notation import ABSENT, about, decimal, p_value, percent
-from metrascope.evaluation.published import network_title
 from metrascope.evaluation.units import counted
 from metrascope.messages import text
+from metrascope.statistics.limits import ALTOGETHER, ON_A_SIDE
+from metrascope.statistics.published import network_title
 
 Metrics = Mapping[str, Any]
 

@@ -11,13 +11,13 @@ from metrascope.evaluation.calibration_tables import calibration_tables
 from metrascope.evaluation.estimate import Estimate
 from metrascope.evaluation.explanation_tables import explanation_tables
 from metrascope.evaluation.latex import latex_table
-from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, Figure, network_title
 from metrascope.evaluation.statistics import statistic_tables
 from metrascope.evaluation.subgroup_tables import subgroup_tables
 from metrascope.evaluation.units import counted, unit
 from metrascope.files.atomic import write_text
 from metrascope.files.csv_file import MARK, guarded_frame
 from metrascope.messages import text
+from metrascope.statistics.published import N_PUBLISHED, PUBLISHED, Figure, network_title
 
 Metrics = dict[str, Any]
 _MACRO: Final = ("macro_precision", "macro_recall", "macro_f1", "accuracy")

@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
-from metrascope.evaluation.interval import Interval
-from metrascope.evaluation.resampling import Weights, bca, draw, replicate
+from metrascope.statistics.interval import Interval
+from metrascope.statistics.resampling import Weights, bca, draw, replicate
 
 Grey = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]

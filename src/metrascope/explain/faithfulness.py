@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.evaluation.averages import averages
 from metrascope.explain.localization import Heat, spread
+from metrascope.statistics.averages import averages
 
 Grey = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrascope.evaluation.averages import averages
 from metrascope.explain.localization import (
     Heat,
     Located,
@@ -20,6 +19,7 @@ from metrascope.explain.localization import (
     grown,
     locate,
 )
+from metrascope.statistics.averages import averages
 
 MAPS: Final = ("predicted", "true")
 SIZES: Final = ("small", "medium", "large")

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.evaluation.averages import averages
 from metrascope.explain.faithfulness import Classifier
 from metrascope.explain.furniture import CHANGES
+from metrascope.statistics.averages import averages
 
 Grey = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from metrascope.classes import PAPER_CLASSES
-from metrascope.evaluation.published import PUBLISHED, network_title
 from metrascope.evaluation.tables import data_heading
 from metrascope.figures.canvas import GRAY, footnote, style
 from metrascope.figures.fonts import fitting, lettering, printable
 from metrascope.messages import text
+from metrascope.statistics.published import PUBLISHED, network_title
 
 
 @style()

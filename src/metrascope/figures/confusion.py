@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from metrascope.classes import class_short
-from metrascope.evaluation.published import network_title
 from metrascope.figures.canvas import class_key, footnote, grid, numeral, style
 from metrascope.figures.fonts import fitting, lettering
 from metrascope.messages import text
+from metrascope.statistics.published import network_title
 
 _MOST_WITH_PERCENT: Final = 4
 _MOST_WITH_NAMES: Final = 4

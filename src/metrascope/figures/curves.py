@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from metrascope.evaluation.published import network_title, order_networks
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, style
 from metrascope.figures.fonts import fitting, lettering
 from metrascope.messages import text
+from metrascope.statistics.published import network_title, order_networks
 
 _RUN: Final = re.compile(r"(?P<network>.+)-f\d+-s\d+")
 _COLORS: Final = (

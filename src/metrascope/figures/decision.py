@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metrascope.classes import class_short
-from metrascope.evaluation.published import network_title
 from metrascope.figures.canvas import GRAY, footnote, grid, style
 from metrascope.figures.fonts import fitting, lettering, printable
 from metrascope.messages import text
+from metrascope.statistics.published import network_title
 
 _NETWORK: Final = "#0072B2"
 _USEFUL: Final = "#009E73"
@@ -27,7 +27,7 @@ def decision_chart(
     Parameters
     ----------
     decision
-        As `metrascope.evaluation.decision.decision_curves` returns it.
+        As `metrascope.statistics.decision_curves.decision_curves` returns it.
     lang
         ``en`` or ``zh``; the language in use when not given.
     heading

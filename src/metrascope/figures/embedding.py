@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metrascope.classes import class_colors, class_title
-from metrascope.evaluation.published import network_title, order_networks
 from metrascope.figures.canvas import footnote, grid, style
 from metrascope.figures.fonts import fitting, lettering
 from metrascope.messages import text
+from metrascope.statistics.published import network_title, order_networks
 
 # A shape for each class as well, for print in gray and for readers who see few colors.
 _MARKERS: Final = "o^sDvP*X"

@@ -7,8 +7,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.evaluation.metrics import evaluate
-from metrascope.evaluation.predictions import Predictions
 from metrascope.evaluation.tables import data_heading, write_tables
 from metrascope.figures.canvas import save_figure
 from metrascope.figures.comparison import comparison_chart
@@ -30,6 +28,8 @@ from metrascope.files.file_names import file_names
 from metrascope.processes.cores import available_cores
 from metrascope.processes.files import map_in_order
 from metrascope.progress import begin
+from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.predictions import Predictions
 
 _EACH: Final = 8
 """Figures for which another process is worth its start: one takes 0.6 s, a process 3 s."""
@@ -57,7 +57,7 @@ def write_evaluation(
     name
         Name of the data set, for headings.
     attributes, prevalence
-        As for :func:`metrascope.evaluation.metrics.evaluate`.
+        As for :func:`metrascope.statistics.evaluate.evaluate`.
 
     Returns
     -------

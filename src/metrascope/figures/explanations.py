@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from metrascope.evaluation.published import network_title
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, grid, style
 from metrascope.figures.fonts import fitting, lettering
 from metrascope.messages import text
+from metrascope.statistics.published import network_title
 
 _COLORS: Final = (
     "#0072B2",

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from metrascope.classes import class_short
 from metrascope.evaluation.findings import attribute_title, value_title
 from metrascope.evaluation.notation import p_value
-from metrascope.evaluation.published import network_title
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, style
 from metrascope.figures.fonts import fitting, lettering, printable
 from metrascope.messages import text
+from metrascope.statistics.published import network_title
 
 _COLOR: Final = "#0072B2"
 MEASURES: Final = ("accuracy", "macro_f1", "sensitivity", "specificity")
@@ -31,7 +31,7 @@ def forest_plot(
     Parameters
     ----------
     subgroups
-        As `metrascope.evaluation.subgroups.subgroups` returns it.
+        As `metrascope.statistics.subgroups.subgroups` returns it.
     network
         Which of its networks.
     classes

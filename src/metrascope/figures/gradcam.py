@@ -16,11 +16,11 @@ from PIL import Image
 
 from metrascope.classes import class_short
 from metrascope.evaluation.notation import probability
-from metrascope.evaluation.published import network_title, order_networks
 from metrascope.figures.canvas import DPI, PAGE_WIDTH, footnote, style
 from metrascope.figures.fonts import fitting, lettering, printable
 from metrascope.messages import text
 from metrascope.overlay import SCALE, Box, overlay
+from metrascope.statistics.published import network_title, order_networks
 
 _RIGHT, _WRONG = "#00664B", "#A63603"
 

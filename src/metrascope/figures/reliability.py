@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metrascope.classes import class_colors, class_short
-from metrascope.evaluation.published import network_title
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, style
 from metrascope.figures.fonts import fitting, lettering, printable
 from metrascope.messages import text
+from metrascope.statistics.published import network_title
 
 _AFTER: Final = "#D55E00"
 _TOP: Final = "#0072B2"
@@ -34,7 +34,7 @@ def reliability_diagrams(
     Parameters
     ----------
     calibration
-        As `metrascope.evaluation.calibration.calibration` returns it.
+        As `metrascope.statistics.calibration.calibration` returns it.
     network
         Which of its networks.
     classes

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import class_colors, class_short
 from metrascope.evaluation.notation import percent
-from metrascope.evaluation.published import network_title
 from metrascope.figures.canvas import GRAY, footnote, grid, style
 from metrascope.figures.fonts import fitting, lettering, printable
 from metrascope.messages import text
+from metrascope.statistics.published import network_title
 
 _MACRO: Final = "#222222"
 _DASHES: Final = ("-", "--", "-.", ":")

@@ -50,7 +50,7 @@ class ModelDescription(BaseModel):
         From decoded grey pixels to the network, with input size and grey-level table.
     temperature
         Divisor of the logits before softmax that fits the run's validation partition best, see
-        :mod:`metrascope.evaluation.temperature`; 1 where it was not fitted. ``predictions.csv``
+        :mod:`metrascope.statistics.temperature`; 1 where it was not fitted. ``predictions.csv``
         is without it.
     cleaned
         Whether the training images came with their sector and were black outside it: then a new

@@ -13,7 +13,6 @@ from metrascope.evaluation.findings import (
     subgroup_sentences,
     subgroup_summary,
 )
-from metrascope.evaluation.published import network_title
 from metrascope.evaluation.ranking import (
     agreement_sentences,
     few_sentences,
@@ -27,6 +26,7 @@ from metrascope.messages import LANGUAGES, text
 from metrascope.report.bilingual import Bilingual, bilingual
 from metrascope.report.content import Study
 from metrascope.report.tables import best_networks
+from metrascope.statistics.published import network_title
 
 Metrics = Mapping[str, Any]
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from metrascope.errors import StudyError
-from metrascope.evaluation.published import order_networks
 from metrascope.messages import text
 from metrascope.report.files import (
     damaged,
@@ -36,6 +35,7 @@ from metrascope.report.forms import (
     SettingsForm,
 )
 from metrascope.report.numbers import ABSENT
+from metrascope.statistics.published import order_networks
 
 _CURVES: Final = ("learning_rate", "loss", "validation_loss", "validation_macro_f1")
 _EXPECTED: Final = (

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from metrascope.errors import DataError, StudyError
-from metrascope.evaluation.predictions import Predictions, read_predictions
 from metrascope.files.cells import bare
 from metrascope.files.csv_rows import LARGEST, csv_rows, decoded, read_file
 from metrascope.files.validation import place_of, reason_of
 from metrascope.messages import text
+from metrascope.statistics.predictions import Predictions, read_predictions
 
 Part = Literal["input", "run", "case", "picture", "result"]
 # What numpy raises for files that are cut short or no arrays at all.

@@ -7,10 +7,10 @@ from typing import Any
 
 from metrascope.classes import class_short
 from metrascope.evaluation.findings import attribute_title
-from metrascope.evaluation.reliability import SIMULATIONS
 from metrascope.messages import text
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Study
+from metrascope.statistics.reliability import SIMULATIONS
 
 Sentences = list[str]
 

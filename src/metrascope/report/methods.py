@@ -7,7 +7,6 @@ of which no file tells, nothing is said.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from metrascope.evaluation.published import network_title
 from metrascope.evaluation.units import counted, is_by_class, unit
 from metrascope.messages import table, text
 from metrascope.report import inference, recipe, tables
@@ -21,6 +20,7 @@ from metrascope.report.partitions import (
     is_disjoint,
     written_folds,
 )
+from metrascope.statistics.published import network_title
 
 Sentences = list[str]
 

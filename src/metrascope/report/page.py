@@ -12,7 +12,6 @@ import jinja2
 from markupsafe import Markup
 
 from metrascope.classes import class_short, class_title
-from metrascope.evaluation.published import N_PUBLISHED, PUBLISHED, network_title
 from metrascope.evaluation.units import counted, unit
 from metrascope.files.atomic import sha256, write_text
 from metrascope.messages import LANGUAGES, table
@@ -28,6 +27,7 @@ from metrascope.report.drawings import Drawings, draw, write_files
 from metrascope.report.gallery import Gallery, build_gallery
 from metrascope.report.pictures import heat_colors
 from metrascope.report.titles import study_title
+from metrascope.statistics.published import N_PUBLISHED, PUBLISHED, network_title
 
 _SECTIONS: Final = (
     "summary",

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from metrascope.evaluation.published import network_title
 from metrascope.messages import text
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Run, Study
 from metrascope.report.numbers import count
 from metrascope.report.tables import weights_source
+from metrascope.statistics.published import network_title
 
 
 def preprocessing(study: Study, runs: Sequence[Run], lang: str) -> list[str]:

@@ -18,8 +18,6 @@ from metrascope.dataset.image import are_clean
 from metrascope.dataset.preprocess import centre_crop
 from metrascope.dataset.rows import read_rows, row_writer
 from metrascope.dataset.store import open_store
-from metrascope.evaluation.predictions import write_predictions
-from metrascope.evaluation.temperature import fit_temperature
 from metrascope.explain.heatmap import class_maps
 from metrascope.explain.reader import Reader
 from metrascope.explain.record import Evaluated, images_to_read, record
@@ -27,6 +25,8 @@ from metrascope.files.atomic import write_json
 from metrascope.networks.checkpoint import ModelDescription, save
 from metrascope.networks.networks import Network
 from metrascope.settings.study import EvaluationSettings, Settings, dump_settings
+from metrascope.statistics.predictions import write_predictions
+from metrascope.statistics.temperature import fit_temperature
 from metrascope.training.batches import Feed, Normalizer, TrainingData
 from metrascope.training.distributed import gather
 from metrascope.training.loop import derived_seed, predict

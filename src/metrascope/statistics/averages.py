@@ -1,0 +1,52 @@
+"""Averages over patients of what was measured on their images, with intervals."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metrascope.statistics.interval import Interval
+from metrascope.statistics.resampling import Floats, Weights, bca, draw, replicate
+
+
+def averages(
+    values: npt.ArrayLike, patients: npt.ArrayLike, low: float = 0.0, high: float = 1.0
+) -> list[Interval]:
+    """Average columns of numbers over patients, each patient's rows first.
+
+    Rows of one patient (her images, the folds and seeds that read them) are averaged before
+    anything else, so that they count as one and are drawn as one. The intervals are BCa, of
+    10,000 draws of patients.
+
+    Parameters
+    ----------
+    values
+        (n, m); NaN where a number is not defined for a row.
+    patients
+        (n,) whose row it is.
+    low, high
+        Bounds of the numbers.
+
+    Returns
+    -------
+    One for each column; NaN where no row has a number.
+    """
+    table = pd.DataFrame(np.asarray(values, dtype=np.float64))
+    means = table.groupby(np.asarray(patients).astype(str)).mean().to_numpy(np.float64)
+    if not len(means):
+        return [Interval(np.nan, np.nan, np.nan)] * table.shape[1]
+    found = replicate(lambda weights: _means(means, weights), draw(np.arange(len(means))))
+    lows, highs = bca(found, low, high)
+    return [Interval(*map(float, ends)) for ends in zip(found.value, lows, highs, strict=True)]
+
+
+def _means(values: Floats, weights: Weights) -> Floats:
+    known = ~np.isnan(values)
+    sums = weights @ np.where(known, values, 0)
+    # Whole numbers, whose sum is exact in any order.
+    counts = (
+        weights.sum(1, keepdims=True, dtype=np.float64)
+        if known.all()
+        else weights @ known.astype(np.float64)
+    )
+    with np.errstate(invalid="ignore"):
+        return np.asarray(sums / counts, dtype=np.float64)

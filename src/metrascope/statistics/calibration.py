@@ -1,0 +1,127 @@
+"""Can the probabilities be believed? Reliability, calibration error, slope and intercept."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.statistics.cohort import Cohort, Readings, cohort
+from metrascope.statistics.limits import ALTOGETHER, patients
+from metrascope.statistics.predictions import Predictions
+from metrascope.statistics.recalibration import intercept, slope
+from metrascope.statistics.reliability import (
+    claims,
+    diagram,
+    error_intervals,
+    errors_by_replication,
+    expected_errors,
+)
+from metrascope.statistics.scaling import scaled, temperatures
+
+Floats = npt.NDArray[np.float64]
+
+SEED: Final = 0
+_ECE: Final = ("value", "low", "high", "expected", "expected_high", "p")
+
+
+def calibration(people: Cohort, predictions: Predictions) -> dict[str, Any]:
+    """Return how far each network's probabilities can be believed, before and after scaling.
+
+    Parameters
+    ----------
+    people
+        The cohort that is evaluated.
+    predictions
+        What it was made from; its validation rows give the temperatures.
+
+    Returns
+    -------
+    Empty where there are labels alone. Else ``after_scaling``, which says whether that can be
+    told (``shown``, ``no_test`` or ``no_validation``), and for each of ``networks`` a block
+    ``before`` and, where it can be told, ``after`` and ``temperatures`` of the runs. A block has
+
+    - ``top_label`` with ``bins`` and ``histogram`` (see
+      `metrascope.statistics.reliability.diagram`) and ``ece``;
+    - ``classwise_ece``;
+    - ``classes`` with the same as the top label, ``slope`` and ``intercept`` of each.
+
+    Of too few patients (`metrascope.statistics.limits`) errors, their intervals and p are None.
+    An ECE has, beside its interval, the ``expected`` one of a perfectly calibrated network, the
+    95 % quantile of that (``expected_high``) and the ``p`` of being one.
+    """
+    if predictions.probabilities is None:
+        return {}
+    fitted = temperatures(predictions)
+    # With validation rows alone under evaluation there would be nothing left to judge it on.
+    shown = people.partition == "test" and len(fitted) > 0
+    read = {(name, "before"): readings for name, readings in people.readings.items()}
+    if shown:
+        after = cohort(scaled(predictions, fitted), people.partition).readings
+        names = dict.fromkeys(network for network, _, _ in fitted)
+        read |= {(name, "after"): after[name] for name in names}
+    networks: dict[str, Any] = {name: {} for name in people.readings}
+    for (name, when), readings in read.items():
+        networks[name][when] = _block(readings, people.classes)
+        if when == "after":
+            networks[name]["temperatures"] = [
+                {"fold": fold, "seed": seed, "value": value}
+                for (network, fold, seed), value in fitted.items()
+                if network == name
+            ]
+    missing = "no_test" if people.partition != "test" else "no_validation"
+    return {"after_scaling": "shown" if shown else missing, "networks": networks}
+
+
+def _block(readings: Readings, classes: Sequence[str]) -> dict[str, Any]:
+    told = _errors(readings)
+    made = [diagram(claim, readings.clusters) for claim in claims(readings)]
+    return {
+        "top_label": {**made[-1], "ece": told[-2]},
+        "classwise_ece": told[-1],
+        "classes": {
+            name: {**made[label], "ece": told[label], **_recalibration(readings, label)}
+            for label, name in enumerate(classes)
+        },
+    }
+
+
+def _errors(readings: Readings) -> list[dict[str, Any]]:
+    if patients(readings) < ALTOGETHER:
+        return [dict.fromkeys(_ECE) for _ in range(readings.classes + 2)]
+    perfect = expected_errors(readings, SEED)
+    by_replication = errors_by_replication(readings)
+    told = []
+    for index, found in enumerate(error_intervals(readings)):
+        as_large = int((perfect[:, index] >= found.value - 1e-9).sum())
+        told.append(
+            {
+                **found.json(),
+                "expected": float(perfect[:, index].mean()),
+                "expected_high": float(np.quantile(perfect[:, index], 0.95)),
+                "p": (1 + as_large) / (1 + len(perfect)),
+                **_seeds(by_replication[:, index], readings.seeds),
+            }
+        )
+    return told
+
+
+def _recalibration(readings: Readings, label: int) -> dict[str, Any]:
+    if readings.probabilities is None:
+        return {}
+    given, has = readings.probabilities[..., label], readings.truth == label
+    told = {}
+    for name, fit in (("slope", slope), ("intercept", intercept)):
+        interval, values = fit(given, has, readings.clusters)
+        told[name] = {**interval.json(), **_seeds(values, readings.seeds)}
+    return told
+
+
+def _seeds(values: Floats | Sequence[float], seeds: Sequence[int]) -> Mapping[str, Any]:
+    """Return the value of each seed and their spread, where there are several."""
+    numbers, own = np.asarray(values, dtype=np.float64), np.asarray(seeds)
+    names = np.unique(own)
+    if len(names) < 2 or np.isnan(numbers).any():
+        return {}
+    each = [float(numbers[own == name].mean()) for name in names]
+    return {"per_seed": each, "seed_sd": float(np.std(each, ddof=1))}

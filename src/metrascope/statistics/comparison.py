@@ -1,0 +1,282 @@
+"""Which networks can be told apart: paired tests on the patients that all of them read.
+
+The best of eight is partly the luckiest of eight. Every pair is therefore tested three ways, each
+family corrected by Holm, and the gain that luck alone hands to the best is stated.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import fftconvolve
+from scipy.stats import binom, chi2
+
+from metrascope.statistics import mover
+from metrascope.statistics.cohort import Cohort, Readings
+from metrascope.statistics.interval import LEVEL, Interval, Z
+from metrascope.statistics.power import for_difference
+from metrascope.statistics.resampling import Replicates, bca
+from metrascope.statistics.roc import class_areas, mean_area
+
+Floats = npt.NDArray[np.float64]
+
+TESTS: Final = ("macro_f1", "macro_auc", "accuracy")
+"""What is compared: by paired bootstrap, DeLong's test, McNemar's exact test."""
+
+# Means of the same shares differ in their last bits with the order of their sums.
+_EQUAL: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First network minus second, of one number: interval, p and Holm's p."""
+
+    interval: Interval
+    p: float
+    adjusted: float = np.nan
+
+    def json(self) -> dict[str, float | None]:
+        """Return it as ``metrics.json`` has it."""
+        told = {"p": self.p, "p_holm": self.adjusted}
+        return {**self.interval.json(), **{k: None if v != v else v for k, v in told.items()}}
+
+
+def compare(
+    cohort: Cohort, macro_f1: Mapping[str, Replicates], intervals: Mapping[str, Interval]
+) -> dict[str, Any]:
+    """Return all comparisons of the networks of a cohort.
+
+    Parameters
+    ----------
+    cohort
+        Of patients that all networks read.
+    macro_f1
+        The macro F1 of each network on them, all from the same resamples.
+    intervals
+        The interval of each of these.
+
+    Returns
+    -------
+    ``n``, ``pairs`` (a list with ``first``, ``second`` and a difference for each of `TESTS` that
+    can be made, ``patients_needed``), ``cochran_q``, ``luck`` and ``ranking``.
+    """
+    names = list(cohort.readings)
+    pairs = list(combinations(names, 2))
+    tests = {
+        "macro_f1": [
+            _by_bootstrap((macro_f1[a], macro_f1[b]), (intervals[a], intervals[b]))
+            for a, b in pairs
+        ],
+        "accuracy": [_by_signs(cohort.readings[a], cohort.readings[b]) for a, b in pairs],
+    }
+    if all(readings.probabilities is not None for readings in cohort.readings.values()):
+        areas = {name: mean_area(class_areas(cohort.readings[name])) for name in names}
+        tests["macro_auc"] = [
+            Difference(areas[a].difference_interval(areas[b]), (areas[a] - areas[b]).p_value())
+            for a, b in pairs
+        ]
+    corrected = {name: _corrected(found) for name, found in tests.items()}
+    spreads = [float(np.nanstd(macro_f1[a].drawn - macro_f1[b].drawn)) for a, b in pairs]
+    patients = len(np.unique(next(iter(cohort.readings.values())).clusters))
+    return {
+        "n": patients,
+        "pairs": [
+            {
+                "first": first,
+                "second": second,
+                **{name: corrected[name][i].json() for name in TESTS if name in corrected},
+                "patients_needed": for_difference(
+                    corrected["macro_f1"][i].interval.value, spreads[i], patients
+                ),
+            }
+            for i, (first, second) in enumerate(pairs)
+        ],
+        "cochran_q": cochran_q(_correct(cohort.readings.values())),
+        "luck": _selection_bias(macro_f1),
+        "ranking": _ranking(names, pairs, corrected["macro_f1"], macro_f1),
+    }
+
+
+def holm(p_values: Sequence[float]) -> Floats:
+    """Return p-values corrected for the number of tests (Holm 1979); NaN stays NaN."""
+    values = np.asarray(p_values, dtype=np.float64)
+    tested = np.flatnonzero(~np.isnan(values))
+    order = tested[np.argsort(values[tested], kind="stable")]
+    adjusted = np.full(len(values), np.nan)
+    factors = len(order) - np.arange(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1)
+    return adjusted
+
+
+def exact_sign_flip(differences: npt.NDArray[np.int64]) -> float:
+    """Return the two-sided p of differences being as likely one way as the other.
+
+    Every patient's difference may have had the other sign. For differences of -1, 0 and 1 this is
+    McNemar's exact test; with several seeds they are sums over the seeds. The distribution of
+    their sum is computed, not drawn.
+
+    Parameters
+    ----------
+    differences
+        (patients,) whole numbers.
+    """
+    sizes, counts = np.unique(np.abs(differences[differences != 0]), return_counts=True)
+    chance = np.ones(1)
+    for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
+        one = np.zeros(2 * size * count + 1)
+        one[:: 2 * size] = binom.pmf(np.arange(count + 1), count, 0.5)
+        chance = fftconvolve(chance, one) if len(chance) > 1 else one
+    sums = np.arange(len(chance)) - len(chance) // 2
+    tails = chance[np.abs(sums) >= abs(int(differences.sum()))]
+    return float(np.clip(tails.sum(), 0, 1))
+
+
+def cochran_q(correct: Floats) -> dict[str, float | int | None]:
+    """Return Cochran's Q (1950) for equal accuracy of three networks or more.
+
+    Of two it is McNemar's test without a correction, beside which the exact one is shown.
+
+    Parameters
+    ----------
+    correct
+        (networks, patients): 1 where right, 0 where not, or the share of seeds that were right.
+    """
+    networks = len(correct)
+    totals, rows = correct.sum(1), correct.sum(0)
+    within = float((networks * (correct**2).sum(0) - rows**2).sum())
+    if networks < 3 or within <= 0:
+        return {"statistic": None, "p": None, "degrees_of_freedom": networks - 1}
+    apart = float(((totals - totals.mean()) ** 2).sum())
+    statistic = networks * (networks - 1) * apart / within
+    p = float(chi2.sf(statistic, networks - 1))
+    return {"statistic": statistic, "p": p, "degrees_of_freedom": networks - 1}
+
+
+def _by_bootstrap(
+    values: tuple[Replicates, Replicates], intervals: tuple[Interval, Interval]
+) -> Difference:
+    """Compare macro F1s: p of the paired bootstrap, and the wider of its interval and MOVER's."""
+    first, second = values
+    apart = Replicates(
+        first.value - second.value,
+        first.drawn - second.drawn,
+        first.left_out - second.left_out,
+        first.patients,
+    )
+    low, high = bca(apart, -1, 1)
+    of_parts = mover.weighted_sum(intervals, [1.0, -1.0], _correlation(first.drawn, second.drawn))
+    of_drawn = Interval(float(apart.value), float(low), float(high))
+    interval = mover.hull(of_drawn, of_parts)
+    drawn = apart.drawn[np.isfinite(apart.drawn)]
+    if not len(drawn) or np.ptp(drawn) == 0:
+        p = 1.0
+    else:
+        # One is added so that a p of zero is never claimed from a finite draw.
+        tails = [((drawn <= 0).sum() + 1), ((drawn >= 0).sum() + 1)]
+        p = min(1.0, 2 * min(tails) / (len(drawn) + 1))
+    return Difference(interval, float(p))
+
+
+def _correlation(first: Floats, second: Floats) -> float:
+    """Return the correlation of two numbers in the resamples; 0 where one does not vary."""
+    if min(np.std(first), np.std(second)) == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _by_signs(first: Readings, second: Readings) -> Difference:
+    """Compare accuracies: McNemar's exact test, its interval from the spread over patients."""
+    right = [(one.predicted == one.truth).sum(0) for one in (first, second)]
+    replications = [len(one.predicted) for one in (first, second)]
+    shared = math.lcm(*replications)
+    steps = right[0] * (shared // replications[0]) - right[1] * (shared // replications[1])
+    patients = np.unique(first.clusters, return_inverse=True)[1].reshape(-1)
+    summed = np.rint(np.bincount(patients, weights=steps)).astype(np.int64)
+    units = len(first.truth)
+    value = float(summed.sum()) / (units * shared)
+    return Difference(_agresti_min(summed, value, units * shared), exact_sign_flip(summed))
+
+
+def _agresti_min(summed: npt.NDArray[np.int64], value: float, trials: int) -> Interval:
+    """Return an interval of a paired difference of proportions.
+
+    Agresti & Min (2005): half a patient is added to each of the four cells of the paired table,
+    which keeps the interval honest where few patients are read differently.
+    """
+    patients = len(summed)
+    sizes = summed / (trials / patients)
+    added = patients + 2
+    mean = float(sizes.sum()) / added
+    spread = (float((sizes**2).sum()) + 1) / added - mean**2
+    half = Z * np.sqrt(max(spread, 0) / added)
+    low, high = max(-1.0, mean - half), min(1.0, mean + half)
+    return Interval(value, min(low, value), max(high, value))
+
+
+def _corrected(found: list[Difference]) -> list[Difference]:
+    adjusted = holm([one.p for one in found])
+    return [
+        Difference(one.interval, one.p, float(p)) for one, p in zip(found, adjusted, strict=True)
+    ]
+
+
+def _correct(readings: Iterable[Readings]) -> Floats:
+    return np.stack([(one.predicted == one.truth).mean(0) for one in readings])
+
+
+def _selection_bias(macro_f1: Mapping[str, Replicates]) -> dict[str, float]:
+    """Say how much the best gains by luck.
+
+    ``if_equal`` is what the best of so many equally good networks would be above their mean on
+    average; ``optimism`` how much the network that is best in a resample is better there than
+    with all patients.
+    """
+    values = np.array([float(one.value) for one in macro_f1.values()])
+    drawn = np.stack([one.drawn for one in macro_f1.values()], axis=1)
+    noise = drawn - values
+    best = drawn.argmax(1)
+    chosen = np.arange(len(drawn)), best
+    return {
+        "if_equal": float((noise.max(1) - noise.mean(1)).mean()),
+        "optimism": float((drawn[chosen] - values[best]).mean()),
+    }
+
+
+def _ranking(
+    names: list[str],
+    pairs: list[tuple[str, str]],
+    differences: list[Difference],
+    macro_f1: Mapping[str, Replicates],
+) -> dict[str, Any]:
+    """Return the order, how often each is best of a resample, and what the best is better than.
+
+    Networks that are equally good share a resample, and ``highest`` names all that share the
+    highest value: the order of equals is that of their names in the predictions and means nothing.
+    """
+    order = sorted(names, key=lambda name: -float(macro_f1[name].value))
+    drawn = np.stack([macro_f1[name].drawn for name in names], axis=1)
+    winning = drawn >= np.nanmax(drawn, axis=1, keepdims=True) - _EQUAL
+    wins = (winning / np.maximum(winning.sum(1, keepdims=True), 1)).mean(0)
+    apart = {
+        frozenset(pair)
+        for pair, one in zip(pairs, differences, strict=True)
+        if one.adjusted < 1 - LEVEL
+    }
+    top = float(macro_f1[order[0]].value)
+    highest = [name for name in order if float(macro_f1[name].value) >= top - _EQUAL]
+    return {
+        "order": order,
+        "highest": highest,
+        "best_of_resamples": {name: float(wins[names.index(name)]) for name in order},
+        "told_from_best": [
+            name
+            for name in order
+            if name not in highest and all(frozenset((one, name)) in apart for one in highest)
+        ],
+        "told_apart": len(apart),
+        "pairs": len(pairs),
+    }

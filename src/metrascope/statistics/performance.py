@@ -1,0 +1,237 @@
+"""Everything that is said of one network's readings, each number with its interval."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.statistics.cohort import Readings
+from metrascope.statistics.interval import Interval
+from metrascope.statistics.limits import are_enough, patients
+from metrascope.statistics.losses import losses
+from metrascope.statistics.measures import (
+    OF_CLASSES,
+    OVERALL,
+    average_precision,
+    count,
+    of_classes,
+    overall,
+)
+from metrascope.statistics.ratios import likelihood_ratios, predictive_values
+from metrascope.statistics.resampling import (
+    Counts,
+    Replicates,
+    Resamples,
+    Statistic,
+    Weights,
+    bca,
+    of_units,
+    replicate,
+    replicate_by_patient,
+)
+from metrascope.statistics.roc import class_areas, mean_area
+from metrascope.statistics.shares import class_shares
+from metrascope.statistics.totals import around, total_intervals
+
+Floats = npt.NDArray[np.float64]
+
+Name = tuple[int, str]
+"""Place of a class in class order, or `TOGETHER`, and the measure."""
+
+TOGETHER: Final = -1
+
+
+def performance(
+    readings: Readings,
+    classes: Sequence[str],
+    resamples: Resamples,
+    prevalence: Mapping[str, float] | None = None,
+) -> tuple[dict[str, Any], Replicates]:
+    """Return the numbers of one network, and its macro F1 in all resamples for comparisons.
+
+    Proportions have Wilson's interval, areas under the curve DeLong's, all else the bootstrap's.
+
+    Parameters
+    ----------
+    readings
+        Of the network.
+    classes
+        In class order.
+    resamples
+        Of the cohort's units.
+    prevalence
+        Share of each class where predictive values are wanted as well; adds up to 1.
+    """
+    points = _points(readings)
+    numbers = _of_classes(readings, points)
+    together = replicate(_over(readings, _of_all), resamples)
+    of_classes = [
+        {name: numbers[label, name] for name in OF_CLASSES} for label in range(len(classes))
+    ]
+    totals = total_intervals(readings, together, of_classes)
+    numbers |= {(TOGETHER, name): number for name, number in totals.items()}
+    if prevalence is not None:
+        stated = predictive_values(readings, [prevalence[label] for label in classes])
+        numbers |= {
+            (label, f"{name}_at_prevalence"): number
+            for label, both in enumerate(stated)
+            for name, number in both.items()
+        }
+    if readings.probabilities is not None:
+        numbers |= _of_probabilities(readings, classes, resamples)
+    macro_f1 = _columns(together, OVERALL.index("macro_f1"))
+    return _nested(readings, classes, numbers, _by_seed(readings)), macro_f1
+
+
+def _over(readings: Readings, function: Callable[[Floats], Floats]) -> Statistic:
+    """Return the statistic that is a function of the confusion matrices."""
+
+    def statistic(weights: Weights) -> Floats:
+        return function(count(readings, of_units(weights, readings.units)))
+
+    return statistic
+
+
+def _of_all(counts: Floats) -> Floats:
+    """Return `OVERALL` (b, m), the mean of the replications."""
+    together = overall(counts)
+    return _mean(np.stack([together[name] for name in OVERALL], axis=-1))
+
+
+def _mean(values: Floats) -> Floats:
+    """Average the replications (b, replications, m), those left out that are not defined."""
+    defined = np.isfinite(values)
+    sums = np.where(defined, values, 0).sum(1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(sums / defined.sum(1), dtype=np.float64)
+
+
+def _columns(replicates: Replicates, which: int | npt.NDArray[np.bool_]) -> Replicates:
+    return replicates.map(lambda values: values[:, which])
+
+
+def _of_classes(readings: Readings, points: Mapping[Name, float]) -> dict[Name, Interval]:
+    """Return the measures of each class: shares with Wilson's intervals, and likelihood ratios."""
+    found = {}
+    for label, shares in enumerate(class_shares(readings)):
+        for name, share in shares.items():
+            # With several seeds the pooled share may differ from the mean of theirs: that is shown.
+            found[label, name] = around(points[label, name], share)
+        ratios = likelihood_ratios(shares["recall"], shares["specificity"])
+        found |= {(label, name): ratio for name, ratio in ratios.items()}
+    return found
+
+
+def _of_probabilities(
+    readings: Readings, classes: Sequence[str], resamples: Resamples
+) -> dict[Name, Interval]:
+    areas = class_areas(readings)
+    found = {(label, "auc"): one.interval() for label, one in enumerate(areas)}
+    found[TOGETHER, "macro_auc"] = mean_area(areas).interval()
+    found |= {(TOGETHER, name): one for name, one in losses(readings, resamples).items()}
+    return found | _average_precisions(readings, classes, resamples)
+
+
+def _average_precisions(
+    readings: Readings, classes: Sequence[str], resamples: Resamples
+) -> dict[Name, Interval]:
+    probabilities = readings.probabilities
+    if probabilities is None:
+        return {}
+
+    def statistic(counts: Counts) -> Floats:
+        own = counts if len(readings.units) == len(counts) else counts[readings.units]
+        columns = [
+            np.mean(
+                [average_precision(row[:, label], readings.truth == label, own) for row in rows],
+                axis=0,
+            )
+            for label in range(len(classes))
+        ]
+        together = np.stack(columns, axis=1)
+        return np.column_stack([_mean(together[:, :, None]), together])
+
+    rows = list(probabilities)
+    found = replicate_by_patient(statistic, resamples)
+    lows, highs = bca(found, smooth=True)
+    names = [(TOGETHER, "macro_average_precision")]
+    names += [(label, "average_precision") for label in range(len(classes))]
+    few = {label for label in range(len(classes)) if not are_enough(readings.truth == label)}
+    hidden = [bool(few & set(readings.truth.tolist()))]
+    hidden += [label in few for label in range(len(classes))]
+    ends = np.column_stack([found.value, lows, highs])
+    ends[hidden] = np.nan
+    return {name: Interval(*three) for name, three in zip(names, ends.tolist(), strict=True)}
+
+
+def _points(readings: Readings) -> dict[Name, float]:
+    """Return the value of everything that counts give, the mean of the replications."""
+    values = _mean(_counted(readings, range(len(readings.seeds))))[0]
+    return dict(zip(_names(readings), values.tolist(), strict=True))
+
+
+def _by_seed(readings: Readings) -> dict[Name, list[float]]:
+    """Return each number by seed, where there are several."""
+    seeds = sorted(set(readings.seeds))
+    if len(seeds) < 2:
+        return {}
+    values = np.concatenate(
+        [
+            _mean(_counted(readings, [i for i, own in enumerate(readings.seeds) if own == seed]))
+            for seed in seeds
+        ]
+    )
+    return dict(zip(_names(readings), values.T.tolist(), strict=True))
+
+
+def _names(readings: Readings) -> list[Name]:
+    labels = range(readings.classes)
+    names = [(TOGETHER, name) for name in OVERALL]
+    return names + [(label, name) for label in labels for name in OF_CLASSES]
+
+
+def _counted(readings: Readings, replications: Sequence[int]) -> Floats:
+    """Return what the counts of these replications give, (1, replications, m) as `_names`."""
+    everyone = np.ones((1, len(readings.truth)), dtype=np.float32)
+    counts = count(readings, everyone)[:, list(replications)]
+    together, one = overall(counts), of_classes(counts)
+    columns = [together[name] for name in OVERALL]
+    labels = range(readings.classes)
+    columns += [one[name][..., label] for label in labels for name in OF_CLASSES]
+    return np.stack(columns, axis=-1)
+
+
+def _nested(
+    readings: Readings,
+    classes: Sequence[str],
+    numbers: Mapping[Name, Interval],
+    seeds: Mapping[Name, list[float]],
+) -> dict[str, Any]:
+    """Arrange the numbers as ``metrics.json`` has them."""
+    told = {name: number.json() | _seeds(seeds.get(name)) for name, number in numbers.items()}
+    everyone = np.ones((1, len(readings.truth)), dtype=np.float32)
+    matrix = count(readings, everyone)[0].sum(0)
+    supports = np.bincount(readings.truth, minlength=len(classes))
+    return {
+        "n": len(readings.truth),
+        "patients": patients(readings),
+        "seeds": sorted(set(readings.seeds)),
+        "replications": len(readings.seeds),
+        **_of(TOGETHER, told),
+        "confusion": matrix.astype(int).tolist(),
+        "classes": {
+            name: _of(label, told) | {"support": int(supports[label])}
+            for label, name in enumerate(classes)
+        },
+    }
+
+
+def _of(label: int, told: Mapping[Name, Any]) -> dict[str, Any]:
+    return {measure: number for (whose, measure), number in told.items() if whose == label}
+
+
+def _seeds(values: list[float] | None) -> dict[str, Any]:
+    if values is None:
+        return {}
+    return {"per_seed": values, "seed_sd": float(np.std(values, ddof=1))}

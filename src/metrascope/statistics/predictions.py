@@ -1,0 +1,216 @@
+"""The predictions table: the one thing that statistics, tables and figures are made from.
+
+One row per image and run: ``image, patient_id, label, network, partition, fold, seed`` and one
+probability ``p_<class>`` per class in class order. Tables of other tools may leave out all but
+``image``, ``label`` and the probabilities, or give a column ``predicted`` instead of those.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Final
+from unicodedata import normalize
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metrascope.classes import order_classes
+from metrascope.errors import DataError
+from metrascope.files.cells import bare
+from metrascope.files.csv_file import write_frame
+from metrascope.files.csv_rows import LARGEST, csv_rows, read_file, reading_reason
+from metrascope.statistics.checks import Problems, check_cells, check_table
+
+KEY_COLUMNS: Final = ("image", "patient_id", "label", "network", "partition", "fold", "seed")
+_REPEATED: Final = ("patient_id", "label", "network", "partition", "fold", "seed", "predicted")
+_AT_ONCE: Final = 50_000
+"""Rows whose cells are in memory as text; as objects they take ten times the file."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A valid predictions table.
+
+    Attributes
+    ----------
+    table
+        Columns ``KEY_COLUMNS``, ``p_<class>`` in class order (float64 in [0, 1]; missing in rows
+        that came with hard labels only) and ``predicted``, the class of the highest probability,
+        or what the file itself gave as ``predicted``. ``fold`` and ``seed`` are integers.
+    classes
+        Class names in the order of every table and figure.
+    """
+
+    table: pd.DataFrame
+    classes: tuple[str, ...]
+
+    @property
+    def probabilities(self) -> NDArray[np.float64] | None:
+        """Probabilities, shape (rows, classes), or None if any row has a hard label only."""
+        columns = [f"p_{name}" for name in self.classes]
+        if not set(columns) <= set(self.table.columns):
+            return None
+        values = self.table[columns].to_numpy(np.float64)
+        return None if np.isnan(values).any() else values
+
+
+def read_predictions(paths: Sequence[Path], classes: Sequence[str] | None = None) -> Predictions:
+    """Read and validate the predictions of one or more files, from this or any other tool.
+
+    Parameters
+    ----------
+    paths
+        CSV files in UTF-8 with commas. Where a column is absent, ``patient_id`` is the image,
+        ``network`` the file's stem, ``partition`` validation, ``fold`` and ``seed`` 0.
+    classes
+        Classes in order, spaces around them of no account; by default those of the files,
+        ``normal`` first.
+
+    Raises
+    ------
+    DataError
+        With every problem of the files, each with its row and column (the first 20 in full);
+        if a given class is empty or given twice.
+    """
+    problems = Problems()
+    frames = [_checked(Path(path), problems) for path in paths]
+    problems.raise_if_any()
+    table = pd.concat(frames, ignore_index=True)
+    names = _class_order(table, classes)
+    check_table(table, names, problems)
+    problems.raise_if_any()
+    return Predictions(_canonical(table, names), names)
+
+
+def write_predictions(table: pd.DataFrame, path: Path) -> None:
+    """Write a predictions table as CSV, probabilities with eight decimals, atomically.
+
+    ``predicted`` is written only where the table has no probabilities, since they imply it.
+    """
+    probabilities = [name for name in table.columns if str(name).startswith("p_")]
+    columns = [name for name in KEY_COLUMNS if name in table.columns]
+    write_frame(path, table[columns + (probabilities or ["predicted"])], decimals=8)
+
+
+def _checked(path: Path, problems: Problems) -> pd.DataFrame:
+    rows = _rows(path)
+    _, header = next(rows, (0, []))
+    first = next(rows, None)
+    if not header or first is None:
+        raise DataError("evaluation.empty", path=path)
+    _check_header(path, header)
+    frames, widths = [], Problems()
+    same: dict[str, str] = {}
+    rows = chain([first], rows)
+    while some := list(islice(rows, _AT_ONCE)):
+        for number, row in some:
+            if len(row) != len(header):
+                widths.add("width", path, number, "", found=len(row), expected=len(header))
+        if not widths.count:
+            frames.append(check_cells(_frame(path, header, some, same), problems))
+    widths.raise_if_any()
+    return pd.concat(frames, ignore_index=True)
+
+
+def _frame(
+    path: Path, header: list[str], rows: list[tuple[int, list[str]]], same: dict[str, str]
+) -> pd.DataFrame:
+    """Return rows as a table; equal texts, as of a label, are one object in memory."""
+    table = pd.DataFrame([row for _, row in rows], columns=header, dtype=object)
+    table["_file"] = str(path)
+    table["_row"] = [number for number, _ in rows]
+    for name, default in (
+        ("patient_id", table["image"]),
+        ("network", path.stem),
+        ("partition", "validation"),
+        ("fold", "0"),
+        ("seed", "0"),
+    ):
+        if name not in table:
+            table[name] = default
+    # As a manifest is read: names that look the same are the same, whoever wrote them.
+    table["image"] = [normalize("NFC", name) for name in table["image"]]
+    table["patient_id"] = [normalize("NFKC", name) for name in table["patient_id"]]
+    for name in _REPEATED:
+        if name in table:
+            table[name] = [same.setdefault(cell, cell) for cell in table[name]]
+    return table
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows by their number in a spreadsheet, blank ones left out."""
+    try:
+        content = read_file(path, LARGEST).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError("evaluation.encoding", path=path) from error
+    except OSError as error:
+        reason = reading_reason(error)
+        raise DataError("evaluation.unreadable", path=path, reason=reason) from error
+    if "\0" in content:
+        raise DataError("evaluation.unreadable", path=path, reason="NUL")
+    content = content.replace("\r\n", "\n").replace("\r", "\n")
+    for number, row in csv_rows(path, content):
+        cells = [bare(cell.strip()) for cell in row]
+        if any(cells):
+            yield number, cells
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    if len(header) == 1:
+        for name, sign in (("semicolon", ";"), ("tab", "\t"), ("bar", "|")):
+            if sign in header[0]:
+                raise DataError(f"evaluation.delimiter_{name}", path=path)
+    missing = [name for name in ("image", "label") if name not in header]
+    if not any(name.startswith("p_") or name == "predicted" for name in header):
+        missing.append("p_<class>")
+    found = ", ".join(header)
+    if missing:
+        raise DataError(
+            "evaluation.missing_columns", path=path, columns=", ".join(missing), found=found
+        )
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DataError("evaluation.twice_columns", path=path, columns=", ".join(twice))
+
+
+def _class_order(table: pd.DataFrame, classes: Sequence[str] | None) -> tuple[str, ...]:
+    if classes is not None:
+        return _given(classes)
+    named = {str(name)[2:] for name in table.columns if str(name).startswith("p_")}
+    if "predicted" in table:
+        hard = table["predicted"].notna() & (table["predicted"] != "")
+        named |= set(table["predicted"][hard])
+    if not any(str(name).startswith("p_") for name in table.columns):
+        named |= set(table["label"])
+    return order_classes(named)
+
+
+def _given(classes: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in classes)
+    listed = ", ".join(names)
+    if not all(names):
+        raise DataError("evaluation.blank_class", classes=listed)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError("evaluation.twice_classes", classes=listed, twice=", ".join(twice))
+    return names
+
+
+def _canonical(table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
+    columns = [f"p_{name}" for name in classes if f"p_{name}" in table]
+    result = table[list(KEY_COLUMNS)].astype({"fold": int, "seed": int})
+    result[columns] = table[columns]
+    result["predicted"] = _predicted(table, classes)
+    return result
+
+
+def _predicted(table: pd.DataFrame, classes: tuple[str, ...]) -> list[str]:
+    given = table["predicted"].fillna("") if "predicted" in table else pd.Series("", table.index)
+    columns = [f"p_{name}" for name in classes]
+    if not set(columns) <= set(table.columns):
+        return list(given)
+    # A row without probabilities has a hard label, so what argmax says of its zeros is not used.
+    best = table[columns].fillna(0.0).to_numpy(np.float64).argmax(axis=1)
+    return [hard or classes[index] for hard, index in zip(given, best, strict=True)]

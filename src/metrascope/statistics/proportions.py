@@ -1,0 +1,97 @@
+"""Intervals of proportions: of so many patients so many.
+
+Wilson's score interval (1927) for patients who count once, modified near 0 and 1. Where several
+counts belong to one patient (units of two classes, or several seeds) the number that enters is the
+effective one: that of independent patients whose proportion would vary as much as this one does
+between patients.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaincinv
+
+from metrascope.statistics.interval import Interval, Z
+
+Floats = npt.NDArray[np.float64]
+
+_SELDOM: Final = 2
+_MANY: Final = 50
+_ONE_SIDED: Final = 0.05
+"""With up to 50 trials two successes are few, with more three (Brown, Cai & DasGupta 2001)."""
+
+
+def wilson(successes: float, trials: float) -> Interval:
+    """Return Wilson's interval for independent trials; all NaN where there is none.
+
+    Parameters
+    ----------
+    successes, trials
+        Counts; an effective number need not be whole.
+    """
+    if trials <= 0:
+        return Interval(np.nan, np.nan, np.nan)
+    share = successes / trials
+    center = (share + Z**2 / (2 * trials)) / (1 + Z**2 / trials)
+    half = Z * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2)) / (1 + Z**2 / trials)
+    low, high = max(0.0, float(center - half)), min(1.0, float(center + half))
+    return Interval(share, min(low, share), max(high, share))
+
+
+def modified_wilson(successes: float, trials: float) -> Interval:
+    """Return Wilson's interval with ends that hold where next to none, or next to all, succeed.
+
+    With one to three successes, or failures, its end on that side is that of a Poisson variable:
+    Wilson's falls to a coverage of 84 % at proportions close to 0 and 1, this one to 91.6 % (Brown,
+    Cai & DasGupta 2001).
+
+    Parameters and returns as of `wilson`.
+    """
+    found = wilson(successes, trials)
+    seldom = _SELDOM if trials <= _MANY else _SELDOM + 1
+    low, high = found.low, found.high
+    if 0 < successes <= min(seldom, trials / 2):
+        low = min(low, float(gammaincinv(successes, _ONE_SIDED)) / trials)
+    if 0 < trials - successes <= min(seldom, trials / 2):
+        high = max(high, 1 - float(gammaincinv(trials - successes, _ONE_SIDED)) / trials)
+    return Interval(found.value, low, high)
+
+
+def proportion(
+    hits: npt.ArrayLike, trials: npt.ArrayLike, clusters: npt.NDArray[np.int64]
+) -> Interval:
+    """Return the pooled proportion with Wilson's interval for the effective number of patients.
+
+    Parameters
+    ----------
+    hits, trials
+        (replications, n): whether a unit counts as a success, and whether it counts at all.
+    clusters
+        (n,) number of each unit's patient.
+
+    Notes
+    -----
+    The variance between patients of a ratio of sums, ``C/(C-1) Σ (h - p t)² / (Σ t)²``, gives the
+    effective number ``p (1 - p) / variance`` (Korn & Graubard 1998). It is taken no larger than
+    the number of trials of one replication, since more seeds are not more patients.
+    """
+    counted = np.asarray(trials, dtype=np.float64)
+    right = np.asarray(hits, dtype=np.float64) * counted
+    total = counted.sum()
+    if total == 0:
+        return Interval(np.nan, np.nan, np.nan)
+    share = float(right.sum() / total)
+    of_patient = np.stack([_by_patient(part.sum(0), clusters) for part in (right, counted)])
+    present = of_patient[:, of_patient[1] > 0]
+    patients, most = present.shape[1], float(counted.sum(1).mean())
+    effective = min(most, patients)
+    if (present[1] > 1).any() and 0 < share < 1 and patients > 1:
+        residual = present[0] - share * present[1]
+        variance = patients / (patients - 1) * float((residual**2).sum()) / total**2
+        effective = min(most, share * (1 - share) / variance) if variance > 0 else effective
+    return modified_wilson(share * effective, effective)
+
+
+def _by_patient(values: Floats, clusters: npt.NDArray[np.int64]) -> Floats:
+    return np.bincount(clusters, weights=values).astype(np.float64)

@@ -1,0 +1,82 @@
+"""Ratios of two rates: likelihood ratios, and predictive values at a stated prevalence.
+
+Both compare how often a class is named among those who have it and among those who have not. These
+are different patients, so that the interval of the ratio follows from Wilson's of the two rates
+(`metrascope.statistics.mover.ratio`). It has an end where a cell of the table is 0, where neither
+a bootstrap nor a logarithm has one: with nobody called falsely the ratio may be as high as one
+likes, and is still no lower than the upper end of the false positive rate allows.
+"""
+
+from collections.abc import Sequence
+from math import inf
+
+from metrascope.statistics import mover
+from metrascope.statistics.cohort import Readings
+from metrascope.statistics.interval import Interval
+from metrascope.statistics.shares import called_as
+
+
+def likelihood_ratios(sensitivity: Interval, specificity: Interval) -> dict[str, Interval]:
+    """Return ``lr_positive`` and ``lr_negative`` of a class against the others.
+
+    Sensitivity / (1 - specificity) and (1 - sensitivity) / specificity. With several replications
+    the rates are the pooled ones: a mean of ratios would leave out the replications without a
+    false positive, whose ratio is infinite.
+
+    Parameters
+    ----------
+    sensitivity, specificity
+        With Wilson's intervals, as `metrascope.statistics.shares.class_shares` returns them.
+    """
+    return {
+        "lr_positive": mover.ratio(sensitivity, _complement(specificity)),
+        "lr_negative": mover.ratio(_complement(sensitivity), specificity),
+    }
+
+
+def predictive_values(readings: Readings, shares: Sequence[float]) -> list[dict[str, Interval]]:
+    """Return ``precision`` and ``npv`` of each class where the classes are as frequent as stated.
+
+    The odds of a predictive value are a ratio of rates: who is called so rightly to who is called
+    so falsely. The false positive rate is that of a mix of the other classes, whose interval
+    follows from those of its parts.
+
+    Parameters
+    ----------
+    readings
+        Of one network; with several replications the rates are the pooled ones.
+    shares
+        Of the classes, adding up to 1.
+    """
+    found = []
+    for label in range(readings.classes):
+        called = called_as(readings, label)
+        spared = [_complement(one) for one in called]
+        own = [share if place == label else 0.0 for place, share in enumerate(shares)]
+        others = [share - mine for share, mine in zip(shares, own, strict=True)]
+        found.append(
+            {
+                "precision": _of_odds(called, own, others),
+                "npv": _of_odds(spared, others, own),
+            }
+        )
+    return found
+
+
+def _of_odds(rates: Sequence[Interval], right: Sequence[float], wrong: Sequence[float]) -> Interval:
+    """Return the share of the right among all, the rates being weighted by either."""
+    above, below = (_bounded(mover.weighted_sum(rates, weights)) for weights in (right, wrong))
+    odds = mover.ratio(above, below)
+    return Interval(*(1.0 if end == inf else end / (1 + end) for end in _ends(odds)))
+
+
+def _bounded(one: Interval) -> Interval:
+    return Interval(one.value, max(one.low, 0.0), one.high)
+
+
+def _ends(one: Interval) -> tuple[float, float, float]:
+    return one.value, one.low, one.high
+
+
+def _complement(share: Interval) -> Interval:
+    return Interval(1 - share.value, 1 - share.high, 1 - share.low)

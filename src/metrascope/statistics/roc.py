@@ -1,0 +1,176 @@
+"""Areas under ROC curves with DeLong's variance, patients and not images being independent.
+
+The area is the share of pairs of one patient with the class and one without in which the first
+has the higher score. DeLong et al. (1988) get its variance from how much each patient adds to it;
+Obuchowski (1997) adds up the parts of a patient first, where she has several. What a patient adds
+is a vector, so differences between networks and means over classes are differences and means of
+vectors, and their variances are sums of squares.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, logit, stdtrit
+from scipy.stats import norm, rankdata
+
+from metrascope.statistics import mover
+from metrascope.statistics.cohort import Readings
+from metrascope.statistics.interval import LEVEL, Interval
+from metrascope.statistics.limits import are_enough
+from metrascope.statistics.proportions import wilson
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Area:
+    """An area under the curve, or a difference or mean of some.
+
+    Attributes
+    ----------
+    value
+        NaN where there are too few patients on one of the sides (`metrascope.statistics.limits`).
+    parts
+        (patients,) what each patient adds to its deviation; the sum of squares is the variance.
+    fewest
+        The smaller of the numbers of patients with and without the class.
+    freedom
+        Degrees of freedom of the variance (Satterthwaite 1946): few where a class is rare.
+    """
+
+    value: float
+    parts: Floats
+    fewest: int
+    freedom: float = np.inf
+
+    @property
+    def variance(self) -> float:
+        """The squared standard error."""
+        return float((self.parts**2).sum())
+
+    def __sub__(self, other: "Area") -> "Area":
+        fewest = min(self.fewest, other.fewest)
+        freedom = min(self.freedom, other.freedom)
+        return Area(self.value - other.value, self.parts - other.parts, fewest, freedom)
+
+    def interval(self) -> Interval:
+        """Return the interval of an area, from the logit scale so that it stays inside 0 to 1.
+
+        Student's quantile instead of the normal one keeps it honest where a class is rare.
+        Where the two sides do not overlap the variance is 0 and says nothing; then the end is
+        Wilson's for all of the smaller side's patients.
+        """
+        if np.isnan(self.value):
+            return Interval(np.nan, np.nan, np.nan)
+        if self.value in (0.0, 1.0) or self.variance == 0:
+            bound = wilson(self.value * self.fewest, self.fewest)
+            return Interval(self.value, bound.low, bound.high)
+        quantile = stdtrit(self.freedom, 0.5 + LEVEL / 2)
+        half = quantile * np.sqrt(self.variance) / (self.value * (1 - self.value))
+        center = logit(self.value)
+        return Interval(self.value, float(expit(center - half)), float(expit(center + half)))
+
+    def difference_interval(self, other: "Area") -> Interval:
+        """Return the interval of this area less another of the same patients, -1 to 1.
+
+        By MOVER from the two areas' own intervals and the correlation that DeLong's parts give
+        (Zou & Yue 2013), so that it has a width where two networks read everyone right; and no
+        narrower than DeLong's with Student's quantile, the fewer degrees of freedom of the two.
+        """
+        both = float(np.sqrt(self.variance * other.variance))
+        correlation = float((self.parts * other.parts).sum()) / both if both > 0 else 0.0
+        pair = [self.interval(), other.interval()]
+        found = mover.weighted_sum(pair, [1.0, -1.0], correlation)
+        apart = self - other
+        half = float(stdtrit(apart.freedom, 0.5 + LEVEL / 2) * np.sqrt(apart.variance))
+        whole = Interval(apart.value, max(-1.0, apart.value - half), min(1.0, apart.value + half))
+        return mover.hull(found, whole)
+
+    def p_value(self) -> float:
+        """Return the two-sided p of a difference being 0; 1 where nothing differs.
+
+        NaN where the areas differ and no patient's part does: that has no variance to test by.
+        """
+        if np.isnan(self.value):
+            return np.nan
+        if self.variance == 0:
+            return 1.0 if self.value == 0 else np.nan
+        return float(2 * norm.sf(abs(self.value) / np.sqrt(self.variance)))
+
+
+def area(scores: Floats, positive: npt.NDArray[np.bool_], clusters: npt.NDArray[np.int64]) -> Area:
+    """Return the area under the ROC curve.
+
+    Parameters
+    ----------
+    scores
+        (replications, n); with several the area is the mean of theirs.
+    positive
+        (n,) whether a unit has the class.
+    clusters
+        (n,) number of its patient, from 0.
+    """
+    with_class, without = int(positive.sum()), int((~positive).sum())
+    patients = int(clusters.max()) + 1 if len(clusters) else 0
+    if not are_enough(positive):
+        return Area(np.nan, np.full(patients, np.nan), min(with_class, without))
+    placed = np.mean([_placements(row, positive) for row in scores], axis=0)
+    value = float(placed[positive].mean())
+    deviations = np.empty(len(positive))
+    squares = []
+    for side in (positive, ~positive):
+        size = int(side.sum())
+        # DeLong divides by size - 1; a single patient tells nothing of her side's spread.
+        deviations[side] = (placed[side] - value) / np.sqrt(size * max(size - 1, 1))
+        squares.append((float((deviations[side] ** 2).sum()), max(size - 1, 1)))
+    parts = np.bincount(clusters, weights=deviations, minlength=patients).astype(np.float64)
+    uncertain = sum(square**2 / freedom for square, freedom in squares)
+    freedom = sum(square for square, _ in squares) ** 2 / uncertain if uncertain > 0 else np.inf
+    return Area(value, parts, min(with_class, without), freedom)
+
+
+def class_areas(readings: Readings) -> list[Area]:
+    """Return the area of each class against the others, in class order."""
+    probabilities = readings.probabilities
+    if probabilities is None:
+        raise ValueError("hard labels have no ROC curve")
+    clusters = np.unique(readings.clusters, return_inverse=True)[1].reshape(-1)
+    return [
+        area(probabilities[:, :, label], readings.truth == label, clusters)
+        for label in range(probabilities.shape[2])
+    ]
+
+
+def mean_area(areas: list[Area]) -> Area:
+    """Return the mean of the areas of the classes that have patients: the macro AUC.
+
+    Not defined where one of them has too few.
+    """
+    defined = [one for one in areas if one.fewest > 0]
+    few = [one for one in defined or areas if np.isnan(one.value)]
+    if few:
+        return few[0]
+    value = float(np.mean([one.value for one in defined]))
+    parts = np.mean([one.parts for one in defined], axis=0)
+    # Satterthwaite's again: a class of few patients brings much variance and little freedom.
+    variances = np.array([one.variance for one in defined])
+    uncertain = sum(one.variance**2 / one.freedom for one in defined)
+    freedom = float(variances.sum() ** 2 / uncertain) if uncertain > 0 else np.inf
+    return Area(value, parts, min(one.fewest for one in defined), freedom)
+
+
+def _placements(scores: Floats, positive: npt.NDArray[np.bool_]) -> Floats:
+    """Return for each unit the share of the other side that it stands right to (ties half).
+
+    By ranks, as Sun & Xu (2014): n log n instead of all pairs.
+    """
+    ranks = rankdata(scores)
+    own = np.empty(len(scores))
+    for side in (positive, ~positive):
+        own[side] = rankdata(scores[side])
+    beaten = ranks - own
+    right = np.empty(len(scores))
+    right[positive] = beaten[positive] / (~positive).sum()
+    right[~positive] = 1 - beaten[~positive] / positive.sum()
+    return right
