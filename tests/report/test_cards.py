@@ -6,7 +6,7 @@ import pytest
 
 from metrascope.report.cards import card_markdown, card_networks, model_card
 from metrascope.report.content import Study, read_study
-from metrascope.report.numbers import percent
+from metrascope.results.numbers import percent
 
 from .evidence import change, whole_study, without_intervals
 

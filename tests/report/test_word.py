@@ -11,7 +11,6 @@ from docx import Document
 from docx.document import Document as DocumentType
 from docx.oxml.ns import qn
 
-from metrascope.evaluation.tables import comparison, per_class
 from metrascope.messages import text
 from metrascope.report.chapters import chapters
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
@@ -23,6 +22,7 @@ from metrascope.report.drawings import write_files
 from metrascope.report.gallery import build_gallery
 from metrascope.report.methods import paragraphs
 from metrascope.report.word import Word
+from metrascope.results.tables import comparison, per_class
 
 from .evidence import whole_study
 from .make import make_study

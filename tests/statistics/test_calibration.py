@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from statsmodels.stats.proportion import proportion_confint
 from tests.evaluation.make import PAPER
 
-from metrascope.evaluation.findings import calibration_sentences
+from metrascope.results.findings import calibration_sentences
 from metrascope.statistics.calibration import calibration
 from metrascope.statistics.calibration_error import Bins, error_interval
 from metrascope.statistics.cohort import Readings, cohort

@@ -12,7 +12,7 @@ from tests.evaluation.make import PAPER
 from tests.evaluation.test_calibration import calibrated, table
 
 from metrascope.errors import DataError
-from metrascope.evaluation.findings import subgroup_sentences
+from metrascope.results.findings import subgroup_sentences
 from metrascope.statistics.attributes import attributes, match_images
 from metrascope.statistics.cohort import Cohort, cohort
 from metrascope.statistics.measures import count, overall

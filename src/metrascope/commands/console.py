@@ -23,13 +23,13 @@ def print_study(study: Path) -> None:
 def print_table(metrics: dict[str, Any], name: str) -> None:
     """Print the metrics of all networks, and what they do and do not show."""
     from metrascope.classes import class_title
-    from metrascope.evaluation.ranking import (
+    from metrascope.results.ranking import (
         absent_classes,
         fewer_read,
         ranking_sentences,
         same_answers,
     )
-    from metrascope.evaluation.tables import comparison, data_heading, per_class
+    from metrascope.results.tables import comparison, data_heading, per_class
 
     compared = comparison(metrics, data_name=name, paper=False)
     compared.columns = compared.columns.get_level_values(1)

@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from metrascope.classes import PAPER_CLASSES
-from metrascope.evaluation.tables import data_heading
 from metrascope.figures.canvas import GRAY, footnote, style
 from metrascope.figures.fonts import fitting, lettering, printable
 from metrascope.messages import text
+from metrascope.results.tables import data_heading
 from metrascope.statistics.published import PUBLISHED, network_title
 
 

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.evaluation.tables import data_heading, write_tables
 from metrascope.figures.canvas import save_figure
 from metrascope.figures.comparison import comparison_chart
 from metrascope.figures.confusion import confusion_matrices
@@ -28,6 +27,7 @@ from metrascope.files.file_names import file_names
 from metrascope.processes.cores import available_cores
 from metrascope.processes.files import map_in_order
 from metrascope.progress import begin
+from metrascope.results.tables import data_heading, write_tables
 from metrascope.statistics.evaluate import evaluate
 from metrascope.statistics.predictions import Predictions
 

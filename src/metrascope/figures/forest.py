@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metrascope.classes import class_short
-from metrascope.evaluation.findings import attribute_title, value_title
-from metrascope.evaluation.notation import p_value
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, style
 from metrascope.figures.fonts import fitting, lettering, printable
 from metrascope.messages import text
+from metrascope.results.findings import attribute_title, value_title
+from metrascope.results.notation import p_value
 from metrascope.statistics.published import network_title
 
 _COLOR: Final = "#0072B2"

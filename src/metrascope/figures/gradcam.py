@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from metrascope.classes import class_short
-from metrascope.evaluation.notation import probability
 from metrascope.figures.canvas import DPI, PAGE_WIDTH, footnote, style
 from metrascope.figures.fonts import fitting, lettering, printable
 from metrascope.messages import text
 from metrascope.overlay import SCALE, Box, overlay
+from metrascope.results.notation import probability
 from metrascope.statistics.published import network_title, order_networks
 
 _RIGHT, _WRONG = "#00664B", "#A63603"

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metrascope.classes import class_colors, class_short
-from metrascope.evaluation.notation import percent
 from metrascope.figures.canvas import GRAY, footnote, grid, style
 from metrascope.figures.fonts import fitting, lettering, printable
 from metrascope.messages import text
+from metrascope.results.notation import percent
 from metrascope.statistics.published import network_title
 
 _MACRO: Final = "#222222"

@@ -11,14 +11,14 @@ from typing import Any, Final
 import pandas as pd
 
 from metrascope.classes import class_title
-from metrascope.evaluation.units import counted
 from metrascope.messages import LANGUAGES, text
 from metrascope.report import recipe, tables
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Run, Study
 from metrascope.report.inference import has_intervals
 from metrascope.report.methods import finished, sentences
-from metrascope.report.numbers import ABSENT, percent
+from metrascope.results.numbers import ABSENT, percent
+from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
 
 _MACRO: Final = ("macro_precision", "macro_recall", "macro_f1", "accuracy")

@@ -4,28 +4,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from metrascope.evaluation.calibration_tables import calibration_tables
-from metrascope.evaluation.explanation_findings import explanation_sentences, explanation_summary
-from metrascope.evaluation.explanation_tables import explanation_tables
-from metrascope.evaluation.findings import (
+from metrascope.messages import LANGUAGES, text
+from metrascope.report.bilingual import Bilingual, bilingual
+from metrascope.report.content import Study
+from metrascope.report.tables import best_networks
+from metrascope.results.calibration_tables import calibration_tables
+from metrascope.results.explanation_findings import explanation_sentences, explanation_summary
+from metrascope.results.explanation_tables import explanation_tables
+from metrascope.results.findings import (
     calibration_sentences,
     decision_sentences,
     subgroup_sentences,
     subgroup_summary,
 )
-from metrascope.evaluation.ranking import (
+from metrascope.results.ranking import (
     agreement_sentences,
     few_sentences,
     ranking_sentences,
     weakest_sentences,
 )
-from metrascope.evaluation.statistics import Table, statistic_tables
-from metrascope.evaluation.subgroup_tables import subgroup_tables
-from metrascope.evaluation.tables import data_heading
-from metrascope.messages import LANGUAGES, text
-from metrascope.report.bilingual import Bilingual, bilingual
-from metrascope.report.content import Study
-from metrascope.report.tables import best_networks
+from metrascope.results.statistic_tables import Table, statistic_tables
+from metrascope.results.subgroup_tables import subgroup_tables
+from metrascope.results.tables import data_heading
 from metrascope.statistics.published import network_title
 
 Metrics = Mapping[str, Any]

@@ -34,7 +34,7 @@ from metrascope.report.forms import (
     ModelForm,
     SettingsForm,
 )
-from metrascope.report.numbers import ABSENT
+from metrascope.results.numbers import ABSENT
 from metrascope.statistics.published import order_networks
 
 _CURVES: Final = ("learning_rate", "loss", "validation_loss", "validation_macro_f1")

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from metrascope.classes import class_title
-from metrascope.evaluation.units import counted
 from metrascope.report import tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.report.chapters import chapter_findings, order_findings
 from metrascope.report.content import Study
-from metrascope.report.numbers import count, percent
+from metrascope.results.numbers import count, percent
+from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
 
 

@@ -6,13 +6,6 @@ from typing import Final
 import pandas as pd
 
 from metrascope.classes import class_title
-from metrascope.evaluation.tables import (
-    best_columns,
-    comparison,
-    comparison_caption,
-    per_class,
-    per_class_caption,
-)
 from metrascope.messages import text
 from metrascope.report import tables
 from metrascope.report.chapters import chapters, chart_caption, of_data
@@ -23,6 +16,13 @@ from metrascope.report.flow import flow_table, scanner_table
 from metrascope.report.methods import paragraphs, partition_title
 from metrascope.report.titles import study_title
 from metrascope.report.word import Word
+from metrascope.results.tables import (
+    best_columns,
+    comparison,
+    comparison_caption,
+    per_class,
+    per_class_caption,
+)
 
 _CHECKLIST_WIDTHS: Final = (0.06, 0.13, 0.23, 0.07, 0.33, 0.18)
 

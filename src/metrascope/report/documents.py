@@ -5,8 +5,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.evaluation.latex import latex_long_table, latex_table
-from metrascope.evaluation.tables import csv_text
 from metrascope.files.atomic import write_bytes, write_text
 from metrascope.files.file_names import file_names
 from metrascope.messages import LANGUAGES, text
@@ -17,6 +15,8 @@ from metrascope.report.content import Study
 from metrascope.report.document import data_caption, data_table, report_document
 from metrascope.report.flow import flow_table, scanner_table
 from metrascope.report.methods import methods, paragraphs
+from metrascope.results.latex import latex_long_table, latex_table
+from metrascope.results.tables import csv_text
 
 _WIDTHS: Final = (0.05, 0.12, 0.26, 0.07, 0.28, 0.14)
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.evaluation.tables import write_tables
 from metrascope.figures import gradcam
 from metrascope.figures.canvas import PAGE_WIDTH, svg_bytes
 from metrascope.figures.curves import learning_curves
@@ -18,6 +17,7 @@ from metrascope.messages import LANGUAGES
 from metrascope.report.content import Study
 from metrascope.report.gallery import Card, Gallery
 from metrascope.report.pictures import read_grey
+from metrascope.results.tables import write_tables
 
 # Matplotlib stays in metrascope.figures, its types too.
 Figure = Any

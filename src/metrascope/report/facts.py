@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from metrascope.classes import class_short
-from metrascope.evaluation.units import counted
 from metrascope.files.atomic import sha256
 from metrascope.messages import text
 from metrascope.report import inference, methods, tables
@@ -19,8 +18,9 @@ from metrascope.report.cases import misread, readings
 from metrascope.report.content import Study
 from metrascope.report.flow import flow_sentences, scanner_sentences
 from metrascope.report.gallery import MOST
-from metrascope.report.numbers import count, percent
 from metrascope.report.partitions import fold_counts, is_disjoint, written_folds
+from metrascope.results.numbers import count, percent
+from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
 
 

@@ -9,7 +9,7 @@ from metrascope.dataset.reasons import reason_title
 from metrascope.messages import table, text
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Study
-from metrascope.report.numbers import ABSENT, count
+from metrascope.results.numbers import ABSENT, count
 
 _MOST_NAMED = 12
 

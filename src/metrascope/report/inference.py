@@ -6,10 +6,10 @@ A sentence is there only when ``metrics.json`` holds what it tells of.
 from typing import Any
 
 from metrascope.classes import class_short
-from metrascope.evaluation.findings import attribute_title
 from metrascope.messages import text
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Study
+from metrascope.results.findings import attribute_title
 from metrascope.statistics.reliability import SIMULATIONS
 
 Sentences = list[str]

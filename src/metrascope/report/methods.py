@@ -7,19 +7,19 @@ of which no file tells, nothing is said.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from metrascope.evaluation.units import counted, is_by_class, unit
 from metrascope.messages import table, text
 from metrascope.report import inference, recipe, tables
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Run, Study
 from metrascope.report.flow import flow_sentences, scanner_sentences
-from metrascope.report.numbers import ABSENT, count, duration, flat
 from metrascope.report.partitions import (
     evaluates_each_once,
     fold_counts,
     is_disjoint,
     written_folds,
 )
+from metrascope.results.numbers import ABSENT, count, duration, flat
+from metrascope.results.units import counted, is_by_class, unit
 from metrascope.statistics.published import network_title
 
 Sentences = list[str]

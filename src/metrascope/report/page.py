@@ -12,11 +12,10 @@ import jinja2
 from markupsafe import Markup
 
 from metrascope.classes import class_short, class_title
-from metrascope.evaluation.units import counted, unit
 from metrascope.files.atomic import sha256, write_text
 from metrascope.messages import LANGUAGES, table
 from metrascope.progress import begin
-from metrascope.report import numbers, tables
+from metrascope.report import tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.report.chapters import CHAPTERS, chart_caption, of_data, page_chapters
 from metrascope.report.content import Study, read_study
@@ -27,6 +26,8 @@ from metrascope.report.drawings import Drawings, draw, write_files
 from metrascope.report.gallery import Gallery, build_gallery
 from metrascope.report.pictures import heat_colors
 from metrascope.report.titles import study_title
+from metrascope.results import numbers
+from metrascope.results.units import counted, unit
 from metrascope.statistics.published import N_PUBLISHED, PUBLISHED, network_title
 
 _SECTIONS: Final = (

@@ -6,8 +6,8 @@ from typing import Any
 from metrascope.messages import text
 from metrascope.report.bilingual import listed
 from metrascope.report.content import Run, Study
-from metrascope.report.numbers import count
 from metrascope.report.tables import weights_source
+from metrascope.results.numbers import count
 from metrascope.statistics.published import network_title
 
 

@@ -7,12 +7,12 @@ from importlib import resources
 from typing import Any
 
 from metrascope.classes import PAPER_CLASSES, class_title
-from metrascope.evaluation.ranking import absent_classes, fewer_read, highest_networks, same_answers
-from metrascope.evaluation.units import is_by_class, patients
 from metrascope.messages import LANGUAGES, text
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.report.content import Run, Study
-from metrascope.report.numbers import ABSENT, flat, percent, value_of
+from metrascope.results.numbers import ABSENT, flat, percent, value_of
+from metrascope.results.ranking import absent_classes, fewer_read, highest_networks, same_answers
+from metrascope.results.units import is_by_class, patients
 from metrascope.statistics.published import network_title
 
 

@@ -4,8 +4,8 @@ import math
 from typing import Final
 
 from metrascope.classes import class_title
-from metrascope.evaluation.notation import percent
 from metrascope.messages import LANGUAGES, text
+from metrascope.results.notation import percent
 from metrascope.serving.bundle import BundleDescription, Figure
 from metrascope.serving.refusal import MOST_REFUSED, RefusalRule
 

@@ -6,8 +6,8 @@ from typing import Final
 from unicodedata import east_asian_width
 
 from metrascope.classes import class_title
-from metrascope.evaluation.notation import probability
 from metrascope.messages import text
+from metrascope.results.notation import probability
 from metrascope.serving.reading import ImageReading, PatientReading, Said
 
 WIDTH: Final = 80

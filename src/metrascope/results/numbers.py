@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from metrascope.evaluation.notation import (
+from metrascope.results.notation import (
     ABSENT,
     decimal,
     p_value,

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.evaluation.notation import decimal, p_value, percent, value_of
-from metrascope.evaluation.statistics import Metrics, Table, framed
 from metrascope.messages import text
+from metrascope.results.notation import decimal, p_value, percent, value_of
+from metrascope.results.statistic_tables import Metrics, Table, framed
 from metrascope.statistics.published import network_title
 
 _PLACES: Final = ("pointing", "energy", "iou")

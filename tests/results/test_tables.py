@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrascope.evaluation import tables, units
-from metrascope.evaluation.latex import latex_escape, latex_table
+from metrascope.results import tables, units
+from metrascope.results.latex import latex_escape, latex_table
 from metrascope.statistics.evaluate import evaluate
 from metrascope.statistics.published import PUBLISHED, network_title, order_networks
 

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metrascope.evaluation.explanation_findings import explanation_sentences
-from metrascope.evaluation.notation import percent
-from metrascope.evaluation.ranking import (
+from metrascope.results.explanation_findings import explanation_sentences
+from metrascope.results.notation import percent
+from metrascope.results.ranking import (
     agreement_sentences,
     few_sentences,
     ranking_sentences,
     weakest_sentences,
 )
-from metrascope.evaluation.statistics import statistic_tables
-from metrascope.evaluation.tables import csv_text, per_class, per_class_caption
+from metrascope.results.statistic_tables import statistic_tables
+from metrascope.results.tables import csv_text, per_class, per_class_caption
 from metrascope.statistics.evaluate import evaluate
 from metrascope.statistics.predictions import Predictions, read_predictions
 

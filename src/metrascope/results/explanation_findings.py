@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from metrascope.evaluation.findings import SIGNIFICANT
-from metrascope.evaluation.notation import p_value, percent, value_of
 from metrascope.messages import text
+from metrascope.results.findings import SIGNIFICANT
+from metrascope.results.notation import p_value, percent, value_of
 from metrascope.statistics.published import network_title
 
 _FLOOR: Final = "jpeg"

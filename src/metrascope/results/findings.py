@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from metrascope.evaluation.notation import p_value
 from metrascope.messages import language, table, text
+from metrascope.results.notation import p_value
 from metrascope.statistics.limits import ALTOGETHER
 from metrascope.statistics.published import network_title
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import nan
 
-from metrascope.evaluation.notation import percent
+from metrascope.results.notation import percent
 
 
 @dataclass(frozen=True, order=True)

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from metrascope.evaluation.notation import about
-from metrascope.report import numbers
+from metrascope.results import numbers
+from metrascope.results.notation import about
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ from typing import Any, Final
 import pandas as pd
 
 from metrascope.classes import PAPER_CLASSES, class_short, class_title
-from metrascope.evaluation.calibration_tables import calibration_tables
-from metrascope.evaluation.estimate import Estimate
-from metrascope.evaluation.explanation_tables import explanation_tables
-from metrascope.evaluation.latex import latex_table
-from metrascope.evaluation.statistics import statistic_tables
-from metrascope.evaluation.subgroup_tables import subgroup_tables
-from metrascope.evaluation.units import counted, unit
 from metrascope.files.atomic import write_text
 from metrascope.files.csv_file import MARK, guarded_frame
 from metrascope.messages import text
+from metrascope.results.calibration_tables import calibration_tables
+from metrascope.results.estimate import Estimate
+from metrascope.results.explanation_tables import explanation_tables
+from metrascope.results.latex import latex_table
+from metrascope.results.statistic_tables import statistic_tables
+from metrascope.results.subgroup_tables import subgroup_tables
+from metrascope.results.units import counted, unit
 from metrascope.statistics.published import N_PUBLISHED, PUBLISHED, Figure, network_title
 
 Metrics = dict[str, Any]

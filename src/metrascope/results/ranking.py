@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from metrascope.classes import class_short
-from metrascope.evaluation.findings import SIGNIFICANT
-from metrascope.evaluation.notation import about, decimal, p_value, percent, value_of
-from metrascope.evaluation.units import counted, patients_counted
 from metrascope.messages import text
+from metrascope.results.findings import SIGNIFICANT
+from metrascope.results.notation import about, decimal, p_value, percent, value_of
+from metrascope.results.units import counted, patients_counted
 from metrascope.statistics.limits import FEW_IN_A_CLASS
 from metrascope.statistics.published import network_title
 

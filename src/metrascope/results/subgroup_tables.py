@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from metrascope.evaluation.findings import attribute_title, value_title
-from metrascope.evaluation.notation import percent
-from metrascope.evaluation.statistics import Metrics, Table, captioned, framed
+from metrascope.results.findings import attribute_title, value_title
+from metrascope.results.notation import percent
+from metrascope.results.statistic_tables import Metrics, Table, captioned, framed
 from metrascope.statistics.published import network_title
 
 _KEYS: Final = ("accuracy", "sensitivity", "specificity", "macro_f1")

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from metrascope.classes import class_short
-from metrascope.evaluation.notation import ABSENT, decimal, p_value, percent
-from metrascope.evaluation.statistics import Metrics, Table, asked, captioned, framed
-from metrascope.evaluation.units import counted
 from metrascope.messages import text
+from metrascope.results.notation import ABSENT, decimal, p_value, percent
+from metrascope.results.statistic_tables import Metrics, Table, asked, captioned, framed
+from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
 from metrascope.statistics.reliability import SIMULATIONS
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 import pandas as pd
 
 from metrascope.classes import class_short
-from metrascope.evaluation.notation import ABSENT, about, decimal, p_value, percent
-from metrascope.evaluation.units import counted
 from metrascope.messages import text
+from metrascope.results.notation import ABSENT, about, decimal, p_value, percent
+from metrascope.results.units import counted
 from metrascope.statistics.limits import ALTOGETHER, ON_A_SIDE
 from metrascope.statistics.published import network_title
 

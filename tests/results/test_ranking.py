@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrascope.evaluation.ranking import (
+from metrascope.messages import LANGUAGES
+from metrascope.results.ranking import (
     absent_classes,
     agreement_sentences,
     fewer_read,
@@ -16,7 +17,6 @@ from metrascope.evaluation.ranking import (
     same_answers,
     weakest_sentences,
 )
-from metrascope.messages import LANGUAGES
 from metrascope.statistics.evaluate import evaluate
 from metrascope.statistics.predictions import read_predictions
 

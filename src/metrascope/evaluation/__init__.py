@@ -1,1 +1,0 @@
-"""The predictions table and the numbers made from it; no torch."""
