@@ -26,7 +26,7 @@ from benchmarks.statistics_speed import CLASSES, made
 from metrascope.dataset.manifest import read_manifest
 from metrascope.dataset.preprocess import seen_box
 from metrascope.explain.faithfulness import CURVE, ORDERS, SIMILARITY, WAYS
-from metrascope.explain.furniture import CHANGES, UNCHANGED
+from metrascope.explain.perturbations import CHANGES, UNCHANGED
 from metrascope.files.atomic import write_json, write_text
 from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.phantom.dataset import write_phantom

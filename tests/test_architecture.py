@@ -29,7 +29,7 @@ TORCH = (
     "training/outputs.py",
     "external.py",
     "explain/heatmap.py",
-    "explain/reader.py",
+    "explain/probe.py",
     "explain/sanity.py",
     "serving/graph.py",
     "serving/onnx_file.py",

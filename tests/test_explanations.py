@@ -16,7 +16,7 @@ from metrascope.embeddings import embed_runs
 from metrascope.errors import StudyError
 from metrascope.explain.embedding import PERPLEXITIES
 from metrascope.explain.faithfulness import CURVE, ORDERS, SIMILARITY, WAYS
-from metrascope.explain.furniture import CHANGES, UNCHANGED
+from metrascope.explain.perturbations import CHANGES, UNCHANGED
 from metrascope.explanations import explain_runs
 from metrascope.statistics.predictions import read_predictions
 from metrascope.summary import summarize

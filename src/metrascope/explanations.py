@@ -20,7 +20,6 @@ from metrascope.explain.faithfulness import (
     WAYS,
     faithfulness_numbers,
 )
-from metrascope.explain.furniture import CHANGES, UNCHANGED
 from metrascope.explain.lesions import (
     COLUMNS,
     MAPS,
@@ -30,6 +29,7 @@ from metrascope.explain.lesions import (
     localize,
 )
 from metrascope.explain.localization import seen_mask
+from metrascope.explain.perturbations import CHANGES, UNCHANGED
 from metrascope.explain.shortcuts import shortcut_numbers
 from metrascope.files.csv_file import write_frame
 from metrascope.messages import text

@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 
 from metrascope.explain import border
 from metrascope.explain.border import FOLDS, PENALTY, border_numbers, border_only, regress
-from metrascope.explain.furniture import CHANGES
+from metrascope.explain.perturbations import CHANGES
 from metrascope.explain.shortcuts import flipped, moved, read_changed, shortcut_numbers
 
 SIZE = 64

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from metrascope.explain.faithfulness import ORDERS, WAYS
-from metrascope.explain.furniture import CHANGES
+from metrascope.explain.perturbations import CHANGES
 from metrascope.figures.canvas import svg_bytes
 from metrascope.figures.embedding import COLORINGS, embeddings
 from metrascope.figures.explanations import (

@@ -1,6 +1,7 @@
 """Shortcuts: how far a reading changes with what should not matter.
 
-An image is changed as scanners and people change it (`metrascope.explain.furniture`), and what the
+An image is changed as scanners and people change it (`metrascope.explain.perturbations`), and what
+the
 network says before and after is compared. The patient is the same, so it should say the same.
 """
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.explain.faithfulness import Classifier
-from metrascope.explain.furniture import CHANGES
+from metrascope.explain.perturbations import CHANGES
 from metrascope.statistics.averages import averages
 
 Grey = npt.NDArray[np.uint8]

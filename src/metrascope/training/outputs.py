@@ -19,8 +19,8 @@ from metrascope.dataset.preprocess import centre_crop
 from metrascope.dataset.rows import read_rows, row_writer
 from metrascope.dataset.store import open_store
 from metrascope.explain.heatmap import class_maps
-from metrascope.explain.reader import Reader
-from metrascope.explain.record import Evaluated, images_to_read, record
+from metrascope.explain.measurements import Evaluated, images_to_read, record
+from metrascope.explain.probe import Reader
 from metrascope.files.atomic import write_json
 from metrascope.networks.checkpoint import ModelDescription, save
 from metrascope.networks.networks import Network

@@ -31,8 +31,8 @@ from metrascope.explain.faithfulness import (
     follow,
     shuffled,
 )
-from metrascope.explain.furniture import CHANGES, UNCHANGED
-from metrascope.explain.reader import Reader
+from metrascope.explain.perturbations import CHANGES, UNCHANGED
+from metrascope.explain.probe import Reader
 from metrascope.explain.sample import some_of
 from metrascope.explain.sanity import randomized, rank_similarity
 from metrascope.explain.shortcuts import read_changed
