@@ -10,8 +10,8 @@ import pytest
 
 from metrascope.cli import main
 from metrascope.errors import StudyError
-from metrascope.report.content import read_study
 from metrascope.statistics.predictions import write_predictions
+from metrascope.study_folder.contents import read_study
 from metrascope.summary import summarize
 
 CLASSES = ("normal", "fibroid", "polyp")

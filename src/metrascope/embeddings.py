@@ -18,8 +18,8 @@ from metrascope.explain.embedding import (
 )
 from metrascope.explain.sample import some_of
 from metrascope.layouts import Points, Sample, lay_out
-from metrascope.report.files import read_table
 from metrascope.statistics.averages import averages
+from metrascope.study_folder.readers import read_table
 
 MOST: Final = 3_000
 """Images that are laid out. Of 3,000 a map takes 25 s on a core, and every pair is compared; three

@@ -33,10 +33,10 @@ from metrascope.explain.perturbations import CHANGES, UNCHANGED
 from metrascope.explain.shortcuts import shortcut_numbers
 from metrascope.files.csv_file import write_frame
 from metrascope.messages import text
-from metrascope.report.files import damaged, read_array, read_object, read_table
-from metrascope.report.forms import ModelForm
 from metrascope.report.pictures import read_grey
 from metrascope.statistics.averages import averages
+from metrascope.study_folder.readers import damaged, read_array, read_object, read_table
+from metrascope.study_folder.schemas import ModelForm
 
 
 @dataclass(frozen=True)

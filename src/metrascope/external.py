@@ -16,8 +16,8 @@ from metrascope.errors import DataError, WeightsError
 from metrascope.messages import text
 from metrascope.networks.checkpoint import MODEL, ModelDescription, load
 from metrascope.progress import progress, say
-from metrascope.report.content import is_finished
 from metrascope.statistics.predictions import write_predictions
+from metrascope.study_folder.contents import is_finished
 from metrascope.training.batches import Feed, TrainingData
 from metrascope.training.execute import make_deterministic
 from metrascope.training.loop import predict

@@ -18,7 +18,7 @@ from metrascope.explain.embedding import embed
 from metrascope.files.atomic import replacing, writing
 from metrascope.processes.cores import available_cores
 from metrascope.processes.files import map_in_order
-from metrascope.report.files import read_array
+from metrascope.study_folder.readers import read_array
 
 Points = npt.NDArray[np.float32]
 

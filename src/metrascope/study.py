@@ -48,7 +48,7 @@ from metrascope.settings.study import (
     load_settings,
 )
 from metrascope.statistics.evaluate import check_prevalence
-from metrascope.study_folder import check_study_folder, is_study
+from metrascope.study_folder.folder import check_study_folder, is_study
 from metrascope.summary import summarize
 from metrascope.training.run import (
     Run,

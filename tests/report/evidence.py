@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from metrascope.report.content import Study, read_study
 from metrascope.settings.study import Settings, dump_settings
+from metrascope.study_folder.contents import Study, read_study
 
 from .make import make_study
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from metrascope.report.cards import card_markdown, card_networks, model_card
-from metrascope.report.content import Study, read_study
 from metrascope.results.numbers import percent
+from metrascope.study_folder.contents import Study, read_study
 
 from .evidence import change, whole_study, without_intervals
 

@@ -12,10 +12,10 @@ from metrascope.report.cases import (
     panel_cases,
     readings,
 )
-from metrascope.report.content import Run, read_study
 from metrascope.report.drawings import Drawings
 from metrascope.report.gallery import build_gallery
 from metrascope.report.page import render
+from metrascope.study_folder.contents import Run, read_study
 
 from .make import PAPER, make_study
 

@@ -9,10 +9,10 @@ import pytest
 
 from metrascope.messages import LANGUAGES
 from metrascope.report.chapters import CHAPTERS, chapters, page_chapters
-from metrascope.report.content import Study, read_study
 from metrascope.report.drawings import Drawings
 from metrascope.report.gallery import build_gallery
 from metrascope.report.page import render, write_report
+from metrascope.study_folder.contents import Study, read_study
 
 from .make import make_study
 from .tree import parse

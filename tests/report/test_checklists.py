@@ -10,9 +10,9 @@ import pytest
 
 from metrascope.messages import table
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
-from metrascope.report.content import read_study
 from metrascope.report.documents import write_documents
 from metrascope.report.facts import FACTS, find_fact
+from metrascope.study_folder.contents import read_study
 
 from .evidence import change, whole_study, without_intervals
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from metrascope.errors import MetrascopeError, StudyError
-from metrascope.report.content import read_study
 from metrascope.report.page import write_report
+from metrascope.study_folder.contents import read_study
 
 from .make import make_study
 from .tree import rendered

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from metrascope.report.content import read_study
 from metrascope.report.methods import methods
+from metrascope.study_folder.contents import read_study
 
 from .evidence import change, whole_study, without_intervals, write_settings
 from .make import make_study

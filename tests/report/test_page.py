@@ -13,13 +13,13 @@ import pytest
 from metrascope.classes import class_short, class_title
 from metrascope.messages import table
 from metrascope.report import gallery
-from metrascope.report.content import read_study
 from metrascope.report.drawings import draw
 from metrascope.report.gallery import build_gallery
 from metrascope.report.page import render, write_report
 from metrascope.results.notation import probability
 from metrascope.results.ranking import ranking_sentences
 from metrascope.statistics.published import PUBLISHED, network_title
+from metrascope.study_folder.contents import read_study
 
 from .make import BOX, PAPER, make_study
 from .tree import Node, parse, rendered

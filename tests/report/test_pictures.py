@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from metrascope.errors import StudyError
-from metrascope.report.content import read_study
 from metrascope.report.pictures import heat_address, heat_colors, read_case
+from metrascope.study_folder.contents import read_study
 
 from .make import BOX, SIZE, make_study
 

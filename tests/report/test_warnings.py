@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from metrascope.report.content import read_study
 from metrascope.report.tables import warnings
+from metrascope.study_folder.contents import read_study
 
 from .make import make_study
 

@@ -14,7 +14,6 @@ from docx.oxml.ns import qn
 from metrascope.messages import text
 from metrascope.report.chapters import chapters
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
-from metrascope.report.content import read_study
 from metrascope.report.digest import digest
 from metrascope.report.document import report_document
 from metrascope.report.documents import write_documents
@@ -23,6 +22,7 @@ from metrascope.report.gallery import build_gallery
 from metrascope.report.methods import paragraphs
 from metrascope.report.word import Word
 from metrascope.results.tables import comparison, per_class
+from metrascope.study_folder.contents import read_study
 
 from .evidence import whole_study
 from .make import make_study

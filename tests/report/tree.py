@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from metrascope.report.content import read_study
 from metrascope.report.drawings import Drawings
 from metrascope.report.gallery import build_gallery
 from metrascope.report.page import render
+from metrascope.study_folder.contents import read_study
 
 VOID = {"meta", "input", "img", "br", "hr", "link"}
 SVG_VOID = {"use", "image", "rect"}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def print_study(study: Path) -> None:
     """Print the tables of a study and where its reports are."""
-    from metrascope.report.content import read_data, read_metrics
+    from metrascope.study_folder.contents import read_data, read_metrics
 
     print_table(read_metrics(study), str(read_data(study).get("name", "")))
     for name in ("report.docx", "report.html"):

@@ -9,7 +9,7 @@ from metrascope.commands.parser import Commands, add_command
 from metrascope.messages import text
 from metrascope.processes.cores import checked_jobs
 from metrascope.progress import begin, steps
-from metrascope.study_folder import check_study_folder
+from metrascope.study_folder.folder import check_study_folder
 
 
 def add(group: Commands) -> None:

@@ -14,12 +14,12 @@ from metrascope.classes import class_title
 from metrascope.messages import LANGUAGES, text
 from metrascope.report import recipe, tables
 from metrascope.report.bilingual import listed
-from metrascope.report.content import Run, Study
 from metrascope.report.inference import has_intervals
 from metrascope.report.methods import finished, sentences
 from metrascope.results.numbers import ABSENT, percent
 from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
+from metrascope.study_folder.contents import Run, Study
 
 _MACRO: Final = ("macro_precision", "macro_recall", "macro_f1", "accuracy")
 _CLASS: Final = ("precision", "recall", "f1")

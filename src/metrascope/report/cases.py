@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from metrascope.report.content import Run, Study
+from metrascope.study_folder.contents import Run, Study
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from metrascope.messages import LANGUAGES, text
 from metrascope.report.bilingual import Bilingual, bilingual
-from metrascope.report.content import Study
 from metrascope.report.tables import best_networks
 from metrascope.results.calibration_tables import calibration_tables
 from metrascope.results.explanation_findings import explanation_sentences, explanation_summary
@@ -27,6 +26,7 @@ from metrascope.results.statistic_tables import Table, statistic_tables
 from metrascope.results.subgroup_tables import subgroup_tables
 from metrascope.results.tables import data_heading
 from metrascope.statistics.published import network_title
+from metrascope.study_folder.contents import Study
 
 Metrics = Mapping[str, Any]
 

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from metrascope.messages import text
-from metrascope.report.content import Study
 from metrascope.report.facts import Fact, find_fact
+from metrascope.study_folder.contents import Study
 
 CHECKLISTS: Final = ("claim", "tripod_ai", "stard")
 State = Literal["filled", "partly", "open"]

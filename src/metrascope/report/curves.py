@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from metrascope.report.content import Run
+from metrascope.study_folder.contents import Run
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from metrascope.classes import class_title
 from metrascope.report import tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.report.chapters import chapter_findings, order_findings
-from metrascope.report.content import Study
 from metrascope.results.numbers import count, percent
 from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
+from metrascope.study_folder.contents import Study
 
 
 @dataclass(frozen=True)

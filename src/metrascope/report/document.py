@@ -10,7 +10,6 @@ from metrascope.messages import text
 from metrascope.report import tables
 from metrascope.report.chapters import chapters, chart_caption, of_data
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
-from metrascope.report.content import Study
 from metrascope.report.digest import digest
 from metrascope.report.flow import flow_table, scanner_table
 from metrascope.report.methods import paragraphs, partition_title
@@ -23,6 +22,7 @@ from metrascope.results.tables import (
     per_class,
     per_class_caption,
 )
+from metrascope.study_folder.contents import Study
 
 _CHECKLIST_WIDTHS: Final = (0.06, 0.13, 0.23, 0.07, 0.33, 0.18)
 

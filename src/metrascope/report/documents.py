@@ -11,12 +11,12 @@ from metrascope.messages import LANGUAGES, text
 from metrascope.report.bilingual import Bilingual
 from metrascope.report.cards import card_markdown, card_networks, model_card
 from metrascope.report.checklists import CHECKLISTS, Checklist, checklist_table, fill_checklist
-from metrascope.report.content import Study
 from metrascope.report.document import data_caption, data_table, report_document
 from metrascope.report.flow import flow_table, scanner_table
 from metrascope.report.methods import methods, paragraphs
 from metrascope.results.latex import latex_long_table, latex_table
 from metrascope.results.tables import csv_text
+from metrascope.study_folder.contents import Study
 
 _WIDTHS: Final = (0.05, 0.12, 0.26, 0.07, 0.28, 0.14)
 

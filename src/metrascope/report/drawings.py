@@ -14,10 +14,10 @@ from metrascope.figures.curves import learning_curves
 from metrascope.figures.embedding import embeddings
 from metrascope.figures.evaluation import explanation_figures, statistic_figures, write_figures
 from metrascope.messages import LANGUAGES
-from metrascope.report.content import Study
 from metrascope.report.gallery import Card, Gallery
 from metrascope.report.pictures import read_grey
 from metrascope.results.tables import write_tables
+from metrascope.study_folder.contents import Study
 
 # Matplotlib stays in metrascope.figures, its types too.
 Figure = Any

@@ -15,13 +15,13 @@ from metrascope.messages import text
 from metrascope.report import inference, methods, tables
 from metrascope.report.bilingual import listed
 from metrascope.report.cases import misread, readings
-from metrascope.report.content import Study
 from metrascope.report.flow import flow_sentences, scanner_sentences
 from metrascope.report.gallery import MOST
 from metrascope.report.partitions import fold_counts, is_disjoint, written_folds
 from metrascope.results.numbers import count, percent
 from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
+from metrascope.study_folder.contents import Study
 
 
 @dataclass(frozen=True)

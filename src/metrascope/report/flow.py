@@ -8,8 +8,8 @@ import pandas as pd
 from metrascope.dataset.reasons import reason_title
 from metrascope.messages import table, text
 from metrascope.report.bilingual import listed
-from metrascope.report.content import Study
 from metrascope.results.numbers import ABSENT, count
+from metrascope.study_folder.contents import Study
 
 _MOST_NAMED = 12
 

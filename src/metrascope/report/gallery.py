@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from metrascope.report.cases import Reading, misread, missed_by_several, panel_cases, readings
-from metrascope.report.content import Run, Study
 from metrascope.report.pictures import Case, heat_address, read_case
+from metrascope.study_folder.contents import Run, Study
 
 MOST: Final = 250
 """Wrong readings that are shown of each network, and images that several misread: a page of more

@@ -8,9 +8,9 @@ from typing import Any
 from metrascope.classes import class_short
 from metrascope.messages import text
 from metrascope.report.bilingual import listed
-from metrascope.report.content import Study
 from metrascope.results.findings import attribute_title
 from metrascope.statistics.reliability import SIMULATIONS
+from metrascope.study_folder.contents import Study
 
 Sentences = list[str]
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 from metrascope.messages import table, text
 from metrascope.report import inference, recipe, tables
 from metrascope.report.bilingual import listed
-from metrascope.report.content import Run, Study
 from metrascope.report.flow import flow_sentences, scanner_sentences
 from metrascope.report.partitions import (
     evaluates_each_once,
@@ -21,6 +20,7 @@ from metrascope.report.partitions import (
 from metrascope.results.numbers import ABSENT, count, duration, flat
 from metrascope.results.units import counted, is_by_class, unit
 from metrascope.statistics.published import network_title
+from metrascope.study_folder.contents import Run, Study
 
 Sentences = list[str]
 

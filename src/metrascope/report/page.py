@@ -18,7 +18,6 @@ from metrascope.progress import begin
 from metrascope.report import tables
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.report.chapters import CHAPTERS, chart_caption, of_data, page_chapters
-from metrascope.report.content import Study, read_study
 from metrascope.report.curves import summarize_run
 from metrascope.report.digest import digest
 from metrascope.report.documents import page_values, write_documents
@@ -29,6 +28,7 @@ from metrascope.report.titles import study_title
 from metrascope.results import numbers
 from metrascope.results.units import counted, unit
 from metrascope.statistics.published import N_PUBLISHED, PUBLISHED, network_title
+from metrascope.study_folder.contents import Study, read_study
 
 _SECTIONS: Final = (
     "summary",

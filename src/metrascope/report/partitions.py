@@ -5,8 +5,8 @@ from typing import Final
 import pandas as pd
 
 from metrascope.report.bilingual import listed
-from metrascope.report.content import Study
-from metrascope.report.files import read_table
+from metrascope.study_folder.contents import Study
+from metrascope.study_folder.readers import read_table
 
 _SHOWN: Final = 10
 _COLUMNS: Final = ("patient_id", "label", "fold", "partition")

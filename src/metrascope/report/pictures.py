@@ -18,7 +18,7 @@ from PIL import Image
 
 from metrascope.errors import StudyError
 from metrascope.overlay import heat_rgb, outline, spread_heat
-from metrascope.report.files import damaged
+from metrascope.study_folder.readers import damaged
 
 # Odd, so that the map's own values, and its maximum, are among the pixels.
 _UPSAMPLING: Final = 5

@@ -5,10 +5,10 @@ from typing import Any
 
 from metrascope.messages import text
 from metrascope.report.bilingual import listed
-from metrascope.report.content import Run, Study
 from metrascope.report.tables import weights_source
 from metrascope.results.numbers import count
 from metrascope.statistics.published import network_title
+from metrascope.study_folder.contents import Run, Study
 
 
 def preprocessing(study: Study, runs: Sequence[Run], lang: str) -> list[str]:

@@ -9,11 +9,11 @@ from typing import Any
 from metrascope.classes import PAPER_CLASSES, class_title
 from metrascope.messages import LANGUAGES, text
 from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
-from metrascope.report.content import Run, Study
 from metrascope.results.numbers import ABSENT, flat, percent, value_of
 from metrascope.results.ranking import absent_classes, fewer_read, highest_networks, same_answers
 from metrascope.results.units import is_by_class, patients
 from metrascope.statistics.published import network_title
+from metrascope.study_folder.contents import Run, Study
 
 
 @dataclass(frozen=True)

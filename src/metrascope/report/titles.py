@@ -1,8 +1,8 @@
 """The title that page and document share."""
 
 from metrascope.report.bilingual import Bilingual, sentence
-from metrascope.report.content import Study
 from metrascope.statistics.published import network_title
+from metrascope.study_folder.contents import Study
 
 
 def study_title(study: Study) -> Bilingual:

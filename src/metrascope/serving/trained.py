@@ -10,7 +10,7 @@ from metrascope.dataset.split import Split, read_split
 from metrascope.dataset.study_images import images_of
 from metrascope.errors import DataError, SettingsError, WeightsError
 from metrascope.networks.checkpoint import MODEL, ModelDescription, read_description
-from metrascope.report.content import is_finished
+from metrascope.study_folder.contents import is_finished
 
 
 @dataclass(frozen=True)

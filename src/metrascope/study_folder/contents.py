@@ -18,14 +18,16 @@ from pydantic import BaseModel
 
 from metrascope.errors import StudyError
 from metrascope.messages import text
-from metrascope.report.files import (
+from metrascope.results.numbers import ABSENT
+from metrascope.statistics.published import order_networks
+from metrascope.study_folder.readers import (
     damaged,
     read_array,
     read_object,
     read_run_predictions,
     read_table,
 )
-from metrascope.report.forms import (
+from metrascope.study_folder.schemas import (
     Anything,
     CommandForm,
     DataForm,
@@ -34,8 +36,6 @@ from metrascope.report.forms import (
     ModelForm,
     SettingsForm,
 )
-from metrascope.results.numbers import ABSENT
-from metrascope.statistics.published import order_networks
 
 _CURVES: Final = ("learning_rate", "loss", "validation_loss", "validation_macro_f1")
 _EXPECTED: Final = (

@@ -1,0 +1,1 @@
+"""Study_folder."""
