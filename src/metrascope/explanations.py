@@ -33,7 +33,7 @@ from metrascope.explain.perturbations import CHANGES, UNCHANGED
 from metrascope.explain.shortcuts import shortcut_numbers
 from metrascope.files.csv_file import write_frame
 from metrascope.messages import text
-from metrascope.report.pictures import read_grey
+from metrascope.report.thumbnails import read_grey
 from metrascope.statistics.averages import averages
 from metrascope.study_folder.readers import damaged, read_array, read_object, read_table
 from metrascope.study_folder.schemas import ModelForm

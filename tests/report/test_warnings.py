@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from metrascope.report.tables import warnings
+from metrascope.report.page_tables import warnings
 from metrascope.study_folder.contents import read_study
 
 from .make import make_study

@@ -15,12 +15,12 @@ from metrascope.messages import text
 from metrascope.report.chapters import chapters
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
 from metrascope.report.digest import digest
-from metrascope.report.document import report_document
 from metrascope.report.documents import write_documents
 from metrascope.report.drawings import write_files
 from metrascope.report.gallery import build_gallery
 from metrascope.report.methods import paragraphs
 from metrascope.report.word import Word
+from metrascope.report.word_content import report_document
 from metrascope.results.tables import comparison, per_class
 from metrascope.study_folder.contents import read_study
 

@@ -12,9 +12,9 @@ from metrascope.audit.pairs import Pair
 from metrascope.audit.pictures import Pictures, picture_pair
 from metrascope.audit.settings import deviations
 from metrascope.audit.tables import partitions_by_row, placed_in, relation, write_tables
+from metrascope.bilingual import sentence
 from metrascope.files.atomic import sha256, write_text
-from metrascope.report.bilingual import sentence
-from metrascope.report.shell import render_page
+from metrascope.pages import render_page
 
 SECTIONS: Final = (
     "summary",

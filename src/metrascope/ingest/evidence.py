@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from metrascope import __version__
+from metrascope.bilingual import Bilingual, bilingual, sentence
 from metrascope.dataset.flow import write_flow
 from metrascope.dataset.reasons import reason_title
 from metrascope.dicom.keep_list import describe
@@ -18,8 +19,7 @@ from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import Key, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.rejection import explain
-from metrascope.report.bilingual import Bilingual, bilingual, sentence
-from metrascope.report.shell import render_page
+from metrascope.pages import render_page
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source
 

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pandas as pd
 
+from metrascope.bilingual import listed
 from metrascope.classes import class_title
 from metrascope.messages import LANGUAGES, text
-from metrascope.report import recipe, tables
-from metrascope.report.bilingual import listed
+from metrascope.report import page_tables as tables
+from metrascope.report import recipe
 from metrascope.report.inference import has_intervals
 from metrascope.report.methods import finished, sentences
 from metrascope.results.numbers import ABSENT, percent

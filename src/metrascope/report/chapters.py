@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from metrascope.bilingual import Bilingual, bilingual
 from metrascope.messages import LANGUAGES, text
-from metrascope.report.bilingual import Bilingual, bilingual
-from metrascope.report.tables import best_networks
+from metrascope.report.page_tables import best_networks
 from metrascope.results.calibration_tables import calibration_tables
 from metrascope.results.explanation_findings import explanation_sentences, explanation_summary
 from metrascope.results.explanation_tables import explanation_tables

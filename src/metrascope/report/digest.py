@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from metrascope.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.classes import class_title
-from metrascope.report import tables
-from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
+from metrascope.report import page_tables as tables
 from metrascope.report.chapters import chapter_findings, order_findings
 from metrascope.results.numbers import count, percent
 from metrascope.results.units import counted

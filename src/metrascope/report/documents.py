@@ -5,15 +5,15 @@ from typing import Any, Final
 
 import pandas as pd
 
+from metrascope.bilingual import Bilingual
 from metrascope.files.atomic import write_bytes, write_text
 from metrascope.files.file_names import file_names
 from metrascope.messages import LANGUAGES, text
-from metrascope.report.bilingual import Bilingual
 from metrascope.report.cards import card_markdown, card_networks, model_card
 from metrascope.report.checklists import CHECKLISTS, Checklist, checklist_table, fill_checklist
-from metrascope.report.document import data_caption, data_table, report_document
 from metrascope.report.flow import flow_table, scanner_table
 from metrascope.report.methods import methods, paragraphs
+from metrascope.report.word_content import data_caption, data_table, report_document
 from metrascope.results.latex import latex_long_table, latex_table
 from metrascope.results.tables import csv_text
 from metrascope.study_folder.contents import Study

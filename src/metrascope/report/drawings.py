@@ -15,7 +15,7 @@ from metrascope.figures.embedding import embeddings
 from metrascope.figures.evaluation import explanation_figures, statistic_figures, write_figures
 from metrascope.messages import LANGUAGES
 from metrascope.report.gallery import Card, Gallery
-from metrascope.report.pictures import read_grey
+from metrascope.report.thumbnails import read_grey
 from metrascope.results.tables import write_tables
 from metrascope.study_folder.contents import Study
 

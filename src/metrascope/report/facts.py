@@ -9,15 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from metrascope.bilingual import listed
 from metrascope.classes import class_short
 from metrascope.files.atomic import sha256
 from metrascope.messages import text
-from metrascope.report import inference, methods, tables
-from metrascope.report.bilingual import listed
-from metrascope.report.cases import misread, readings
+from metrascope.report import inference, methods
+from metrascope.report import page_tables as tables
 from metrascope.report.flow import flow_sentences, scanner_sentences
 from metrascope.report.gallery import MOST
-from metrascope.report.partitions import fold_counts, is_disjoint, written_folds
+from metrascope.report.misread import misread, readings
+from metrascope.report.split_facts import fold_counts, is_disjoint, written_folds
 from metrascope.results.numbers import count, percent
 from metrascope.results.units import counted
 from metrascope.statistics.published import network_title

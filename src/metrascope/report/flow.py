@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from metrascope.bilingual import listed
 from metrascope.dataset.reasons import reason_title
 from metrascope.messages import table, text
-from metrascope.report.bilingual import listed
 from metrascope.results.numbers import ABSENT, count
 from metrascope.study_folder.contents import Study
 

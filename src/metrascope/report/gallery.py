@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from metrascope.report.cases import Reading, misread, missed_by_several, panel_cases, readings
-from metrascope.report.pictures import Case, heat_address, read_case
+from metrascope.report.misread import Reading, misread, missed_by_several, panel_cases, readings
+from metrascope.report.thumbnails import Case, heat_address, read_case
 from metrascope.study_folder.contents import Run, Study
 
 MOST: Final = 250

@@ -7,11 +7,12 @@ of which no file tells, nothing is said.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from metrascope.bilingual import listed
 from metrascope.messages import table, text
-from metrascope.report import inference, recipe, tables
-from metrascope.report.bilingual import listed
+from metrascope.report import inference, recipe
+from metrascope.report import page_tables as tables
 from metrascope.report.flow import flow_sentences, scanner_sentences
-from metrascope.report.partitions import (
+from metrascope.report.split_facts import (
     evaluates_each_once,
     fold_counts,
     is_disjoint,

@@ -11,19 +11,19 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
+from metrascope.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.classes import class_short, class_title
 from metrascope.files.atomic import sha256, write_text
 from metrascope.messages import LANGUAGES, table
 from metrascope.progress import begin
-from metrascope.report import tables
-from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
+from metrascope.report import page_tables as tables
 from metrascope.report.chapters import CHAPTERS, chart_caption, of_data, page_chapters
 from metrascope.report.curves import summarize_run
 from metrascope.report.digest import digest
 from metrascope.report.documents import page_values, write_documents
 from metrascope.report.drawings import Drawings, draw, write_files
 from metrascope.report.gallery import Gallery, build_gallery
-from metrascope.report.pictures import heat_colors
+from metrascope.report.thumbnails import heat_colors
 from metrascope.report.titles import study_title
 from metrascope.results import numbers
 from metrascope.results.units import counted, unit

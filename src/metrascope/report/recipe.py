@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from metrascope.bilingual import listed
 from metrascope.messages import text
-from metrascope.report.bilingual import listed
-from metrascope.report.tables import weights_source
+from metrascope.report.page_tables import weights_source
 from metrascope.results.numbers import count
 from metrascope.statistics.published import network_title
 from metrascope.study_folder.contents import Run, Study

@@ -26,7 +26,7 @@ from docx.table import _Cell
 from docx.text.paragraph import Paragraph
 
 from metrascope.messages import text
-from metrascope.report.columns import PADDING, Layout, lay_out, parted
+from metrascope.report.word_columns import PADDING, Layout, lay_out, parted
 
 TEXT_WIDTH: Final = 16.0  # cm: A4 with margins of 2.5 cm
 TURNED_WIDTH: Final = 24.7  # cm: the same page turned by 90°

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metrascope.report.columns import lay_out, parted
+from metrascope.report.word_columns import lay_out, parted
 
 ESTIMATE = "82.5 (74.5–88.5)"
 

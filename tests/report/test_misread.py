@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from metrascope.report.cases import (
+from metrascope.report.drawings import Drawings
+from metrascope.report.gallery import build_gallery
+from metrascope.report.misread import (
     Reading,
     misread,
     missed_by_several,
     panel_cases,
     readings,
 )
-from metrascope.report.drawings import Drawings
-from metrascope.report.gallery import build_gallery
 from metrascope.report.page import render
 from metrascope.study_folder.contents import Run, read_study
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from metrascope.errors import StudyError
-from metrascope.report.pictures import heat_address, heat_colors, read_case
+from metrascope.report.thumbnails import heat_address, heat_colors, read_case
 from metrascope.study_folder.contents import read_study
 
 from .make import BOX, SIZE, make_study

@@ -10,9 +10,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from metrascope.bilingual import Bilingual, bilingual, listing, sentence
 from metrascope.classes import class_title
 from metrascope.messages import LANGUAGES
-from metrascope.report.bilingual import Bilingual, bilingual, listing, sentence
 
 
 def render_page(

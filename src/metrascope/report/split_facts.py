@@ -4,7 +4,7 @@ from typing import Final
 
 import pandas as pd
 
-from metrascope.report.bilingual import listed
+from metrascope.bilingual import listed
 from metrascope.study_folder.contents import Study
 from metrascope.study_folder.readers import read_table
 

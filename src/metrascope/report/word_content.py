@@ -7,7 +7,7 @@ import pandas as pd
 
 from metrascope.classes import class_title
 from metrascope.messages import text
-from metrascope.report import tables
+from metrascope.report import page_tables as tables
 from metrascope.report.chapters import chapters, chart_caption, of_data
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
 from metrascope.report.digest import digest
