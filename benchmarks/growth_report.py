@@ -26,9 +26,9 @@ def statistics(patients: int, folder: Path, bundle: Path | None) -> Costs:
 
 def report(images: int, folder: Path, bundle: Path | None) -> Costs:
     """Make numbers, maps, figures and pages of two networks that read so many test images."""
-    from metrascope import embeddings
     from metrascope.report.page import write_report
-    from metrascope.summary import summarize
+    from metrascope.study import embeddings
+    from metrascope.study.summary import summarize
 
     embeddings.MOST = 500  # a constant, which would hide the rest
     _write_study(images, folder)

@@ -37,7 +37,7 @@ from metrascope.serving.familiarity import combine, fit_familiarity
 from metrascope.serving.graph import Graph
 from metrascope.serving.refusal import disagreement, fit_refusal
 from metrascope.settings.study import load_settings
-from metrascope.study import run_study
+from metrascope.study.study import run_study
 
 Pixels = npt.NDArray[np.uint8]
 DATA = Path(os.environ.get("METRASCOPE_DATA", "../shared/data"))

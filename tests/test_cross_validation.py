@@ -17,11 +17,11 @@ from metrascope.dataset.preprocess import fit_grey_table
 from metrascope.dataset.split import read_split
 from metrascope.errors import DataError
 from metrascope.networks.checkpoint import load
-from metrascope.partitioning import choose_split
 from metrascope.phantom.dataset import write_phantom
 from metrascope.report.drawings import Drawings
 from metrascope.settings.study import SplitSettings
 from metrascope.statistics.temperature import apply_temperature, fit_temperature
+from metrascope.study.split_choice import choose_split
 
 CLASSES = ("normal", "fibroid", "polyp")
 COLUMNS = [f"p_{label}" for label in CLASSES]

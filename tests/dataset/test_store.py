@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from metrascope.data.cases import write_cases
 from metrascope.dataset.image import are_clean, read_picture
 from metrascope.dataset.manifest import Manifest, read_manifest, write_manifest
 from metrascope.dataset.preprocess import Preprocessing, seen_box, square
@@ -15,6 +14,7 @@ from metrascope.dataset.store import StoreKey, files_digest, open_store
 from metrascope.errors import DataError, StudyError
 from metrascope.screen.picture import read_grey
 from metrascope.settings.study import PreprocessingSettings
+from metrascope.study.cases import write_cases
 
 
 @pytest.fixture

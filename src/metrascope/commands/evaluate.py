@@ -104,7 +104,7 @@ def _predictions(options: argparse.Namespace) -> tuple[list[Path], str]:
     if options.trained is None:
         return options.predictions, ", ".join(path.name for path in options.predictions)
     begin("loading_torch")
-    from metrascope.external import predict_external
+    from metrascope.study.external import predict_external
 
     folder = options.data if options.data.is_dir() else options.data.parent
     path = predict_external(options.trained, options.data, options.out)

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> None:
     check_out(options.study)
     with steps("loading", *SUMMARY):
         begin("loading")
-        from metrascope.summary import summarize
+        from metrascope.study.summary import summarize
 
         summarize(options.study, language())
     print_study(options.study)

@@ -62,7 +62,7 @@ def _draw(
     from metrascope.dataset.counts import sites, tally
     from metrascope.dataset.manifest import read_manifest
     from metrascope.dataset.split import write_split
-    from metrascope.partitioning import choose_classes, choose_split, find_known_pairs
+    from metrascope.study.split_choice import choose_classes, choose_split, find_known_pairs
 
     begin("manifest")
     manifest = read_manifest(options.data)

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     settings = with_weights(load_settings(options.settings, changes), options.weights)
     with steps("loading_torch", "manifest", "drawing_split", "cases"):
         begin("loading_torch")
-        from metrascope.study import run_study
+        from metrascope.study.study import run_study
 
         run_study(
             options.data,

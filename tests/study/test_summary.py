@@ -11,8 +11,8 @@ import pytest
 from metrascope.cli import main
 from metrascope.errors import StudyError
 from metrascope.statistics.predictions import write_predictions
+from metrascope.study.summary import summarize
 from metrascope.study_folder.contents import read_study
-from metrascope.summary import summarize
 
 CLASSES = ("normal", "fibroid", "polyp")
 RUN = "runs/vgg16-f0-s0"

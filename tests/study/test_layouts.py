@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrascope import layouts
 from metrascope.explain.embedding import embed
-from metrascope.layouts import Sample, lay_out
+from metrascope.study import layouts
+from metrascope.study.layouts import Sample, lay_out
 
 
 @pytest.fixture

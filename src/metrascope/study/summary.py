@@ -5,9 +5,7 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from metrascope.embeddings import embed_runs
 from metrascope.errors import SettingsError, StudyError
-from metrascope.explanations import explain_runs
 from metrascope.files.atomic import write_json
 from metrascope.files.csv_file import write_frame
 from metrascope.progress import SUMMARY, begin, expect
@@ -16,6 +14,8 @@ from metrascope.settings.study import Settings, load_settings
 from metrascope.statistics.attributes import attributes
 from metrascope.statistics.evaluate import evaluate
 from metrascope.statistics.predictions import read_predictions, write_predictions
+from metrascope.study.embeddings import embed_runs
+from metrascope.study.explanations import explain_runs
 from metrascope.study_folder.contents import is_finished, read_data, read_failure
 from metrascope.study_folder.readers import damaged, read_run_predictions, read_table
 
@@ -29,7 +29,7 @@ def summarize(study: Path, lang: str) -> Path:
     Parameters
     ----------
     study
-        The folder that `metrascope.study.run_study` writes.
+        The folder that `metrascope.study.study.run_study` writes.
     lang
         ``en`` or ``zh``: of tables and figures, and the one the report opens in.
 

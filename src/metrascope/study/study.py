@@ -16,26 +16,17 @@ from filelock import FileLock, Timeout
 from metrascope import __version__
 from metrascope.audit.duplicates import read_duplicates, write_duplicates
 from metrascope.classes import PAPER_CLASSES
-from metrascope.data.cases import write_cases
 from metrascope.dataset.counts import cautions, sites, tally
 from metrascope.dataset.flow import read_flow
 from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.dataset.split import Split, write_split
 from metrascope.dataset.store import make_stores
 from metrascope.dataset.study_images import images_of, write_images
-from metrascope.engine import carry_out, create_engine
 from metrascope.errors import StudyError, WeightsError
 from metrascope.files.atomic import cannot_write, remove_leftovers, write_json, write_text
 from metrascope.messages import language, listing, text
 from metrascope.networks.architectures import find_architecture
 from metrascope.networks.networks import create_network
-from metrascope.partitioning import (
-    KnownPairs,
-    NearSearch,
-    choose_classes,
-    choose_split,
-    find_known_pairs,
-)
 from metrascope.phantom.dataset import write_phantom
 from metrascope.processes.cores import available_cores
 from metrascope.processes.dispatch import EngineName
@@ -48,8 +39,17 @@ from metrascope.settings.study import (
     load_settings,
 )
 from metrascope.statistics.evaluate import check_prevalence
+from metrascope.study.cases import write_cases
+from metrascope.study.runs import carry_out, create_engine
+from metrascope.study.split_choice import (
+    KnownPairs,
+    NearSearch,
+    choose_classes,
+    choose_split,
+    find_known_pairs,
+)
+from metrascope.study.summary import summarize
 from metrascope.study_folder.folder import check_study_folder, is_study
-from metrascope.summary import summarize
 from metrascope.training.run import (
     Run,
     StudyInputs,
@@ -96,7 +96,7 @@ def run_study(
         Look for near duplicates before the split, whose patients stay together, unless an audit
         of the data set or an earlier call has; the report says where nobody has.
     jobs, engine, address
-        How many runs at a time, and where; see `metrascope.engine.create_engine`.
+        How many runs at a time, and where; see `metrascope.study.runs.create_engine`.
 
     Returns
     -------

@@ -17,8 +17,8 @@ from metrascope.explain.embedding import (
     usable_perplexity,
 )
 from metrascope.explain.sample import some_of
-from metrascope.layouts import Points, Sample, lay_out
 from metrascope.statistics.averages import averages
+from metrascope.study.layouts import Points, Sample, lay_out
 from metrascope.study_folder.readers import read_table
 
 MOST: Final = 3_000

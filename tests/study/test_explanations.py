@@ -11,15 +11,15 @@ from sklearn.manifold import trustworthiness
 from sklearn.metrics import silhouette_score
 from tests.test_summary import CLASSES, make
 
-from metrascope import embeddings
-from metrascope.embeddings import embed_runs
 from metrascope.errors import StudyError
 from metrascope.explain.embedding import PERPLEXITIES
 from metrascope.explain.faithfulness import CURVE, ORDERS, SIMILARITY, WAYS
 from metrascope.explain.perturbations import CHANGES, UNCHANGED
-from metrascope.explanations import explain_runs
 from metrascope.statistics.predictions import read_predictions
-from metrascope.summary import summarize
+from metrascope.study import embeddings
+from metrascope.study.embeddings import embed_runs
+from metrascope.study.explanations import explain_runs
+from metrascope.study.summary import summarize
 
 IMAGES = [f"0-{i}.png" for i in range(12)]
 LESIONS = [name for i, name in enumerate(IMAGES) if i % 3]

@@ -1,1 +1,0 @@
-"""Images and labels: manifest, split, pixel store, preprocessing, augmentation."""
