@@ -29,7 +29,7 @@ from metrascope.explain.heatmap import class_maps
 from metrascope.networks.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.phantom.export.export import write_export
-from metrascope.serving.runtime import installed, open_runtime
+from metrascope.predict.runtime import installed, open_runtime
 from metrascope.statistics.evaluate import evaluate
 
 THREADS = 2

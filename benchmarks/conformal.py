@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.serving.conformal import fit_conformal
+from metrascope.predict.conformal import fit_conformal
 from metrascope.statistics.predictions import read_predictions
 from metrascope.statistics.temperature import apply_temperature, fit_temperature
 

@@ -186,7 +186,7 @@ def predict(files: int, folder: Path, bundle: Path | None) -> Costs:
         (folder / f"in/{start}").mkdir(parents=True)
     for number in range(files):
         (folder / f"in/{number // 1000 * 1000}/{number}.png").write_bytes(b"no picture")
-    from metrascope.serving.folder import Order, Reader
+    from metrascope.predict.predict import Order, Reader
 
     with metered() as cost:
         order = Order(bundle, (folder / "in",), out=folder / "out", jobs=2)

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from metrascope.phantom.dataset import write_phantom
-from metrascope.serving.predictor import Predictor
+from metrascope.predict.predictor import Predictor
 
 FEW = 24
 

@@ -24,9 +24,9 @@ from torchvision import transforms
 
 from metrascope.dataset.preprocess import Preprocessing, stored_size
 from metrascope.networks.networks import Network, create_network
-from metrascope.serving.graph import Graph
+from metrascope.predict.graph import Graph
+from metrascope.predict.runtime import installed, open_runtime
 from metrascope.serving.onnx_file import to_onnx
-from metrascope.serving.runtime import installed, open_runtime
 from metrascope.settings.study import NETWORKS
 
 

@@ -28,14 +28,14 @@ from metrascope.dataset.manifest import Manifest, read_manifest, write_manifest
 from metrascope.dataset.preprocess import centre_crop, square
 from metrascope.networks.checkpoint import load
 from metrascope.phantom.dataset import write_phantom
+from metrascope.predict.appearance import appearance
+from metrascope.predict.familiarity import combine, fit_familiarity
+from metrascope.predict.graph import Graph
+from metrascope.predict.refusal import disagreement, fit_refusal
 from metrascope.screen.sector import find_sector
 from metrascope.screen.settings import IngestSettings
 from metrascope.screen.still import Still, make_still
 from metrascope.screen.usability import Claims
-from metrascope.serving.appearance import appearance
-from metrascope.serving.familiarity import combine, fit_familiarity
-from metrascope.serving.graph import Graph
-from metrascope.serving.refusal import disagreement, fit_refusal
 from metrascope.settings.study import load_settings
 from metrascope.study.study import run_study
 

@@ -31,10 +31,10 @@ TORCH = (
     "explain/heatmap.py",
     "explain/probe.py",
     "explain/sanity.py",
-    "serving/graph.py",
+    "predict/graph.py",
     "serving/onnx_file.py",
-    "serving/resampling.py",
-    "serving/torch_runtime.py",
+    "predict/resize.py",
+    "predict/torch_runtime.py",
 )
 # What a package is used for has one place: files, or folders that end with a stroke.
 CONFINED = {
@@ -48,7 +48,7 @@ CONFINED = {
         "phantom/export/",
         "ingest/file.py",
         "screen/screens.py",
-        "serving/intake.py",
+        "predict/exam.py",
     ),
     "gdcm": ("dicom/codecs.py",),
     "openjpeg": ("dicom/codecs.py", "phantom/export/codings.py"),
@@ -56,8 +56,8 @@ CONFINED = {
     "jpeg_ls": ("dicom/codecs.py", "phantom/export/codings.py"),
     # What torch calls an ONNX file stays an object of its own; nothing reads one with onnx.
     "onnx": (),
-    "onnxruntime": ("screen/ocr.py", "serving/runtime.py"),
-    "openvino": ("serving/runtime.py",),
+    "onnxruntime": ("screen/ocr.py", "predict/runtime.py"),
+    "openvino": ("predict/runtime.py",),
     "rapidocr": (),
     "openpyxl": ("labels/workbook.py", "phantom/export/tables.py"),
     "faiss": ("audit/candidates.py",),
@@ -130,7 +130,7 @@ def test_files_stay_short() -> None:
         "metrascope.study.summary",
         "metrascope.ingest.ingest, metrascope.screen.text",
         "metrascope.audit.audit",
-        "metrascope.serving.predictor",
+        "metrascope.predict.predictor",
     ],
 )
 def test_light_parts_load_no_torch(modules: str) -> None:
@@ -140,7 +140,7 @@ def test_light_parts_load_no_torch(modules: str) -> None:
 
 def test_reading_loads_only_what_a_small_install_has() -> None:
     heavy = {"torch", "pandas", "scipy", "sklearn", "matplotlib", "rich", "openvino", "onnx", "ray"}
-    modules = "metrascope.serving.folder, metrascope.serving.output"
+    modules = "metrascope.predict.predict, metrascope.predict.output"
     code = f"import sys, {modules}; sys.exit(', '.join({heavy!r} & set(sys.modules)) or None)"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.stderr == ""

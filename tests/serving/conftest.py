@@ -10,10 +10,10 @@ from PIL import Image
 
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.files.atomic import write_json
-from metrascope.serving.appearance import WIDTH
-from metrascope.serving.bundle import BundleDescription, Member, Parity, TrainingSet, write_sums
-from metrascope.serving.familiarity import fit_familiarity
-from metrascope.serving.refusal import fit_refusal
+from metrascope.predict.appearance import WIDTH
+from metrascope.predict.bundle import BundleDescription, Member, Parity, TrainingSet, write_sums
+from metrascope.predict.familiarity import fit_familiarity
+from metrascope.predict.refusal import fit_refusal
 
 CLASSES = ("normal", "fibroid", "polyp")
 CENTRES = (30.0, 50.0, 70.0)

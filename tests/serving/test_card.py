@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrascope.serving.bundle import open_bundle
+from metrascope.predict.bundle import open_bundle
+from metrascope.predict.refusal import RefusalRule, fit_refusal
 from metrascope.serving.card import card, limits, refusals
-from metrascope.serving.refusal import RefusalRule, fit_refusal
 
 CLASSES = ("normal", "fibroid", "polyp")
 

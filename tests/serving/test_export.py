@@ -20,10 +20,10 @@ from metrascope.networks.checkpoint import ModelDescription, save
 from metrascope.networks.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.phantom.export.export import write_export
+from metrascope.predict.bundle import open_bundle
+from metrascope.predict.predictor import Predictor
 from metrascope.serving import export as exporting
-from metrascope.serving.bundle import open_bundle
 from metrascope.serving.export import export
-from metrascope.serving.predictor import Predictor
 from metrascope.serving.trained import find_trained, read_training_data
 
 CLASSES = ("normal", "fibroid", "polyp")

@@ -19,9 +19,9 @@ from PIL import Image
 
 from metrascope.cli import main
 from metrascope.phantom.export.export import write_export
-from metrascope.serving.bundle import write_sums
-from metrascope.serving.listing import WIDTH, _width
-from metrascope.serving.predictor import Predictor
+from metrascope.predict.bundle import write_sums
+from metrascope.predict.listing import WIDTH, _width
+from metrascope.predict.predictor import Predictor
 
 ROOT = Path(__file__).parent.parent.parent
 Capture = pytest.CaptureFixture[str]
@@ -64,7 +64,7 @@ def test_lines_follow_the_published_schema(lines: list[Any]) -> None:
 
 
 def test_schema_in_the_documentation_is_current() -> None:
-    from metrascope.serving.reading import schema
+    from metrascope.predict.reading import schema
 
     published = json.loads((ROOT / "docs" / "reading.schema.json").read_text(encoding="utf-8"))
     assert published == schema()

@@ -18,9 +18,9 @@ from metrascope.progress import begin, progress, steps
 _MOST_DIGITS: Final = 9
 
 if TYPE_CHECKING:
-    from metrascope.serving.folder import Advance, Reader
-    from metrascope.serving.output import Form, Tally
-    from metrascope.serving.predictor import Frames, Predictor
+    from metrascope.predict.output import Form, Tally
+    from metrascope.predict.predict import Advance, Reader
+    from metrascope.predict.predictor import Frames, Predictor
 
 
 def add(group: Commands) -> None:
@@ -56,8 +56,8 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with steps():
         begin("loading")
-        from metrascope.serving.folder import Order, Reader
-        from metrascope.serving.output import Tally, write_readings
+        from metrascope.predict.output import Tally, write_readings
+        from metrascope.predict.predict import Order, Reader
 
     order = Order(
         bundle=options.bundle,
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _read_into(out: Path, reader: "Reader", tally: "Tally", form: "Form") -> None:
     from metrascope.files.atomic import replacing
-    from metrascope.serving.output import FILES, write_readings
+    from metrascope.predict.output import FILES, write_readings
 
     with _progress_of(reader, quiet=False) as advance:
         for _ in tally.counting(reader.read(advance)):
@@ -154,7 +154,7 @@ def _say_about(predictor: "Predictor") -> None:
 
 
 def _say_lettering() -> None:
-    from metrascope.serving.lettering import lettering
+    from metrascope.predict.lettering import lettering
 
     if lettering() != language():
         print(text("serving.no_chinese_font"), file=sys.stderr)

@@ -5,9 +5,9 @@ from typing import Final
 
 from metrascope.classes import class_title
 from metrascope.messages import LANGUAGES, text
+from metrascope.predict.bundle import BundleDescription, Figure
+from metrascope.predict.refusal import MOST_REFUSED, RefusalRule
 from metrascope.results.notation import percent
-from metrascope.serving.bundle import BundleDescription, Figure
-from metrascope.serving.refusal import MOST_REFUSED, RefusalRule
 
 CARD: Final = "card.md"
 _LOWER: Final = 0.1

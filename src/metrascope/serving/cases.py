@@ -10,9 +10,9 @@ import pandas as pd
 from metrascope.dataset.image import read_picture
 from metrascope.dataset.manifest import Manifest
 from metrascope.dataset.split import Split
-from metrascope.serving.appearance import appearance_of
-from metrascope.serving.neighbors import thumbnail
-from metrascope.serving.runtime import Runtime
+from metrascope.predict.appearance import appearance_of
+from metrascope.predict.neighbors import thumbnail
+from metrascope.predict.runtime import Runtime
 from metrascope.serving.trained import TrainedRun
 
 Progress = Callable[[int, int], None]
@@ -35,7 +35,7 @@ class Cases:
     features
         Of each member float32, (n, d).
     looks
-        Of each member float32, (n, 144): `metrascope.serving.appearance` of what it sees.
+        Of each member float32, (n, 144): `metrascope.predict.appearance` of what it sees.
     thumbnails
         uint8, (n, side, side), where they were asked for.
     """

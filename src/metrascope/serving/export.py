@@ -23,8 +23,7 @@ from metrascope.files.atomic import (
 )
 from metrascope.files.toml_file import read_toml
 from metrascope.messages import text
-from metrascope.progress import begin, expect
-from metrascope.serving.bundle import (
+from metrascope.predict.bundle import (
     BundleDescription,
     Figure,
     Member,
@@ -32,15 +31,16 @@ from metrascope.serving.bundle import (
     TrainingSet,
     write_sums,
 )
+from metrascope.predict.familiarity import Known
+from metrascope.predict.neighbors import make_neighborhood
+from metrascope.predict.refusal import CONFIDENCE, FALSE_REFUSAL_RATE
+from metrascope.predict.runtime import Runtime, installed, open_runtime
+from metrascope.predict.torch_runtime import TorchRuntime
+from metrascope.progress import begin, expect
 from metrascope.serving.card import CARD, card
 from metrascope.serving.cases import Cases, read_cases
-from metrascope.serving.familiarity import Known
 from metrascope.serving.fitting import fit_known, fit_rule
-from metrascope.serving.neighbors import make_neighborhood
 from metrascope.serving.onnx_file import to_onnx
-from metrascope.serving.refusal import CONFIDENCE, FALSE_REFUSAL_RATE
-from metrascope.serving.runtime import Runtime, installed, open_runtime
-from metrascope.serving.torch_runtime import TorchRuntime
 from metrascope.serving.trained import TrainedRun, find_trained, read_training_data
 from metrascope.sources.search import shown
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from metrascope.serving.bundle import OPSET
-from metrascope.serving.graph import Graph
-from metrascope.serving.runtime import INPUT, OUTPUTS
+from metrascope.predict.bundle import OPSET
+from metrascope.predict.graph import Graph
+from metrascope.predict.runtime import INPUT, OUTPUTS
 
 
 def to_onnx(graph: Graph) -> bytes:
@@ -20,7 +20,7 @@ def to_onnx(graph: Graph) -> bytes:
     ----------
     graph
         In evaluation mode, on the processor. Images of any size and any number, one channel or
-        three, go in; see `metrascope.serving.graph.GraphOutput` for what comes out.
+        three, go in; see `metrascope.predict.graph.GraphOutput` for what comes out.
     """
     largest = {"min": 32, "max": 4096}
     sizes = {

@@ -1,0 +1,386 @@
+"""The one way from the bytes of a file to a reading."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from metrascope.dicom.frames import Cine
+from metrascope.errors import DataError, SettingsError
+from metrascope.messages import text
+from metrascope.predict.bundle import Bundle, is_bundle, open_bundle
+from metrascope.predict.ensemble import Ensemble, open_ensemble, open_run
+from metrascope.predict.exam import Crop, Exam, crop_frames, open_exam, refusal_message
+from metrascope.predict.neighbors import Neighborhood
+from metrascope.predict.patient import Finding, Person, Summary, finding_of, rounded, sum_up
+from metrascope.predict.reading import ImageReading, Kind, Neighbor, PatientReading, Said, Seen
+from metrascope.predict.refusal import RefusalRule, Verdict
+from metrascope.predict.runtime import RuntimeName
+from metrascope.processes.cores import available_cores
+from metrascope.reason import Reason
+from metrascope.screen.marks import Mark
+from metrascope.sources.search import shown
+
+Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+Frames = Literal["key", "all"] | int
+
+_MISSING: Final = "serving.frames_missing"
+_HOT: Final = 0.5
+"""Share of the hottest value from which on a place counts as looked at."""
+
+
+class FrameReading(NamedTuple):
+    """A reading, and what is behind it where something could be read."""
+
+    reading: ImageReading
+    seen: Seen | None
+
+
+class Predictor:
+    """Reads files with a bundle, or with a run of a study.
+
+    Parameters
+    ----------
+    source
+        Folder of a bundle, or of a run (which needs torch).
+    runtime
+        ``openvino`` or ``onnxruntime``, or one of them for each member; None for the faster one.
+    threads
+        That one reading may use; None for all cores.
+    confidence
+        At which prediction sets are stated, above 0 and below 1; None for the bundle's own.
+    frames
+        Of a loop: ``all``, ``key`` (the sharpest) or a number, evenly spread.
+
+    Raises
+    ------
+    WeightsError
+        If the bundle or run cannot be used, with the reason.
+    SettingsError
+        If a setting makes no sense.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        *,
+        runtime: RuntimeName | Sequence[RuntimeName] | None = None,
+        threads: int | None = None,
+        confidence: float | None = None,
+        frames: Frames = "all",
+    ) -> None:
+        if confidence is not None and not 0 < confidence < 1:
+            raise SettingsError("serving.confidence", found=confidence)
+        if isinstance(frames, int) and frames < 1:
+            raise SettingsError("serving.frames", found=frames)
+        self.frames, self.confidence, self._source = frames, confidence, source
+        self.rule: RefusalRule | None = None
+        self.neighborhood: Neighborhood | None = None
+        self.bundle: Bundle | None = None
+        if is_bundle(source):
+            self.bundle = open_bundle(source)
+            self.rule = self.bundle.description.rule
+            self.confidence = confidence or self.rule.confidence
+            threads = threads or available_cores()
+            self.ensemble: Ensemble = open_ensemble(self.bundle, runtime=runtime, threads=threads)
+            self.ensemble.try_out(source)
+            self.classes = self.bundle.description.classes
+            self.cleaned = self.bundle.description.data.cleaned
+            file, first = self.bundle.description.neighbors_file, self.bundle.description.members[0]
+            if file:
+                path, width = self.bundle.path(file), first.familiarity.width
+                self.neighborhood = Neighborhood.load(path, width)
+        else:
+            self.ensemble, self.classes, self.cleaned = open_run(source)
+
+    @property
+    def runtimes(self) -> tuple[str, ...]:
+        """What runs the members."""
+        return tuple(runtime.name for runtime in self.ensemble.runtimes)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bundle, ``""`` for a run."""
+        return self.bundle.sha256 if self.bundle else ""
+
+    @property
+    def name(self) -> str:
+        """Data set and networks of the bundle, as they stand on pictures; of a run its folder."""
+        if self.bundle is None:
+            return shown(self._source.resolve().name)
+        made = self.bundle.description
+        titles = dict.fromkeys(member.title for member in made.members)
+        return f"{made.data.name} ({', '.join(titles)})"
+
+    def read_file(self, path: Path, name: str | None = None) -> list[FrameReading]:
+        """Read a file; see `read_bytes`."""
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise DataError("sources.lost", path=name or path.name, reason=reason) from error
+        return self.read_bytes(content, name or path.name)
+
+    def read_bytes(self, content: bytes, name: str = "") -> list[FrameReading]:
+        """Read every chosen frame of a file, the key frame of a loop first.
+
+        Nothing that the file holds raises: what cannot be read is a refusal.
+
+        Parameters
+        ----------
+        content
+            DICOM, PNG, JPEG, BMP or TIFF.
+        name
+            Stands in the readings.
+        """
+        start = time.perf_counter()
+        try:
+            exam = open_exam(content)
+        except DataError as error:
+            said = refusal_message(error.key, str(error))
+            return [FrameReading(self._refused(name, said, start), None)]
+        found: list[FrameReading] = []
+        for number, crop in self._crops(exam):
+            about = _About(
+                name,
+                exam.patient,
+                number,
+                exam.cine.count,
+                key_frame=not found,
+                warnings=_missing_frames(exam.cine),
+            )
+            if isinstance(crop, Reason):
+                said = refusal_message(crop.key, crop.text())
+                found.append(FrameReading(self._refused(name, said, start, about), None))
+            else:
+                found.append(self._read_crop(crop, about, start))
+            start = time.perf_counter()
+        return found
+
+    def read_crop(self, grey: Pixels, name: str = "") -> FrameReading:
+        """Read a sector crop, as the data set of the bundle holds them: uint8, (height, width)."""
+        about = _About(name, "", 0, 1, key_frame=True)
+        return self._read_crop(Crop(grey, (), (0, 0)), about, time.perf_counter())
+
+    def read_patient(
+        self, patient: str, readings: Sequence[FrameReading], *, kind: Kind = "patient"
+    ) -> PatientReading:
+        """Sum up what was read of a patient's images, or of a loop: every file counts once.
+
+        Parameters
+        ----------
+        patient
+            Who, or the file's name where nothing says who.
+        readings
+            Of one file or several, as `read_bytes` gives them.
+        kind
+            ``loop`` for the frames of one file.
+        """
+        summary = Summary(self.classes, self._stated)
+        if kind == "loop":
+            for one in readings:
+                summary.add(self._frame_finding(one))
+            missing = [said for said in readings[0].reading.warnings if said.key == _MISSING]
+            return self.sum_up(summary, patient, kind=kind, warnings=missing)
+        files: dict[str, list[FrameReading]] = {}
+        for one in readings:
+            files.setdefault(one.reading.file, []).append(one)
+        for own in files.values():
+            summary.add(self.read_whole(own)[0])
+        return self.sum_up(summary, patient)
+
+    def read_whole(
+        self, readings: Sequence[FrameReading], person: Person | None = None
+    ) -> tuple[Finding, PatientReading | None]:
+        """Return what a file adds to the reading of its patient, and of a loop its reading.
+
+        Parameters
+        ----------
+        readings
+            As `read_bytes` gives them.
+        person
+            Whose the file says that it is.
+        """
+        used = [seen.probabilities for _, seen in readings if seen is not None and seen.usable]
+        mean = np.mean(used, axis=0) if used else None
+        first = readings[0].reading
+        if first.frames == 1:
+            return finding_of(first, mean, person), None
+        loop = self.read_patient(first.file, readings, kind="loop")
+        return finding_of(loop, mean, person), loop
+
+    def sum_up(
+        self,
+        summary: Summary,
+        patient: str,
+        *,
+        kind: Kind = "patient",
+        warnings: Sequence[Said] = (),
+        by_folder: bool = False,
+    ) -> PatientReading:
+        """Make the reading of a patient; see `metrascope.predict.patient.sum_up`."""
+        return sum_up(
+            summary,
+            patient,
+            kind=kind,
+            rule=self.rule,
+            confidence=self._stated,
+            bundle=self.digest,
+            warnings=warnings,
+            by_folder=by_folder,
+        )
+
+    @property
+    def _stated(self) -> float | None:
+        return self.confidence if self.rule else None
+
+    def _frame_finding(self, one: FrameReading) -> Finding:
+        seen = one.seen
+        mean = seen.probabilities if seen is not None and seen.usable else None
+        return replace(finding_of(one.reading, mean), name=str(one.reading.frame))
+
+    def _crops(self, exam: Exam) -> Iterator[tuple[int, Crop | Reason]]:
+        return crop_frames(exam, self._numbers(exam), cleaned=self.cleaned)
+
+    def _numbers(self, exam: Exam) -> list[int]:
+        key, count = exam.key, exam.cine.count
+        if exam.cine.pages:
+            return list(range(count))
+        if self.frames == "key":
+            return [key]
+        wanted = count if self.frames == "all" else min(count, int(self.frames))
+        spread = np.linspace(0, count - 1, wanted).round().astype(int).tolist()
+        return [key, *(number for number in spread if number != key)][:wanted]
+
+    def _read_crop(self, crop: Crop, about: "_About", start: float) -> FrameReading:
+        try:
+            combined = self.ensemble.read(crop.grey[None])
+        except DataError as error:
+            said = Said(key=error.key, text=str(error))
+            return FrameReading(self._refused(about.file, said, start, about), None)
+        probabilities = combined.probabilities[0]
+        likeliest = int(probabilities.argmax())
+        strange = combined.unfamiliarity
+        unfamiliarity = 0.0 if strange is None else float(strange[0])
+        apart = float(combined.disagreement[0])
+        after = _judged(
+            self.rule.image(probabilities, unfamiliarity, apart, self.confidence)
+            if self.rule
+            else None
+        )
+        near = self._nearest(combined.answers[0].features[0])
+        seen = Seen(
+            grey=crop.grey,
+            maps=combined.maps[0],
+            box=self.ensemble.box(*crop.grey.shape),
+            probabilities=probabilities,
+            usable=after.usable,
+            thumbnails=tuple(picture for _, picture in near),
+        )
+        about = about._replace(warnings=(*about.warnings, *_warnings(crop.marks, seen, likeliest)))
+        reading = ImageReading(
+            **about.fields(),
+            **_read_as(self.classes, probabilities, refused=after.refusal is not None),
+            prediction_set=after.labels,
+            confidence=self.confidence if self.rule else None,
+            refusal=after.refusal,
+            strangeness=self._strangeness(unfamiliarity),
+            neighbors=tuple(neighbor for neighbor, _ in near),
+            seconds=round(time.perf_counter() - start, 6),
+            bundle=self.digest,
+        )
+        return FrameReading(reading, seen)
+
+    def _nearest(
+        self, features: npt.NDArray[np.float32]
+    ) -> list[tuple[Neighbor, npt.NDArray[np.uint8]]]:
+        return self.neighborhood.nearest(features) if self.neighborhood else []
+
+    def _strangeness(self, unfamiliarity: float) -> float | None:
+        if self.rule is None or not np.isfinite(unfamiliarity):
+            return None
+        return round(unfamiliarity / max(self.rule.unfamiliar_above, 1e-9), 4)
+
+    def _refused(
+        self, name: str, said: Said, start: float, about: "_About | None" = None
+    ) -> ImageReading:
+        about = about or _About(name, "", 0, 1, key_frame=True)
+        elapsed = round(time.perf_counter() - start, 6)
+        return ImageReading(**about.fields(), refusal=said, seconds=elapsed, bundle=self.digest)
+
+
+class _Judged(NamedTuple):
+    """Prediction set and refusal, and whether a patient's reading may rest on it."""
+
+    labels: tuple[str, ...] | None
+    refusal: Said | None
+    usable: bool
+
+
+def _judged(verdict: Verdict | None) -> _Judged:
+    if verdict is None:
+        return _Judged(None, None, usable=True)
+    if not verdict.reasons:
+        return _Judged(verdict.labels, None, usable=True)
+    said = Said(key=verdict.reasons[0].key, text=verdict.reasons[0].text())
+    return _Judged(verdict.labels if verdict.usable else None, said, usable=verdict.usable)
+
+
+def _read_as(classes: Sequence[str], values: Floats, *, refused: bool) -> dict[str, Any]:
+    """Return class and probabilities; of a refusal the latter alone, under another name."""
+    by_class = rounded(classes, values)
+    if refused:
+        return {"refused_probabilities": by_class}
+    return {"probabilities": by_class, "predicted": classes[int(values.argmax())]}
+
+
+class _About(NamedTuple):
+    """Which frame a reading is of."""
+
+    file: str
+    patient: str
+    number: int
+    frames: int
+    key_frame: bool
+    warnings: tuple[Said, ...] = ()
+
+    def fields(self) -> dict[str, Any]:
+        fields = self._asdict()
+        return fields | {"frame": fields.pop("number") + 1}
+
+
+def _missing_frames(cine: Cine) -> tuple[Said, ...]:
+    """Warn of a file that was cut off: of what it has lost nothing can be read."""
+    if cine.claimed <= cine.count:
+        return ()
+    told = text(_MISSING, claimed=cine.claimed, count=cine.count)
+    return (Said(key=_MISSING, text=told),)
+
+
+def _warnings(marks: Sequence[Mark], seen: Seen, predicted: int) -> tuple[Said, ...]:
+    """Warn of marks that lie where the heat map says that the network looked."""
+    heat = seen.maps[predicted]
+    if not marks or not heat.max() > 0:
+        return ()
+    left, top, right, bottom = seen.box
+    rows, columns = heat.shape
+    touched = []
+    for mark in marks:
+        x, y, width, height = mark.box
+        across = (np.arange(columns) + 0.5) / columns * (right - left) + left
+        down = (np.arange(rows) + 0.5) / rows * (bottom - top) + top
+        cell_x, cell_y = (right - left) / columns / 2, (bottom - top) / rows / 2
+        near = (np.abs(down - y - height / 2) <= height / 2 + cell_y)[:, None] & (
+            np.abs(across - x - width / 2) <= width / 2 + cell_x
+        )
+        if near.any() and heat[near].max() >= _HOT * heat.max():
+            touched.append(mark.kind)
+    if not touched:
+        return ()
+    key = "serving.marks_on_heat"
+    return (Said(key=key, text=text(key, count=len(touched))),)
