@@ -23,10 +23,10 @@ from torch import nn
 from torchvision import transforms
 
 from metrascope.dataset.preprocess import Preprocessing, stored_size
+from metrascope.export.onnx_file import to_onnx
 from metrascope.networks.networks import Network, create_network
 from metrascope.predict.graph import Graph
 from metrascope.predict.runtime import installed, open_runtime
-from metrascope.serving.onnx_file import to_onnx
 from metrascope.settings.study import NETWORKS
 
 

@@ -32,7 +32,7 @@ TORCH = (
     "explain/probe.py",
     "explain/sanity.py",
     "predict/graph.py",
-    "serving/onnx_file.py",
+    "export/onnx_file.py",
     "predict/resize.py",
     "predict/torch_runtime.py",
 )

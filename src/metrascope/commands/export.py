@@ -42,12 +42,12 @@ def run(options: argparse.Namespace) -> None:
     given = {name: share for name, share in shares.items() if share is not None}
     with steps(*_STEPS):
         begin("loading_torch")
-        from metrascope.serving.export import export
+        from metrascope.export.export import export
 
         made = export(
             options.runs, options.out, data=options.data, thumbnails=options.thumbnails, **given
         )
-    from metrascope.serving.card import limits, refusals
+    from metrascope.export.card import limits, refusals
 
     print(
         text(

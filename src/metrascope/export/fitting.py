@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.errors import DataError
+from metrascope.export.known_images import Cases
 from metrascope.predict.familiarity import Known, fit_familiarity
 from metrascope.predict.refusal import RefusalRule, disagreement, fit_refusal
-from metrascope.serving.cases import Cases
 
 
 def fit_known(cases: Cases, members: Sequence[str]) -> tuple[Known, ...]:

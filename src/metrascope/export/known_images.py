@@ -10,10 +10,10 @@ import pandas as pd
 from metrascope.dataset.image import read_picture
 from metrascope.dataset.manifest import Manifest
 from metrascope.dataset.split import Split
+from metrascope.export.trained import TrainedRun
 from metrascope.predict.appearance import appearance_of
 from metrascope.predict.neighbors import thumbnail
 from metrascope.predict.runtime import Runtime
-from metrascope.serving.trained import TrainedRun
 
 Progress = Callable[[int, int], None]
 

@@ -14,6 +14,11 @@ from metrascope import __version__
 from metrascope.dataset.image import read_picture
 from metrascope.dataset.manifest import Manifest
 from metrascope.errors import MissingExtraError, SettingsError, StudyError, WeightsError
+from metrascope.export.card import CARD, card
+from metrascope.export.fitting import fit_known, fit_rule
+from metrascope.export.known_images import Cases, read_cases
+from metrascope.export.onnx_file import to_onnx
+from metrascope.export.trained import TrainedRun, find_trained, read_training_data
 from metrascope.files.atomic import (
     remove_leftovers,
     temporary_name,
@@ -37,11 +42,6 @@ from metrascope.predict.refusal import CONFIDENCE, FALSE_REFUSAL_RATE
 from metrascope.predict.runtime import Runtime, installed, open_runtime
 from metrascope.predict.torch_runtime import TorchRuntime
 from metrascope.progress import begin, expect
-from metrascope.serving.card import CARD, card
-from metrascope.serving.cases import Cases, read_cases
-from metrascope.serving.fitting import fit_known, fit_rule
-from metrascope.serving.onnx_file import to_onnx
-from metrascope.serving.trained import TrainedRun, find_trained, read_training_data
 from metrascope.sources.search import shown
 
 _COMPARED: Final = 32

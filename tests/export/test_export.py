@@ -16,15 +16,15 @@ from metrascope.dataset.preprocess import Preprocessing, fit_grey_table
 from metrascope.dataset.split import split_patients, write_split
 from metrascope.dataset.study_images import write_images
 from metrascope.errors import DataError, SettingsError, StudyError, WeightsError
+from metrascope.export import export as exporting
+from metrascope.export.export import export
+from metrascope.export.trained import find_trained, read_training_data
 from metrascope.networks.checkpoint import ModelDescription, save
 from metrascope.networks.networks import create_network
 from metrascope.phantom.dataset import write_phantom
 from metrascope.phantom.export.export import write_export
 from metrascope.predict.bundle import open_bundle
 from metrascope.predict.predictor import Predictor
-from metrascope.serving import export as exporting
-from metrascope.serving.export import export
-from metrascope.serving.trained import find_trained, read_training_data
 
 CLASSES = ("normal", "fibroid", "polyp")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from metrascope.serving.cases import Cases
+from metrascope.export.known_images import Cases
 
 
 def cases(validation: list[list[bool]], probabilities: list[list[list[float]]]) -> Cases:

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metrascope.export.card import card, limits, refusals
 from metrascope.predict.bundle import open_bundle
 from metrascope.predict.refusal import RefusalRule, fit_refusal
-from metrascope.serving.card import card, limits, refusals
 
 CLASSES = ("normal", "fibroid", "polyp")
 

@@ -1,1 +1,0 @@
-"""A trained network as a file that reads one image without torch."""
