@@ -27,8 +27,8 @@ from metrascope.dataset.manifest import read_manifest
 from metrascope.dataset.preprocess import square
 from metrascope.explain.heatmap import class_maps
 from metrascope.networks.networks import create_network
-from metrascope.phantom.dataset import write_phantom
-from metrascope.phantom.export.export import write_export
+from metrascope.phantom.hospital.hospital import write_export
+from metrascope.phantom.phantom import write_phantom
 from metrascope.predict.runtime import installed, open_runtime
 from metrascope.statistics.evaluate import evaluate
 

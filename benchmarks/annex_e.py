@@ -27,8 +27,8 @@ from metrascope.dicom.header import looks_like_dicom, read_header
 from metrascope.dicom.keep_list import kept
 from metrascope.errors import DataError
 from metrascope.ingest.pseudonyms import Pseudonyms
-from metrascope.phantom.export.export import write_export
-from metrascope.phantom.export.truth import read_truth
+from metrascope.phantom.hospital.hospital import write_export
+from metrascope.phantom.hospital.truth import read_truth
 
 PIXELS = np.zeros((1, 8, 8), np.uint8)
 PSEUDONYMS = Pseudonyms(bytes(range(32)))

@@ -27,8 +27,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from metrascope.phantom.dataset import write_phantom
-from metrascope.phantom.export.export import write_export
+from metrascope.phantom.hospital.hospital import write_export
+from metrascope.phantom.phantom import write_phantom
 
 SETTINGS: Final = """
 networks = ["resnet18"]

@@ -32,8 +32,8 @@ from benchmarks.lettering_kinds import Drawing, Style, draw, styles
 from benchmarks.letters import find_letters
 from metrascope.ingest.ingest import ingest
 from metrascope.ingest.key_folder import key_folder
-from metrascope.phantom.export.export import write_export
-from metrascope.phantom.export.truth import read_truth, write_rows
+from metrascope.phantom.hospital.hospital import write_export
+from metrascope.phantom.hospital.truth import read_truth, write_rows
 from metrascope.screen.settings import IngestSettings
 
 PER_PATIENT = 2.8

@@ -216,7 +216,7 @@ def _each(cost: Cost, count: int) -> Cost:
 
 def processes(count: int, folder: Path, bundle: Path | None) -> Costs:
     """Train two networks for an epoch: so many runs at a time, or so many processes to a run."""
-    from metrascope.phantom.dataset import write_phantom
+    from metrascope.phantom.phantom import write_phantom
 
     write_phantom(folder / "data", patients=240, seed=0, size=256, jobs=2)
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]

@@ -45,8 +45,8 @@ from metrascope.dicom.frames import open_pixels
 from metrascope.dicom.header import read_header
 from metrascope.dicom.keep_list import kept, keys_of, study_day
 from metrascope.ingest.file import OF_IMAGES, OF_MASKS, encode_png
-from metrascope.phantom.export.export import write_export
-from metrascope.phantom.export.truth import read_truth
+from metrascope.phantom.hospital.hospital import write_export
+from metrascope.phantom.hospital.truth import read_truth
 
 T = TypeVar("T")
 

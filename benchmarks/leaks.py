@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.pieces import pieces
-from metrascope.phantom.export.planted import Planted
+from metrascope.phantom.hospital.planted import Planted
 
 _ENCODINGS = ("utf-8", "gb18030", "utf-16-le", "utf-16-be", "latin-1")
 # Only the patient's own outputs are searched for these: another's may be right by chance.
@@ -54,7 +54,7 @@ def find_identifiers(
     out
         Any folder.
     truth
-        Rows of `metrascope.phantom.export.truth.read_truth`.
+        Rows of `metrascope.phantom.hospital.truth.read_truth`.
     owners
         Path below ``out`` (with ``/``) to the rows that its picture was made from. Dates, times
         and ages are looked for only in a file's own rows' plants.

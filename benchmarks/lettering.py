@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.lettering_kinds import Drawing, Plant, Style, draw, styles
-from metrascope.phantom.export.identities import invent_patients, invent_visits
-from metrascope.phantom.export.layouts import LAYOUTS
-from metrascope.phantom.export.screens import draw_screen
+from metrascope.phantom.hospital.identities import invent_patients, invent_visits
+from metrascope.phantom.hospital.layouts import LAYOUTS
+from metrascope.phantom.hospital.screen_kinds import draw_screen
 from metrascope.phantom.render import draw_case
 from metrascope.phantom.scanners import SCANNERS
 from metrascope.screen.ocr import recognize

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from metrascope.phantom.export.lettering import shape
+from metrascope.phantom.hospital.burned_text import shape
 
 Gray = NDArray[np.uint8]
 Flags = NDArray[np.bool_]

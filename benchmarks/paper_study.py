@@ -30,7 +30,7 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.plain_training import BATCH, LAST, input_size
 from benchmarks.training_speed import Side, loss_of, operations
 from metrascope.networks.networks import create_network
-from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.phantom import write_phantom
 
 TARGET, RATIO = 180.0, 5.0
 SHARE = 1166 / 1291

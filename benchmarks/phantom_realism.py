@@ -30,7 +30,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import wasserstein_distance
 
-from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.phantom import write_phantom
 from metrascope.screen.sector import find_sector
 
 HEIGHT = 112

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 
-from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.phantom import write_phantom
 
 TARGET = 15
 

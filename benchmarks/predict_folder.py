@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.phantom import write_phantom
 from metrascope.predict.predictor import Predictor
 
 FEW = 24

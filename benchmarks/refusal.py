@@ -27,7 +27,7 @@ from benchmarks.strangers import decode, strangers
 from metrascope.dataset.manifest import Manifest, read_manifest, write_manifest
 from metrascope.dataset.preprocess import centre_crop, square
 from metrascope.networks.checkpoint import load
-from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.phantom import write_phantom
 from metrascope.predict.appearance import appearance
 from metrascope.predict.familiarity import combine, fit_familiarity
 from metrascope.predict.graph import Graph

@@ -29,7 +29,7 @@ from metrascope.explain.faithfulness import CURVE, ORDERS, SIMILARITY, WAYS
 from metrascope.explain.perturbations import CHANGES, UNCHANGED
 from metrascope.files.atomic import write_json, write_text
 from metrascope.networks.architectures import ARCHITECTURES
-from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.phantom import write_phantom
 from metrascope.settings.study import dump_settings, load_settings
 from metrascope.statistics.predictions import write_predictions
 from metrascope.statistics.published import PUBLISHED

@@ -29,10 +29,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.phantom.export.identities import invent_patients, invent_visits
-from metrascope.phantom.export.layouts import LAYOUTS
-from metrascope.phantom.export.screens import draw_screen
-from metrascope.phantom.export.shot import View
+from metrascope.phantom.hospital.identities import invent_patients, invent_visits
+from metrascope.phantom.hospital.layouts import LAYOUTS
+from metrascope.phantom.hospital.screen_kinds import draw_screen
+from metrascope.phantom.hospital.shot import View
 from metrascope.phantom.render import draw_case
 from metrascope.screen.sector import Box, Sector, find_sector
 

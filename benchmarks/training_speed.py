@@ -39,7 +39,7 @@ from metrascope.dataset.manifest import read_manifest
 from metrascope.dataset.preprocess import Preprocessing, fit_grey_table
 from metrascope.dataset.store import open_store
 from metrascope.networks.networks import create_network
-from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.phantom import write_phantom
 from metrascope.processes.worker import ENVIRONMENT
 from metrascope.settings.study import AugmentationSettings, load_settings
 from metrascope.training.augment import draw_transforms

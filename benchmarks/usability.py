@@ -20,15 +20,15 @@ import numpy as np
 from metrascope.ingest.file import Intake, take_in
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.labels import read_labels
-from metrascope.phantom.export.codings import CODINGS
-from metrascope.phantom.export.identities import Visit, invent_patients, invent_visits
-from metrascope.phantom.export.layouts import LAYOUTS
-from metrascope.phantom.export.objects import make_image
-from metrascope.phantom.export.pictures import make_jpeg, make_png
-from metrascope.phantom.export.plan import Wish
-from metrascope.phantom.export.planted import Ledger
-from metrascope.phantom.export.screens import draw_screen
-from metrascope.phantom.export.shot import KINDS, Screenshot, ShotKind, View
+from metrascope.phantom.hospital.codings import CODINGS
+from metrascope.phantom.hospital.identities import Visit, invent_patients, invent_visits
+from metrascope.phantom.hospital.layouts import LAYOUTS
+from metrascope.phantom.hospital.objects import make_image
+from metrascope.phantom.hospital.pictures import make_jpeg, make_png
+from metrascope.phantom.hospital.plan import Wish
+from metrascope.phantom.hospital.planted import Ledger
+from metrascope.phantom.hospital.screen_kinds import draw_screen
+from metrascope.phantom.hospital.shot import KINDS, Screenshot, ShotKind, View
 from metrascope.phantom.render import draw_case
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source, find_sources

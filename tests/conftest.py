@@ -13,7 +13,7 @@ import pytest
 import torch
 from tests.peers import absent
 
-from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.phantom import write_phantom
 
 ROOT = Path(__file__).parent.parent
 LONGEST = ("test_study", "test_cross_validation", "test_ranks", "test_training", "test_export")

@@ -17,7 +17,7 @@ from metrascope.dataset.preprocess import fit_grey_table
 from metrascope.dataset.split import read_split
 from metrascope.errors import DataError
 from metrascope.networks.checkpoint import load
-from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.phantom import write_phantom
 from metrascope.report.drawings import Drawings
 from metrascope.settings.study import SplitSettings
 from metrascope.statistics.temperature import apply_temperature, fit_temperature

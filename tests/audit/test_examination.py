@@ -15,7 +15,7 @@ from metrascope.audit.pairs import Pair
 from metrascope.cli import main
 from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError
-from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.phantom import write_phantom
 from metrascope.settings.study import SplitSettings
 from metrascope.study.split_choice import choose_split, find_known_pairs
 

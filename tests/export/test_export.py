@@ -21,8 +21,8 @@ from metrascope.export.export import export
 from metrascope.export.trained import find_trained, read_training_data
 from metrascope.networks.checkpoint import ModelDescription, save
 from metrascope.networks.networks import create_network
-from metrascope.phantom.dataset import write_phantom
-from metrascope.phantom.export.export import write_export
+from metrascope.phantom.hospital.hospital import write_export
+from metrascope.phantom.phantom import write_phantom
 from metrascope.predict.bundle import open_bundle
 from metrascope.predict.predictor import Predictor
 

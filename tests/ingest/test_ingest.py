@@ -21,7 +21,7 @@ from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError, SettingsError
 from metrascope.ingest.ingest import Ingested, ingest
 from metrascope.ingest.key_folder import key_folder
-from metrascope.phantom.export.export import write_export
+from metrascope.phantom.hospital.hospital import write_export
 from metrascope.screen.settings import IngestSettings, load_ingest_settings
 
 QUICK = IngestSettings(verify=False)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from metrascope.errors import SettingsError
+from metrascope.phantom.phantom_screen import lay_out
 from metrascope.phantom.render import Case, Still, draw_case, render, sector
 from metrascope.phantom.scanners import SCANNERS
-from metrascope.phantom.screen import lay_out
 
 SIZE = 256
 

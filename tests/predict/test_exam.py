@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from metrascope.messages import table
-from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.phantom import write_phantom
 from metrascope.predict.exam import _ADVISED, Crop, crop_frames, open_exam, refusal_message
 from metrascope.reason import Reason
 

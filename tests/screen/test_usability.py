@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from metrascope.phantom.export.canvas import Canvas
-from metrascope.phantom.export.fan import listen
-from metrascope.phantom.export.layouts import LAYOUTS
-from metrascope.phantom.export.screens import draw_screen
-from metrascope.phantom.export.strips import run_motion
+from metrascope.phantom.hospital.drawing import Canvas
+from metrascope.phantom.hospital.fan_screen import listen
+from metrascope.phantom.hospital.layouts import LAYOUTS
+from metrascope.phantom.hospital.screen_kinds import draw_screen
+from metrascope.phantom.hospital.strips import run_motion
 from metrascope.phantom.render import draw_case
 from metrascope.screen.sector import Sector, find_sector
 from metrascope.screen.usability import Claims, Usability, judge

@@ -18,7 +18,7 @@ from onnx import helper
 from PIL import Image
 
 from metrascope.cli import main
-from metrascope.phantom.export.export import write_export
+from metrascope.phantom.hospital.hospital import write_export
 from metrascope.predict.bundle import write_sums
 from metrascope.predict.listing import WIDTH, _width
 from metrascope.predict.predictor import Predictor

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
 def _write_data(
     options: argparse.Namespace, scanners: Sequence[str], shares: dict[str, float] | None
 ) -> Path:
-    from metrascope.phantom.dataset import write_phantom
+    from metrascope.phantom.phantom import write_phantom
 
     return write_phantom(
         options.out,
@@ -72,8 +72,8 @@ def _write_data(
 
 
 def _write_exports(options: argparse.Namespace, scanners: Sequence[str]) -> list[Path]:
-    from metrascope.phantom.export.export import write_export
-    from metrascope.phantom.export.lettering import has_chinese
+    from metrascope.phantom.hospital.burned_text import has_chinese
+    from metrascope.phantom.hospital.hospital import write_export
 
     if not has_chinese():
         say(text("export.latin_only"))

@@ -6,8 +6,8 @@ import numpy as np
 
 from metrascope.phantom.acoustics import Beam, receive
 from metrascope.phantom.anatomy import Anatomy, draw_anatomy
+from metrascope.phantom.phantom_screen import Image, compress, lay_out, scan_lookup, show, show_mask
 from metrascope.phantom.scanners import Scanner, find_scanner
-from metrascope.phantom.screen import Image, compress, lay_out, scan_lookup, show, show_mask
 from metrascope.phantom.shapes import FloatMap
 from metrascope.phantom.tissue import draw_tissue
 from metrascope.phantom.uterus import outline

@@ -27,7 +27,7 @@ from metrascope.files.atomic import cannot_write, remove_leftovers, write_json, 
 from metrascope.messages import language, listing, text
 from metrascope.networks.architectures import find_architecture
 from metrascope.networks.networks import create_network
-from metrascope.phantom.dataset import write_phantom
+from metrascope.phantom.phantom import write_phantom
 from metrascope.processes.cores import available_cores
 from metrascope.processes.dispatch import EngineName
 from metrascope.progress import begin, progress, say
