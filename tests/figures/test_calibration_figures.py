@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from tests.evaluation.make import PAPER
-from tests.evaluation.test_calibration import both, calibrated, table
+from tests.statistics.make import PAPER
+from tests.statistics.test_calibration import both, calibrated, table
 
 from metrascope.figures.canvas import save_figure, style
 from metrascope.figures.decision import decision_chart

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.ingest.test_sources import dicomdir
+from tests.sources.test_search import dicomdir
 
 from metrascope.errors import DataError
 from metrascope.predict.inputs import find_inputs, input_roots

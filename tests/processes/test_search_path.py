@@ -155,7 +155,7 @@ def test_only_a_module_started_by_name_leaves_its_folder(
     assert child_environment()["PYTHONPATH"] is None
 
 
-@pytest.mark.parametrize("needed", [Path(os.__file__).parent, Path(__file__).parent.parent / "src"])
+@pytest.mark.parametrize("needed", [Path(os.__file__).parent, Path(__file__).parents[2] / "src"])
 def test_the_folder_of_python_or_of_this_package_stays(
     needed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,7 +114,7 @@ def test_a_process_that_dies_ends_the_run_and_the_next_start_resumes(
 ) -> None:
     """In bfloat16, which was measured before: the processes stay together for both tasks."""
     out = tmp_path / "out"
-    process = under_torchrun(phantom, out, str(Path(__file__).with_name("measuring.py")))
+    process = under_torchrun(phantom, out, str(Path(__file__).parents[1] / "measuring.py"))
     resume = out / "runs" / "resnet18-f0-s0" / "resume.safetensors"
     deadline = time.monotonic() + 240
     while not resume.is_file():
@@ -132,7 +132,7 @@ def test_a_process_that_dies_ends_the_run_and_the_next_start_resumes(
     measured = json.loads((out / "precision" / "resnet18.json").read_text(encoding="utf-8"))
     assert measured["precision"] == "bf16-mixed"
     assert min(measured["seconds_per_step"].values()) > 0
-    again = under_torchrun(phantom, out, str(Path(__file__).with_name("quickly.py")))
+    again = under_torchrun(phantom, out, str(Path(__file__).parents[1] / "quickly.py"))
     printed, told = again.communicate(timeout=300)
     assert again.returncode == 0, told
     assert printed.count("Research use only") == 1

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.statistics.make import PAPER, saved
 
 from metrascope.messages import LANGUAGES
 from metrascope.results.ranking import (
@@ -19,8 +20,6 @@ from metrascope.results.ranking import (
 )
 from metrascope.statistics.evaluate import evaluate
 from metrascope.statistics.predictions import read_predictions
-
-from .make import PAPER, saved
 
 LABELS = [PAPER[i % 3] for i in range(30)]
 

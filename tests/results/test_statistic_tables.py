@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.statistics.make import INCEPTION, PAPER, hard_labels, random_table, saved
 
 from metrascope.results.explanation_findings import explanation_sentences
 from metrascope.results.notation import percent
@@ -18,8 +19,6 @@ from metrascope.results.statistic_tables import statistic_tables
 from metrascope.results.tables import csv_text, per_class, per_class_caption
 from metrascope.statistics.evaluate import evaluate
 from metrascope.statistics.predictions import Predictions, read_predictions
-
-from .make import INCEPTION, PAPER, hard_labels, random_table, saved
 
 NETWORKS = ("vgg16", "mobilenet_v2", "resnet18")
 

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.statistics.make import INCEPTION, hard_labels, loaded, random_table
 
 from metrascope.results import tables, units
 from metrascope.results.latex import latex_escape, latex_table
 from metrascope.statistics.evaluate import evaluate
 from metrascope.statistics.published import PUBLISHED, network_title, order_networks
-
-from .make import INCEPTION, hard_labels, loaded, random_table
 
 OF_NETWORKS = ("comparison", "per_class", "confusion", "overall", "diagnostic", "questions")
 CONTROL = re.compile(r"\\[a-zA-Z]+|\\.")

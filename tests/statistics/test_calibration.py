@@ -11,7 +11,7 @@ from scipy.special import expit, softmax
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from statsmodels.stats.proportion import proportion_confint
-from tests.evaluation.make import PAPER
+from tests.statistics.make import PAPER
 
 from metrascope.results.findings import calibration_sentences
 from metrascope.statistics.calibration import calibration

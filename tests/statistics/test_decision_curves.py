@@ -9,8 +9,8 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_curve
 from statsmodels.stats.proportion import proportion_confint
-from tests.evaluation.make import PAPER
-from tests.evaluation.test_calibration import calibrated, table
+from tests.statistics.make import PAPER
+from tests.statistics.test_calibration import calibrated, table
 
 from metrascope.statistics.cohort import cohort
 from metrascope.statistics.decision_curves import THRESHOLDS, decision_curves

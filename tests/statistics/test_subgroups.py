@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from statsmodels.stats.contingency_tables import StratifiedTable
-from tests.evaluation.make import PAPER
-from tests.evaluation.test_calibration import calibrated, table
+from tests.statistics.make import PAPER
+from tests.statistics.test_calibration import calibrated, table
 
 from metrascope.errors import DataError
 from metrascope.results.findings import subgroup_sentences

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import silhouette_score
-from tests.test_summary import CLASSES, make
+from tests.study.test_summary import CLASSES, make
 
 from metrascope.errors import StudyError
 from metrascope.explain.embedding import PERPLEXITIES

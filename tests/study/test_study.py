@@ -18,7 +18,7 @@ from metrascope.cli import main
 from metrascope.networks.checkpoint import load, read_description
 from metrascope.settings.study import load_settings
 
-QUICKLY = str(Path(__file__).with_name("quickly.py"))
+QUICKLY = str(Path(__file__).parents[1] / "quickly.py")
 TINY = [
     "--weights=none",
     "--device=cpu",
