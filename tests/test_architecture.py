@@ -45,7 +45,7 @@ CONFINED = {
     # The phantom writes files of its own accord, so that what reads them is not its own judge.
     "pydicom": (
         "dicom/",
-        "phantom/export/",
+        "phantom/hospital/",
         "ingest/file.py",
         "screen/screens.py",
         "predict/exam.py",
@@ -65,6 +65,8 @@ CONFINED = {
     "ray": ("processes/ray_runs.py", "processes/ray_files.py"),
 }
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name not in ("__main__.py",))
+
+FOLDERS = sorted({path.parent for path in FILES} - {SOURCE})
 
 
 def layers() -> dict[str, set[str]]:
@@ -114,6 +116,20 @@ def test_third_parties_are_confined(package: str) -> None:
         name = path.relative_to(SOURCE).as_posix()
         if not any(name.startswith(place) for place in CONFINED[package]):
             assert package not in {found.split(".")[0] for found in imports(path)}, name
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_folder_lists_its_files(folder: Path) -> None:
+    listed = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    assert listed is not None
+    names = [line.split()[0] for line in listed.splitlines()[1:] if line[:1].strip()]
+    there = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert len(names) == len(set(names))
+    assert set(names) == there
+
+
+def test_the_root_holds_few_files() -> None:
+    assert len(list(SOURCE.glob("*.py"))) <= 12
 
 
 def test_files_stay_short() -> None:

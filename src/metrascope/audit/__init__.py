@@ -1,1 +1,31 @@
-"""Does anything leak between partitions: duplicates, groups, balance, quality and the page."""
+"""What would flatter a study: duplicates, leaks and confounding; the front door is `audit.py`.
+
+audit         audit a data set: examine it and write the page, the tables and, if asked, the
+              groups
+examination   examine a data set: duplicates, leaks, groups, balance and quality
+settings      settings of the audit: from when on two images count as one, and what the page shows
+views         what the audit knows of one image: its hashes, its view, its quality, or why it has
+              none
+pane          the scan sector of an image as the search for duplicates sees it: one size, texture
+              only
+points        points of a pane that can be found again after a crop, a rescale or a mirror
+shelf         A scratch file that keeps the views of all images out of memory
+candidates    which pairs of images are worth a close look: points that look alike vote for them
+near          near duplicates: pairs of images that are one by what is in the scan sector
+verification  are two panes one image: lay one over the other and compare the speckle, block by
+              block
+pairs         pairs of images that are one image, and those that are so by file or by pixels
+duplicates    the duplicates of a data set, exact and near, and the table that a study keeps of
+              them
+groups        merge patients whose images are one into groups that a split must keep together
+partitions    which image is in which partition, as a split says, right or wrong
+leaks         what stands in more than one partition of a fold, and so tells the test what was
+              learned
+confounding   can the class be told from the scanner or the centre alone? Then a network may learn
+              that
+quality       how good the images are: sharpness, contrast, saturation, size; by class
+tables        the tables that an audit writes: pairs.csv, patient_groups.csv, audit.json
+page          write ``audit.html``: one file, both languages, no network, every suspect pair side
+              by side
+pictures      pictures of a pair for the page: the two images, and the second laid over the first
+"""

@@ -1,1 +1,20 @@
-"""Dataset."""
+"""A clean data set: its manifest, its images, its split, and the store of decoded pixels.
+
+manifest        the manifest: one row per image, the only catalogue of a data set
+csv_table       read a table that a person or a spreadsheet wrote, strictly: nothing is guessed or
+                dropped
+patient_groups  the groups of patients that an audit has found, in a file of their own beside the
+                manifest
+flow            the flow of files and stills of an ingest, kept beside the manifest for the
+                studies of it
+reasons         reasons for which files and images are left out, in few words, for counts
+image           one image of the manifest: read it with its masks and crop it to the scan sector
+preprocess      the deterministic part of the model: crop, resize, grey-level table, normalize
+store           the pixel store: every image decoded once, into one memory-mapped array per size
+rows            arrays on disk with a row for each image, of which memory holds but a few rows
+split           which patient is in which partition: the table of it, and the paper's hold-out
+designs         designs of a study: hold-out, stratified k-fold, leave one scanner or centre out
+counts          how many patients and images each partition of a split has, and what that means
+study_images    the images of a study: what each was when the study began, and whether it is that
+                still
+"""

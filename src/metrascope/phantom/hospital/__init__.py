@@ -1,1 +1,42 @@
-"""Hospital."""
+"""Invented exports of a department, with the truth beside them: the independent judge of ingest.
+
+hospital        write what a department's export folder looks like, and the truth beside it
+plan            what a patient's visits leave behind: which screens, in which files, in which
+                folders
+visits          the files that one visit leaves behind, and the truth about each
+identities      invented people, hospitals and visits: all that an export can betray
+stages          what each kind of screen shows in its middle: fans, colors, strips, pages
+shot            one screenshot and the truth about it
+screen_kinds    A scanner's whole screen around a phantom's echo, and the truth about it
+drawing         the screen while it is being drawn: every stroke is recorded as it is put down
+fan_screen      the echo of a case on any grid of lines, and its scan conversion into any
+                rectangle
+strips          what runs over time under a small fan: spectral Doppler and M-mode
+doppler         colors laid over the echo: color and power Doppler, elastography, with their color
+                bars
+document_pages  what is no scan: a rendered surface, and the page of measurements
+furniture       what stands around the fan: banner, logo, settings, grey bar, depth ruler, status
+                line
+layouts         five layouts of a scanner's screen, named as the presets of
+                `metrascope.phantom.scanners`
+burned_text     letters as a scanner draws them: pen-stroke, bitmap and outline fonts, Latin and
+                Chinese
+overlays        what an operator leaves in the image: calipers, results, arrows, annotations, body
+                marks
+loops           cine loops: the tissue moves under the probe and the speckle renews itself, the
+                screen stays
+objects         DICOM files as exports have them: pixels, and texts in every corner of the file
+dicom_header    the header of an ultrasound object as a scanner writes it, full of what identifies
+codings         how the pixels of an export are stored: transfer syntax, photometric
+                interpretation, and lies
+lossless_jpeg   lossless JPEG, process 14 with selection value 1, as DICOM's transfer syntax
+                ….4.70 asks
+pictures        PNG and JPEG screens with texts in all the places that the two formats have for
+                them
+disc            the directory of a disc: DICOMDIR (PS3.3 annex F, PS3.10 section 8)
+label_tables    the spreadsheet of pathology results that comes with an export
+planted         the note of everything planted that identifies, and texts to plant for every kind
+                of element
+truth           the truth beside an export: one line per file, masks of sectors and of identifying
+                letters
+"""
