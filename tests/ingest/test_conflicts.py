@@ -78,7 +78,7 @@ def test_a_row_that_two_patients_hit_is_nobodys(tmp_path: Path) -> None:
     assert list(outcome(found).values()) == [
         "row_of_several", "row_of_several", "normal", "normal", "row_of_several",
     ]  # fmt: skip
-    assert found.for_a_person == 3
+    assert len(found.disputed) == 3
 
 
 def test_whose_number_stands_in_the_row_stays(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_one_woman_under_two_numbers_is_kept_together_and_told(tmp_path: Path) -
         {"images/I2.png"},
         {"images/I3.png"},
     ]
-    assert found.for_a_person == 2
+    assert len(found.disputed) == 2
     write_private(found, tmp_path, SECRET, known)
     with (tmp_path / "links.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = {row["file"]: row for row in csv.DictReader(file)}
@@ -216,7 +216,7 @@ def test_one_instance_under_two_numbers_is_one_woman_or_a_mistake(tmp_path: Path
     files = [{"patient_id": f"P{n}", "sop_uid": "1.2.3"} for n in (1, 2)]
     found = assemble(taken_in(known, *files), known, WORDS)
     assert groups(found) == [{"images/I0.png", "images/I1.png"}]
-    assert found.for_a_person == 2
+    assert len(found.disputed) == 2
     files[1]["patient_id"] = "P3"
     found = assemble(taken_in(known, *files), known, WORDS)
     assert list(outcome(found).values()) == ["two_diagnoses", "two_diagnoses"]

@@ -101,7 +101,7 @@ def test_the_command_says_columns_new_classes_and_what_waits(
              for word in command]  # fmt: skip
     assert main([*paths, "--no-verify", "--jobs", "1", "--lang", "en"]) == 0
     printed = capsys.readouterr().out
-    assert "accession = 检查号; label = 病理诊断" in printed
+    assert "accession number = 检查号; diagnosis = 病理诊断" in printed
     assert "classA (1), classB (1)" in printed
     assert "3 diagnosis text(s) have no class; 3 file(s)" in printed
     assert "diagnoses.csv" in printed

@@ -14,6 +14,7 @@ from metrascope.ingest.evidence import write_evidence
 from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import MARK_BOXES, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
+from metrascope.ingest.waiting import find_waiting
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source
 
@@ -50,7 +51,6 @@ def pages(tmp_path: Path) -> tuple[str, str]:
     reason = Rejection("ingest.still_reads", {"lines": 2}, 0)
     held = Record("held.png", "1", "picture", "bb", rejections=(reason,), frames=1)
     catalog = Catalog((image,), ((held, reason),), (kept, held))
-    pseudonyms = Pseudonyms(b"s" * 32)
     force = InForce(
         (("accession", ("检查号",)), ("label", ("病理诊断",))),
         contradicting=4,
@@ -58,9 +58,8 @@ def pages(tmp_path: Path) -> tuple[str, str]:
         cells={"image": 3, "label": 7},
         hashes={"diagnoses.csv": "cafe"},
     )
-    page = write_evidence(
-        catalog, out, private, sources, 3, force, IngestSettings(), pseudonyms, "en"
-    )
+    waiting = find_waiting(catalog, 2, Pseudonyms(b"s" * 32))
+    page = write_evidence(catalog, out, private, sources, 3, force, waiting, IngestSettings(), "en")
     return page.read_text("utf-8"), (private / "review.html").read_text("utf-8")
 
 

@@ -115,7 +115,7 @@ def test_labels_mended_afterwards_are_taken(
 ) -> None:
     good, out = labels.read_text(encoding="utf-8"), tmp_path / "out"
     labels.write_text(good.replace("1.png", "one.png"), encoding="utf-8")
-    assert "No row of the labels" in refused(capsys, ward, out, labels)
+    assert "belongs to a row of labels.csv" in refused(capsys, ward, out, labels)
     labels.write_text(good, encoding="utf-8")
     assert not main(["ingest", str(ward), str(out), "--labels", str(labels), *OPTIONS])
     assert len(list((out / "images").iterdir())) == 1

@@ -1,13 +1,19 @@
 """The command that makes a clean data set of raw exports."""
 
 import argparse
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metrascope.commands.arguments import check_out_folder, check_present
 from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command, add_engine
+from metrascope.errors import DataError
 from metrascope.messages import language, text
 from metrascope.progress import begin, later, steps
+
+if TYPE_CHECKING:
+    from metrascope.ingest.changes import Changes
 
 
 def add(group: Commands) -> None:
@@ -64,16 +70,21 @@ def run(options: argparse.Namespace) -> int:
             lang=language(),
             progress=later("ingest"),
         )
-    images, reasons = done.catalog.images, done.catalog.reasons
+    images, changes = done.catalog.images, done.changes
     patients = len({image["patient_id"] for image in images})
-    from metrascope.dataset.reasons import reason_title
-
-    print(text("ingest.done", images=len(images), patients=patients, rejected=reasons.total()))
-    for key, count in reasons.most_common():
-        print(f"  {count:6d}  {reason_title(key)}")
-    if done.catalog.for_a_person:
-        links = done.private / "links.csv"
-        print(text("ingest.for_a_person", count=done.catalog.for_a_person, path=links))
+    print(
+        text(
+            "ingest.done",
+            before=changes.before,
+            added=changes.added,
+            gone=changes.gone,
+            images=len(images),
+            patients=patients,
+        )
+    )
+    _print_left_out(changes)
+    for number, sentence in enumerate(done.waiting.sentences):
+        print(f"  {sentence.text()}" if number else sentence.text())
     if done.catalog.coded:
         codes = done.private / "codes.csv"
         print(text("ingest.coded", count=len(done.catalog.coded), path=codes))
@@ -87,10 +98,28 @@ def run(options: argparse.Namespace) -> int:
     print(text("common.research_only"))
     for path in (done.manifest, done.evidence):
         print(path.resolve())
+    if done.failure:
+        raise DataError(done.failure.key, **done.failure.values)
     undecided = any(notice.key == "diagnoses.undecided" for notice in done.notices)
     step = "next.decide" if undecided else "next.audit"
     print(next_step(step, "audit", options.out, "--write"))
     return 1 if done.missing else 0
+
+
+def _print_left_out(changes: "Changes") -> None:
+    """Print how many files and stills of this folder are left out, for which reason."""
+    from metrascope.dataset.reasons import reason_title
+
+    totals: Counter[bool] = Counter()
+    for (_, still), count in changes.left_out.items():
+        totals[still] += count
+    if not totals:
+        return
+    print(text("ingest.left_out", files=totals[False], stills=totals[True]))
+    units = {still: text(f"ingest.unit_{'still' if still else 'file'}") for still in (False, True)}
+    width = max(map(len, units.values()))
+    for (key, still), count in sorted(changes.left_out.items(), key=lambda item: -item[1]):
+        print(f"  {count:6d} {units[still]:{width}}  {reason_title(key)}")
 
 
 def _ingest_changes(options: argparse.Namespace) -> list[str]:

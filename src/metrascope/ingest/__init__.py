@@ -34,6 +34,10 @@ label_notices       what an ingest says of the table of labels: columns, classes
                     be decided
 notices             what an ingest says of earlier runs and of what people decided: one sentence
                     for each kind
+changes             what an ingest has changed in the data set, and whether its folder and its
+                    labels fit at all
+waiting             what of a data set waits for a person: one count, for the screen and for the
+                    evidence page
 flow                how many files and stills went which way: the flow diagram that STARD asks for
 in_force            what a data set rests on beside its files: columns of the labels, and
                     decisions of people

@@ -61,15 +61,20 @@ class Catalog:
     refused: Mapping[Key, Rejection] = field(default_factory=dict)
 
     @property
-    def for_a_person(self) -> int:
-        """Return how many files only a person can say whose they are, or which label counts."""
-        left_out = {r.key for r, why in self.rejections if why.reason in FOR_A_PERSON}
-        doubtful = {
-            record.key
-            for record in self.records
-            if any(image["patient_id"] in self.two_numbers for image in record.images)
-        }
-        return len(left_out | doubtful)
+    def disputed(self) -> dict[Key, tuple[Record, Rejection]]:
+        """Return files of which only a person can say whose they are, and why, by their keys.
+
+        Those left out, and those kept of a woman who may have two numbers.
+        """
+        found: dict[Key, tuple[Record, Rejection]] = {}
+        for record, why in self.rejections:
+            if why.reason in FOR_A_PERSON:
+                found.setdefault(record.key, (record, why))
+        names = {i["image"] for i in self.images if i["patient_id"] in self.two_numbers}
+        for record in self.records:
+            if any(image["image"] in names for image in record.images):
+                found.setdefault(record.key, (record, Rejection("labels.two_numbers")))
+        return found
 
     @property
     def reasons(self) -> Counter[str]:

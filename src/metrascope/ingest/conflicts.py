@@ -21,12 +21,11 @@ Matched = Mapping[Key, LabelRow | Reason]
 _LABELS: Final = """
     conflict words_conflict against_header other_name other_visit crowded name_only
     several_patients rows_differ row_of_several number_of_several constant_number two_diagnoses
-    columns_differ
 """
 FOR_A_PERSON: Final = frozenset(f"labels.{name}" for name in _LABELS.split()) | {
     "ingest.copy_of_other"
 }
-"""Reasons of files that only a person can say whose they are, or which diagnosis counts."""
+"""Reasons of files that only a person can say whose they are, or which visit's row counts."""
 
 # Nobody has ten examinations and most files of a department: the number is a default of the
 # worklist or of a program that takes names away. Smaller exports are not judged.

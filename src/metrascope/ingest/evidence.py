@@ -12,26 +12,17 @@ from metrascope.dataset.reasons import reason_title
 from metrascope.dicom.keep_list import describe
 from metrascope.files.atomic import sha256, write_text
 from metrascope.ingest.catalog import Catalog
-from metrascope.ingest.conflicts import FOR_A_PERSON
 from metrascope.ingest.contact_sheet import Pair, contact_sheet, held_back
 from metrascope.ingest.flow import flow
 from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import Key, Rejection
-from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.rejection import explain
+from metrascope.ingest.waiting import Waiting
 from metrascope.pages import render_page
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source
 
 SECTIONS: Final = ("summary", "flow", "look", "contact", "classes", "kept", "decisions", "settings")
-_NEEDS_LOOK: Final = FOR_A_PERSON | {
-    "ingest.still_reads",
-    "ingest.still_repeats",
-    "ingest.crashed",
-    "ingest.too_slow",
-    "ingest.memory",
-    "ingest.bug",
-}
 _MOST_SHOWN: Final = 50
 
 
@@ -42,8 +33,8 @@ def write_evidence(
     sources: Mapping[Key, Source],
     unmatched: int,
     force: InForce,
+    waiting: Waiting,
     settings: IngestSettings,
-    pseudonyms: Pseudonyms,
     lang: str,
 ) -> Path:
     """Write the evidence page, and ``review.html`` with the originals to the private folder.
@@ -62,14 +53,16 @@ def write_evidence(
         Rows of the labels that no file matched.
     force
         Columns of the labels and decisions of people.
-    settings, pseudonyms
+    waiting
+        What waits for a person.
+    settings
         Of the ingest.
     lang
         Language that the pages open in.
     """
     write_flow(flow(catalog), out)
     pairs = contact_sheet(catalog, out, sources)
-    values = _values(catalog, unmatched, settings, pseudonyms) | {
+    values = _values(catalog, unmatched, waiting, settings) | {
         "hashes": {name: sha256(out / name) for name in ("manifest.csv", "rejects.csv")},
         "force": force,
         "status": _status,
@@ -84,7 +77,7 @@ def write_evidence(
 
 
 def _values(
-    catalog: Catalog, unmatched: int, settings: IngestSettings, pseudonyms: Pseudonyms
+    catalog: Catalog, unmatched: int, waiting: Waiting, settings: IngestSettings
 ) -> dict[str, Any]:
     images = catalog.images
     return {
@@ -96,7 +89,8 @@ def _values(
         "files": len(catalog.records),
         "unmatched": unmatched,
         "checks": Counter(image["text_check"] for image in images),
-        "look": _to_look_at(catalog, pseudonyms),
+        "waiting": waiting,
+        "look": [(code, _explanation(why)) for code, why in (*waiting.disputed, *waiting.to_view)],
         "most": _MOST_SHOWN,
         "crossed": _crossed(catalog),
         "marked": _marked(catalog),
@@ -109,24 +103,6 @@ def _values(
 def _members(images: Sequence[Mapping[str, Any]]) -> Counter[str]:
     """Count the patients of each group."""
     return Counter(group for _, group in {(i["patient_id"], i["patient_group"]) for i in images})
-
-
-def _to_look_at(catalog: Catalog, pseudonyms: Pseudonyms) -> list[tuple[str, Bilingual]]:
-    """Return what a person must decide: the code of the file or image, and why."""
-    found = [
-        (pseudonyms.source(record.sha256 or record.source), _explanation(rejection))
-        for record, rejection in catalog.rejections
-        if rejection.reason in _NEEDS_LOOK
-    ]
-    found += [
-        (image["image"], sentence("labels.two_numbers"))
-        for image in catalog.images
-        if image["patient_id"] in catalog.two_numbers
-    ]
-    masked = [image for image in catalog.images if image["text_check"] == "masked"]
-    # By code: in the order of original names, a ward's sorted list would undo the codes.
-    found.sort(key=lambda entry: (entry[0], entry[1].words))
-    return found + [(image["image"], sentence("evidence.masked")) for image in masked]
 
 
 def _explanation(rejection: Rejection) -> Bilingual:

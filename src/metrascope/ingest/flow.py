@@ -5,9 +5,12 @@ from collections.abc import Callable
 
 from metrascope.dataset.flow import Step
 from metrascope.ingest.catalog import Catalog
+from metrascope.ingest.journal import Rejection
 
 _GIVEN_UP = ("ingest.crashed", "ingest.too_slow", "ingest.memory", "ingest.bug")
 _COPIES = ("ingest.copy", "ingest.copy_of_other")
+_OF_IMAGES = (*_COPIES, "decided.left_out")
+"""Reasons of images that were made, of which a file may have several."""
 
 
 def flow(catalog: Catalog) -> tuple[Step, ...]:
@@ -42,6 +45,11 @@ def flow(catalog: Catalog) -> tuple[Step, ...]:
         Step("usable", usable, _ordered(copies)),
         Step("kept", kept),
     )
+
+
+def is_still(rejection: Rejection) -> bool:
+    """Tell whether a rejection is of one still, such as a frame of a loop, and not of a file."""
+    return rejection.frame is not None or rejection.reason in _OF_IMAGES
 
 
 def _is_unreadable(key: str) -> bool:

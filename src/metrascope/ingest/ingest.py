@@ -26,6 +26,13 @@ from metrascope.ingest.catalog import (
     write_catalog,
     write_private,
 )
+from metrascope.ingest.changes import (
+    Changes,
+    change_notices,
+    find_changes,
+    no_row_reason,
+    seen_files,
+)
 from metrascope.ingest.decisions import (
     check_decisions,
     decided,
@@ -75,6 +82,7 @@ from metrascope.ingest.places import (
     settle,
 )
 from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
+from metrascope.ingest.waiting import Waiting, find_waiting
 from metrascope.labels.column_words import ColumnWords
 from metrascope.labels.labels import Keys, Labels, read_labels
 from metrascope.processes.dispatch import EngineName, ShareOut, create_share_out
@@ -105,6 +113,11 @@ class Ingested:
         Sentences on earlier runs and on what people decided.
     missing
         Files that the manifest names and that are not there.
+    changes, waiting
+        What this run has changed; what waits for a person.
+    failure
+        What to say where no file of the folder belongs to a row of the labels; None where one
+        does.
     """
 
     manifest: Path
@@ -115,6 +128,9 @@ class Ingested:
     open_to_others: tuple[Path, ...]
     notices: tuple[Reason, ...]
     missing: tuple[str, ...]
+    changes: Changes
+    waiting: Waiting
+    failure: Reason | None = None
 
 
 def ingest(
@@ -183,6 +199,7 @@ def ingest(
         with Journal(private / "journal.jsonl", _fixed(settings)) as journal:
             intake = Intake(out.absolute(), settings, _aware(table, found), pseudonyms)
             ours = image_names(journal.records.values())
+            seen = seen_files(journal)
             edits = read_edits(out, private, journal.records.values())
             check_decisions(journal.records.values(), table, decisions)
             refuse_other_table(search, intake, journal)
@@ -209,6 +226,7 @@ def ingest(
             catalog = with_hashes(catalog, by_hand)
         final = apply_decisions(catalog, edits)
         catalog = final.catalog
+        changes = find_changes(search, journal.records.values(), seen, catalog, edits.before)
         write_cell_decisions(final.decisions, out / DECISIONS_FILE)
         write_manifest(manifest_table(catalog), keep_copy(private, edits))
         manifest = write_catalog(catalog, out, pseudonyms)
@@ -225,21 +243,27 @@ def ingest(
             (search.root, item.name, item.state): item for item in found if isinstance(item, Source)
         }
         force = in_force(table, diagnoses, final.decisions, len(edits.audited), out, private)
+        waiting = find_waiting(catalog, diagnoses.waiting, pseudonyms)
         evidence = write_evidence(
-            catalog, out, private, sources, unmatched, force, settings, pseudonyms, lang
+            catalog, out, private, sources, unmatched, force, waiting, settings, lang
         )
         give_one_time(out, kept)
         still_open = tuple(close_to_others(private, secret))
+    failure = no_row_reason(changes, source, labels, table)
+    if not catalog.images and failure:
+        raise DataError(failure.key, **failure.values)
     _check_kept(catalog, source, out, diagnoses, table)
-    notices = earlier_notices(earlier, search, private, awaited)
+    notices = change_notices(changes, search)
+    notices += earlier_notices(earlier, search, private, awaited)
     notices += diagnosis_notices(diagnoses, table, catalog.images)
     notices += decided_notices(final, edits, out, private, earlier)
     told, missing = file_notices(
         final, staying, search, out, changed - still, still - by_hand.keys(), by_hand
     )
     return Ingested(
-        manifest, evidence, private, catalog, unmatched, still_open, (*notices, *told), missing
-    )
+        manifest, evidence, private, catalog, unmatched, still_open, (*notices, *told), missing,
+        changes, waiting, failure,
+    )  # fmt: skip
 
 
 def _images(journal: Journal, names: Collection[str] | None = None) -> Iterator[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,17 +80,39 @@ def _codes(labels: Labels, path: Path) -> list[Reason]:
     return [Reason("diagnoses.codes", {**codes, "path": str(path)})] if codes else []
 
 
-def _columns_used(labels: Labels) -> Reason:
+def column_roles(labels: Labels, roles: Collection[str] | None = None) -> str:
+    """Return the columns of the labels and what each is taken for, as a sentence shows them.
+
+    Parameters
+    ----------
+    labels
+        Whose columns they are.
+    roles
+        Those to show; all by default, with the columns that are only compared.
+    """
     used = [
-        text("diagnoses.column_used", role=role, columns=", ".join(names))
+        text("diagnoses.column_used", role=text(f"role.{role}"), columns=", ".join(names))
         for role, names in labels.columns.items()
+        if roles is None or role in roles
     ]
-    if labels.beside:
+    if labels.beside and roles is None:
         used.append(text("diagnoses.columns_compared", columns=", ".join(labels.beside)))
+    return text("diagnoses.between_columns").join(used)
+
+
+def unused_columns(labels: Labels) -> str:
+    """Return the columns of the labels that are neither used nor compared, for a sentence."""
     left = [name for name in labels.unused if name not in labels.beside]
-    unused = ", ".join(left[:_MOST_COLUMNS]) or text("diagnoses.no_column")
-    more = " …" if len(left) > _MOST_COLUMNS else ""
-    return Reason("diagnoses.columns_used", {"columns": "; ".join(used), "unused": unused + more})
+    shown = ", ".join(left[:_MOST_COLUMNS]) or text("diagnoses.no_column")
+    return shown + (" …" if len(left) > _MOST_COLUMNS else "")
+
+
+def _columns_used(labels: Labels) -> Reason:
+    values: dict[str, str | int | float] = {
+        "columns": column_roles(labels),
+        "unused": unused_columns(labels),
+    }
+    return Reason("diagnoses.columns_used", values)
 
 
 def _differing(labels: Labels, path: Path) -> list[Reason]:
