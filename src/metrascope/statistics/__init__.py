@@ -22,6 +22,7 @@ ratios             ratios of two rates: likelihood ratios, and predictive values
                    prevalence
 totals             the measures of all classes together, with their intervals
 losses             Brier score and log loss with their intervals
+average_precision  average precision of each class and their mean, with intervals
 roc                areas under ROC curves with DeLong's variance, patients and not images being
                    independent
 roc_curves         ROC curves of every class and of their mean, with a band, as points that a

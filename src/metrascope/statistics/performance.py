@@ -6,29 +6,26 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.statistics.average_precision import average_precisions
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.interval import Interval
-from metrascope.statistics.limits import are_enough, patients
+from metrascope.statistics.limits import patients
 from metrascope.statistics.losses import losses
 from metrascope.statistics.measures import (
     OF_CLASSES,
     OVERALL,
-    average_precision,
     count,
     of_classes,
     overall,
 )
 from metrascope.statistics.ratios import likelihood_ratios, predictive_values
 from metrascope.statistics.resampling import (
-    Counts,
     Replicates,
     Resamples,
     Statistic,
     Weights,
-    bca,
     of_units,
     replicate,
-    replicate_by_patient,
 )
 from metrascope.statistics.roc import class_areas, mean_area
 from metrascope.statistics.shares import class_shares
@@ -130,39 +127,10 @@ def _of_probabilities(
     found = {(label, "auc"): one.interval() for label, one in enumerate(areas)}
     found[TOGETHER, "macro_auc"] = mean_area(areas).interval()
     found |= {(TOGETHER, name): one for name, one in losses(readings, resamples).items()}
-    return found | _average_precisions(readings, classes, resamples)
-
-
-def _average_precisions(
-    readings: Readings, classes: Sequence[str], resamples: Resamples
-) -> dict[Name, Interval]:
-    probabilities = readings.probabilities
-    if probabilities is None:
-        return {}
-
-    def statistic(counts: Counts) -> Floats:
-        own = counts if len(readings.units) == len(counts) else counts[readings.units]
-        columns = [
-            np.mean(
-                [average_precision(row[:, label], readings.truth == label, own) for row in rows],
-                axis=0,
-            )
-            for label in range(len(classes))
-        ]
-        together = np.stack(columns, axis=1)
-        return np.column_stack([_mean(together[:, :, None]), together])
-
-    rows = list(probabilities)
-    found = replicate_by_patient(statistic, resamples)
-    lows, highs = bca(found, smooth=True)
     names = [(TOGETHER, "macro_average_precision")]
     names += [(label, "average_precision") for label in range(len(classes))]
-    few = {label for label in range(len(classes)) if not are_enough(readings.truth == label)}
-    hidden = [bool(few & set(readings.truth.tolist()))]
-    hidden += [label in few for label in range(len(classes))]
-    ends = np.column_stack([found.value, lows, highs])
-    ends[hidden] = np.nan
-    return {name: Interval(*three) for name, three in zip(names, ends.tolist(), strict=True)}
+    precisions = average_precisions(readings, classes, resamples)
+    return found | dict(zip(names, precisions, strict=True))
 
 
 def _points(readings: Readings) -> dict[Name, float]:

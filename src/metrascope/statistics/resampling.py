@@ -218,6 +218,18 @@ def replicate_by_patient(statistic: Callable[[Counts], Floats], resamples: Resam
     )
 
 
+def student_quantile(patients: int) -> float:
+    """Return the quantile that widens a 95 % interval for the number of patients.
+
+    Student's, times the root of n / (n - 1), which the bootstrap's variance lacks (Hesterberg
+    2015): 2.08 of 30 patients, 1.99 of 125.
+    """
+    if patients < 2:
+        return Z
+    scale = np.sqrt(patients / (patients - 1))
+    return float(stdtrit(patients - 1, 0.5 + LEVEL / 2) * scale)
+
+
 def bca(
     replicates: Replicates, low: float = 0.0, high: float = 1.0, *, smooth: bool = False
 ) -> tuple[Floats, Floats]:
@@ -248,7 +260,7 @@ def bca(
     drawn = replicates.drawn.reshape(len(replicates.drawn), -1)
     left_out = replicates.left_out.reshape(len(replicates.left_out), -1)
     lows, highs = np.full(value.size, np.nan), np.full(value.size, np.nan)
-    quantile = _widened(replicates.patients) if smooth else Z
+    quantile = student_quantile(replicates.patients) if smooth else Z
     for index in range(value.size):
         if np.isfinite(value[index]):
             if _agree(value[index], drawn[:, index]):
@@ -258,13 +270,6 @@ def bca(
                 ends = _ends(value[index], *series, (low, high), quantile)
             lows[index], highs[index] = ends
     return lows.reshape(shape), highs.reshape(shape)
-
-
-def _widened(patients: int) -> float:
-    if patients < 2:
-        return Z
-    scale = np.sqrt(patients / (patients - 1))
-    return float(stdtrit(patients - 1, 0.5 + LEVEL / 2) * scale)
 
 
 def _agree(value: float, drawn: Floats) -> bool:
