@@ -1,5 +1,6 @@
 """The keep-list: what passes, in which form, and what never does."""
 
+import re
 import time
 import warnings
 from contextlib import suppress
@@ -8,6 +9,7 @@ from io import BytesIO
 import numpy as np
 import pydicom
 import pytest
+from pydicom.datadict import dictionary_description, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import Tag
 
@@ -384,3 +386,13 @@ def test_values_in_memory_of_any_type_are_harmless() -> None:
                     with suppress(ValueError, TypeError):  # pydicom itself refuses some
                         ds.add(DataElement(row.keyword, vr, value))
             _harmless(ds)
+
+
+def test_the_list_has_dicoms_own_names_in_english_and_none_of_them_in_chinese() -> None:
+    english, chinese = describe("en"), describe("zh")
+    for row, ours, theirs in zip(keep.KEEP, english, chinese, strict=True):
+        if row.keyword:
+            tag = tag_for_keyword(row.keyword)
+            assert tag is not None
+            assert ours[0] == dictionary_description(tag)
+            assert not re.search("[a-z]{3}", theirs[0])

@@ -10,6 +10,7 @@ import pytest
 from metrascope.errors import DataError
 from metrascope.ingest.decisions import COLUMNS, decided, decided_records, read_decisions
 from metrascope.ingest.diagnoses import DiagnosisList, write_diagnoses
+from metrascope.ingest.headings import heading_names
 from metrascope.ingest.journal import Record, Rejection
 from metrascope.labels.labels import Labels, read_labels
 from metrascope.messages import set_language
@@ -49,7 +50,10 @@ def records(labels: Labels) -> list[Record]:
 
 def listed(folder: Path) -> dict[str, dict[str, str]]:
     with (folder / "diagnoses.csv").open(encoding="utf-8-sig", newline="") as file:
-        return {row["diagnosis"]: row for row in csv.DictReader(file)}
+        header, *rows = csv.reader(file)
+    names = heading_names(header, COLUMNS, ("diagnosis", "decision"))
+    names = [name or own for name, own in zip(names, header, strict=True)]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
 
 
 def save_as(
@@ -94,7 +98,7 @@ def test_the_list_has_each_text_once_and_what_waits_for_a_person_first(tmp_path:
     assert (summary.undecided, summary.waiting, summary.offered, summary.doubtful) == (2, 3, 1, 2)
     assert summary.path == tmp_path / "diagnoses.csv"
     columns = (tmp_path / "columns.csv").read_text("utf-8-sig").split()
-    assert columns == ["role,column", "accession,检查号", "label,病理诊断"]
+    assert columns[1:] == ["A,检查号,accession", "number,accession", "B,病理诊断,diagnosis,label"]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +225,10 @@ def test_signs_that_begin_like_formulas_and_lines_within_cells_come_back(tmp_pat
 @pytest.mark.parametrize(
     ("decision", "words"),
     [
-        ("polpy", "row 2: the decision polpy is no class. Write one of normal, fibroid, polyp"),
+        (
+            "polpy",
+            "row 2, “子宫肌瘤”: the decision polpy is no class. Write one of normal, fibroid",
+        ),
         ("肌瘤?", "no class"),
         ("polyp/fibroid", "no class"),
     ],

@@ -15,6 +15,7 @@ from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import MARK_BOXES, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.waiting import find_waiting
+from metrascope.labels.column_uses import ColumnUse
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source
 
@@ -52,7 +53,12 @@ def pages(tmp_path: Path) -> tuple[str, str]:
     held = Record("held.png", "1", "picture", "bb", rejections=(reason,), frames=1)
     catalog = Catalog((image,), ((held, reason),), (kept, held))
     force = InForce(
-        (("accession", ("检查号",)), ("label", ("病理诊断",))),
+        (
+            ColumnUse("A", "检查号", "accession"),
+            ColumnUse("B", "病理诊断", "label"),
+            ColumnUse("C", "宫腔镜诊断", "compared"),
+            ColumnUse("D", "王丽备注", "unused"),
+        ),
         contradicting=4,
         diagnoses={"decided": (2, 9), "offered": (1, 5)},
         cells={"image": 3, "label": 7},
@@ -104,7 +110,9 @@ def test_columns_and_decisions_in_force_are_shown(pages: tuple[str, str]) -> Non
     page = pages[0].partition('<section id="decisions"')[2].partition("</section>")[0]
     words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
     for expected in (
-        "label 病理诊断",
+        "B 病理诊断 diagnosis 诊断",
+        "C 宫腔镜诊断 only compared",
+        "D (name in columns.csv) （列名见 columns.csv） not used 未使用",
         "contradict each other: 4",
         "decided 已由您决定 2 9",
         "rows taken out or added: 3",
@@ -114,3 +122,8 @@ def test_columns_and_decisions_in_force_are_shown(pages: tuple[str, str]) -> Non
         "SHA-256 diagnoses.csv cafe",
     ):
         assert expected in words
+
+
+def test_the_name_of_a_column_that_nobody_recognized_stays_private(pages: tuple[str, str]) -> None:
+    assert "王丽备注" not in pages[0]
+    assert "王丽备注" in pages[1]

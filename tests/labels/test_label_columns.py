@@ -164,7 +164,7 @@ def test_unused_columns_are_named(tmp_path: Path) -> None:
     table = read(tmp_path, "检查日期,病理诊断,备注,宫腔镜诊断", "20240101,正常,x,")
     notice = diagnosis_notices(write_diagnoses(tmp_path, table, [], {}), table, [])[0]
     words = notice.text("en")
-    assert "accession = 检查号; label = 病理诊断; only compared = 宫腔镜诊断" in words
+    assert "accession number = 检查号; diagnosis = 病理诊断; only compared = 宫腔镜诊断" in words
     assert "Not used: 检查日期, 备注." in words
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from pydicom import Dataset
-from pydicom.datadict import dictionary_description, tag_for_keyword
+from pydicom.datadict import tag_for_keyword
 
 from metrascope.dicom.placeholders import is_placeholder
 from metrascope.dicom.values import day, number, string, strings
@@ -127,7 +127,8 @@ def describe(lang: str | None = None) -> list[tuple[str, str, str, str, str]]:
     rows = []
     for row in KEEP:
         tag = tag_for_keyword(row.keyword) if row.keyword else None
-        name = text("deidentify.from_labels", lang) if tag is None else dictionary_description(tag)
+        of_row = f"name_{row.keyword.lower()}" if row.keyword else "from_labels"
+        name = text(f"deidentify.{of_row}", lang)
         number = "" if tag is None else f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
         written = text("deidentify.written" if row.written else "deidentify.not_written", lang)
         rows.append((name, number, row.column, written, text(f"deidentify.how_{row.how}", lang)))

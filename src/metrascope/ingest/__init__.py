@@ -13,6 +13,8 @@ ties                what ties patients together who may be one woman: a split ke
                     side
 decisions           what a person has decided about diagnoses, read back from the list that ingest
                     wrote
+headings            headings of the private lists in the language of the run; those of either
+                    language are read
 diagnoses           the list of all diagnoses, ``diagnoses.csv``: how each was read, and what a
                     person decides
 journal             what became of every file so far: written line by line, so that a kill loses

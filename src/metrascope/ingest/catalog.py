@@ -12,6 +12,7 @@ from metrascope.dataset.manifest import REQUIRED, write_manifest
 from metrascope.dicom.identifiers import written
 from metrascope.files.csv_file import write_table
 from metrascope.ingest.conflicts import FOR_A_PERSON, Matched, find_conflicts
+from metrascope.ingest.headings import headings
 from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Journal, Key, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.rejection import explain, explain_in_full
@@ -183,16 +184,17 @@ def write_private(catalog: Catalog, folder: Path, pseudonyms: Pseudonyms, labels
     the rows of the labels that no file matched; ``codes.csv`` what the codes of centres, planes
     and scanners stand for.
     """
-    header = ("file", "source", "image", "patient_id", "found_patient_id", "reason", "explanation")
+    header = ("file", "source", "image", "pseudonym", "found_patient_id", "reason_code")
     links = (
         row for record in catalog.records for row in _links(record, pseudonyms, catalog.two_numbers)
     )
-    write_table(folder / "links.csv", header, links)
-    write_table(folder / "codes.csv", ("column", "value", "labels"), catalog.coded)
+    write_table(folder / "links.csv", headings((*header, "explanation")), links)
+    codes = headings(("of_manifest", "value", "labels"))
+    write_table(folder / "codes.csv", codes, catalog.coded)
     left = unmatched_rows(catalog, labels)
     names = list(dict.fromkeys(n for row in left for n in row.values if n not in _OWN))
     rows = [[row.values.get(name, "") for name in names] for row in left]
-    write_table(folder / "unmatched.csv", names or ["row"], rows)
+    write_table(folder / "unmatched.csv", headings(names or ["row"]), rows)
 
 
 def unmatched_rows(catalog: Catalog, labels: Labels) -> list[LabelRow]:

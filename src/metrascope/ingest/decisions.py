@@ -6,14 +6,16 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from metrascope.classes import class_title
 from metrascope.errors import DataError
+from metrascope.ingest.headings import heading_names, headings
 from metrascope.ingest.journal import Record, Rejection
 from metrascope.labels.diagnosis import CLASSES, Diagnosis
 from metrascope.labels.label_columns import contradicted
 from metrascope.labels.lexicon import normal_form
 from metrascope.labels.matching import LabelRow, Labels, row_reason
 from metrascope.labels.sheet import read_sheet
-from metrascope.messages import table, text
+from metrascope.messages import LANGUAGES, language, table, text
 from metrascope.reason import Reason
 
 LIST: Final = "diagnoses.csv"
@@ -33,6 +35,7 @@ BY_WORKBOOK: Final = "workbook"
 STATUSES: Final = (UNDECIDED, OFFERED, DECIDED, BY_WORKBOOK, SETTING, READ)
 """What waits for a person first, as the list has them."""
 
+_NEEDED: Final = ("diagnosis", "decision")
 WORKBOOK: Final = "diagnoses.xlsx"
 _OUT_WORDS: Final = (
     *("leave_out", "left out", "exclude", "excluded"),
@@ -258,20 +261,21 @@ def _decisions(path: Path) -> dict[str, Decision]:
     """Return what a file says of each diagnosis, also where that is nothing."""
     if not path.exists():
         return {}
-    sheet = read_sheet(path, {"label": "diagnosis,decision"})
-    names = [name.strip().casefold() for name in sheet.header]
-    if not {"diagnosis", "decision"} <= set(names):
+    words = ",".join(word for lang in LANGUAGES for word in headings(_NEEDED, lang))
+    sheet = read_sheet(path, {"label": words})
+    names = heading_names(sheet.header, COLUMNS, _NEEDED)
+    if not {*_NEEDED} <= set(names):
         raise DataError("diagnoses.columns", path=path)
     decisions: dict[str, Decision] = {}
     for row, cells in sheet.rows.items():
         values = dict(zip(names, cells, strict=True))
         more = {
-            name: cell
-            for name, cell in zip(sheet.header, cells, strict=True)
-            if name.strip() and name.strip().casefold() not in COLUMNS
+            heading: cell
+            for heading, name, cell in zip(sheet.header, names, cells, strict=True)
+            if heading.strip() and not name
         }
         label, status, proposed = (values.get(n, "") for n in ("class", "status", "proposed"))
-        known = label, _status_meant(status), proposed
+        known = _class_meant(label), _status_meant(status), _class_meant(proposed)
         diagnosis = "" if is_blank(values["diagnosis"]) else values["diagnosis"]
         decision = Decision(diagnosis, values["decision"], path, row, known, more)
         form = normal_form(decision.diagnosis)
@@ -281,6 +285,17 @@ def _decisions(path: Path) -> dict[str, Decision]:
                 raise DataError("diagnoses.twice", path=path, first=first.row, second=row)
             decisions[form] = first if first.value else decision
     return decisions
+
+
+def class_words(label: str) -> str:
+    """Return a class as the list shows it: in Chinese by its name, else as files have it."""
+    return class_title(label) if language() == "zh" and label in CLASSES else label
+
+
+def _class_meant(words: str) -> str:
+    """Return the class that a cell of the list shows in either language."""
+    plain = plain_decision(words)
+    return plain if plain in CLASSES else words
 
 
 def status_words(status: str) -> str:
@@ -311,7 +326,9 @@ def _agreed(ours: Decision | None, theirs: Decision) -> Decision:
     if ours is None:
         return theirs
     if plain_decision(ours.value) == plain_decision(theirs.value):
-        return replace(theirs, more=ours.more)
+        # A workbook shows for ever what the list showed when it was saved as one.
+        known = ours.known if theirs.value else theirs.known
+        return replace(theirs, more=ours.more, known=known)
     if ours.known[1] == BY_WORKBOOK and plain_decision(ours.value) == ours.before:
         return replace(theirs, more=ours.more)
     if ours.value and theirs.value:
@@ -347,11 +364,25 @@ def _class(decision: Decision, classes: Mapping[str, str]) -> str:
     if plain == OUT:
         return ""
     if plain not in classes:
-        valid = ", ".join(dict.fromkeys(classes.values()))
         raise DataError(
-            "diagnoses.no_class", place=decision.place, value=decision.value, valid=valid
+            "diagnoses.no_class",
+            place=decision.place,
+            diagnosis=decision.diagnosis or text("diagnoses.blank"),
+            value=decision.value,
+            valid=text("diagnoses.between").join(_offered_classes(classes)),
         )
     return classes[plain]
+
+
+def _offered_classes(classes: Mapping[str, str]) -> list[str]:
+    """Return the classes as a sentence offers them: in Chinese first by the name that they have."""
+    names = dict.fromkeys(classes.values())
+    shown = {name: class_words(name) for name in names}
+    both = "diagnoses.class_and_code"
+    return [
+        name if words == name else text(both, words=words, code=name)
+        for name, words in shown.items()
+    ]
 
 
 def decision_classes(labels: Labels) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from metrascope.dataset.reasons import reason_title
 from metrascope.files.csv_file import write_table
@@ -19,16 +19,22 @@ from metrascope.ingest.decisions import (
     STATUSES,
     UNDECIDED,
     Decision,
+    class_words,
     decision_classes,
     plain_decision,
     status_words,
 )
+from metrascope.ingest.headings import headings
 from metrascope.ingest.journal import Record
+from metrascope.labels.column_uses import column_uses
+from metrascope.labels.columns import ROLES
 from metrascope.labels.diagnosis import Diagnosis
 from metrascope.labels.label_columns import contradictions, joint_text
 from metrascope.labels.lexicon import normal_form
 from metrascope.labels.matching import LabelRow, Labels
 from metrascope.messages import text
+
+_MOST_TEXTS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,10 @@ class DiagnosisList:
         Diagnoses whose class a person should confirm; the images that have it.
     unlisted
         Diagnoses with a decision that are not in the labels.
+    taken, fresh
+        Decisions in force; those of them that were not so at the last run.
+    texts
+        The first of the undecided diagnoses.
     counts
         Status to how many diagnoses have it, and how many images, those of other labels included.
     """
@@ -55,6 +65,9 @@ class DiagnosisList:
     offered: int
     doubtful: int
     unlisted: int
+    taken: int = 0
+    fresh: int = 0
+    texts: tuple[str, ...] = ()
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -78,23 +91,39 @@ def write_diagnoses(
     counted = _counted(labels, records)
     entries = _entries(labels, counted, decisions)
     present = {normal_form(entry["diagnosis"]) for entry in entries}
-    unlisted = {form: one for form, one in sorted(decisions.items()) if form not in present}
+    reasons = _undecided_earlier(records)
+    # Also of a list that somebody has deleted: files of an earlier table wait all the same.
+    asked = {
+        form: Decision(words, "", folder / LIST, 0, ("", UNDECIDED, ""))
+        for form, (words, _) in reasons.items()
+    }
+    known = asked | dict(decisions)
+    unlisted = {form: one for form, one in sorted(known.items()) if form not in present}
     classes = decision_classes(labels)
     read = _read_earlier(records)
     others = [
-        _unlisted_entry(decision, classes, read.get(form, ""), *counted.get(form, (0, set())))
+        _unlisted_entry(
+            decision,
+            classes,
+            read.get(form, ""),
+            reasons.get(form, ("", ""))[1],
+            *counted.get(form, (0, set())),
+        )
         for form, decision in unlisted.items()
     ]
     added = dict.fromkeys(name for decision in decisions.values() for name in decision.more)
-    header = (*COLUMNS, *added)
     if entries or others:
-        rows = ([_cell(entry, name) for name in header] for entry in (*entries, *others))
-        write_table(folder / LIST, header, rows)
-    columns = ((role, name) for role, names in labels.columns.items() for name in names)
-    write_table(folder / "columns.csv", ("role", "column"), columns)
+        rows = (
+            [_cell(entry, name) for name in COLUMNS] + [entry["more"].get(n, "") for n in added]
+            for entry in (*entries, *others)
+        )
+        write_table(folder / LIST, (*headings(COLUMNS), *added), rows)
+    _write_columns(folder / "columns.csv", labels)
     by_status: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for entry in entries:
+    # Of other tables those count that files wait for.
+    for entry in (*entries, *(one for one in others if one["files"])):
         by_status[entry["status"]].append(entry)
+    taken = [decision for decision in decisions.values() if decision.value]
     return DiagnosisList(
         folder / LIST,
         len(by_status[UNDECIDED]),
@@ -102,8 +131,20 @@ def write_diagnoses(
         len(by_status[OFFERED]),
         sum(entry["images"] for entry in by_status[OFFERED]),
         sum(bool(decision.value) for decision in unlisted.values()),
+        len(taken),
+        sum(plain_decision(decision.value) != decision.before for decision in taken),
+        tuple(str(_cell(entry, "diagnosis")) for entry in by_status[UNDECIDED][:_MOST_TEXTS]),
         _counts([*entries, *others]),
     )
+
+
+def _write_columns(path: Path, labels: Labels) -> None:
+    """Write what each column of the table was taken for, and what ``--column`` calls that."""
+    rows = (
+        (one.letter, one.name, one.words(), one.use if one.use in ROLES else "")
+        for one in column_uses(labels)
+    )
+    write_table(path, headings(("letter", "column_name", "use", "option")), rows)
 
 
 def _counts(entries: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
@@ -118,6 +159,8 @@ def _counts(entries: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
 def _cell(entry: Mapping[str, Any], name: str) -> object:
     if name == "diagnosis":
         return entry[name] or text("diagnoses.blank")
+    if name in ("class", "proposed"):
+        return class_words(entry[name])
     return status_words(entry[name]) if name == "status" else entry.get(name, "")
 
 
@@ -154,6 +197,17 @@ def _read_earlier(records: Iterable[Record]) -> dict[str, str]:
     return {normal_form(row["diagnosis"]): row["read"] for row in rows if "read" in row}
 
 
+def _undecided_earlier(records: Iterable[Record]) -> dict[str, tuple[str, str]]:
+    """Return text and reason of the diagnoses that left files out, by their normal form."""
+    found: dict[str, tuple[str, str]] = {}
+    for record in records:
+        for why in record.rejections:
+            if "diagnosis" in why.values and why.reason != "labels.left_out":
+                words = str(why.values["diagnosis"])
+                found.setdefault(normal_form(words), (words, why.reason))
+    return found
+
+
 def _entries(
     labels: Labels,
     counted: Mapping[str, tuple[int, set[str]]],
@@ -179,8 +233,9 @@ def _entries(
             "files": files,
             "images": len(images),
             "column": joint.get(value, column),
+            "more": decision.more if decision else {},
         }
-        entries.setdefault(form, written | dict(decision.more if decision else {}))
+        entries.setdefault(form, written)
     return sorted(entries.values(), key=_rank)
 
 
@@ -206,6 +261,7 @@ def _unlisted_entry(
     decision: Decision,
     classes: Mapping[str, str],
     read: str,
+    reason: str,
     files: int,
     images: set[str],
 ) -> dict[str, Any]:
@@ -223,8 +279,18 @@ def _unlisted_entry(
         "proposed": proposed,
         "decision": decision.value,
         "status": status,
-        "reason": text("diagnoses.not_in_labels"),
+        "reason": _elsewhere(status, reason),
         "rows": 0,
         "files": files,
         "images": len(images),
-    } | dict(decision.more)
+        "more": decision.more,
+    }
+
+
+def _elsewhere(status: str, reason: str) -> str:
+    """Return why a diagnosis of other labels has no class, and that it is not in these."""
+    if status == UNDECIDED and reason:
+        return text("diagnoses.elsewhere", reason=reason_title(reason))
+    if status == OFFERED:
+        return text("diagnoses.elsewhere", reason=text("diagnoses.confirm"))
+    return text("diagnoses.not_in_labels")

@@ -10,6 +10,7 @@ from metrascope.files.atomic import sha256
 from metrascope.ingest.decisions import LIST, STATUSES, WORKBOOK
 from metrascope.ingest.diagnoses import DiagnosisList
 from metrascope.ingest.manifest_decisions import DECISIONS_FILE, CellDecisions
+from metrascope.labels.column_uses import ColumnUse, column_uses
 from metrascope.labels.label_columns import contradictions
 from metrascope.labels.matching import Labels
 
@@ -21,7 +22,7 @@ class InForce:
     Attributes
     ----------
     columns
-        Role and names of the label table's columns.
+        Of the label table, and what each was taken for.
     contradicting
         Rows of the labels whose columns contradict each other.
     diagnoses
@@ -35,7 +36,7 @@ class InForce:
         SHA-256 of the files that hold the decisions, by name; of those that there are.
     """
 
-    columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    columns: tuple[ColumnUse, ...] = ()
     contradicting: int = 0
     diagnoses: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     cells: Mapping[str, int] = field(default_factory=dict)
@@ -68,7 +69,7 @@ def in_force(
     """
     lists = [private / LIST, private / WORKBOOK, out / DECISIONS_FILE, out / GROUPS_FILE]
     return InForce(
-        tuple(labels.columns.items()),
+        column_uses(labels),
         len(contradictions(labels)),
         {status: listed.counts[status] for status in STATUSES if status in listed.counts},
         dict(sorted(Counter(column for _, column in cells).items())),

@@ -60,7 +60,7 @@ from metrascope.ingest.key_folder import (
     refuse_key_in_export,
     refuse_missing_secret,
 )
-from metrascope.ingest.label_notices import bare_codes, diagnosis_notices
+from metrascope.ingest.label_notices import bare_codes, diagnosis_notices, quoted
 from metrascope.ingest.manifest_decisions import (
     DECISIONS_FILE,
     removed_images,
@@ -302,7 +302,10 @@ def _check_kept(
     if codes and key == "labels.code":
         raise DataError("diagnoses.only_codes", path=source, list=diagnoses.path, **codes)
     if diagnoses.waiting >= count:
-        raise DataError("diagnoses.none_decided", path=source, reason=title, list=diagnoses.path)
+        texts = quoted(diagnoses)
+        raise DataError(
+            "diagnoses.none_decided", path=source, reason=title, list=diagnoses.path, texts=texts
+        )
     raise DataError("ingest.none_kept", path=source, reason=title, rejects=out / "rejects.csv")
 
 

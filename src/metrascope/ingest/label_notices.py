@@ -41,15 +41,26 @@ def diagnosis_notices(
     others = [f"{name} ({counts[name]})" for name in sorted(counts) if name not in CLASSES]
     if others:
         notices.append(Reason("diagnoses.new_classes", {"classes": ", ".join(others)}))
+    path = str(listed.path)
+    if listed.taken:
+        values: dict[str, str | int | float] = {"count": listed.taken, "fresh": listed.fresh}
+        notices.append(Reason("diagnoses.taken", values))
     for key, count, files in (
         ("diagnoses.undecided", listed.undecided, listed.waiting),
         ("diagnoses.offered", listed.offered, listed.doubtful),
         ("diagnoses.unlisted", listed.unlisted, 0),
     ):
         if count:
-            values: dict[str, str | int | float] = {"count": count, "files": files}
-            notices.append(Reason(key, values | {"path": str(listed.path)}))
+            values = {"count": count, "files": files, "path": path, "texts": quoted(listed)}
+            notices.append(Reason(key, values))
     return notices
+
+
+def quoted(listed: DiagnosisList) -> str:
+    """Return the first undecided diagnoses as a sentence names them."""
+    texts = (text("diagnoses.quoted", text=one) for one in listed.texts)
+    more = " …" if listed.undecided > len(listed.texts) else ""
+    return text("diagnoses.between").join(texts) + more
 
 
 def bare_codes(labels: Labels) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Final
 from metrascope.files.csv_file import write_table
 from metrascope.ingest.applying import Decided
 from metrascope.ingest.edits import Edits
+from metrascope.ingest.headings import headings
 from metrascope.ingest.image_files import image_names, missing_files, unnamed_files
 from metrascope.ingest.journal import Record
 from metrascope.ingest.manifest_decisions import DECISIONS_FILE, removed_images
@@ -65,13 +66,15 @@ def _happened(earlier: Earlier, search: Search, private: Path) -> list[Reason]:
 
 def write_earlier(earlier: Earlier, private: Path) -> None:
     """Write which files of earlier runs `earlier_notices` is about, to the private folder."""
+    words = {kind: text(f"earlier.kind_{kind}") for kind in _KINDS}
+    header = headings(("what", "folder", "file", "image", "pseudonym"))
     rows = (
-        (kind, record.root, record.source, image["image"], image["patient_id"])
+        (words[kind], record.root, record.source, image["image"], image["patient_id"])
         for kind in _KINDS
         for record in sorted(_records(earlier, kind), key=lambda record: record.key)
         for image in record.images
     )
-    write_table(private / LIST, ("what", "folder", "file", "image", "patient_id"), rows)
+    write_table(private / LIST, header, rows)
 
 
 def _records(earlier: Earlier, kind: str) -> Sequence[Record]:

@@ -10,6 +10,8 @@ cell_faults    cells whose content a spreadsheet has lost, in the columns that d
                image
 columns        find out what the columns of a hospital's spreadsheet are, by their English or
                Chinese names
+column_uses    what each column of the table of labels was taken for, those that were not used
+               included
 column_words   what of the labels' columns of scanner, centre and plane may enter the data set
 matching       which row of the table of pathology results an image belongs to, if any; nothing is
                guessed

@@ -85,6 +85,7 @@ def read_labels(
         beside=beside,
         label_named=bool(columns.get("label")),
         unused=tuple(unused),
+        header=tuple(sheet.header),
         notices=tuple(_notices(sheet, cells, used, notes, rows)),
     )
 

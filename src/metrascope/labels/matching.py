@@ -93,6 +93,8 @@ class Labels:
         Names of the columns that have no role.
     notices
         Sentences on the table itself, for the screen.
+    header
+        Names of all columns, in the table's order.
     """
 
     rows: tuple[LabelRow, ...]
@@ -105,6 +107,7 @@ class Labels:
     label_named: bool = False
     unused: tuple[str, ...] = ()
     notices: tuple[Reason, ...] = ()
+    header: tuple[str, ...] = ()
 
     @classmethod
     def of_rows(
