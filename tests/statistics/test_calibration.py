@@ -1,6 +1,7 @@
 """Calibration against scikit-learn, statsmodels, closed forms and invented truth."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -353,3 +354,17 @@ def test_errors_of_fewer_than_ten_patients_are_not_given() -> None:
     block = told["networks"]["vgg16"]["before"]
     assert set(block["classwise_ece"].values()) == {None}
     assert "10 patients or more" in calibration_sentences(told, "en")[0]
+
+
+def test_error_of_a_network_without_a_misread_patient_reaches_wilsons_end() -> None:
+    """Its error lies with the few of whom it is not sure: one more or less changes it."""
+    truth = np.arange(60) % 3
+    wrong = np.where(np.arange(60) < 3, 0.2, 0.0005)[:, None]
+    given = np.where(np.eye(3)[truth] > 0, 1 - 2 * wrong, wrong)[None]
+    readings = replace(calibrated(60), truth=truth, predicted=given.argmax(2), probabilities=given)
+    predictions = Predictions(table(readings), PAPER)
+    told = calibration(cohort(predictions), predictions)["networks"]["vgg16"]["before"]
+    for found in (told["top_label"]["ece"], told["classwise_ece"]):
+        expected = proportion_confint(60 * found["value"], 60, method="wilson")[1]
+        assert found["high"] >= expected - 1e-9
+        assert found["low"] <= found["value"]

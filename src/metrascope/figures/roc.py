@@ -114,11 +114,17 @@ def _line(
 
 
 def _shade(ax: Axes, metrics: Mapping[str, Any], curve: Mapping[str, Any], color: str) -> None:
-    if any(end is None for end in (*curve["low"], *curve["high"])):
-        return
-    x = [100 * rate for rate in metrics["roc"]["false_positive_rate"]]
-    low, high = ([100 * share for share in curve[end]] for end in ("low", "high"))
-    ax.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
+    # Without ends where the rate is too low for the patients at hand: there is no band there.
+    band = [
+        (100 * rate, 100 * low, 100 * high)
+        for rate, low, high in zip(
+            metrics["roc"]["false_positive_rate"], curve["low"], curve["high"], strict=True
+        )
+        if low is not None and high is not None
+    ]
+    if band:
+        x, bottom, top = zip(*band, strict=True)
+        ax.fill_between(x, bottom, top, color=color, alpha=0.15, linewidth=0)
 
 
 def _legend(ax: Axes) -> None:

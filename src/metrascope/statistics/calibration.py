@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.statistics.cohort import Cohort, Readings, cohort
-from metrascope.statistics.limits import ALTOGETHER, patients
+from metrascope.statistics.interval import Interval
+from metrascope.statistics.limits import ALTOGETHER, FEW_MISREAD, patients
 from metrascope.statistics.predictions import Predictions
+from metrascope.statistics.proportions import wilson
 from metrascope.statistics.recalibration import intercept, slope
 from metrascope.statistics.reliability import (
     claims,
@@ -92,7 +94,8 @@ def _errors(readings: Readings) -> list[dict[str, Any]]:
     perfect = expected_errors(readings, SEED)
     by_replication = errors_by_replication(readings)
     told = []
-    for index, found in enumerate(error_intervals(readings)):
+    for index, narrow in enumerate(error_intervals(readings)):
+        found = _seldom_large(narrow, readings)
         as_large = int((perfect[:, index] >= found.value - 1e-9).sum())
         told.append(
             {
@@ -104,6 +107,23 @@ def _errors(readings: Readings) -> list[dict[str, Any]]:
             }
         )
     return told
+
+
+def _seldom_large(error: Interval, readings: Readings) -> Interval:
+    """Return the interval of an error, wide enough for a network that misreads next to nobody.
+
+    Then the error lies with the few patients of whom it is not sure, and one more of them changes
+    it; what lies between 0 and 1 varies at most as a proportion does, so that the upper end is no
+    lower than Wilson's. Of a network without an error on 125 patients the interval held the
+    error of a class in 85 to 87 % of 1,000 simulated studies before.
+    """
+    misread = float((readings.predicted != readings.truth).mean(0).sum())
+    if misread >= FEW_MISREAD:
+        return error
+    count = patients(readings)
+    return Interval(
+        error.value, error.low, max(error.high, wilson(error.value * count, count).high)
+    )
 
 
 def _recalibration(readings: Readings, label: int) -> dict[str, Any]:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 from scipy.special import expit, logit, stdtrit
 from scipy.stats import norm, rankdata
 
 from metrascope.statistics import mover
 from metrascope.statistics.cohort import Readings
-from metrascope.statistics.interval import LEVEL, Interval
-from metrascope.statistics.limits import are_enough
+from metrascope.statistics.interval import LEVEL, Interval, Z
+from metrascope.statistics.limits import FEW_IN_A_CLASS, are_enough
 from metrascope.statistics.proportions import wilson
 
 Floats = npt.NDArray[np.float64]
@@ -37,12 +38,15 @@ class Area:
         The smaller of the numbers of patients with and without the class.
     freedom
         Degrees of freedom of the variance (Satterthwaite 1946): few where a class is rare.
+    most
+        The larger of the two numbers of patients; 0 of a difference or a mean.
     """
 
     value: float
     parts: Floats
     fewest: int
     freedom: float = np.inf
+    most: int = 0
 
     @property
     def variance(self) -> float:
@@ -59,7 +63,9 @@ class Area:
 
         Student's quantile instead of the normal one keeps it honest where a class is rare.
         Where the two sides do not overlap the variance is 0 and says nothing; then the end is
-        Wilson's for all of the smaller side's patients.
+        Wilson's for all of the smaller side's patients. With fewer than ten patients on a side
+        either end is no closer than Newcombe's: of six patients and 119 others DeLong's held an
+        area of 0.94 in 89 to 91 % of 600 simulated studies, both together in 99 %.
         """
         if np.isnan(self.value):
             return Interval(np.nan, np.nan, np.nan)
@@ -69,7 +75,10 @@ class Area:
         quantile = stdtrit(self.freedom, 0.5 + LEVEL / 2)
         half = quantile * np.sqrt(self.variance) / (self.value * (1 - self.value))
         center = logit(self.value)
-        return Interval(self.value, float(expit(center - half)), float(expit(center + half)))
+        found = Interval(self.value, float(expit(center - half)), float(expit(center + half)))
+        if 0 < self.fewest < FEW_IN_A_CLASS and self.most:
+            return mover.hull(found, _newcombe(self.value, self.fewest, self.most))
+        return found
 
     def difference_interval(self, other: "Area") -> Interval:
         """Return the interval of this area less another of the same patients, -1 to 1.
@@ -127,7 +136,24 @@ def area(scores: Floats, positive: npt.NDArray[np.bool_], clusters: npt.NDArray[
     parts = np.bincount(clusters, weights=deviations, minlength=patients).astype(np.float64)
     uncertain = sum(square**2 / freedom for square, freedom in squares)
     freedom = sum(square for square, _ in squares) ** 2 / uncertain if uncertain > 0 else np.inf
-    return Area(value, parts, min(with_class, without), freedom)
+    sides = sorted((with_class, without))
+    return Area(value, parts, sides[0], freedom, sides[1])
+
+
+def _newcombe(value: float, fewest: int, most: int) -> Interval:
+    """Return the interval of the areas whose own variance does not contradict the one found.
+
+    Hanley and McNeil's variance (1982), both numbers of patients in its second part being their
+    mean less 1, is taken at the end and not at the estimate, as Wilson's of a share: method 5 of
+    Newcombe RG. Stat Med 2006;25:559-573.
+    """
+    middle = (fewest + most) / 2 - 1
+
+    def distance(end: float) -> float:
+        spread = 1 + middle * ((1 - end) / (2 - end) + end / (1 + end))
+        return abs(end - value) - Z * float(np.sqrt(end * (1 - end) * spread / (fewest * most)))
+
+    return Interval(value, brentq(distance, 0.0, value), brentq(distance, value, 1.0))
 
 
 def class_areas(readings: Readings) -> list[Area]:

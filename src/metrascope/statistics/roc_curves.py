@@ -18,6 +18,11 @@ RATES: Final[Floats] = np.linspace(0, 1, 101)
 """False positive rates at which a curve is read."""
 MOST: Final = 1000
 """Resamples of a band: the ends of 95 % are found to a seventh of a standard error."""
+_FALSE_POSITIVES: Final = 2
+"""False positives that a rate must make among the patients without the class to have a band.
+
+Of fewer nobody knows where the threshold of that rate lies: in 1,000 simulated studies of 60 and
+125 patients bands held the curve in 0 to 89 % there, and in 91 to 99 % from two on."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,12 @@ class _Curve:
     value: Floats
     drawn: Floats
     positive: int
+    negative: int
+
+    @property
+    def untold(self) -> npt.NDArray[np.bool_]:
+        """At which rates the patients without the class are too few for a band, (rates,)."""
+        return np.asarray(RATES * self.negative < _FALSE_POSITIVES)
 
 
 def roc_curves(people: Cohort, resamples: Resamples) -> dict[str, Any]:
@@ -50,8 +61,9 @@ def roc_curves(people: Cohort, resamples: Resamples) -> dict[str, Any]:
     ``false_positive_rate`` and ``networks``: by name ``macro`` and ``classes``, of each the
     ``value``, ``low`` and ``high`` of the sensitivity at each rate. Bands hold at each rate by
     itself: percentiles of the bootstrap, no narrower than Wilson's interval of the share found
-    among so many patients, since where all are found every resample finds all. Classes that
-    nobody has, or everybody, have no curve.
+    among so many patients, since where all are found every resample finds all. Its ends are None
+    at rates of fewer than two false positives among the patients at hand. Classes that nobody has,
+    or everybody, have no curve.
     """
     if any(readings.probabilities is None for readings in people.readings.values()):
         return {}
@@ -70,7 +82,10 @@ def _network(readings: Readings, classes: Sequence[str], counts: Counts) -> dict
         if (curve := _curve(readings, label, counts)) is not None
     }
     bands = {name: _band(curve) for name, curve in curves.items()}
-    return {"macro": _macro(curves, bands), "classes": bands}
+    shown = {
+        name: _points(curve.value, bands[name], curve.untold) for name, curve in curves.items()
+    }
+    return {"macro": _macro(curves, bands), "classes": shown}
 
 
 def _curve(readings: Readings, label: int, counts: Counts) -> _Curve | None:
@@ -81,7 +96,7 @@ def _curve(readings: Readings, label: int, counts: Counts) -> _Curve | None:
     everyone = np.ones((1, len(truth)), dtype=np.uint8)
     weights = np.concatenate([everyone, counts])
     means = np.mean([_read(row[:, label], truth, weights) for row in readings.probabilities], 0)
-    return _Curve(means[0], means[1:], positive)
+    return _Curve(means[0], means[1:], positive, len(truth) - positive)
 
 
 def _read(scores: Floats, truth: npt.NDArray[np.bool_], weights: Counts) -> Floats:
@@ -98,17 +113,29 @@ def _read(scores: Floats, truth: npt.NDArray[np.bool_], weights: Counts) -> Floa
     return found
 
 
-def _band(curve: _Curve) -> dict[str, list[float]]:
+def _band(curve: _Curve) -> tuple[Floats, Floats]:
+    """Return both ends (rates,) of a class's band, also where it is not to be shown."""
     low, high = _percentiles(curve.drawn)
     shares = [wilson(share * curve.positive, curve.positive) for share in curve.value.tolist()]
     low = np.fmin(low, [one.low for one in shares])
     high = np.fmax(high, [one.high for one in shares])
-    return {"value": curve.value.tolist(), "low": low.tolist(), "high": high.tolist()}
+    return low, high
+
+
+def _points(
+    value: Floats, ends: tuple[Floats, Floats], untold: npt.NDArray[np.bool_]
+) -> dict[str, list[float | None]]:
+    """Return a curve as lists, without the ends of its band where they cannot be told."""
+    low, high = (
+        [None if hidden else end for hidden, end in zip(untold, row.tolist(), strict=True)]
+        for row in ends
+    )
+    return {"value": value.tolist(), "low": low, "high": high}
 
 
 def _macro(
-    curves: Mapping[str, _Curve], bands: Mapping[str, Mapping[str, list[float]]]
-) -> dict[str, list[float]] | None:
+    curves: Mapping[str, _Curve], bands: Mapping[str, tuple[Floats, Floats]]
+) -> dict[str, list[float | None]] | None:
     """Return the mean of the classes' curves, whose band is no narrower than theirs make it.
 
     Patients of different classes are different patients, so the classes' half-widths add up as
@@ -121,19 +148,16 @@ def _macro(
     below, above = (
         np.sqrt(
             np.sum(
-                [(np.array(bands[name][end]) - curves[name].value) ** 2 for name in curves],
+                [(bands[name][end] - curves[name].value) ** 2 for name in curves],
                 0,
             )
         )
         / len(curves)
-        for end in ("low", "high")
+        for end in (0, 1)
     )
     low, high = np.fmin(low, value - below), np.fmax(high, value + above)
-    return {
-        "value": value.tolist(),
-        "low": np.maximum(low, 0).tolist(),
-        "high": np.minimum(high, 1).tolist(),
-    }
+    untold = np.any([curve.untold for curve in curves.values()], axis=0)
+    return _points(value, (np.maximum(low, 0), np.minimum(high, 1)), untold)
 
 
 def _percentiles(drawn: Floats) -> tuple[Floats, Floats]:
