@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from metrascope import __version__
 from metrascope.cli import _parser, main
+from metrascope.messages import set_language
 
 
 def test_help_is_quick_and_loads_no_torch() -> None:
@@ -87,7 +89,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["stdy"], "invalid choice: 'stdy'"),
         (["study", "paper"], "--out"),
         (["--lang", "fr", "--help"], "--lang fr is not a language here"),
-        (["phantom", "x", "--patients", "many"], "invalid int value: 'many'"),
+        (["phantom", "x", "--patients", "many"], "invalid number: 'many'"),
         (["phantom", "x", "--prevalence", "normal"], "--prevalence normal is not understood"),
         (["report", "/nowhere"], "/nowhere does not exist: metrascope report takes"),
         (["evaluate", "/nowhere.csv", "--out", "x"], "/nowhere.csv"),
@@ -101,6 +103,32 @@ def test_wrong_use_is_one_sentence_and_status_1(
     assert expected in told.err
     assert told.err.startswith("metrascope: ")
     assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["stdy"], "不能是 'stdy'，可选："),
+        (["ingest", "a", "b"], "缺少必需的参数：--labels"),
+        (["ingest", "a", "b", "--labels"], "参数 --labels 之后缺少取值"),
+        (["ingest", "a", "b", "--labels", "1.xlsx", "2.xlsx"], "多余的参数：2.xlsx（"),
+        (["ingest", ".", "b", "--labels", "1.xlsx", "--labels", "2.xlsx"], "--labels 给了 2 次"),
+        (["ingest", "a", "b", "--labels", "1.xlsx", "--lables=2.xlsx"], "无法识别的参数：--lables"),
+        (["phantom", "x", "--patients", "many"], "参数 --patients 须为数字，而不是 'many'"),
+        (["split", "x", "--out", "y.csv", "--by", "page"], "参数 --by 不能是 'page'"),
+    ],
+)
+def test_wrong_use_is_told_in_chinese(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        assert main([*arguments, "--lang", "zh"]) == 1
+    finally:
+        set_language("en")
+    said = capsys.readouterr().err
+    assert expected in said
+    words = said.replace("metrascope", "").replace("--help", "")
+    assert not re.search(r"argument|unrecogni|invalid|expected|required", words)
 
 
 @pytest.mark.parametrize(

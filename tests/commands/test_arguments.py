@@ -200,3 +200,12 @@ def test_a_step_is_announced_before_what_is_large_is_loaded(place: Path) -> None
     announced = [line.split(" ", 1) for line in done.stdout.splitlines()]
     assert [command for command, _ in announced] == [call[0] for call in calls]
     assert {title.strip() for _, title in announced} == {"Loading the program", "Loading PyTorch"}
+
+
+def test_a_data_set_is_no_export(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "data/ingest.json").write_text("{}")
+    words = ["data", "again", "--labels", "exports/labels.csv"]
+    assert main(["ingest", *words, "--lang", "en"]) == 1
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("metrascope: data is a data set")
+    assert not (place / "again").exists()

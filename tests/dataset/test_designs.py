@@ -209,7 +209,7 @@ def test_what_cannot_be_drawn_is_one_sentence(
 @pytest.mark.parametrize(
     ("scanners", "expected"),
     [
-        (["", *"aabb"], "6 row.* the first is row 2"),
+        (["", *"aabb"], "6 row.* the first is row 2.*manifest.csv.*--by centre"),
         (list("aaaaa"), "same scanner"),
         (list("ccccc"), "same scanner"),
     ],

@@ -94,7 +94,7 @@ def check_given(path: Path, taken: Taken, command: str) -> None:
 
 
 def check_present(path: Path, taken: Literal["images", "exports", "labels"], command: str) -> None:
-    """Refuse a path where there is nothing, or a folder where there must be a table of labels.
+    """Refuse a path where there is nothing, or a folder that is clearly something else.
 
     Parameters
     ----------
@@ -104,11 +104,14 @@ def check_present(path: Path, taken: Literal["images", "exports", "labels"], com
     Raises
     ------
     DataError
-        If it does not exist, or is a folder.
+        If it does not exist, is a folder, or is given for exports and is a data set that
+        ``metrascope ingest`` has made.
     """
     values = {"path": path, "command": command, "expected": text(f"arguments.takes_{taken}")}
     if not path.exists():
         raise DataError("arguments.absent", **values)
+    if taken == "exports" and (path / "ingest.json").is_file():
+        raise DataError("arguments.other", found=text("arguments.found_data_set"), **values)
     if taken == "labels" and path.is_dir():
         kind = _folder_kinds(path)[0]
         # Of a folder that is none of ours the exports are the likeliest: the two are swapped.

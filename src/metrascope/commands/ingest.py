@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from metrascope.commands.arguments import check_out_folder, check_present
 from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command, add_engine
-from metrascope.errors import DataError
+from metrascope.errors import DataError, SettingsError
 from metrascope.messages import language, text
 from metrascope.progress import begin, later, steps
 
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 def add(group: Commands) -> None:
     """Add the command and its options."""
     parser = add_command(group, "ingest", run)
-    parser.add_argument("source", type=Path, metavar="SOURCE", help=text("cli.source"))
-    parser.add_argument("out", type=Path, metavar="OUT", help=text("cli.ingest_out"))
+    parser.add_argument("source", type=Path, metavar="EXPORT", help=text("cli.source"))
+    parser.add_argument("out", type=Path, metavar="DATA", help=text("cli.ingest_out"))
     parser.add_argument(
-        "--labels", type=Path, required=True, metavar="FILE", help=text("cli.labels")
+        "--labels",
+        type=Path,
+        required=True,
+        action="append",
+        metavar="FILE",
+        help=text("cli.labels"),
     )
     parser.add_argument("--secret", type=Path, metavar="FILE", help=text("cli.secret"))
     parser.add_argument("--keep-dicom", action="store_true", help=text("cli.keep_dicom"))
@@ -48,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
     Return the exit status, 1 where files of the manifest are missing.
     """
     check_present(options.source, "exports", "ingest")
-    check_present(options.labels, "labels", "ingest --labels")
+    labels = _one_table(options.labels)
+    check_present(labels, "labels", "ingest --labels")
     check_out_folder(options.out)
     from metrascope.screen.settings import load_ingest_settings
 
@@ -61,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         done = ingest(
             options.source,
             options.out,
-            options.labels,
+            labels,
             settings,
             secret=options.secret,
             jobs=options.jobs,
@@ -86,24 +92,30 @@ def run(options: argparse.Namespace) -> int:
     for number, sentence in enumerate(done.waiting.sentences):
         print(f"  {sentence.text()}" if number else sentence.text())
     if done.catalog.coded:
-        codes = done.private / "codes.csv"
-        print(text("ingest.coded", count=len(done.catalog.coded), path=codes))
+        print(text("ingest.coded", count=len(done.catalog.coded), path="codes.csv"))
     for notice in done.notices:
         print(notice.text())
     if done.unmatched:
-        print(text("ingest.unmatched_rows", count=done.unmatched, path=done.private))
+        print(text("ingest.unmatched_rows", count=done.unmatched))
     print(text("ingest.private", path=done.private))
     if done.open_to_others:
         print(text("ingest.open_to_others", path=done.open_to_others[0]))
     print(text("common.research_only"))
-    for path in (done.manifest, done.evidence):
-        print(path.resolve())
+    print(done.evidence.resolve())
     if done.failure:
         raise DataError(done.failure.key, **done.failure.values)
     undecided = any(notice.key == "diagnoses.undecided" for notice in done.notices)
     step = "next.decide" if undecided else "next.audit"
     print(next_step(step, "audit", options.out, "--write"))
     return 1 if done.missing else 0
+
+
+def _one_table(given: list[Path]) -> Path:
+    """Refuse two tables: the last would be read, and nobody would miss the other."""
+    if len(given) > 1:
+        found = ", ".join(map(str, given))
+        raise SettingsError("cli.one_table", count=len(given), found=found)
+    return given[0]
 
 
 def _print_left_out(changes: "Changes") -> None:

@@ -1,11 +1,38 @@
 """How the command line is understood: headings, errors and options that commands share."""
 
 import argparse
+import re
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from metrascope.errors import SettingsError
 from metrascope.messages import LANGUAGES, text
+
+_TABLES: Final = (".csv", ".xlsx", ".xls")
+# What argparse says, to the sentence that says it in the language in use; the parts in brackets
+# fill that one.
+_MESSAGES: Final = {
+    r"the following arguments are required: (?P<names>.*)": "cli.usage_missing",
+    r"unrecognized arguments: (?P<found>.*)": "cli.usage_unknown",
+    r"argument (?P<name>.*?): expected .*argument.*": "cli.usage_no_value",
+    r"argument (?P<name>.*?): invalid choice: (?P<found>.*?) \(choose from (?P<valid>.*)\)": (
+        "cli.usage_choice"
+    ),
+    r"argument (?P<name>.*?): invalid (?:int|float) value: (?P<found>.*)": "cli.usage_number",
+}
+
+
+def usage_message(message: str) -> str:
+    """Return what argparse says in the language in use, as it is where that is not known."""
+    for pattern, key in _MESSAGES.items():
+        found = re.fullmatch(pattern, message, re.DOTALL)
+        if found:
+            words = found.groupdict()
+            extra = words.get("found", "").casefold()
+            if key == "cli.usage_unknown" and extra.endswith(_TABLES) and not extra.startswith("-"):
+                key = "cli.usage_tables"
+            return text(key, **words)
+    return message
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,7 +51,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise SettingsError, in place of argparse's exit with status 2."""
-        raise SettingsError("cli.usage", message=message, command=self.prog)
+        raise SettingsError("cli.usage", message=usage_message(message), command=self.prog)
 
 
 class _Formatter(argparse.HelpFormatter):

@@ -128,7 +128,8 @@ def _by_site(
         raise DataError("design.no_site", column=column)
     gaps = sites.index[sites == ""]
     if len(gaps):
-        raise DataError("design.site_gap", column=column, count=len(gaps), row=gaps[0])
+        other = "centre" if column == "scanner" else "scanner"
+        raise DataError("design.site_gap", column=column, count=len(gaps), row=gaps[0], other=other)
     if sites.nunique() < 2:
         raise DataError("design.one_site", column=column, site=sites.iat[0])
     touching = sites.groupby(unit_of(images)).agg(set)

@@ -254,9 +254,9 @@ def ingest(
         raise DataError(failure.key, **failure.values)
     _check_kept(catalog, source, out, diagnoses, table)
     notices = change_notices(changes, search)
-    notices += earlier_notices(earlier, search, private, awaited)
+    notices += earlier_notices(earlier, search, awaited)
     notices += diagnosis_notices(diagnoses, table, catalog.images)
-    notices += decided_notices(final, edits, out, private, earlier)
+    notices += decided_notices(final, edits, out, earlier)
     told, missing = file_notices(
         final, staying, search, out, changed - still, still - by_hand.keys(), by_hand
     )

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from metrascope.ingest.diagnoses import DiagnosisList
@@ -34,14 +33,14 @@ def diagnosis_notices(
     notices = [
         _columns_used(labels),
         *labels.notices,
-        *_codes(labels, listed.path),
-        *_differing(labels, listed.path),
+        *_codes(labels, listed.path.name),
+        *_differing(labels, listed.path.name),
     ]
     counts = Counter(str(image["label"]) for image in images)
     others = [f"{name} ({counts[name]})" for name in sorted(counts) if name not in CLASSES]
     if others:
         notices.append(Reason("diagnoses.new_classes", {"classes": ", ".join(others)}))
-    path = str(listed.path)
+    path = listed.path.name
     if listed.taken:
         values: dict[str, str | int | float] = {"count": listed.taken, "fresh": listed.fresh}
         notices.append(Reason("diagnoses.taken", values))
@@ -86,9 +85,9 @@ def bare_codes(labels: Labels) -> dict[str, str]:
     return {"codes": ", ".join(shown) + more, "example": f"labels={{{', '.join(pairs)}}}"}
 
 
-def _codes(labels: Labels, path: Path) -> list[Reason]:
+def _codes(labels: Labels, path: str) -> list[Reason]:
     codes = bare_codes(labels)
-    return [Reason("diagnoses.codes", {**codes, "path": str(path)})] if codes else []
+    return [Reason("diagnoses.codes", {**codes, "path": path})] if codes else []
 
 
 def column_roles(labels: Labels, roles: Collection[str] | None = None) -> str:
@@ -126,7 +125,7 @@ def _columns_used(labels: Labels) -> Reason:
     return Reason("diagnoses.columns_used", values)
 
 
-def _differing(labels: Labels, path: Path) -> list[Reason]:
+def _differing(labels: Labels, path: str) -> list[Reason]:
     """Return a sentence on rows whose columns contradict each other and that nobody has decided."""
     rows = contradictions(labels)
     if not labels.label_named:
@@ -144,4 +143,4 @@ def _differing(labels: Labels, path: Path) -> list[Reason]:
         return [
             Reason("diagnoses.columns_overruled", values | {"rows": shown_rows(map(int, rows))})
         ]
-    return [Reason("diagnoses.columns_differ", values | {"path": str(path)})]
+    return [Reason("diagnoses.columns_differ", values | {"path": path})]

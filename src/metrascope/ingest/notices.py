@@ -21,7 +21,7 @@ LIST: Final = "earlier.csv"
 
 
 def earlier_notices(
-    earlier: Earlier, search: Search, private: Path, awaited: Sequence[Record] = ()
+    earlier: Earlier, search: Search, awaited: Sequence[Record] = ()
 ) -> list[Reason]:
     """Return a sentence for each thing that happened to files of earlier runs.
 
@@ -29,12 +29,10 @@ def earlier_notices(
     ----------
     earlier, search
         What this run found.
-    private
-        Folder of the private lists.
     awaited
         Records of other folders that have a class by now.
     """
-    found = _happened(earlier, search, private)
+    found = _happened(earlier, search)
     if awaited:
         folders = _folders(awaited)
         found.append(Reason("earlier.awaited", {"files": len(awaited), "folders": folders}))
@@ -47,7 +45,7 @@ def _folders(records: Iterable[Record]) -> str:
     return ", ".join(folders) or text("earlier.no_folder")
 
 
-def _happened(earlier: Earlier, search: Search, private: Path) -> list[Reason]:
+def _happened(earlier: Earlier, search: Search) -> list[Reason]:
     kinds = {kind: _records(earlier, kind) for kind in _KINDS}
     return [
         Reason(
@@ -56,7 +54,7 @@ def _happened(earlier: Earlier, search: Search, private: Path) -> list[Reason]:
                 "images": sum(len(record.images) for record in records),
                 "files": len(records),
                 "folder": search.root,
-                "list": str(private / LIST),
+                "list": LIST,
             },
         )
         for kind, records in kinds.items()
@@ -82,11 +80,9 @@ def _records(earlier: Earlier, kind: str) -> Sequence[Record]:
     return records
 
 
-def decided_notices(
-    decided: Decided, edits: Edits, out: Path, private: Path, earlier: Earlier
-) -> list[Reason]:
+def decided_notices(decided: Decided, edits: Edits, out: Path, earlier: Earlier) -> list[Reason]:
     """Return a sentence for each thing that people decided, or have to."""
-    path = str(out / DECISIONS_FILE)
+    path = DECISIONS_FILE
     found: list[Reason] = []
 
     def add(kind: str, count: int, **values: str) -> None:
@@ -104,7 +100,7 @@ def decided_notices(
     names = [str(row["image"]) for row in (*decided.catalog.images, *decided.catalog.added)]
     gone = edits.before.difference(names, removed_images(decided.decisions))
     gone -= image_names(earlier.replaced)
-    add("left", len(gone), path=str(private), first=min(gone, default=""))
+    add("left", len(gone), first=min(gone, default=""))
     fresh = len({*names}.difference(edits.audited))
     add("audit_due" if edits.audited else "audit_none", fresh, path=str(out))
     return found
