@@ -130,6 +130,16 @@ def test_a_far_better_network_is_told_apart_by_every_test() -> None:
     assert 0 < first["patients_needed"] < 150
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_p_is_under_five_percent_only_where_the_interval_leaves_zero_out(seed: int) -> None:
+    found = compared(made({"a": 2.2, "b": 1.3}, n=60, seed=seed))["pairs"][0]
+    for test in ("macro_f1", "macro_auc"):
+        if found[test]["low"] <= 0 <= found[test]["high"]:
+            assert found[test]["p"] >= 0.05 - 1e-6
+        else:
+            assert found[test]["p"] < 0.06
+
+
 def test_bootstrap_p_is_never_zero() -> None:
     found = compared(made({"good": 6.0, "poor": 0.0}), replicates=500)
     assert 0 < found["pairs"][0]["macro_f1"]["p"] <= 2 / 501

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import fftconvolve
-from scipy.stats import binom, chi2
+from scipy.stats import binom, chi2, norm
 
 from metrascope.statistics import mover
 from metrascope.statistics.cohort import Cohort, Readings
@@ -76,7 +76,7 @@ def compare(
     if all(readings.probabilities is not None for readings in cohort.readings.values()):
         areas = {name: mean_area(class_areas(cohort.readings[name])) for name in names}
         tests["macro_auc"] = [
-            Difference(areas[a].difference_interval(areas[b]), (areas[a] - areas[b]).p_value())
+            _agreeing(areas[a].difference_interval(areas[b]), (areas[a] - areas[b]).p_value())
             for a, b in pairs
         ]
     corrected = {name: _corrected(found) for name, found in tests.items()}
@@ -159,7 +159,7 @@ def cochran_q(correct: Floats) -> dict[str, float | int | None]:
 def _by_bootstrap(
     values: tuple[Replicates, Replicates], intervals: tuple[Interval, Interval]
 ) -> Difference:
-    """Compare macro F1s: p of the paired bootstrap, and the wider of its interval and MOVER's."""
+    """Compare macro F1s by paired bootstrap; the interval is the wider of its own and MOVER's."""
     first, second = values
     apart = Replicates(
         first.value - second.value,
@@ -178,7 +178,20 @@ def _by_bootstrap(
         # One is added so that a p of zero is never claimed from a finite draw.
         tails = [((drawn <= 0).sum() + 1), ((drawn >= 0).sum() + 1)]
         p = min(1.0, 2 * min(tails) / (len(drawn) + 1))
-    return Difference(interval, float(p))
+    return _agreeing(interval, float(p))
+
+
+def _agreeing(interval: Interval, p: float) -> Difference:
+    """Return a difference whose p does not call it shown where its interval holds 0.
+
+    The interval is the wider of two, the test is one of them. An interval that were a normal one
+    to the side of 0 has a standard error, and that its own p (Altman & Bland, BMJ 2011;343:d2304):
+    the larger of the two p-values is kept. NaN stays NaN.
+    """
+    reach = abs(interval.value - (interval.low if interval.value > 0 else interval.high))
+    if math.isnan(p) or math.isnan(reach) or reach == 0:
+        return Difference(interval, p)
+    return Difference(interval, max(p, 2 * float(norm.sf(Z * abs(interval.value) / reach))))
 
 
 def _correlation(first: Floats, second: Floats) -> float:
