@@ -12,6 +12,7 @@ from metrascope.dataset.manifest import REQUIRED, write_manifest
 from metrascope.dicom.identifiers import written
 from metrascope.files.csv_file import write_table
 from metrascope.ingest.conflicts import FOR_A_PERSON, Matched, find_conflicts
+from metrascope.ingest.decisions import class_words
 from metrascope.ingest.headings import headings
 from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Journal, Key, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
@@ -193,8 +194,12 @@ def write_private(catalog: Catalog, folder: Path, pseudonyms: Pseudonyms, labels
     write_table(folder / "codes.csv", codes, catalog.coded)
     left = unmatched_rows(catalog, labels)
     names = list(dict.fromkeys(n for row in left for n in row.values if n not in _OWN))
-    rows = [[row.values.get(name, "") for name in names] for row in left]
+    rows = [[_shown(name, row.values.get(name, "")) for name in names] for row in left]
     write_table(folder / "unmatched.csv", headings(names or ["row"]), rows)
+
+
+def _shown(name: str, value: str) -> str:
+    return class_words(value) if name == "label" else value
 
 
 def unmatched_rows(catalog: Catalog, labels: Labels) -> list[LabelRow]:

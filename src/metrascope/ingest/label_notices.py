@@ -39,7 +39,7 @@ def diagnosis_notices(
     counts = Counter(str(image["label"]) for image in images)
     others = [f"{name} ({counts[name]})" for name in sorted(counts) if name not in CLASSES]
     if others:
-        notices.append(Reason("diagnoses.new_classes", {"classes": ", ".join(others)}))
+        notices.append(Reason("diagnoses.new_classes", {"classes": _listed(others)}))
     path = listed.path.name
     if listed.taken:
         values: dict[str, str | int | float] = {"count": listed.taken, "fresh": listed.fresh}
@@ -59,7 +59,7 @@ def quoted(listed: DiagnosisList) -> str:
     """Return the first undecided diagnoses as a sentence names them."""
     texts = (text("diagnoses.quoted", text=one) for one in listed.texts)
     more = " …" if listed.undecided > len(listed.texts) else ""
-    return text("diagnoses.between").join(texts) + more
+    return _listed(texts) + more
 
 
 def bare_codes(labels: Labels) -> dict[str, str]:
@@ -82,7 +82,7 @@ def bare_codes(labels: Labels) -> dict[str, str]:
     pairs = (f"{json.dumps(said, ensure_ascii=False)}={json.dumps(name)}"
              for said, name in zip(shown, names, strict=False))  # fmt: skip
     more = " …" if len(codes) > len(shown) else ""
-    return {"codes": ", ".join(shown) + more, "example": f"labels={{{', '.join(pairs)}}}"}
+    return {"codes": _listed(shown) + more, "example": f"labels={{{', '.join(pairs)}}}"}
 
 
 def _codes(labels: Labels, path: str) -> list[Reason]:
@@ -101,19 +101,30 @@ def column_roles(labels: Labels, roles: Collection[str] | None = None) -> str:
         Those to show; all by default, with the columns that are only compared.
     """
     used = [
-        text("diagnoses.column_used", role=text(f"role.{role}"), columns=", ".join(names))
+        _column_used(text(f"role.{role}"), _listed(names))
         for role, names in labels.columns.items()
         if roles is None or role in roles
     ]
     if labels.beside and roles is None:
-        used.append(text("diagnoses.columns_compared", columns=", ".join(labels.beside)))
+        used.append(text("diagnoses.columns_compared", columns=_listed(labels.beside)))
     return text("diagnoses.between_columns").join(used)
+
+
+def _column_used(role: str, columns: str) -> str:
+    """Return a column and its role; a column that is called like its role says both."""
+    if role == columns:
+        return role
+    return text("diagnoses.column_used", role=role, columns=columns)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return text("diagnoses.between").join(names)
 
 
 def unused_columns(labels: Labels) -> str:
     """Return the columns of the labels that are neither used nor compared, for a sentence."""
     left = [name for name in labels.unused if name not in labels.beside]
-    shown = ", ".join(left[:_MOST_COLUMNS]) or text("diagnoses.no_column")
+    shown = _listed(left[:_MOST_COLUMNS]) or text("diagnoses.no_column")
     return shown + (" …" if len(left) > _MOST_COLUMNS else "")
 
 
@@ -137,7 +148,7 @@ def _differing(labels: Labels, path: str) -> list[Reason]:
         rows = {row: texts for row, texts in rows.items() if row in waiting}
     if not rows:
         return []
-    columns = ", ".join(dict.fromkeys(name for texts in rows.values() for name in texts))
+    columns = _listed(dict.fromkeys(name for texts in rows.values() for name in texts))
     values: dict[str, str | int | float] = {"count": len(rows), "columns": columns}
     if labels.label_named:
         return [
