@@ -127,7 +127,9 @@ def _print_left_out(changes: "Changes") -> None:
         totals[still] += count
     if not totals:
         return
-    print(text("ingest.left_out", files=totals[False], stills=totals[True]))
+    kinds = {"files": totals[False], "stills": totals[True]}
+    parts = [text(f"ingest.left_out_{kind}", count=n) for kind, n in kinds.items() if n]
+    print(text("ingest.left_out", parts=text("diagnoses.between").join(parts)))
     units = {still: text(f"ingest.unit_{'still' if still else 'file'}") for still in (False, True)}
     width = max(map(len, units.values()))
     for (key, still), count in sorted(changes.left_out.items(), key=lambda item: -item[1]):
