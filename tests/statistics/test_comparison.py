@@ -130,9 +130,10 @@ def test_a_far_better_network_is_told_apart_by_every_test() -> None:
     assert 0 < first["patients_needed"] < 150
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [2, 3, 4, 6, 10, 11, 14])
 def test_p_is_under_five_percent_only_where_the_interval_leaves_zero_out(seed: int) -> None:
-    found = compared(made({"a": 2.2, "b": 1.3}, n=60, seed=seed))["pairs"][0]
+    # With these seeds one of the tests gives p < 0.05 to an interval that holds 0.
+    found = compared(made({"a": 3.2, "b": 2.0}, n=60, seed=seed), 300)["pairs"][0]
     for test in ("macro_f1", "macro_auc"):
         if found[test]["low"] <= 0 <= found[test]["high"]:
             assert found[test]["p"] >= 0.05 - 1e-6
