@@ -46,6 +46,7 @@ def one_thread() -> None:
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("metrascope.messages._chosen", ["en"])
+    monkeypatch.setenv("METRASCOPE_LANG", "en")  # of processes, whatever the machine's own is
 
 
 @pytest.fixture(autouse=True)

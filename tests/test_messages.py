@@ -65,6 +65,32 @@ def test_language_is_chosen_or_from_the_environment(monkeypatch: pytest.MonkeyPa
         set_language("xx")
 
 
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh_TW"}, "zh"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({"LANG": "C"}, "en"),
+        ({}, "en"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": ""}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "METRASCOPE_LANG": "en"}, "en"),
+        ({"LANG": "en_US.UTF-8", "METRASCOPE_LANG": "zh"}, "zh"),
+    ],
+)
+def test_language_follows_the_system(
+    variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("metrascope.messages._chosen", [])
+    for name in ("METRASCOPE_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert language() == expected
+
+
 def test_errors_read_in_the_language_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     error = DataError("data.no_manifest", path="x.csv")
     monkeypatch.setattr("metrascope.messages._chosen", ["en"])

@@ -23,11 +23,18 @@ def set_language(lang: str) -> None:
 
 
 def language() -> str:
-    """Return the language in use: the chosen one, else ``METRASCOPE_LANG``, else ``en``."""
+    """Return the language in use: the chosen one, else that of the environment, else ``en``.
+
+    ``METRASCOPE_LANG`` comes first, then the system's own variables in the order of POSIX: any
+    Chinese there, ``zh_CN.UTF-8`` or ``zh_TW``, is ``zh``.
+    """
     if _chosen:
         return _chosen[0]
-    lang = os.environ.get("METRASCOPE_LANG", "en")
-    return lang if lang in LANGUAGES else "en"
+    lang = os.environ.get("METRASCOPE_LANG")
+    if lang:
+        return lang if lang in LANGUAGES else "en"
+    system = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return "zh" if next(filter(None, system), "").lower().startswith("zh") else "en"
 
 
 def text(key: str, /, lang: str | None = None, **values: object) -> str:
