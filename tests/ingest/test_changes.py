@@ -141,3 +141,16 @@ def test_left_out_files_and_stills_are_counted_apart_and_of_this_folder_alone(
     units = {still: n for (_, still), n in done.changes.left_out.items()}
     assert units == {True: 1, False: 1}  # the blank still, the file without a row
     assert months.ingest("january").changes.left_out == {}
+
+
+def test_a_small_month_with_another_months_table_loses_nothing(months: Months) -> None:
+    """Two images are few, but a table that knows no file of their folder is no corrected one."""
+    months.ingest("february")
+    before = {path: path.read_bytes() for path in months.out.rglob("*") if path.is_file()}
+    with pytest.raises(DataError) as error:
+        months.ingest("february", "january")
+    assert error.value.key == "earlier.other_table"
+    assert {path: path.read_bytes() for path in before} == before
+    # A corrected table, in which one of the two is known, takes the other out.
+    (months.folder / "february.csv").write_text("patient_id,label\nP1005,polyp\n", "utf-8")
+    assert len(months.ingest("february").catalog.images) == 1

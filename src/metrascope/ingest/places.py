@@ -94,7 +94,8 @@ def refuse_other_table(search: Search, intake: Intake, journal: Journal) -> None
     Raises
     ------
     DataError
-        If more than half of the images have no row in this table, and at least three.
+        If more than half of the images have no row in this table, and at least three; or fewer,
+        where it has a row for no file of the folder at all.
     """
     known = unlisted = 0
     for record in journal.records.values():
@@ -103,8 +104,16 @@ def refuse_other_table(search: Search, intake: Intake, journal: Journal) -> None
         known += len(record.images)
         if record.table not in ("", search.table) and _has_no_row(record, intake):
             unlisted += len(record.images)
-    if unlisted > known / 2 and unlisted >= _FEW:
+    if unlisted > known / 2 and (unlisted >= _FEW or _knows_no_file(search, intake, journal)):
         raise DataError("earlier.other_table", images=unlisted, all=known, folder=search.root)
+
+
+def _knows_no_file(search: Search, intake: Intake, journal: Journal) -> bool:
+    """Tell whether the labels have a row for no file of a folder; of a new one nobody knows yet."""
+    here = [record for record in journal.records.values() if record.place in search.places]
+    if search.places - {record.place for record in here}:
+        return False
+    return all(_has_no_row(record, intake) for record in here if record.keys)
 
 
 def _has_no_row(record: Record, intake: Intake) -> bool:
