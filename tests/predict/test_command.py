@@ -39,7 +39,7 @@ def test_a_table_fits_the_terminal(bundle: Path, exams: Path, capsys: Capture) -
     assert main(["predict", str(bundle), str(exams), "--jobs", "1"]) == 0
     printed = capsys.readouterr().out
     assert all(_width(line) <= WIDTH for line in printed.splitlines())
-    assert "REFUSED." in printed
+    assert "REFUSED:" in printed
     assert printed.endswith("Research use only, not a medical device.\n")
     assert any(word in printed for word in ("NORMAL 9", "NORMAL 1", "FIBROID", "POLYP"))
 

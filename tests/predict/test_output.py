@@ -68,6 +68,23 @@ def test_lines_stay_in_their_columns(lang: str, monkeypatch: pytest.MonkeyPatch)
     assert "".join(line[:26] for line in lines).count("x") == 90
 
 
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (("fibroid", "polyp"), False),
+        (("polyp",), False),
+        (CLASSES, False),
+        (("normal", "polyp"), True),
+        (("fibroid",), True),
+    ],
+)
+def test_a_class_that_stays_though_a_likelier_one_is_out_is_explained(
+    kept: tuple[str, ...], said: bool
+) -> None:
+    lines = listed(READING.model_copy(update={"prediction_set": kept}))
+    assert ("goes by that class's own limit" in " ".join(lines.split())) is said
+
+
 def test_wrapping_loses_nothing() -> None:
     content = "Check that it is a plain image 请检查图像是否为经阴道超声静态图像。 Then read it."
     lines = wrapped(content, 20)

@@ -57,8 +57,12 @@ def limits(description: BundleDescription, lang: str | None = None) -> list[str]
 
 
 def card(description: BundleDescription) -> str:
-    """Return the card of a bundle, Markdown, in one language after the other."""
-    return "\n---\n\n".join(_part(description, lang) for lang in LANGUAGES)
+    """Return the card of a bundle, Markdown, in one language after the other.
+
+    Whichever language the export was run in: the bundle's hash is that of the card, too.
+    """
+    parts = "\n---\n\n".join(_part(description, lang) for lang in LANGUAGES)
+    return f"{text('bundles.card_below', 'zh')}\n\n{parts}"
 
 
 def _part(made: BundleDescription, lang: str) -> str:

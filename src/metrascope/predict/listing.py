@@ -1,7 +1,7 @@
 """Readings for the terminal: an image to the left, in words to the right what was read."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from unicodedata import east_asian_width
 
@@ -97,6 +97,7 @@ def _reading_lines(reading: ImageReading | PatientReading) -> Iterator[str]:
     yield text("serving.between").join(others)
     if reading.prediction_set is not None and reading.confidence is not None:
         yield prediction_set(list(map(class_title, reading.prediction_set)), reading.confidence)
+        yield from _out_of_order(dict(shares), reading.prediction_set)
     if isinstance(reading, PatientReading):
         if reading.kind == "patient":
             yield text("serving.list_files", read=reading.read, files=reading.files)
@@ -107,6 +108,17 @@ def _reading_lines(reading: ImageReading | PatientReading) -> Iterator[str]:
         yield text("serving.list_nearest", name=class_title(one.label), image=one.image)
     if reading.heat_map:
         yield reading.heat_map
+
+
+def _out_of_order(shares: Mapping[str, float], kept: Sequence[str]) -> Iterator[str]:
+    """Say why a class may be in the set though a likelier one is not: each has its own limit."""
+    left_out = [label for label in shares if label not in kept]
+    if not kept or not left_out:
+        return
+    likeliest, least = max(left_out, key=shares.__getitem__), min(kept, key=shares.__getitem__)
+    if shares[likeliest] > shares[least]:
+        names = {"left_out": class_title(likeliest), "kept": class_title(least)}
+        yield text("serving.set_out_of_order", **names)
 
 
 def _minded(warnings: Sequence[Said]) -> Iterator[str]:
