@@ -18,6 +18,8 @@ from metrascope.ingest.decisions import Decision, has_class_now
 from metrascope.ingest.file import Intake, match, written
 from metrascope.ingest.identity import IDENTITY
 from metrascope.ingest.journal import Journal, Key, Record, Rejection
+from metrascope.ingest.label_notices import column_roles
+from metrascope.labels.columns import KEYS
 from metrascope.labels.labels import Keys, LabelRow
 from metrascope.reason import Reason
 from metrascope.sources.search import Skipped, Source, distinct_names
@@ -105,7 +107,10 @@ def refuse_other_table(search: Search, intake: Intake, journal: Journal) -> None
         if record.table not in ("", search.table) and _has_no_row(record, intake):
             unlisted += len(record.images)
     if unlisted > known / 2 and (unlisted >= _FEW or _knows_no_file(search, intake, journal)):
-        raise DataError("earlier.other_table", images=unlisted, all=known, folder=search.root)
+        columns = column_roles(intake.labels, KEYS)
+        raise DataError(
+            "earlier.other_table", images=unlisted, all=known, folder=search.root, columns=columns
+        )
 
 
 def _knows_no_file(search: Search, intake: Intake, journal: Journal) -> bool:
