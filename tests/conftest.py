@@ -16,12 +16,23 @@ from tests.peers import absent
 from metrascope.phantom.phantom import write_phantom
 
 ROOT = Path(__file__).parent.parent
-LONGEST = ("test_study", "test_cross_validation", "test_ranks", "test_training", "test_export")
+LONGEST = (
+    "study/test_study.py",
+    "processes/test_torchrun.py",
+    "test_cross_validation.py",
+    "explain/test_heatmap.py",
+    "ingest/test_months.py",
+    "export/test_export.py",
+    "training/test_loop.py",
+)
+"""Files of tests, those first that take longest."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: begun last, one process would work on them alone."""
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
+    places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    assert all(path.is_file() for path in places), "LONGEST names a file that is not there"
+    items.sort(key=lambda item: places.get(item.path, len(places)))
     for item in items:
         if "two_workers" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.peer("ray"))
@@ -41,6 +52,17 @@ def one_thread() -> None:
     """Do as above where a library counts the cores itself."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+
+
+@pytest.fixture(autouse=True)
+def as_many_threads_as_before(one_thread: None) -> Iterator[None]:
+    """Find whoever leaves torch more threads: all tests that follow in the process wait for them.
+
+    Two threads of each of two processes spin on two cores, and a training takes ten times as long.
+    """
+    assert torch.get_num_threads() == 1
+    yield
+    assert torch.get_num_threads() == 1
 
 
 @pytest.fixture(autouse=True)

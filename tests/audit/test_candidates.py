@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tests.audit.make import cut, phantom, view
 
 from metrascope.audit import candidates
@@ -29,6 +30,16 @@ def test_copies_are_candidates_and_most_others_are_not(tmp_path: Path) -> None:
     assert Candidate(0, 8, False) in found
     assert Candidate(1, 9, True) in found
     assert all(candidate.first < candidate.second for candidate in found)
+
+
+def test_torch_keeps_its_number_of_threads(tmp_path: Path) -> None:
+    """It shares OpenMP with faiss, and what trains after a search has a number of its own."""
+    with open_shelf(tmp_path) as shelf:
+        for number in range(3):
+            shelf.put(view(number))
+        before = torch.get_num_threads()
+        find_candidates(shelf, jobs=before + 1)
+        assert torch.get_num_threads() == before
 
 
 def test_many_points_go_into_lists_and_give_the_same_each_time(

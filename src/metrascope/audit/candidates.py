@@ -9,6 +9,7 @@ cost of an image grows with the root of their number: doubled from a thousand to
 import math
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,18 +61,34 @@ class _Entries:
 
 def find_candidates(shelf: Shelf, *, jobs: int = 1) -> list[Candidate]:
     """Return the pairs of views that enough points vote for, in order; ``jobs`` threads search."""
-    faiss.omp_set_num_threads(max(1, jobs))
     counts = [min(_INDEXED, len(shelf.points(number).at)) for number in range(len(shelf))]
     if np.count_nonzero(counts) < 2:
         return []
-    entries = _index(shelf, counts)
     votes: Counter[Candidate] = Counter()
-    for flipped in (False, True):
-        for start in range(0, len(shelf), _BATCH):
-            numbers = range(start, min(start + _BATCH, len(shelf)))
-            for candidate, count in _ask(shelf, entries, numbers, flipped):
-                votes[candidate] = max(votes[candidate], count)
+    with _threads(max(1, jobs)):
+        entries = _index(shelf, counts)
+        for flipped in (False, True):
+            for start in range(0, len(shelf), _BATCH):
+                numbers = range(start, min(start + _BATCH, len(shelf)))
+                for candidate, count in _ask(shelf, entries, numbers, flipped):
+                    votes[candidate] = max(votes[candidate], count)
     return sorted(votes)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let faiss compute in so many threads, and put the number back.
+
+    The number is that of OpenMP, which torch shares: left behind, it overrules what the process was
+    started with (``OMP_NUM_THREADS``, torchrun), and threads of several processes wait for the same
+    cores, many times slower than one thread each.
+    """
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(count)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _index(shelf: Shelf, counts: list[int]) -> _Entries:
@@ -113,10 +130,8 @@ def _lists(count: int, sample: Floats) -> Any:
     for clusters in (search.cp, search.pq.cp):
         clusters.seed, clusters.min_points_per_centroid = 1, 1
     search.cp.niter, search.cp.max_points_per_centroid = 4, _LAID_OUT_BY
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)  # several would add up in another order
-    search.train(sample)
-    faiss.omp_set_num_threads(threads)
+    with _threads(1):  # several would add up in another order
+        search.train(sample)
     return search
 
 
