@@ -32,6 +32,7 @@ TINY = [
     "--networks=resnet18",
     "--set=preprocessing.input_size=32",
     "--set=training.epochs=1",
+    "--set=training.precision=32-true",
     "--set=explain.faithfulness_images=4",
     "--set=explain.shortcut_images=4",
     "--set=training.batch_size=8",
