@@ -12,6 +12,7 @@ linear in the labels, so that a thousand shuffles of them cost a few matrix prod
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -76,7 +77,10 @@ class Regression:
         # a product for each of a thousand shuffles would read that matrix a thousand times.
         outcome = np.moveaxis(np.eye(classes)[labels], -2, 0)
         beside = outcome.reshape(len(outcome), -1)
-        groups, group = np.unique(self.fitted, axis=0, return_inverse=True)
+        # Rows are sorted as bytes of eight: a tenth of the time.
+        packed = np.packbits(self.fitted, axis=1)
+        _, first, group = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+        groups = self.fitted[first]
         share = (groups @ beside / groups.sum(1)[:, None])[group.ravel()]
         # The hat's rows need centered outcomes; centering distributes over the sum.
         fitted = self.hat @ beside - self.hat.sum(1)[:, None] * share + share
@@ -102,17 +106,21 @@ def regress(
     values = np.asarray(features, dtype=np.float64)
     n = len(values)
     hat, fitted = np.zeros((n, n)), np.zeros((n, n), dtype=bool)
-    for train, test in _folds(labels, patients):
+    for train, test in _folds(tuple(np.asarray(labels).tolist()), tuple(patients)):
         mean, spread = values[train].mean(0), values[train].std(0)
         scaled = (values - mean) / np.where(spread > 1e-9, spread, np.inf)
         scaled /= np.sqrt(max(1, (spread > 1e-9).sum()))
-        kernel = scaled[train] @ scaled[train].T + PENALTY * np.eye(len(train))
-        hat[np.ix_(test, train)] = np.linalg.solve(kernel, scaled[train] @ scaled[test].T).T
+        known = scaled[train]
+        # Of an array and itself half of the product is computed, and mirrored.
+        kernel = known @ known.T + PENALTY * np.eye(len(train))
+        hat[np.ix_(test, train)] = np.linalg.solve(kernel, known @ scaled[test].T).T
         fitted[np.ix_(test, train)] = True
     return Regression(hat, fitted)
 
 
-def _folds(labels: Integers, patients: Sequence[str]) -> list[tuple[Integers, Integers]]:
+@lru_cache(maxsize=2)
+def _folds(labels: tuple[int, ...], patients: tuple[str, ...]) -> list[tuple[Integers, Integers]]:
+    """Return the folds, drawn once for all networks of the same patients."""
     groups = np.unique(np.asarray(patients, dtype=str), return_inverse=True)[1]
     rarest = int(np.unique(labels, return_counts=True)[1].min())
     folds = min(FOLDS, max(2, rarest), len(np.unique(groups)))

@@ -5,12 +5,14 @@ A study may have been trained without them: what is not there is left out.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from metrascope.explain.border import border_numbers
 from metrascope.explain.faithfulness import (
@@ -33,10 +35,17 @@ from metrascope.explain.perturbations import CHANGES, UNCHANGED
 from metrascope.explain.shortcuts import shortcut_numbers
 from metrascope.files.csv_file import write_frame
 from metrascope.messages import text
+from metrascope.processes.cores import available_cores
+from metrascope.processes.files import map_in_order
 from metrascope.report.thumbnails import read_grey
 from metrascope.statistics.averages import averages
 from metrascope.study_folder.readers import damaged, read_array, read_object, read_table
 from metrascope.study_folder.schemas import ModelForm
+
+_AT_ONCE: Final = 64
+"""Lesions that a process measures at a time."""
+_EACH: Final = 1_500
+"""Readings for which another process is worth its start, of some 3 s: one takes 2 ms."""
 
 
 @dataclass(frozen=True)
@@ -124,51 +133,93 @@ def explain_runs(
     """
     runs = [_evaluated(folder, table, partition) for folder, table in tables.items()]
     runs = [run for run in runs if len(run.table)]
-    numbers: dict[str, dict[str, Any]] = {run.network: {} for run in runs}
-    located = pd.DataFrame(_located(study, runs, classes), columns=list(COLUMNS))
-    if len(located):
-        located, unit, bounds = add_sizes(located)
-        write_frame(study / "localization.csv", located, decimals=5)
-        for network, rows in located.groupby("network"):
-            numbers[str(network)]["localization"] = localization_numbers(rows, unit, bounds)
-    for network, found in numbers.items():
-        own = [run for run in runs if run.network == network]
-        found |= {"faithfulness": _faithfulness(own), "shortcuts": _shortcuts(own, classes)}
+    networks = list(dict.fromkeys(run.network for run in runs))
+    explainer = _Explainer(study, runs, classes)
+    starts = range(0, len(explainer.masks), _AT_ONCE)
+    tasks = [*(_Task(network=network) for network in networks), *map(_Task, starts)]
+    jobs = min(available_cores(), sum(len(run.table) for run in runs) // _EACH)
+    found = list(map_in_order(explainer.do, tasks, jobs=min(jobs, len(tasks))))
+    numbers = {network: dict[str, Any]() for network in networks}
+    located = [rows for rows in found[len(networks) :] if len(rows)]
+    if located:
+        sized, unit, bounds = add_sizes(pd.concat(located, ignore_index=True))
+        write_frame(study / "localization.csv", sized, decimals=5)
+        for name, rows in sized.groupby("network"):
+            numbers[str(name)]["localization"] = localization_numbers(rows, unit, bounds)
     return {
-        network: {key: value for key, value in found.items() if value}
-        for network, found in numbers.items()
+        network: {key: value for key, value in (numbers[network] | own).items() if value}
+        for network, own in zip(networks, found, strict=False)
     }
+
+
+class _Task(NamedTuple):
+    """What one call of `_Explainer.do` does: a network's numbers, or lesions from a place on."""
+
+    start: int = 0
+    network: str = ""
+
+
+@dataclass(frozen=True)
+class _Explainer:
+    """Measures networks and lesions one by one, in this process or in others."""
+
+    study: Path
+    runs: Sequence[RunRows]
+    classes: Sequence[str]
+
+    def do(self, task: _Task) -> Any:
+        """Return a network's numbers, or rows of ``localization.csv``, as a task asks."""
+        with threadpool_limits(limits=1):
+            if not task.network:
+                chosen = self.masks[task.start : task.start + _AT_ONCE]
+                return pd.DataFrame(self._located(chosen), columns=list(COLUMNS))
+            own = [run for run in self.runs if run.network == task.network]
+            return {"faithfulness": _faithfulness(own), "shortcuts": _shortcuts(own, self.classes)}
+
+    @cached_property
+    def masks(self) -> list[tuple[str, str]]:
+        """Images that have a lesion mask, and its file."""
+        cases = read_table(self.study / "cases.csv", "case", ("image", "mask_file"), ())
+        files = dict(zip(cases["image"], cases["mask_file"], strict=True))
+        return [(image, file) for image, file in files.items() if file]
+
+    @cached_property
+    def _opened(self) -> "list[_Opened]":
+        return [
+            _opened(run, self.classes)
+            for run in self.runs
+            if (run.folder / "heatmaps.npy").is_file()
+        ]
+
+    @cached_property
+    def _labels(self) -> set[str]:
+        masked = {image for image, _ in self.masks}
+        return {label for run in self.runs for label in _labels(run, masked)}
+
+    @cached_property
+    def _millimeters(self) -> dict[str, float]:
+        return _millimeters(self.study)
+
+    def _located(self, masks: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+        for image, file in masks:
+            mask = read_grey(self.study, file)
+            lesions: dict[View, Lesion] = {}
+            for run in self._opened:
+                if run.view not in lesions:
+                    seen = seen_mask(mask, run.view.size, run.view.fit)
+                    lesions[run.view] = Lesion(seen, self._millimeters.get(image, np.nan))
+                if image in run.readings and lesions[run.view].mask.any():
+                    row, reading = run.readings[image]
+                    maps = {
+                        name: run.heats[row, self.classes.index(reading[column])]
+                        for name, column in zip(MAPS, ("predicted", "label"), strict=True)
+                    }
+                    yield from localize(reading, maps, lesions[run.view], self._labels)
 
 
 def _evaluated(folder: Path, table: pd.DataFrame, partition: str) -> RunRows:
     numbered = table.reset_index(drop=True)
     return RunRows(folder, len(table), numbered[numbered["partition"] == partition])
-
-
-def _located(
-    study: Path, runs: Sequence[RunRows], classes: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    cases = read_table(study / "cases.csv", "case", ("image", "mask_file"), ())
-    files = {
-        image: file for image, file in zip(cases["image"], cases["mask_file"], strict=True) if file
-    }
-    labels = {label for run in runs for label in _labels(run, set(files))}
-    millimeters = _millimeters(study)
-    opened = [_opened(run, classes) for run in runs if (run.folder / "heatmaps.npy").is_file()]
-    for image, file in files.items():
-        mask = read_grey(study, file)
-        lesions: dict[View, Lesion] = {}
-        for run in opened:
-            if run.view not in lesions:
-                seen = seen_mask(mask, run.view.size, run.view.fit)
-                lesions[run.view] = Lesion(seen, millimeters.get(image, np.nan))
-            if image in run.readings and lesions[run.view].mask.any():
-                row, reading = run.readings[image]
-                maps = {
-                    name: run.heats[row, classes.index(reading[column])]
-                    for name, column in zip(MAPS, ("predicted", "label"), strict=True)
-                }
-                yield from localize(reading, maps, lesions[run.view], labels)
 
 
 class View(NamedTuple):
