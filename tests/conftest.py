@@ -80,10 +80,13 @@ def no_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def without_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the figures, most of the time of a small study, where a test is about the rest."""
+    from metrascope.figures.evaluation import Written
     from metrascope.report.drawings import Drawings
 
     monkeypatch.setattr("metrascope.report.page.draw", lambda *_: Drawings())
-    monkeypatch.setattr("metrascope.report.drawings.write_figures", lambda *_, **__: [])
+    monkeypatch.setattr(
+        "metrascope.report.drawings.write_figures", lambda *_, **__: Written([], {})
+    )
 
 
 @pytest.fixture(scope="session")

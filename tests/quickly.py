@@ -6,9 +6,10 @@ As `conftest.without_drawings` does: they are most of the time of a small study.
 import sys
 
 from metrascope.cli import main
+from metrascope.figures.evaluation import Written
 from metrascope.report import drawings, page
 
 if __name__ == "__main__":
     page.draw = lambda *_: drawings.Drawings()
-    drawings.write_figures = lambda *_, **__: []
+    drawings.write_figures = lambda *_, **__: Written([], {})
     sys.exit(main())

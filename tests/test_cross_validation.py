@@ -16,6 +16,7 @@ from metrascope.dataset.manifest import read_manifest
 from metrascope.dataset.preprocess import fit_grey_table
 from metrascope.dataset.split import read_split
 from metrascope.errors import DataError
+from metrascope.figures.evaluation import Written
 from metrascope.networks.checkpoint import load
 from metrascope.phantom.phantom import write_phantom
 from metrascope.report.drawings import Drawings
@@ -63,7 +64,7 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         # Drawings of folds are tested with the page.
         patch.setattr("metrascope.report.page.draw", lambda *_: Drawings())
-        patch.setattr("metrascope.report.drawings.write_figures", lambda *_, **__: [])
+        patch.setattr("metrascope.report.drawings.write_figures", lambda *_, **__: Written([], {}))
         assert study(data, out) == 0
     return out
 

@@ -86,8 +86,12 @@ def test_several_processes_write_the_figures_of_one(
     metrics = write_evaluation(predictions, tmp_path / "one", "zh", "Rebuilt")
     monkeypatch.setattr(results, "_EACH", 1)
     monkeypatch.setattr(results, "available_cores", lambda: 2)
-    written = write_figures(metrics, tmp_path / "two", "zh", "Rebuilt")
-    names = [path.name for path in written]
+    written = write_figures(metrics, tmp_path / "two", "zh", "Rebuilt", also=("en",))
+    names = [path.name for path in written.paths]
     assert sorted(names) == sorted(path.name for path in (tmp_path / "one/figures").iterdir())
-    for path in written:
+    for path in written.paths:
         assert path.read_bytes() == (tmp_path / "one/figures" / path.name).read_bytes()
+    shown = write_figures(metrics, tmp_path / "english", "en", "Rebuilt").paths
+    files = {path.stem: path.read_bytes() for path in shown if path.suffix == ".svg"}
+    assert {*written.drawn["en"]} == {"decision", "reliability", "roc"}
+    assert all(files[name] == drawn for name, drawn in written.drawn["en"].items())

@@ -15,6 +15,7 @@ from filelock import FileLock
 from sklearn.metrics import f1_score
 
 from metrascope.cli import main
+from metrascope.figures.evaluation import Written
 from metrascope.networks.checkpoint import load, read_description
 from metrascope.settings.study import load_settings
 
@@ -223,7 +224,9 @@ def test_the_report_is_written_again_from_the_files_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The page has its drawings in itself; their files are tested with what a study promises.
-    monkeypatch.setattr("metrascope.report.drawings.write_figures", lambda *_, **__: [])
+    monkeypatch.setattr(
+        "metrascope.report.drawings.write_figures", lambda *_, **__: Written([], {})
+    )
     out = Path(shutil.copytree(finished, tmp_path / "out"))
     shutil.rmtree(out / "prepared")
     page, metrics = (out / "report.html").read_bytes(), (out / "metrics.json").read_bytes()

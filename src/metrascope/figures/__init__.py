@@ -1,6 +1,7 @@
 """Figures, all with matplotlib; `evaluation.py` makes those of an evaluation.
 
 evaluation    everything that is made from predictions: ``metrics.json``, tables and figures
+recipes       which figures a study's numbers give, by name: each a call that any process can make
 canvas        size, style and files of every figure
 fonts         A font with Chinese characters, and the language that figures can be lettered in
 comparison    macro F1 of all networks beside what the study published

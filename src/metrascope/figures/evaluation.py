@@ -3,31 +3,18 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from metrascope.figures.canvas import save_figure
-from metrascope.figures.comparison import comparison_chart
-from metrascope.figures.confusion import confusion_matrices
-from metrascope.figures.curves import learning_curves
-from metrascope.figures.decision import decision_chart
-from metrascope.figures.embedding import COLORINGS, embeddings
-from metrascope.figures.explanations import (
-    deletion_curves,
-    localization_by_size,
-    shortcut_chart,
-)
-from metrascope.figures.forest import forest_plot
-from metrascope.figures.gradcam import Case, gradcam_panel
-from metrascope.figures.reliability import reliability_diagrams, reliability_overview
-from metrascope.figures.roc import roc_overview, roc_panels
+from metrascope.figures.canvas import save_figure, svg_bytes
+from metrascope.figures.gradcam import Case
+from metrascope.figures.recipes import Recipe, file_recipes, page_recipes
 from metrascope.files.atomic import write_json
-from metrascope.files.file_names import file_names
 from metrascope.processes.cores import available_cores
 from metrascope.processes.files import map_in_order
 from metrascope.progress import begin
-from metrascope.results.tables import data_heading, write_tables
+from metrascope.results.tables import write_tables
 from metrascope.statistics.evaluate import evaluate
 from metrascope.statistics.predictions import Predictions
 
@@ -80,6 +67,13 @@ def write_evaluation(
     return metrics
 
 
+class Written(NamedTuple):
+    """Files of figures; and by language and name the SVG of those that the page shows."""
+
+    paths: list[Path]
+    drawn: dict[str, dict[str, bytes]]
+
+
 def write_figures(
     metrics: dict[str, Any],
     folder: Path,
@@ -90,7 +84,8 @@ def write_figures(
     histories: Mapping[str, pd.DataFrame] | None = None,
     cases: Sequence[Case] = (),
     notices: bool = True,
-) -> list[Path]:
+    also: Sequence[str] = (),
+) -> Written:
     """Write ``confusion`` and ``macro_f1``, and what else there is data for, as SVG and PNG.
 
     Of calibration, decision curves, subgroups, heat maps and shortcuts those that `metrics` holds.
@@ -112,93 +107,39 @@ def write_figures(
         One per class with the heat maps of the networks; written as ``gradcam``.
     notices
         Whether a figure says that it is for research use only.
+    also
+        Languages in which the page shows its figures as well.
     """
-    figures = {
-        "confusion": confusion_matrices(metrics, lang),
-        "macro_f1": comparison_chart(metrics, lang, name),
-    }
-    if embedding_table is not None and len(embedding_table):
-        networks = metrics["networks"].items()
-        separation = {key: value.get("embedding", {}) for key, value in networks}
-        classes = metrics["classes"]
-        figures["embedding"] = embeddings(embedding_table, classes, lang, separation)
-        for coloring in COLORINGS:
-            if coloring in embedding_table and embedding_table[coloring].nunique() > 1:
-                drawn = embeddings(embedding_table, classes, lang, separation, coloring)
-                figures[f"embedding_{coloring}"] = drawn
-    figures |= statistic_figures(metrics, lang, name) | explanation_figures(metrics, lang)
-    figures |= _by_network(metrics, lang, name)
-    if histories:
-        figures["curves"] = learning_curves(histories, lang)
-    if any(case.readings for case in cases):
-        figures["gradcam"] = gradcam_panel(cases, lang)
-    jobs = min(available_cores(), len(figures) // _EACH)
+    files = file_recipes(metrics, lang, name, embedding_table, histories, cases)
+    sheets = [_Sheet(file, recipe) for file, recipe in files.items()]
+    for each in also:
+        shown = page_recipes(metrics, each, name, embedding_table, histories)
+        sheets += [_Sheet(file, recipe, each) for file, recipe in shown.items()]
+    jobs = min(available_cores(), len(sheets) // _EACH)
     advance, paths = begin("saving"), list[Path]()
-    advance(0, len(figures))
-    saved = map_in_order(partial(_saved, folder, notices), [*figures.items()], jobs=jobs)
-    for number, files in enumerate(saved, start=1):
-        paths += files
-        advance(number, len(figures))
-    return paths
+    drawn: dict[str, dict[str, bytes]] = {each: {} for each in also}
+    advance(0, len(sheets))
+    made = map_in_order(partial(_made, folder, notices), sheets, jobs=jobs)
+    for number, (sheet, content) in enumerate(zip(sheets, made, strict=True), start=1):
+        if isinstance(content, bytes):
+            drawn[sheet.page][sheet.name] = content
+        else:
+            paths += content
+        advance(number, len(sheets))
+    return Written(paths, drawn)
 
 
-def _saved(folder: Path, notices: bool, named: tuple[str, Any]) -> list[Path]:
-    name, figure = named
-    return save_figure(figure, folder, name, notice=notices)
+class _Sheet(NamedTuple):
+    """A figure that is to be written, or drawn for the page in the language ``page``."""
+
+    name: str
+    recipe: Recipe
+    page: str = ""
 
 
-def statistic_figures(
-    metrics: dict[str, Any], lang: str | None = None, name: str = ""
-) -> dict[str, Any]:
-    """Draw ``roc``, ``reliability``, ``decision`` and ``subgroups``, as far as there are numbers.
-
-    The subgroups are those of the network with the highest macro F1.
-    """
-    heading = data_heading(metrics, lang, name)
-    figures: dict[str, Any] = {}
-    if metrics.get("roc"):
-        figures["roc"] = roc_overview(metrics, lang, heading)
-    if metrics.get("calibration"):
-        figures["reliability"] = reliability_overview(metrics["calibration"], lang, heading)
-    if metrics.get("decision"):
-        figures["decision"] = decision_chart(metrics["decision"], lang, heading)
-        if "stated" in metrics["decision"]:
-            stated = decision_chart(metrics["decision"], lang, heading, stated=True)
-            figures["decision_stated"] = stated
-    if metrics.get("subgroups", {}).get("attributes"):
-        best = max(metrics["networks"], key=lambda n: metrics["networks"][n]["macro_f1"]["value"])
-        shown = (metrics["subgroups"], best, metrics["classes"])
-        figures["subgroups"] = forest_plot(*shown, lang, heading)
-    return figures
-
-
-def _by_network(metrics: dict[str, Any], lang: str | None, name: str) -> dict[str, Any]:
-    """Draw what is there once for each network: files alone, they would swell the page."""
-    heading, classes = data_heading(metrics, lang, name), metrics["classes"]
-    figures: dict[str, Any] = {}
-    for network, file in file_names(metrics["networks"]).items():
-        if metrics.get("roc"):
-            figures[f"roc_{file}"] = roc_panels(metrics, network, lang, heading)
-        if metrics.get("calibration"):
-            drawn = reliability_diagrams(metrics["calibration"], network, classes, lang, heading)
-            figures[f"reliability_{file}"] = drawn
-        if metrics.get("subgroups", {}).get("attributes"):
-            drawn = forest_plot(metrics["subgroups"], network, classes, lang, heading)
-            figures[f"subgroups_{file}"] = drawn
-    return figures
-
-
-def explanation_figures(metrics: dict[str, Any], lang: str | None = None) -> dict[str, Any]:
-    """Draw ``localization``, ``faithfulness`` and ``shortcuts``, where they were measured."""
-    drawn = {
-        "localization": ("maps", localization_by_size),
-        "faithfulness": ("deletion", deletion_curves),
-        "shortcuts": ("changes", shortcut_chart),
-    }
-    figures = {}
-    for name, (part, draw) in drawn.items():
-        networks = metrics["networks"].items()
-        found = {key: values[name] for key, values in networks if part in values.get(name, {})}
-        if found:
-            figures[name] = draw(found, lang)
-    return figures
+def _made(folder: Path, notices: bool, sheet: _Sheet) -> list[Path] | bytes:
+    """Draw a figure; return its files, or for the page its SVG."""
+    figure = sheet.recipe()
+    if sheet.page:
+        return svg_bytes(figure)
+    return save_figure(figure, folder, sheet.name, notice=notices)

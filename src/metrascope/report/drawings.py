@@ -2,25 +2,21 @@
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
 from metrascope.figures import gradcam
 from metrascope.figures.canvas import PAGE_WIDTH, svg_bytes
-from metrascope.figures.curves import learning_curves
-from metrascope.figures.embedding import embeddings
-from metrascope.figures.evaluation import explanation_figures, statistic_figures, write_figures
+from metrascope.figures.evaluation import write_figures
+from metrascope.figures.recipes import page_recipes
 from metrascope.messages import LANGUAGES
 from metrascope.report.gallery import Card, Gallery
 from metrascope.report.thumbnails import read_grey
 from metrascope.results.tables import write_tables
 from metrascope.study_folder.contents import Study
-
-# Matplotlib stays in metrascope.figures, its types too.
-Figure = Any
 
 POINTS: Final = 72
 
@@ -42,7 +38,9 @@ class Drawings:
     charts: dict[str, dict[str, Drawing]] = field(default_factory=dict)
 
 
-def draw(study: Study, written: str | None = None) -> Drawings:
+def draw(
+    study: Study, written: str | None = None, drawn: Mapping[str, Mapping[str, bytes]] | None = None
+) -> Drawings:
     """Draw the t-SNE maps, the learning curves and the charts of statistics in each language.
 
     Parameters
@@ -53,59 +51,41 @@ def draw(study: Study, written: str | None = None) -> Drawings:
         Language in which :func:`write_files` has just drawn them into ``figures/``: those are
         taken as they are, since drawing is most of the time of a report. Without their notices
         they are drawn anew: the page keeps them.
+    drawn
+        What :func:`write_files` returned; what is not there is drawn here.
     """
     written = written if study.has_figure_notices else None
-    maps, histories = study.embeddings, _histories(study)
-    separation = {name: scores.get("embedding", {}) for name, scores in study.scores.items()}
-
-    def each(name: str, make: Callable[[str], Figure]) -> dict[str, Drawing]:
-        found = {lang: _read(study, name) if lang == written else None for lang in LANGUAGES}
-        return {lang: found[lang] or _drawing(make(lang)) for lang in LANGUAGES}
-
-    return Drawings(
-        embedding=each("embedding", lambda lang: embeddings(maps, study.classes, lang, separation))
-        if len(maps)
-        else {},
-        curves=each("curves", lambda lang: learning_curves(histories, lang)) if histories else {},
-        charts=_charts(study, written) if study.scores else {},
-    )
+    metrics = {"classes": study.classes, **study.metrics}
+    made: dict[str, dict[str, Drawing]] = {}
+    for lang in LANGUAGES:
+        recipes = page_recipes(metrics, lang, study.name, study.embeddings, _histories(study))
+        for name, recipe in recipes.items():
+            ready = (drawn or {}).get(lang, {}).get(name)
+            found = _read(study, name) if lang == written else None
+            content = ready or found or svg_bytes(recipe())
+            made.setdefault(name, {})[lang] = _embedded(content)
+    alone = {name: made.pop(name, {}) for name in ("embedding", "curves")}
+    return Drawings(alone["embedding"], alone["curves"], made)
 
 
-def _charts(study: Study, written: str | None) -> dict[str, dict[str, Drawing]]:
-    """Draw what `metrascope.figures.evaluation` draws of the numbers, by name and language."""
-    metrics = dict(study.metrics)
-    drawn = {
-        lang: {
-            name: _drawing(figure)
-            for name, figure in (
-                statistic_figures(metrics, lang, study.name) | explanation_figures(metrics, lang)
-            ).items()
-        }
-        for lang in LANGUAGES
-        if lang != written
-    }
-    names = next(iter(drawn.values()))
-    if written is not None:
-        files = {name: _read(study, name) for name in names}
-        drawn[written] = {name: found for name, found in files.items() if found is not None}
-    return {
-        name: {lang: drawn[lang][name] for lang in LANGUAGES if name in drawn[lang]}
-        for name in names
-    }
-
-
-def _read(study: Study, name: str) -> Drawing | None:
+def _read(study: Study, name: str) -> bytes | None:
     """Return a figure that was written as SVG, None where it was not."""
     file = study.folder / "figures" / f"{name}.svg"
-    if not file.is_file():
-        return None
-    content = file.read_bytes()
-    width = re.search(rb'<svg[^>]* width="([\d.]+)pt"', content)
-    return None if width is None else _embedded(content, float(width[1]) / POINTS)
+    return file.read_bytes() if file.is_file() else None
 
 
-def write_files(study: Study, gallery: Gallery, lang: str) -> None:
+def other_languages(study: Study, written: str) -> tuple[str, ...]:
+    """Return languages in which the page needs figures that are no files as they are."""
+    return tuple(lang for lang in LANGUAGES if lang != written or not study.has_figure_notices)
+
+
+def write_files(
+    study: Study, gallery: Gallery, lang: str, also: Sequence[str] = ()
+) -> dict[str, dict[str, bytes]]:
     """Write ``figures/`` and ``tables/`` in one language; nothing before the evaluation.
+
+    Return by language and name the SVG of what the page shows in other languages, ``also``: all
+    figures are shared out among processes, and starting those takes as long as five figures.
 
     Raises
     ------
@@ -113,10 +93,10 @@ def write_files(study: Study, gallery: Gallery, lang: str) -> None:
         If a file cannot be written.
     """
     if not study.scores:
-        return
+        return {}
     metrics, name = dict(study.metrics), study.name
     write_tables(metrics, study.folder / "tables", lang, name)
-    write_figures(
+    return write_figures(
         metrics,
         study.folder / "figures",
         lang,
@@ -125,7 +105,8 @@ def write_files(study: Study, gallery: Gallery, lang: str) -> None:
         histories=_histories(study),
         cases=_cases(study, gallery),
         notices=study.has_figure_notices,
-    )
+        also=also,
+    ).drawn
 
 
 def _histories(study: Study) -> dict[str, pd.DataFrame]:
@@ -158,10 +139,9 @@ def _reading(study: Study, card: Card) -> gradcam.Reading | None:
     return gradcam.Reading(heat, reading.predicted, max(reading.probabilities))
 
 
-def _drawing(figure: Figure) -> Drawing:
-    return _embedded(svg_bytes(figure), figure.get_figwidth())
-
-
-def _embedded(content: bytes, inches: float) -> Drawing:
+def _embedded(content: bytes) -> Drawing:
+    width = re.search(rb'<svg[^>]* width="([\d.]+)pt"', content)
+    if width is None:  # matplotlib always writes it
+        raise ValueError("SVG without a width")
     address = f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"
-    return Drawing(address, min(100, round(100 * inches / PAGE_WIDTH)))
+    return Drawing(address, min(100, round(100 * float(width[1]) / POINTS / PAGE_WIDTH)))

@@ -21,7 +21,7 @@ from metrascope.report.chapters import CHAPTERS, chart_caption, of_data, page_ch
 from metrascope.report.curves import summarize_run
 from metrascope.report.digest import digest
 from metrascope.report.documents import page_values, write_documents
-from metrascope.report.drawings import Drawings, draw, write_files
+from metrascope.report.drawings import Drawings, draw, other_languages, write_files
 from metrascope.report.gallery import Gallery, build_gallery
 from metrascope.report.thumbnails import heat_colors
 from metrascope.report.titles import study_title
@@ -82,12 +82,12 @@ def write_report(study: Path, lang: str) -> Path:
     begin("figures")
     content = read_study(study)
     gallery = build_gallery(content)
-    write_files(content, gallery, lang)
+    drawn = write_files(content, gallery, lang, other_languages(content, lang))
     begin("documents")
     write_documents(content, lang)
     begin("page")
     page = study / "report.html"
-    write_text(page, render(content, gallery, draw(content, lang), lang))
+    write_text(page, render(content, gallery, draw(content, lang, drawn), lang))
     return page
 
 
