@@ -123,7 +123,7 @@ def ours(folder: Path) -> Run:
         shutil.rmtree(path, ignore_errors=True)
     names = sorted(path.name for path in (folder / "files").iterdir())
     labels.write_text("\n".join(["file_name,label", *(f"{name},polyp" for name in names)]) + "\n")
-    command = ["-m", "metrascope", "ingest", str(folder / "files"), str(out)]
+    command = ["-m", "metrascope", "--lang", "en", "ingest", str(folder / "files"), str(out)]
     options = ["--labels", str(labels), "--no-verify", "--frames", str(FRAMES)]
     return timed([*command, *options, "--jobs", str(JOBS)], out)
 

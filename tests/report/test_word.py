@@ -166,6 +166,17 @@ def test_same_bytes_twice_and_nothing_of_the_day(made: Path) -> None:
         assert b"2000-01-01" in file.read("docProps/core.xml")
 
 
+@pytest.mark.parametrize(
+    ("networks", "lead"),
+    [(["resnet18"], "What it shows. "), (["resnet18", "vgg16"], "What can be ranked. ")],
+)
+def test_one_network_is_not_ranked(tmp_path: Path, networks: list[str], lead: str) -> None:
+    points = digest(read_study(whole_study(tmp_path / "s", networks=networks)))
+    leads = [point.lead.in_language("en") for point in points]
+    assert lead in leads
+    assert ("What can be ranked. " in leads) is (len(networks) > 1)
+
+
 def test_nothing_leads_outside(made: Path) -> None:
     with zipfile.ZipFile(made / "report.docx") as file:
         for name in file.namelist():

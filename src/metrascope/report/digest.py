@@ -30,7 +30,8 @@ def digest(study: Study) -> list[Point]:
     if study.metrics.get("majority"):
         points.append(Point(sentence("report.lead_majority"), _majority(study)))
     said = order_findings(study)
-    points.append(Point(sentence("report.lead_ranking"), said[0], tuple(said[1:])))
+    lead = "report.lead_ranking" if len(study.scores) > 1 else "report.lead_shown"
+    points.append(Point(sentence(lead), said[0], tuple(said[1:])))
     for lead, findings in chapter_findings(study).items():
         points.append(Point(sentence(f"report.lead_{lead}"), findings[0], tuple(findings[1:])))
     return points
