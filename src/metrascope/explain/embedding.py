@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from sklearn.manifold import TSNE, trustworthiness
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import pairwise_distances, silhouette_score
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
@@ -76,7 +76,14 @@ def usable_perplexity(perplexity: float, count: int) -> float:
     return min(perplexity, (count - 1) / 3)
 
 
-def trust(features: Points, points: Points, *, neighbors: int = 10) -> float | None:
+def distances(features: Points) -> Points:
+    """Return how far each sample is from each, (n, n), for `trust` of several maps."""
+    return np.asarray(pairwise_distances(features))
+
+
+def trust(
+    features: Points, points: Points, *, neighbors: int = 10, apart: Points | None = None
+) -> float | None:
     """Return the trustworthiness of a map (Venna & Kaski 2001), 0 to 1.
 
     How far the nearest neighbors in the map are near in the features as well: 1 where all are.
@@ -90,15 +97,29 @@ def trust(features: Points, points: Points, *, neighbors: int = 10) -> float | N
         (n, 2): their map.
     neighbors
         How many are looked at, fewer than half of n.
+    apart
+        What `distances` makes of the features, where that is known: it is most of the time.
     """
     if len(points) < FEWEST:
         return None
     kept = min(neighbors, (len(points) - 1) // 2)
-    return float(trustworthiness(features, points, n_neighbors=kept))
+    apart = distances(features) if apart is None else apart
+    return float(trustworthiness(apart, points, n_neighbors=kept, metric="precomputed"))
+
+
+def nearest(points: Points, *, neighbors: int = 10) -> npt.NDArray[np.int64]:
+    """Return the places of each sample's nearest neighbors, (n, neighbors), at most n - 1."""
+    kept = min(neighbors, len(points) - 1)
+    found = NearestNeighbors(n_neighbors=kept).fit(points).kneighbors(return_distance=False)
+    return np.asarray(found, dtype=np.int64)
 
 
 def purity(
-    points: Points, groups: npt.ArrayLike, *, neighbors: int = 10
+    points: Points,
+    groups: npt.ArrayLike,
+    *,
+    neighbors: int = 10,
+    near: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return for each sample the share of its nearest neighbors that are of its group, (n,).
 
@@ -110,11 +131,12 @@ def purity(
         One per sample: class, scanner, partition.
     neighbors
         How many are looked at, at most n - 1.
+    near
+        What `nearest` makes of the points, where that is known: it is most of the time.
     """
     own = np.asarray(groups)
-    kept = min(neighbors, len(own) - 1)
-    nearest = NearestNeighbors(n_neighbors=kept).fit(points).kneighbors(return_distance=False)
-    return np.asarray((own[nearest] == own[:, None]).mean(axis=1), dtype=np.float64)
+    near = nearest(points, neighbors=neighbors) if near is None else near
+    return np.asarray((own[near] == own[:, None]).mean(axis=1), dtype=np.float64)
 
 
 def chance_purity(groups: npt.ArrayLike) -> float:

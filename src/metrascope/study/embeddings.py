@@ -11,6 +11,8 @@ import pandas as pd
 from metrascope.explain.embedding import (
     PERPLEXITIES,
     chance_purity,
+    distances,
+    nearest,
     purity,
     separation,
     trust,
@@ -65,10 +67,11 @@ def embed_runs(
         )
         held = (table["partition"] == partition).to_numpy()
         numbers[network] = {"embedding": {}, "embedding_by_perplexity": {}}
+        apart = distances(features[held]) if held.any() else features[held]
         for perplexity in _distinct(len(table)):
             points = points_of[sample, perplexity]
             maps[perplexity].append(_rows(table, points, perplexity))
-            found = _separated(features[held], points[held], table[held])
+            found = _separated(apart, points[held], table[held])
             numbers[network]["embedding_by_perplexity"][f"{perplexity:g}"] = found
             if perplexity == PERPLEXITIES[0]:
                 sorted_by = _sorted_by(features, points, table, held)
@@ -109,11 +112,11 @@ def _rows(table: pd.DataFrame, points: Points, perplexity: float) -> pd.DataFram
     )
 
 
-def _separated(features: Points, points: Points, table: pd.DataFrame) -> dict[str, Any]:
+def _separated(apart: Points, points: Points, table: pd.DataFrame) -> dict[str, Any]:
     """Return how well the classes stand apart on a map, and how far the map can be trusted."""
-    apart = separation(points, table["label"])._asdict()
-    apart["trustworthiness"] = trust(features, points)
-    found = {name: {"value": value} for name, value in apart.items() if value is not None}
+    values = separation(points, table["label"])._asdict()
+    values["trustworthiness"] = trust(apart, points, apart=apart)
+    found = {name: {"value": value} for name, value in values.items() if value is not None}
     if "neighbor_purity" in found:
         found["neighbor_purity"] = _interval(points, table, "label")
     return found
@@ -124,6 +127,7 @@ def _sorted_by(
 ) -> dict[str, Any]:
     """Return how far neighbors share class, scanner and partition, and how far by chance."""
     numbers: dict[str, Any] = {}
+    near: dict[bytes, npt.NDArray[np.int64]] = {}
     for name, column in (("class", "label"), ("scanner", "scanner"), ("partition", "partition")):
         # Of the partition evaluated, but for the comparison of partitions.
         kept = np.ones_like(held) if column == "partition" else held
@@ -133,13 +137,18 @@ def _sorted_by(
             continue
         if column != "label":
             numbers[f"{name}_purity"] = _interval(points[kept], rows, column)
-        numbers[f"{name}_purity_of_features"] = _interval(features[kept], rows, column)
+        same = kept.tobytes()
+        if same not in near:
+            near[same] = nearest(features[kept])
+        numbers[f"{name}_purity_of_features"] = _interval(features, rows, column, near[same])
         numbers[f"{name}_purity_by_chance"] = {"value": chance_purity(rows[column])}
     return numbers
 
 
-def _interval(points: Points, table: pd.DataFrame, column: str) -> dict[str, float | None]:
-    shares = purity(points, table[column])
+def _interval(
+    points: Points, table: pd.DataFrame, column: str, near: npt.NDArray[np.int64] | None = None
+) -> dict[str, float | None]:
+    shares = purity(points, table[column], near=near)
     return averages(shares[:, None], table["patient_id"])[0].json()
 
 
