@@ -350,7 +350,7 @@ def print_table(found: Mapping[str, Mapping[str, tuple[int, int, int]]], studies
             for name in found
         ]
         print(f"| {row} |", " | ".join(cells), f"| {gaps[row]:.0f} |")
-    short = sum(min(one) < LOWEST for columns in rows.values() for one in columns.values())
+    short = sum(min(one) < LOWEST for columns in rows.values() for one in columns.values() if one)
     print(f"cells under {LOWEST:g} %: {short}")
 
 

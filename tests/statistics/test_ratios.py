@@ -1,10 +1,13 @@
 """Likelihood ratios and predictive values at a prevalence: closed forms, coverage, edges."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from metrascope.statistics.cohort import Readings
+from metrascope.statistics.interval import Interval
 from metrascope.statistics.mover import ratio
 from metrascope.statistics.proportions import wilson
 from metrascope.statistics.ratios import likelihood_ratios, predictive_values
@@ -96,3 +99,25 @@ def test_a_prevalence_of_all_leaves_nobody_to_call_falsely() -> None:
     assert (found[1]["precision"].low, found[1]["precision"].high) == (1.0, 1.0)
     assert (found[0]["precision"].low, found[0]["precision"].high) == (0.0, 0.0)
     assert ratio(wilson(3, 5), wilson(2, 5)).value == pytest.approx(1.5)
+
+
+def test_patients_with_both_lesions_make_the_value_of_normal_less_certain() -> None:
+    """Called normal with both lesions or with neither, a patient counts twice in the mix."""
+    apart = readings([[60, 3, 3], [6, 24, 0], [6, 0, 24]])
+    fibroid, polyp = (np.flatnonzero(apart.truth == label) for label in (1, 2))
+    clusters = apart.clusters.copy()
+    clusters[polyp] = clusters[fibroid]  # the six who are called normal share their patients
+    clusters = np.unique(clusters, return_inverse=True)[1]
+    shared = replace(apart, clusters=clusters)
+    one, both = (predictive_values(found, STATED)[0]["precision"] for found in (apart, shared))
+    assert both.value == one.value
+    assert both.low < one.low < one.high < both.high
+    # Fully correlated rates: the distances of both parts add up instead of their squares.
+    ends = wilson(6, 30)
+    high = 0.1 * ends.high
+    odds = ratio(_scaled(wilson(60, 66), 0.90), Interval(0.02, 0.1 * ends.low, high))
+    assert both.low == pytest.approx(odds.low / (1 + odds.low))
+
+
+def _scaled(share: Interval, weight: float) -> Interval:
+    return Interval(*(weight * end for end in (share.value, share.low, share.high)))
