@@ -61,6 +61,8 @@ def test_every_command_has_help_in_chinese(
     printed = capsys.readouterr().out
     assert printed.startswith("用法：metrascope ")
     assert printed.count("用法") == 1
+    assert "\n选项：\n" in printed
+    assert not re.search(r"[\u4e00-\u9fff]:$", printed, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("lang", "told"), [("en", "To try it"), ("zh", "先试用")])

@@ -42,6 +42,14 @@ def test_both_languages_say_the_same(key: str) -> None:
         assert entry["zh"].strip()
 
 
+@pytest.mark.parametrize("key", sorted(table()))
+def test_chinese_sentences_have_no_half_width_stops(key: str) -> None:
+    # A colon, as in 时:分:秒, and what stands between Latin words or numbers are not meant.
+    assert not re.findall(
+        r"[\u4e00-\u9fff）》”][.,;!?](?=\s|$|[\u4e00-\u9fff“（])", table()[key]["zh"]
+    )
+
+
 def test_every_sentence_asked_for_exists() -> None:
     areas = {key.split(".")[0] for key in table()}
     pattern = re.compile(r'"((?:' + "|".join(areas) + r')\.[a-z_0-9]+)"')

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from tests.statistics.make import INCEPTION, PAPER, hard_labels, random_table, saved
 
+from metrascope.messages import text
+from metrascope.results.calibration_tables import calibration_tables
 from metrascope.results.explanation_findings import explanation_sentences
 from metrascope.results.notation import percent
 from metrascope.results.ranking import (
@@ -213,6 +215,12 @@ def test_a_ratio_without_a_false_alarm_is_infinite_with_a_lower_end(tmp_path: Pa
     assert "not estimable" not in table.caption
     cell = table.frame.set_index("Class").loc["Fibroid", "LR+"]
     assert cell == f"∞ ({ratio['low']:.2f}–∞)"
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_calibration_table_says_what_a_dash_means(equal: dict[str, Any], lang: str) -> None:
+    (table,) = (one for one in calibration_tables(equal, lang) if one.name == "calibration")
+    assert table.caption.endswith(text("calibration.dash", lang, all=10, side=5, slope=10))
 
 
 def test_what_cannot_be_estimated_is_a_dash_in_every_table(tmp_path: Path) -> None:

@@ -59,6 +59,17 @@ class _Formatter(argparse.HelpFormatter):
         prefix = text("cli.usage_prefix") if prefix is None else prefix
         return super()._format_usage(usage, actions, groups, prefix)
 
+    def start_section(self, heading: str | None) -> None:
+        self._headings = [*getattr(self, "_headings", []), heading]
+        super().start_section(heading)
+
+    def format_help(self) -> str:
+        # argparse puts a colon of ASCII after every heading.
+        told, colon = super().format_help(), text("cli.heading_colon")
+        for heading in getattr(self, "_headings", []):
+            told = told.replace(f"\n{heading}:\n", f"\n{heading}{colon}\n", 1)
+        return told
+
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 """What a command adds itself to."""

@@ -13,7 +13,7 @@ from metrascope.classes import class_short
 from metrascope.messages import text
 from metrascope.results.notation import ABSENT, about, decimal, p_value, percent
 from metrascope.results.units import counted
-from metrascope.statistics.limits import ALTOGETHER, ON_A_SIDE
+from metrascope.statistics.limits import ALTOGETHER, FOR_A_SLOPE, ON_A_SIDE
 from metrascope.statistics.published import network_title
 
 Metrics = Mapping[str, Any]
@@ -112,6 +112,8 @@ def captioned(
 
 def _dashes(name: str, frame: pd.DataFrame, lang: str | None) -> list[str]:
     """Say why a number is missing, where one is."""
+    if name == "calibration":
+        return [text("calibration.dash", lang, all=ALTOGETHER, side=ON_A_SIDE, slope=FOR_A_SLOPE)]
     if name not in _ESTIMATED or not (frame == ABSENT).to_numpy().any():
         return []
     return [text("statistics.dash", lang, side=ON_A_SIDE, all=ALTOGETHER)]

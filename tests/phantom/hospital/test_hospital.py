@@ -20,6 +20,7 @@ from pydicom import dcmread
 from pydicom.fileset import FileSet
 
 from metrascope.errors import DataError, SettingsError
+from metrascope.messages import set_language, text
 from metrascope.phantom.hospital.hospital import write_export
 from metrascope.phantom.hospital.identities import invent_patients, invent_visits
 from metrascope.phantom.hospital.screen_kinds import draw_screen
@@ -27,6 +28,7 @@ from metrascope.phantom.hospital.truth import read_truth, shrink
 from metrascope.phantom.render import draw_case
 
 Row = dict[str, Any]
+LABELS = ("normal", "fibroid", "polyp")
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,24 @@ def hashes(out: Path) -> dict[str, str]:
         for path in sorted(out.rglob("*"))
         if path.is_file()
     }
+
+
+def test_the_workbook_is_in_the_language_in_use(tmp_path: Path, export: Path) -> None:
+    set_language("zh")
+    for name in ("one", "two"):
+        write_export(tmp_path / name, patients=12, seed=3, size=120)
+    set_language("en")
+    one, two = (tmp_path / name for name in ("one", "two"))
+    assert (one / "labels.xlsx").read_bytes() == (two / "labels.xlsx").read_bytes()
+    assert (one / "labels.csv").read_bytes() == (export / "labels.csv").read_bytes()
+    tables = [
+        [[cell or "" for cell in row] for row in found.active.iter_rows(values_only=True)]
+        for found in map(openpyxl.load_workbook, (one / "labels.xlsx", export / "labels.xlsx"))
+    ]
+    assert tables[0][0][5] == "病理诊断"
+    found, wanted = ({row[1]: row[5] for row in rows[1:-3]} for rows in tables)
+    names = {text(f"classes.{label}", "en"): text(f"classes.{label}", "zh") for label in LABELS}
+    assert found == {key: names[label] for key, label in wanted.items()}
 
 
 def test_one_that_was_stopped_goes_on_to_the_same_bytes(tmp_path: Path) -> None:

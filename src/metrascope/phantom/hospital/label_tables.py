@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from metrascope.files.atomic import write_bytes
-from metrascope.messages import text
+from metrascope.messages import language, text
 from metrascope.phantom.hospital.identities import Visit, code
 
 _CHINESE: Final = ("姓名", "检查号", "病历号", "年龄", "检查日期", "病理诊断", "中心")
@@ -31,7 +31,7 @@ _STRANGERS: Final = 3
 def write_labels(
     visits: Sequence[tuple[Visit, str]], out: Path, rng: np.random.Generator
 ) -> tuple[Path, Path]:
-    """Write labels.csv with Chinese headers and labels.xlsx with English ones.
+    """Write labels.csv with Chinese headers and labels.xlsx with those of the language in use.
 
     Parameters
     ----------
@@ -52,7 +52,9 @@ def write_labels(
             rows.append(stray)
     paths = out / "labels.csv", out / "labels.xlsx"
     write_bytes(paths[0], _csv(chinese, "gb18030" if rng.random() < 0.5 else "utf-8-sig"))
-    write_bytes(paths[1], _xlsx(english))
+    write_bytes(
+        paths[1], _xlsx(_CHINESE, chinese) if language() == "zh" else _xlsx(_ENGLISH, english)
+    )
     return paths
 
 
@@ -76,13 +78,13 @@ def _csv(rows: Sequence[Sequence[str]], encoding: str) -> bytes:
     return buffer.getvalue().encode(encoding, "replace")
 
 
-def _xlsx(rows: Sequence[Sequence[str]]) -> bytes:
+def _xlsx(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     """Return a workbook; the times in it are fixed, so that the same rows give the same bytes."""
     from openpyxl import Workbook
 
     book = Workbook()
     sheet = book.active
-    for row in (_ENGLISH, *rows):
+    for row in (header, *rows):
         sheet.append(list(row))
     buffer = BytesIO()
     book.save(buffer)
