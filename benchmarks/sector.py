@@ -29,12 +29,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Box
 from metrascope.phantom.hospital.identities import invent_patients, invent_visits
 from metrascope.phantom.hospital.layouts import LAYOUTS
 from metrascope.phantom.hospital.screen_kinds import draw_screen
 from metrascope.phantom.hospital.shot import View
 from metrascope.phantom.render import draw_case
-from metrascope.screen.sector import Box, Sector, find_sector
+from metrascope.screen.sector import Sector, find_sector
 
 VIEWS: tuple[View, ...] = ("curved", "phased", "linear")
 LABELS = ("normal", "fibroid", "polyp")

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "metrascope"
-EVERYWHERE = {"errors", "messages", "files", "classes"}
+EVERYWHERE = {"errors", "messages", "files", "classes", "arrays"}
 TORCH = (
     "training/augment.py",
     "networks/architectures.py",

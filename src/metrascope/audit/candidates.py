@@ -17,10 +17,9 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats32
 from metrascope.audit.points import Points, mirrored
 from metrascope.audit.shelf import Shelf
-
-Floats = npt.NDArray[np.float32]
 
 _INDEXED: Final = 128
 _NEIGHBORS: Final = 6
@@ -54,9 +53,9 @@ class _Entries:
     """All indexed points: the search, and of each point its view, place and size."""
 
     search: Any
-    axes: Floats
+    axes: Floats32
     owners: npt.NDArray[np.int32]
-    at: Floats
+    at: Floats32
 
 
 def find_candidates(shelf: Shelf, *, jobs: int = 1) -> list[Candidate]:
@@ -115,7 +114,7 @@ def _looks(shelf: Shelf, numbers: range) -> npt.NDArray[np.uint8]:
     return np.concatenate([_strongest(shelf.points(number)).looks for number in numbers])
 
 
-def _lists(count: int, sample: Floats) -> Any:
+def _lists(count: int, sample: Floats32) -> Any:
     """Return the empty inverted file for so many points.
 
     As many lists as each has points: finding the nearest lists then costs what reading one does.
@@ -139,14 +138,14 @@ def _strongest(points: Points) -> Points:
     return Points(points.at[:_INDEXED], points.looks[:_INDEXED])
 
 
-def _axes(sample: npt.NDArray[np.uint8]) -> Floats:
+def _axes(sample: npt.NDArray[np.uint8]) -> Floats32:
     """Return the principal axes of the descriptors, (128, dimensions)."""
     chosen = sample[:: max(1, len(sample) // 100_000)].astype(np.float64)
     _, vectors = np.linalg.eigh(np.cov(chosen.T))
     return np.ascontiguousarray(vectors[:, : -_DIMENSIONS - 1 : -1], np.float32)
 
 
-def _reduced(looks: npt.NDArray[np.uint8], axes: Floats) -> Floats:
+def _reduced(looks: npt.NDArray[np.uint8], axes: Floats32) -> Floats32:
     reduced = np.empty((len(looks), axes.shape[1]), np.float32)
     for start in range(0, len(looks), _ROWS):
         reduced[start : start + _ROWS] = looks[start : start + _ROWS].astype(np.float32) @ axes

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import chi2_contingency
 
-Counts = npt.NDArray[np.int64]
+from metrascope.arrays import Integers
 
 SURE: Final = 0.01
 """Largest p value of a warning."""
@@ -78,7 +78,7 @@ def weigh(table: pd.DataFrame, column: str, classes: Sequence[str]) -> Balance |
     return Balance(column, counts, _cramers_v(cells), _p_value(cells, codes, labels), guessed)
 
 
-def _cramers_v(cells: Counts) -> float:
+def _cramers_v(cells: Integers) -> float:
     n, (rows, columns) = cells.sum(), cells.shape
     phi = float(chi2_contingency(cells, correction=False).statistic) / n
     excess = max(0.0, phi - (rows - 1) * (columns - 1) / (n - 1)) if n > 1 else 0.0
@@ -86,7 +86,7 @@ def _cramers_v(cells: Counts) -> float:
     return float(np.sqrt(excess / least)) if least > 0 else 0.0
 
 
-def _p_value(cells: Counts, codes: Counts, labels: Counts) -> float:
+def _p_value(cells: Integers, codes: Integers, labels: Integers) -> float:
     found = chi2_contingency(cells, correction=False)
     if float(np.min(found.expected_freq)) >= _EXPECTED:
         return float(found.pvalue)

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Mask
 from metrascope.dataset.image import Picture
 
-Mask = npt.NDArray[np.bool_]
 Texture = npt.NDArray[np.int8]
 
 SIDE: Final = 256

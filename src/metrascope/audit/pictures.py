@@ -7,16 +7,15 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from metrascope.arrays import GreyImage
 from metrascope.audit.pairs import Pair
 from metrascope.audit.pane import SIDE
 from metrascope.dataset.image import read_picture
 from metrascope.dataset.manifest import Manifest
 from metrascope.errors import DataError
 
-Grey = npt.NDArray[np.uint8]
 _QUALITY: Final = 80
 
 
@@ -46,7 +45,7 @@ def picture_pair(manifest: Manifest, pair: Pair) -> Pictures:
     return Pictures(_address(first), _address(second), overlay)
 
 
-def _sector(manifest: Manifest, row: int) -> Grey | None:
+def _sector(manifest: Manifest, row: int) -> GreyImage | None:
     try:
         grey = read_picture(manifest, row, sector_crop=True).grey
     except DataError:
@@ -57,7 +56,7 @@ def _sector(manifest: Manifest, row: int) -> Grey | None:
     return np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)
 
 
-def _matched(laid: Grey, first: Grey) -> Grey:
+def _matched(laid: GreyImage, first: GreyImage) -> GreyImage:
     """Give the second the first's gain, so that a difference in brightness tints nothing."""
     shown = laid > 0
     if not shown.any():
@@ -67,7 +66,7 @@ def _matched(laid: Grey, first: Grey) -> Grey:
     return np.where(shown, levels.astype(np.uint8)[laid], np.uint8(0))
 
 
-def _address(picture: Grey | None) -> str:
+def _address(picture: GreyImage | None) -> str:
     if picture is None:
         return ""
     buffer = BytesIO()

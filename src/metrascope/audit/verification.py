@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats32
 from metrascope.audit.pane import Pane
 from metrascope.audit.points import Points, mirrored
 
-Floats = npt.NDArray[np.float32]
 Affine = npt.NDArray[np.float64]
 
 _BLOCK: Final = 28
@@ -141,7 +141,7 @@ def _flip(pane: Pane) -> Pane:
     )
 
 
-def _band(pane: Pane) -> Floats:
+def _band(pane: Pane) -> Floats32:
     """Keep the scale of speckle and small structures, 0 on marks and outside the sector."""
     texture = pane.texture.astype(np.float32) / 48
     band = cv2.GaussianBlur(texture, (0, 0), 0.8) - cv2.GaussianBlur(texture, (0, 0), 5.0)
@@ -149,13 +149,13 @@ def _band(pane: Pane) -> Floats:
 
 
 def _track(
-    fixed: Floats,
+    fixed: Floats32,
     valid: npt.NDArray[np.bool_],
-    moving: Floats,
+    moving: Floats32,
     moving_valid: npt.NDArray[np.bool_],
     transform: Affine,
     reach: int,
-) -> tuple[Floats, float]:
+) -> tuple[Floats32, float]:
     """Compare block by block; rows x, y, shift in x and y, correlation; and the overlap."""
     size = (fixed.shape[1], fixed.shape[0])
     laid = np.asarray(cv2.warpAffine(moving, transform, size, flags=cv2.INTER_LINEAR), np.float32)
@@ -183,7 +183,7 @@ def _blocks(both: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _peak(
-    fixed: Floats, laid: Floats, top: int, left: int, reach: int
+    fixed: Floats32, laid: Floats32, top: int, left: int, reach: int
 ) -> tuple[float, float, float] | None:
     """Return shift and value of the highest correlation of a block; None where it is flat."""
     block = fixed[top : top + _BLOCK, left : left + _BLOCK]
@@ -196,7 +196,7 @@ def _peak(
     return float(start + x - left), float(high + y - top), float(np.clip(value, -1, 1))
 
 
-def _refine(blocks: Floats, transform: Affine) -> Affine:
+def _refine(blocks: Floats32, transform: Affine) -> Affine:
     """Move the transform by what the well correlated blocks say."""
     if not len(blocks):
         return transform

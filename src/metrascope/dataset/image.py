@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from metrascope.arrays import GreyImage, Mask
 from metrascope.errors import DataError
-from metrascope.screen.picture import Grey, Mask, read_grey
+from metrascope.screen.picture import read_grey
 from metrascope.screen.sector import find_sector
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Picture:
         bool, same shape, True inside the lesion; None without a mask.
     """
 
-    grey: Grey
+    grey: GreyImage
     sector: Mask
     lesion: Mask | None
 

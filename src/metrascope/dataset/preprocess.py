@@ -12,7 +12,8 @@ import numpy.typing as npt
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Grey = npt.NDArray[np.uint8]
+from metrascope.arrays import GreyImage
+
 Equalization = Literal["train", "image", "clahe", "none"]
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
@@ -78,7 +79,7 @@ def stored_size(input_size: int) -> int:
     return round(input_size * 256 / 224)
 
 
-def square(grey: Grey, size: int, fit: Literal["crop", "pad"] = "crop") -> Grey:
+def square(grey: GreyImage, size: int, fit: Literal["crop", "pad"] = "crop") -> GreyImage:
     """Bring an image to a square without changing its proportions.
 
     Parameters
@@ -105,7 +106,7 @@ def square(grey: Grey, size: int, fit: Literal["crop", "pad"] = "crop") -> Grey:
     return np.asarray(_resized(grey, (size, size), _source_box(height, width, fit)))
 
 
-def _resized(grey: Grey, size: tuple[int, int], box: Box) -> Image.Image:
+def _resized(grey: GreyImage, size: tuple[int, int], box: Box) -> Image.Image:
     # Rows before columns, said in two steps: Pillow rounds between them, and from version 13 on
     # it takes columns first in tall images, which moves grey levels by one.
     across, down = size
@@ -150,7 +151,7 @@ def seen_box(height: int, width: int, fit: Literal["crop", "pad"] = "crop") -> B
     return Box(left + margin, top + margin, right - margin, bottom - margin)
 
 
-def equalize(grey: Grey, mode: Equalization, sector: npt.NDArray[np.bool_]) -> Grey:
+def equalize(grey: GreyImage, mode: Equalization, sector: npt.NDArray[np.bool_]) -> GreyImage:
     """Equalize one image by itself; ``train`` and ``none`` leave it as it is.
 
     Parameters
@@ -170,7 +171,7 @@ def equalize(grey: Grey, mode: Equalization, sector: npt.NDArray[np.bool_]) -> G
     return grey
 
 
-def fit_grey_table(histogram: npt.NDArray[np.int64]) -> Grey:
+def fit_grey_table(histogram: npt.NDArray[np.int64]) -> GreyImage:
     """Return the table that equalizes a pooled histogram.
 
     Parameters

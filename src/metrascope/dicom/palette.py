@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from metrascope.arrays import Mask
 from metrascope.dicom.fragments import swap_pairs
 from metrascope.dicom.header import raw_value, value
 from metrascope.dicom.layout import number
 from metrascope.dicom.segments import expand_segments
 from metrascope.errors import DataError
-
-Flags: TypeAlias = NDArray[np.bool_]
 
 _COLORS: Final = ("Red", "Green", "Blue")
 # Entries that may lack at the end of a table, whose codes then take the last one: a few of the
@@ -22,7 +21,7 @@ _COLORS: Final = ("Red", "Green", "Blue")
 _LACKING: Final = 1 / 64
 
 
-def read_palette(ds: Dataset, codes: NDArray[np.int64]) -> tuple[NDArray[np.uint8], Flags]:
+def read_palette(ds: Dataset, codes: NDArray[np.int64]) -> tuple[NDArray[np.uint8], Mask]:
     """Return the color of each code a stored sample can have, and which codes have none.
 
     Parameters
@@ -69,7 +68,7 @@ class LookupTable:
     bits: int
     words: bool
 
-    def missing(self, codes: NDArray[np.int64]) -> Flags:
+    def missing(self, codes: NDArray[np.int64]) -> Mask:
         """Return which codes should have an entry and have none, but for a few at the end."""
         last = min(self.entries, int(codes.max()) - self.first + 1)
         there = len(self.values)

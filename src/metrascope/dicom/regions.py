@@ -6,11 +6,11 @@ from typing import Any, Final, Literal, TypeAlias
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from metrascope.arrays import Box
 from metrascope.dicom.header import value
 from metrascope.dicom.layout import number
 
 Kind: TypeAlias = Literal["2d", "color", "m_mode", "spectral", "elastography", "3d", "other"]
-Box: TypeAlias = tuple[int, int, int, int]
 
 _CENTIMETERS: Final = 3
 _SANE_MM: Final = (0.005, 2.0)

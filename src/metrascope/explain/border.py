@@ -20,13 +20,9 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
+from metrascope.arrays import Floats, GreyImage, Integers, Mask
 from metrascope.statistics.interval import Interval
 from metrascope.statistics.resampling import Weights, bca, draw, replicate
-
-Grey = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 PENALTY: Final = 0.1
 """Of the ridge regression; features have variance 1 and are divided by the root of their number."""
@@ -39,7 +35,7 @@ SHUFFLES: Final = 999
 _BLANK: Final = 96
 
 
-def border_only(grey: Grey, sectors: Mask) -> Grey:
+def border_only(grey: GreyImage, sectors: Mask) -> GreyImage:
     """Blank the sector of images (n, size, size): its outline and what lies outside stay."""
     return np.where(sectors, np.uint8(_BLANK), grey)
 

@@ -15,12 +15,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats, GreyImage
 from metrascope.explain.localization import Heat, spread
 from metrascope.statistics.averages import averages
 
-Grey = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
-Classifier = Callable[[Grey], Floats]
+Classifier = Callable[[GreyImage], Floats]
 """Grey images (n, size, size) as the network sees them to probabilities (n, classes)."""
 
 ORDERS: Final = ("map", "shuffled", "randomized")
@@ -51,7 +50,7 @@ def shuffled(heat: Heat, rng: np.random.Generator) -> Heat:
 
 def follow(
     classify: Classifier,
-    grey: Grey,
+    grey: GreyImage,
     classes: npt.NDArray[np.int64],
     maps: Mapping[str, Heat],
     *,

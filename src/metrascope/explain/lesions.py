@@ -10,15 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metrascope.explain.localization import (
-    Heat,
-    Located,
-    Mask,
-    by_center,
-    by_chance,
-    grown,
-    locate,
-)
+from metrascope.arrays import Mask
+from metrascope.explain.localization import Heat, Located, by_center, by_chance, grown, locate
 from metrascope.statistics.averages import averages
 
 MAPS: Final = ("predicted", "true")

@@ -22,10 +22,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import GreyImage, Mask
 from metrascope.dataset.preprocess import centre_crop, square, stored_size
 
-Grey = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
 Heat = npt.NDArray[np.float32]
 
 TOLERANCE: Final = 15 / 224
@@ -45,7 +44,7 @@ class Located(NamedTuple):
     iou: float
 
 
-def seen_mask(mask: Grey, input_size: int, fit: Literal["crop", "pad"] = "crop") -> Mask:
+def seen_mask(mask: GreyImage, input_size: int, fit: Literal["crop", "pad"] = "crop") -> Mask:
     """Bring a mask to the square that a network sees.
 
     Parameters

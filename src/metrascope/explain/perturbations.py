@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Grey = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
-Change = Callable[[Grey, Mask, np.random.Generator], Grey]
+from metrascope.arrays import GreyImage, Mask
+
+Change = Callable[[GreyImage, Mask, np.random.Generator], GreyImage]
 """Image, its scan sector, and a source of randomness to the changed image."""
 
 UNCHANGED: Final = "unchanged"
@@ -25,7 +25,7 @@ _DECIBELS: Final = 255 / 60
 """Grey levels per decibel on a screen that shows 60 dB."""
 
 
-def calipers(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+def calipers(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Measure something: two crosses and a dotted line, anywhere in the sector."""
     sheet, unit = _sheet(grey)
     rows, columns = np.nonzero(sector if sector.any() else np.ones_like(sector))
@@ -39,7 +39,7 @@ def calipers(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
     return _inked(grey, sheet)
 
 
-def ticks(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+def ticks(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Draw a depth scale along the left or the right edge."""
     sheet, unit = _sheet(grey)
     side = len(sheet)
@@ -50,7 +50,7 @@ def ticks(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
     return _inked(grey, sheet)
 
 
-def text(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+def text(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Write two lines of settings into a lower corner."""
     sheet, unit = _sheet(grey)
     x = 4 * unit if rng.random() < 0.5 else len(sheet) - 40 * unit
@@ -60,7 +60,7 @@ def text(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
     return _inked(grey, sheet)
 
 
-def logo(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+def logo(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Put a maker's mark, a filled disc with a letter, into an upper corner."""
     sheet, unit = _sheet(grey)
     x = 9 * unit if rng.random() < 0.5 else len(sheet) - 9 * unit
@@ -70,32 +70,32 @@ def logo(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
     return _inked(grey, sheet)
 
 
-def brighter(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+def brighter(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Raise the gain by 5 dB."""
     return _leveled(grey, sector, np.arange(256) + 5 * _DECIBELS)
 
 
-def darker(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+def darker(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Lower the gain by 5 dB."""
     return _leveled(grey, sector, np.arange(256) - 5 * _DECIBELS)
 
 
-def softer(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+def softer(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Take the grey levels to the power 0.75."""
     return _leveled(grey, sector, 255 * (np.arange(256) / 255) ** 0.75)
 
 
-def harder(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+def harder(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Take the grey levels to the power 4/3."""
     return _leveled(grey, sector, 255 * (np.arange(256) / 255) ** (4 / 3))
 
 
-def outside(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+def outside(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Make what lies outside the sector dark grey instead of what it is."""
     return np.where(sector, grey, np.uint8(40))
 
 
-def frame(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+def frame(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Blacken a frame of 4 % of the side."""
     width = max(1, round(0.04 * len(grey)))
     framed = np.zeros_like(grey)
@@ -103,14 +103,14 @@ def frame(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
     return framed
 
 
-def vignette(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+def vignette(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Darken toward the corners, to half the level there."""
     place = np.linspace(-1, 1, len(grey)) ** 2
     share = 1 - 0.25 * (place[:, None] + place)
     return np.asarray(np.rint(grey * share), dtype=np.uint8)
 
 
-def jpeg(grey: Grey, sector: Mask, rng: np.random.Generator) -> Grey:
+def jpeg(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Compress as JPEG of quality 90: the floor, a change that nobody sees."""
     code = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
     return np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
@@ -133,18 +133,18 @@ CHANGES: Final[Mapping[str, Change]] = {
 """By name, in the order of the table."""
 
 
-def _sheet(grey: Grey) -> tuple[Grey, int]:
+def _sheet(grey: GreyImage) -> tuple[GreyImage, int]:
     """Return a sheet to draw on with white, finer than the image, and a pixel of 224 on it."""
     side = _FINE * len(grey)
     return np.zeros((side, side), np.uint8), max(2, round(side / 224))
 
 
-def _inked(grey: Grey, sheet: Grey) -> Grey:
+def _inked(grey: GreyImage, sheet: GreyImage) -> GreyImage:
     share = cv2.resize(sheet, grey.shape[::-1], interpolation=cv2.INTER_AREA) / 255.0
     return np.asarray(np.rint(grey * (1 - share) + _INK * share), dtype=np.uint8)
 
 
-def _leveled(grey: Grey, sector: Mask, levels: npt.NDArray[np.floating]) -> Grey:
+def _leveled(grey: GreyImage, sector: Mask, levels: npt.NDArray[np.floating]) -> GreyImage:
     """Put grey levels through a table; what is black outside the sector stays black."""
     table = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
     return np.where(sector, table[grey], grey)

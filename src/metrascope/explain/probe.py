@@ -9,10 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from metrascope.arrays import GreyImage
 from metrascope.explain.heatmap import class_maps
 from metrascope.networks.networks import Network
-
-Grey = npt.NDArray[np.uint8]
 
 
 class Read(NamedTuple):
@@ -51,7 +50,7 @@ class Reader:
     normalize: Callable[[Tensor], Tensor]
     batch_size: int
 
-    def read(self, grey: Grey) -> Read:
+    def read(self, grey: GreyImage) -> Read:
         """Read images (n, size, size), n at least 1, uint8, as they are before normalization."""
         device = self.network.head.weight.device
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -64,7 +63,7 @@ class Reader:
             parts.append((chances, output.features.float().cpu(), maps))
         return Read(*(torch.cat(part).numpy() for part in zip(*parts, strict=True)))
 
-    def classify(self, grey: Grey) -> npt.NDArray[np.float64]:
+    def classify(self, grey: GreyImage) -> npt.NDArray[np.float64]:
         """Return the probabilities (n, classes) alone."""
         return self.read(grey).probabilities
 

@@ -10,16 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats, GreyImage, Mask
 from metrascope.explain.faithfulness import Classifier
 from metrascope.explain.perturbations import CHANGES
 from metrascope.statistics.averages import averages
 
-Grey = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
 
-
-def read_changed(classify: Classifier, grey: Grey, sectors: Mask, *, seed: int) -> Floats:
+def read_changed(classify: Classifier, grey: GreyImage, sectors: Mask, *, seed: int) -> Floats:
     """Return what a network says of images under each change.
 
     Parameters

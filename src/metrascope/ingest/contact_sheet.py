@@ -10,14 +10,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Pixels
 from metrascope.dicom.header import read_header
 from metrascope.errors import DataError
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.journal import Key
 from metrascope.screen.screens import open_screens
 from metrascope.sources.search import Source
-
-Pixels = npt.NDArray[np.uint8]
 
 _WIDTH: Final = 420
 _BLOCK: Final = 24

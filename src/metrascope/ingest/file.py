@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from pydicom import Dataset
 
+from metrascope.arrays import Pixels
 from metrascope.dicom.clean import clean_dataset, write_clean
 from metrascope.dicom.frames import Cine
 from metrascope.dicom.header import read_header
@@ -32,8 +32,6 @@ from metrascope.screen.screens import Screens, open_screens
 from metrascope.screen.settings import IngestSettings
 from metrascope.screen.still import Still, Verify, make_still
 from metrascope.sources.search import Source
-
-Pixels = npt.NDArray[np.uint8]
 
 _RUNS: Final = (
     cv2.IMWRITE_PNG_COMPRESSION,

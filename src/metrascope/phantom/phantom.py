@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from metrascope.arrays import Pixels
 from metrascope.dataset.manifest import write_manifest
 from metrascope.errors import DataError, SettingsError
 from metrascope.files.atomic import is_unused, remove_leftovers, write_bytes, write_json
 from metrascope.phantom.anatomy import LABELS
-from metrascope.phantom.phantom_screen import Image
 from metrascope.phantom.render import draw_case, render, sector
 from metrascope.phantom.scanners import SCANNERS, find_scanner
 from metrascope.processes.cores import checked_jobs
@@ -263,7 +263,7 @@ def _write_patient(out: Path, settings: _Settings, patient: _Patient) -> dict[st
     }
 
 
-def _png(image: Image) -> bytes:
+def _png(image: Pixels) -> bytes:
     done, buffer = cv2.imencode(".png", image, _PNG)
     if not done:
         raise ValueError("OpenCV could not encode a PNG")

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from metrascope.arrays import Pixels
 from metrascope.phantom.acoustics import Beam
 from metrascope.phantom.scanners import Scanner
 from metrascope.phantom.shapes import FloatMap
 
-Image = NDArray[np.uint8]
-Lookup = tuple[FloatMap, FloatMap, Image]
+Lookup = tuple[FloatMap, FloatMap, Pixels]
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def show(
     scanner: Scanner,
     beam: Beam,
     marks: dict[str, int],
-) -> Image:
+) -> Pixels:
     """Scan-convert the grey levels and draw the screen's furniture outside the sector."""
     line, sample, mask = lookup
     fan = cv2.remap(gray, line, sample, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -96,7 +95,7 @@ def show(
     return image
 
 
-def show_mask(distance: FloatMap, lookup: Lookup, every: int = 1) -> Image:
+def show_mask(distance: FloatMap, lookup: Lookup, every: int = 1) -> Pixels:
     """Return the pixels of the sector at which a distance map is negative, as 0 or 255.
 
     The map may be coarser than the beam grid: one value for ``every`` squared samples.
@@ -107,7 +106,7 @@ def show_mask(distance: FloatMap, lookup: Lookup, every: int = 1) -> Image:
     return np.asarray(((far < 0) & (lookup[2] > 0)) * np.uint8(255), np.uint8)
 
 
-def _furniture(scanner: Scanner, screen: Screen, beam: Beam, marks: dict[str, int]) -> Image:
+def _furniture(scanner: Scanner, screen: Screen, beam: Beam, marks: dict[str, int]) -> Pixels:
     """Draw grey bar, depth ticks and settings on an empty screen."""
     image = np.zeros((screen.size, screen.size), np.uint8)
     unit = screen.size / 512
@@ -120,7 +119,7 @@ def _furniture(scanner: Scanner, screen: Screen, beam: Beam, marks: dict[str, in
     return image
 
 
-def _draw_bar(image: Image, scanner: Scanner, unit: float) -> None:
+def _draw_bar(image: Pixels, scanner: Scanner, unit: float) -> None:
     """Draw the grey bar, white at the top."""
     ramp = np.linspace(250, 0, round(110 * unit)).astype(np.uint8)[:, None]
     left = round(4 * unit) if scanner.bar == "left" else len(image) - round(11 * unit)
@@ -128,7 +127,7 @@ def _draw_bar(image: Image, scanner: Scanner, unit: float) -> None:
     image[top : top + ramp.size, left : left + round(7 * unit)] = ramp
 
 
-def _draw_ticks(image: Image, scanner: Scanner, screen: Screen, beam: Beam) -> None:
+def _draw_ticks(image: Pixels, scanner: Scanner, screen: Screen, beam: Beam) -> None:
     """Draw the depth scale and the mark of the focus on the side away from the grey bar."""
     unit = screen.size / 512
     edge = screen.size - round(6 * unit) if scanner.bar == "left" else round(2 * unit)

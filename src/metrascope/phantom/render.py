@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metrascope.arrays import Pixels
 from metrascope.phantom.acoustics import Beam, receive
 from metrascope.phantom.anatomy import Anatomy, draw_anatomy
-from metrascope.phantom.phantom_screen import Image, compress, lay_out, scan_lookup, show, show_mask
+from metrascope.phantom.phantom_screen import compress, lay_out, scan_lookup, show, show_mask
 from metrascope.phantom.scanners import Scanner, find_scanner
 from metrascope.phantom.shapes import FloatMap
 from metrascope.phantom.tissue import draw_tissue
@@ -34,9 +35,9 @@ class Case:
 class Still:
     """Image, lesion mask (None for a normal uterus) and sector mask, ``(size, size)`` uint8."""
 
-    image: Image
-    mask: Image | None
-    sector: Image
+    image: Pixels
+    mask: Pixels | None
+    sector: Pixels
 
 
 def draw_case(label: str, scanner: str, *, seed: int, index: int, difficulty: float = 0.5) -> Case:
@@ -80,7 +81,7 @@ def render(case: Case, size: int = 512) -> Still:
     return Still(image, show_mask(tissue.lesion, lookup, TISSUE_STEP), lookup[2])
 
 
-def sector(case: Case, size: int = 512) -> Image:
+def sector(case: Case, size: int = 512) -> Pixels:
     """Return the sector mask of a case without making its image."""
     return scan_lookup(lay_out(case.scanner, case.beam, size), case.beam)[2]
 

@@ -11,10 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats32, Pixels
 from metrascope.dataset.preprocess import Preprocessing, centre_crop, square
-
-Pixels = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float32]
 
 WIDTH: Final = 144
 """Numbers of an image: 16 for each of 3 x 3 cells."""
@@ -26,7 +24,7 @@ _SHARES: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
 _DIRECTIONS: Final = 6
 
 
-def appearance(squares: Pixels) -> Array:
+def appearance(squares: Pixels) -> Floats32:
     """Describe images as a network sees them, before the grey-level table.
 
     Parameters
@@ -43,7 +41,7 @@ def appearance(squares: Pixels) -> Array:
     return np.array([_describe(one) for one in squares], dtype=np.float32).reshape(-1, WIDTH)
 
 
-def appearance_of(grey: Pixels, steps: Preprocessing) -> Array:
+def appearance_of(grey: Pixels, steps: Preprocessing) -> Floats32:
     """Describe one sector crop as a network with these steps sees it.
 
     Parameters
@@ -61,7 +59,7 @@ def appearance_of(grey: Pixels, steps: Preprocessing) -> Array:
     return np.asarray(appearance(seen)[0], dtype=np.float32)
 
 
-def _describe(square: Pixels) -> Array:
+def _describe(square: Pixels) -> Floats32:
     small = cv2.resize(square, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     blurred = [small, *(cv2.GaussianBlur(small, (0, 0), blur) for blur in _BLURS)]
     octaves = [np.abs(fine - coarse) for fine, coarse in pairwise(blurred)]
@@ -85,7 +83,7 @@ def _cells(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return split.reshape(count * count, _CELL * _CELL)
 
 
-def _shares(strength: npt.NDArray[Any], sector: npt.NDArray[Any]) -> Array:
+def _shares(strength: npt.NDArray[Any], sector: npt.NDArray[Any]) -> Floats32:
     """Return which share of a cell's edges lies in each direction; next to none has no share."""
     summed = np.stack([np.where(sector == k, strength, 0).sum(axis=1) for k in range(_DIRECTIONS)])
     return np.asarray((summed / (summed.sum(axis=0) + 1e-3)).T, dtype=np.float32)

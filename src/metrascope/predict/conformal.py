@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from metrascope.arrays import Floats
 from metrascope.errors import SettingsError
 
-Floats = npt.NDArray[np.float64]
 Unit = Literal["patient", "image"]
 Score = Annotated[float, Field(ge=0, le=1)]
 Rank = Annotated[float, Field(ge=0)]

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Pixels
 from metrascope.dataset.preprocess import Preprocessing, seen_box
 from metrascope.errors import DataError, WeightsError
 from metrascope.files.atomic import sha256
@@ -17,8 +18,6 @@ from metrascope.predict.bundle import Bundle
 from metrascope.predict.familiarity import Familiarity, Known
 from metrascope.predict.refusal import disagreement
 from metrascope.predict.runtime import Answer, Runtime, RuntimeName, choose_runtime, open_runtime
-
-Pixels = npt.NDArray[np.uint8]
 
 _ROUNDING: Final = 1e-3
 """How far probabilities may be from 1 together: 32 bits and half precision stay well below."""

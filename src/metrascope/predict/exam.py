@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from pydicom import Dataset
 
+from metrascope.arrays import Pixels
 from metrascope.dicom.frames import Cine
 from metrascope.dicom.header import looks_like_dicom, read_header
 from metrascope.dicom.identifiers import written
@@ -27,8 +27,6 @@ from metrascope.screen.sector import Sector
 from metrascope.screen.settings import IngestSettings
 from metrascope.screen.still import Still, make_still
 from metrascope.screen.usability import Claims
-
-Pixels = npt.NDArray[np.uint8]
 
 _DAMAGED: Final = {"dicom": "damaged", "picture": "damaged"}
 _ADVISED: Final = (

@@ -17,12 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from metrascope.arrays import Floats, Floats32
 from metrascope.errors import WeightsError
 from metrascope.files.atomic import replacing
 from metrascope.predict.arrays import read_array
 
-Floats = npt.NDArray[np.float64]
-Array = npt.NDArray[np.float32]
 Size = Annotated[int, Field(ge=1, le=65536)]
 
 NEIGHBORS: Final = 6
@@ -83,7 +82,7 @@ class Familiarity:
     """
 
     def __init__(
-        self, middle: Array, spread: Array, known: Array, spacing: Array, neighbors: int
+        self, middle: Floats32, spread: Floats32, known: Floats32, spacing: Floats32, neighbors: int
     ) -> None:
         self.middle, self.spread = middle, spread
         self.known, self.spacing, self.neighbors = known, spacing, neighbors
@@ -155,7 +154,7 @@ class Familiarity:
         known = known.reshape(images, width)
         return cls(middle, spread, known, spacing, description.neighbors)
 
-    def _distances(self, placed: Array) -> Array:
+    def _distances(self, placed: Floats32) -> Floats32:
         """Return the distances of n places from the m training images, (n, m)."""
         squares = (placed**2).sum(axis=1)[:, None] + self._squares - 2 * placed @ self.known.T
         return np.asarray(np.sqrt(np.maximum(squares, 0)), dtype=np.float32)
@@ -251,11 +250,11 @@ def combine(by_features: npt.ArrayLike, by_appearance: npt.ArrayLike) -> Floats:
     return np.asarray(np.exp(np.log(pair).mean(axis=0)), dtype=np.float64)
 
 
-def _root(features: Array) -> Array:
+def _root(features: Floats32) -> Floats32:
     """Return the square roots, negative ones with their sign: maxima have long tails."""
     return np.asarray(np.sign(features) * np.sqrt(np.abs(features)), dtype=np.float32)
 
 
-def _half(values: npt.NDArray[np.floating]) -> Array:
+def _half(values: npt.NDArray[np.floating]) -> Floats32:
     """Round to the precision that is stored."""
     return values.astype(np.float16).astype(np.float32)

@@ -16,12 +16,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats
 from metrascope.classes import class_title
 from metrascope.messages import text
 from metrascope.predict.reading import ImageReading, Kind, PatientReading, Said
 from metrascope.predict.refusal import CONFIDENCE, RefusalRule
-
-Floats = npt.NDArray[np.float64]
 
 _NAMED: Final = 3
 """Files that a sentence names of each class; the rest are counted."""

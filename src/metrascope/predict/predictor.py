@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats, Pixels
 from metrascope.dicom.frames import Cine
 from metrascope.errors import DataError, SettingsError
 from metrascope.messages import text
@@ -25,8 +26,6 @@ from metrascope.reason import Reason
 from metrascope.screen.marks import Mark
 from metrascope.sources.search import shown
 
-Pixels = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
 Frames = Literal["key", "all"] | int
 
 _MISSING: Final = "serving.frames_missing"

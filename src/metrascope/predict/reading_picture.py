@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from metrascope.arrays import Pixels
 from metrascope.classes import class_title
 from metrascope.files.atomic import replacing
 from metrascope.files.file_names import picture_name
@@ -17,8 +18,6 @@ from metrascope.overlay import SCALE, overlay
 from metrascope.predict.lettering import draw_text, fitting, lettering, printable, text_width
 from metrascope.predict.listing import prediction_set, share_text, wrapped
 from metrascope.predict.reading import ImageReading, Seen
-
-Pixels = npt.NDArray[np.uint8]
 
 _SIDE: Final = 448
 """Longer side of the image in the picture, pixels."""

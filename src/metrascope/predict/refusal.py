@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from metrascope.arrays import Floats
 from metrascope.predict.conformal import Conformal, Unit, fit_conformal
 from metrascope.reason import Reason
 
-Floats = npt.NDArray[np.float64]
 Share = Annotated[float, Field(ge=0, le=1)]
 Inside = Annotated[float, Field(gt=0, lt=1)]
 

@@ -18,16 +18,14 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from metrascope.arrays import Floats32, Pixels
 from metrascope.errors import DataError, MissingExtraError, WeightsError, is_memory_failure
 from metrascope.files.atomic import write_json
 from metrascope.predict.onnx_check import find_faults
 from metrascope.processes.deadline import within
 
 RuntimeName = Literal["openvino", "onnxruntime"]
-Pixels = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 RUNTIMES: Final[tuple[RuntimeName, ...]] = ("openvino", "onnxruntime")
 OUTPUTS: Final = ("logits", "probabilities", "maps", "features")
@@ -47,10 +45,10 @@ _PROBE: Final = (480, 640)
 class Answer(NamedTuple):
     """What a graph gives for n images and K classes; see `metrascope.predict.graph`."""
 
-    logits: Floats
-    probabilities: Floats
-    maps: Floats
-    features: Floats
+    logits: Floats32
+    probabilities: Floats32
+    maps: Floats32
+    features: Floats32
 
 
 class Runtime(Protocol):

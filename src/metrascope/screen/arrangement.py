@@ -7,12 +7,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Box, Pixels
 from metrascope.screen.echo import find_echo
 from metrascope.screen.seam import gap, seam
 from metrascope.screen.sector import Sector
-
-Pixels = npt.NDArray[np.uint8]
-Box = tuple[int, int, int, int]
 
 _OPENED: Final = 9
 _LEAST_AREA: Final = 0.012

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
+from metrascope.arrays import Mask, Pixels
 
 _WORKING_SIDE: Final = 512
 _FAR_FROM_GREY: Final = 24.0

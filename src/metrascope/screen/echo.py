@@ -6,11 +6,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Grey = npt.NDArray[np.uint8]
-Flags = npt.NDArray[np.bool_]
-Points = npt.NDArray[np.float64]
+from metrascope.arrays import GreyImage, Mask, Points
 
 DARK: Final = 6
 """Grey levels above the ground up to which a pixel counts as ground; JPEG leaves noise there."""
@@ -47,16 +44,16 @@ class Echo:
 
     factor: float
     ground: int
-    evidence: Grey
-    bright: Grey
-    region: Grey
+    evidence: GreyImage
+    bright: GreyImage
+    region: GreyImage
 
 
-_lately: Final[deque[tuple[Grey, bool, Echo | None]]] = deque(maxlen=3)
+_lately: Final[deque[tuple[GreyImage, bool, Echo | None]]] = deque(maxlen=3)
 """The last answers: the images they were of, whether by texture alone, and what was found."""
 
 
-def find_echo(grey: Grey, *, textured: bool = False) -> Echo | None:
+def find_echo(grey: GreyImage, *, textured: bool = False) -> Echo | None:
     """Find the largest part of an image that looks like echo, None if there is none.
 
     Echo is speckled, furniture and ground are even, so texture tells them apart on any ground.
@@ -79,7 +76,7 @@ def find_echo(grey: Grey, *, textured: bool = False) -> Echo | None:
     return found
 
 
-def _found(grey: Grey, *, textured: bool) -> Echo | None:
+def _found(grey: GreyImage, *, textured: bool) -> Echo | None:
     factor = min(1.0, WORKING_SIDE / max(grey.shape))
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
     small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -106,7 +103,7 @@ def _found(grey: Grey, *, textured: bool) -> Echo | None:
     return Echo(factor, ground, evidence, evidence & _flag(small > ground + 2 * DARK), region)
 
 
-def outline(region: Grey) -> tuple[Points, Points, Points]:
+def outline(region: GreyImage) -> tuple[Points, Points, Points]:
     """Return a region's contour, the points of it that lie on the convex hull, and the hull.
 
     All are float64, (points, 2), x and y. Dents (shadow, fluid, a probe's face) are not on the
@@ -123,7 +120,7 @@ def outline(region: Grey) -> tuple[Points, Points, Points]:
     return contour, contour[outer], hull[:, 0].astype(np.float64)
 
 
-def _fine_texture(grey: Grey, size: tuple[int, int]) -> Grey:
+def _fine_texture(grey: GreyImage, size: tuple[int, int]) -> GreyImage:
     """Return the mean difference of neighbours in tenths of a grey level, reduced to a size."""
     if min(grey.shape) < 2:
         return np.zeros(size[::-1], np.uint8)
@@ -133,7 +130,7 @@ def _fine_texture(grey: Grey, size: tuple[int, int]) -> Grey:
     return np.asarray(cv2.resize(tenths, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _lit(small: Grey, flat: Flags) -> tuple[int, Grey]:
+def _lit(small: GreyImage, flat: Mask) -> tuple[int, GreyImage]:
     """Return the commonest level of even parts, the ground, and what is brighter."""
     levels = np.bincount(small[flat], minlength=256)
     near = np.convolve(levels, np.ones(2 * DARK + 1), "same")
@@ -143,14 +140,14 @@ def _lit(small: Grey, flat: Flags) -> tuple[int, Grey]:
     return ground, _flag(small > ground + _LIT)
 
 
-def _is_even(small: Grey, flat: Flags, ground: int, counted: Flags) -> bool:
+def _is_even(small: GreyImage, flat: Mask, ground: int, counted: Mask) -> bool:
     """Return whether most even parts, of those counted, have the ground's level."""
     levels = small[flat & counted]
     at_ground = np.count_nonzero(np.abs(levels.astype(np.int16) - ground) <= DARK)
     return bool(at_ground > _EVEN_SHARE * levels.size)
 
 
-def _without_furniture(lit: Grey, small: Grey, flat: Flags) -> tuple[Grey, Grey]:
+def _without_furniture(lit: GreyImage, small: GreyImage, flat: Mask) -> tuple[GreyImage, GreyImage]:
     """Return what is lit but for even bright furniture, and the banners with their letters.
 
     Furniture are plates, and at the image's border banners, tinted margins and frames.
@@ -173,7 +170,7 @@ def _without_furniture(lit: Grey, small: Grey, flat: Flags) -> tuple[Grey, Grey]
     return kept, banners
 
 
-def _dim(small: Grey, ground: int) -> Grey:
+def _dim(small: GreyImage, ground: int) -> GreyImage:
     """Return inner parts darker than the ground: fluid and shadow on a tinted screen."""
     dim = np.zeros_like(small)
     if ground < _DIMMER:
@@ -189,7 +186,7 @@ def _dim(small: Grey, ground: int) -> Grey:
     return dim
 
 
-def _largest(evidence: Grey) -> Grey | None:
+def _largest(evidence: GreyImage) -> GreyImage | None:
     """Return the largest part that a disk fits into, with its edges as they were."""
     side = max(evidence.shape)
     joined = cv2.morphologyEx(evidence, cv2.MORPH_CLOSE, _disk(max(3, side // 64)))
@@ -204,14 +201,14 @@ def _largest(evidence: Grey) -> Grey | None:
     return np.asarray(cv2.bitwise_and(grown, joined), np.uint8)
 
 
-def _spread(image: Grey) -> Grey:
+def _spread(image: GreyImage) -> GreyImage:
     return np.asarray(cv2.subtract(cv2.dilate(image, _SQUARE), cv2.erode(image, _SQUARE)), np.uint8)
 
 
-def _flag(values: Flags) -> Grey:
+def _flag(values: Mask) -> GreyImage:
     return values.view(np.uint8)
 
 
-def _disk(diameter: int) -> Grey:
+def _disk(diameter: int) -> GreyImage:
     size = diameter | 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)

@@ -10,17 +10,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats, GreyImage
 from metrascope.screen.echo import DARK
 
-Grey = npt.NDArray[np.uint8]
-Values = npt.NDArray[np.float64]
 Clip = tuple[int, int, int, int]
 
 _OUTER_SHARE: Final = 0.6
 _AGREED: Final = 0.9
 
 
-def outermost(ends: Values, lines: int, width: float, share: float) -> float | None:
+def outermost(ends: Floats, lines: int, width: float, share: float) -> float | None:
     """Return the smallest place where many ends meet, None if they meet nowhere.
 
     Parameters
@@ -47,7 +46,7 @@ def outermost(ends: Values, lines: int, width: float, share: float) -> float | N
     return float(ordered[first + int(0.3 * (meeting[first] - 1))])
 
 
-def densest(ends: Values, width: float) -> tuple[float, int]:
+def densest(ends: Floats, width: float) -> tuple[float, int]:
     """Return the place where most ends meet, and how many do."""
     ordered = np.sort(ends)
     meeting = np.searchsorted(ordered, ordered + width, side="right") - np.arange(len(ordered))
@@ -55,18 +54,18 @@ def densest(ends: Values, width: float) -> tuple[float, int]:
     return float(np.median(ordered[first : first + meeting[first]])), int(meeting[first])
 
 
-def first_in_rows(image: Grey) -> tuple[npt.NDArray[np.intp], Values]:
+def first_in_rows(image: GreyImage) -> tuple[npt.NDArray[np.intp], Floats]:
     """Return the rows that hold anything, and the first column of each that does."""
     rows = np.flatnonzero(image.any(axis=1))
     return rows, image[rows].argmax(axis=1).astype(np.float64)
 
 
-def sides(image: Grey) -> tuple[Grey, Grey, Grey, Grey]:
+def sides(image: GreyImage) -> tuple[GreyImage, GreyImage, GreyImage, GreyImage]:
     """Return views of an image in which its left, top, right and bottom are on the left."""
     return image, image.T, image[:, ::-1], image[::-1].T
 
 
-def find_clip(region: Grey, bright: Grey, shape: Grey) -> Clip:
+def find_clip(region: GreyImage, bright: GreyImage, shape: GreyImage) -> Clip:
     """Find where the screen cuts a shape off by straight vertical or horizontal lines.
 
     Parameters
@@ -88,7 +87,7 @@ def find_clip(region: Grey, bright: Grey, shape: Grey) -> Clip:
     return cuts[0], cuts[1], width - cuts[2], height - cuts[3]
 
 
-def _cut(echo: Grey, bright: Grey, shape: Grey) -> int:
+def _cut(echo: GreyImage, bright: GreyImage, shape: GreyImage) -> int:
     rows, first = first_in_rows(echo)
     start = shape[rows].argmax(axis=1)
     late = first - start > 1.5
@@ -107,7 +106,7 @@ def _cut(echo: Grey, bright: Grey, shape: Grey) -> int:
     return round(place) if clear.mean() > 0.5 else 0
 
 
-def edge_offsets(grey: Grey, points: Values, normals: Values, reach: int) -> Values:
+def edge_offsets(grey: GreyImage, points: Floats, normals: Floats, reach: int) -> Floats:
     """Return how far outside of given points echo ends, in pixels; NaN where there is none.
 
     Parameters

@@ -9,12 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats, GreyImage, Points
 from metrascope.screen.echo import Echo
 from metrascope.screen.edges import Clip, edge_offsets, find_clip, outermost
-
-Grey = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
-Values = npt.NDArray[np.float64]
 
 _ANCHORS: Final = 15
 _TRIPLES: Final = np.array(list(combinations(range(_ANCHORS), 3)))
@@ -57,7 +54,7 @@ class Fan:
         clip = [round(edge / factor) for edge in self.clip]
         return Fan(*at, *radii, self.left, self.right, (clip[0], clip[1], clip[2], clip[3]))
 
-    def draw(self, shape: tuple[int, int], margin: float = 0.0) -> Grey:
+    def draw(self, shape: tuple[int, int], margin: float = 0.0) -> GreyImage:
         """Return the fan as 0 and 1, grown by a margin in pixels where the screen allows."""
         whole = replace(self, clip=(0, 0, shape[1], shape[0]))._polygon(margin)
         mask = np.zeros(shape, np.uint8)
@@ -117,7 +114,7 @@ def fit_fans(echo: Echo, contour: Points, outer: Points) -> Iterator[Fan]:
         yield replace(fan, clip=find_clip(echo.region, echo.bright, drawn))
 
 
-def refine_fan(fan: Fan, grey: Grey, reach: int) -> Fan:
+def refine_fan(fan: Fan, grey: GreyImage, reach: int) -> Fan:
     """Move the edges of a fan to where the full image has them.
 
     Parameters
@@ -135,7 +132,7 @@ def refine_fan(fan: Fan, grey: Grey, reach: int) -> Fan:
     return fan
 
 
-def _arc(x: float, y: float, radius: float, angles: Values) -> Points:
+def _arc(x: float, y: float, radius: float, angles: Floats) -> Points:
     return np.column_stack([x + radius * np.sin(angles), y + radius * np.cos(angles)])
 
 
@@ -185,7 +182,7 @@ def _arc_centers(points: Points, box: Sequence[float], most: int) -> Iterator[tu
             yield center
 
 
-def _circles(points: Points) -> tuple[Values, Values, Values]:
+def _circles(points: Points) -> tuple[Floats, Floats, Floats]:
     """Return x, y and radius of the circles through triples of anchors along the contour."""
     anchors = points[np.linspace(0, len(points) - 1, _ANCHORS).astype(int)]
     a, b, c = (anchors[_TRIPLES[:, corner]] for corner in range(3))
@@ -264,13 +261,13 @@ def _around(echo: Points, center: tuple[float, float]) -> Fan | None:
     return Fan(center[0], center[1], near, far, left, right, (0, 0, 0, 0))
 
 
-def _polar(points: Points, center: tuple[float, float]) -> tuple[Values, Values]:
+def _polar(points: Points, center: tuple[float, float]) -> tuple[Floats, Floats]:
     """Return distance from a center, and angle from straight down."""
     away = points - np.array(center)
     return np.hypot(away[:, 0], away[:, 1]), np.arctan2(away[:, 0], away[:, 1])
 
 
-def _flanks(radius: Values, angle: Values, near: float, far: float) -> tuple[float, float]:
+def _flanks(radius: Floats, angle: Floats, near: float, far: float) -> tuple[float, float]:
     """Return the angles at which echo ends on either side at most depths."""
     band = radius > max(near - 1, 0.04 * far)
     radius, angle = radius[band], angle[band]
@@ -286,7 +283,7 @@ def _flanks(radius: Values, angle: Values, near: float, far: float) -> tuple[flo
     return max(left, -_WIDEST), min(right, _WIDEST)
 
 
-def _arc_radius(angle: Values, radius: Values, share: float, otherwise: float) -> float:
+def _arc_radius(angle: Floats, radius: Floats, share: float, otherwise: float) -> float:
     """Return where most of the beams begin; a percentile where they agree on nothing."""
     low, high = float(angle.min()), float(angle.max()) + 1e-6
     beams = max(24, int((high - low) * np.abs(radius).max() / _STEP))
@@ -296,7 +293,7 @@ def _arc_radius(angle: Values, radius: Values, share: float, otherwise: float) -
 
 
 def _flank_angle(
-    radius: Values, angle: Values, near: float, far: float, reach: float
+    radius: Floats, angle: Floats, near: float, far: float, reach: float
 ) -> tuple[float, float]:
     """Return where echo begins at most depths, and the share of the depths where it does.
 
@@ -313,7 +310,7 @@ def _flank_angle(
     return place, min(1.0, on / max(4.0, shown / _STEP))
 
 
-def _smallest(group: npt.NDArray[np.int_], values: Values, groups: int) -> Values:
+def _smallest(group: npt.NDArray[np.int_], values: Floats, groups: int) -> Floats:
     """Return the smallest value of each group that has any."""
     least = np.full(groups, np.inf)
     np.minimum.at(least, group, values)
@@ -356,7 +353,7 @@ def _same(fan: Fan, other: Fan) -> bool:
     return bool(max(shift, abs(fan.far - other.far), turn) < _ONE)
 
 
-def _widen_at_face(fan: Fan, bright: Grey) -> Fan:
+def _widen_at_face(fan: Fan, bright: GreyImage) -> Fan:
     """Follow the bright ring at the probe's face: beside poor contact nothing else is seen."""
     if fan.near < 6:
         return fan
@@ -365,7 +362,7 @@ def _widen_at_face(fan: Fan, bright: Grey) -> Fan:
     return replace(fan, left=max(left, -_WIDEST), right=min(right, _WIDEST))
 
 
-def _ring_beyond(fan: Fan, bright: Grey, flank: float, side: int) -> float:
+def _ring_beyond(fan: Fan, bright: GreyImage, flank: float, side: int) -> float:
     """Return by which angle the ring reaches beyond a flank."""
     step = 0.5 / fan.near
     angles = flank + side * step * np.arange(1, max(2, int(0.6 / step)))
@@ -388,7 +385,7 @@ class _Edge:
     shift: float
 
 
-def _edge(fan: Fan, grey: Grey, name: str, reach: int) -> _Edge | None:
+def _edge(fan: Fan, grey: GreyImage, name: str, reach: int) -> _Edge | None:
     points, normals = _samples(fan, name)
     left, top, right, bottom = fan.clip
     shown = (points[:, 0] > max(left, 0) + 1) & (points[:, 0] < min(right, grey.shape[1]) - 2)
@@ -444,7 +441,7 @@ def _adjusted(fan: Fan, edges: list[_Edge]) -> Fan:
     )
 
 
-def _equations(fan: Fan, edge: _Edge) -> tuple[npt.NDArray[np.float64], Values]:
+def _equations(fan: Fan, edge: _Edge) -> tuple[npt.NDArray[np.float64], Floats]:
     """Return how far each point moves off the edge per unknown, and how far off it is."""
     away = edge.points - np.array([fan.x, fan.y])
     design = np.zeros((len(away), 6))

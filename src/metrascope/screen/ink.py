@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
+from metrascope.arrays import Mask, Pixels
+
 Labels = NDArray[np.int32]
 
 _WINDOW: Final = 9
@@ -48,11 +48,11 @@ class Ink:
         bool, the strokes themselves, as far as they can be told.
     """
 
-    area: Flags
-    strokes: Flags
+    area: Mask
+    strokes: Mask
 
 
-def find_ink(image: Image, inside: Flags) -> Ink:
+def find_ink(image: Pixels, inside: Mask) -> Ink:
     """Find what was written over the echo.
 
     Two things give ink away. Color: echo is grey, or tinted by a map from grey levels to colors,
@@ -76,7 +76,7 @@ def find_ink(image: Image, inside: Flags) -> Ink:
     return Ink(area & inside, area & (colored | _bright(grey)))
 
 
-def _colored(image: Image, inside: Flags) -> Flags:
+def _colored(image: Pixels, inside: Mask) -> Mask:
     """Return the pixels whose color is not the tint that their brightness has elsewhere."""
     parts = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb))
     luma, *chroma = (np.asarray(part, np.uint8) for part in parts)
@@ -95,7 +95,7 @@ def _colored(image: Image, inside: Flags) -> Flags:
     return np.asarray((far > 0) & (cv2.dilate(solid, _square(7)) == 0))
 
 
-def _tint(bins: Image, values: Image) -> Image:
+def _tint(bins: Pixels, values: Pixels) -> Pixels:
     """Return the usual chroma value of each of the 256 grey levels: a curve of second degree."""
     count = np.bincount(bins, minlength=8)
     known = np.flatnonzero(count >= 20)
@@ -108,13 +108,13 @@ def _tint(bins: Image, values: Image) -> Image:
     return np.asarray(np.clip(tint, 0, 255), np.uint8)
 
 
-def _bright(grey: Image) -> Flags:
+def _bright(grey: Pixels) -> Mask:
     """Return thin bright structures, by half of the greatest height above ground nearby."""
     height = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, _square(_WINDOW))
     return np.asarray((height > 30) & (height > cv2.dilate(height, _square(15)) * 0.5))
 
 
-def _cornered_at_half(grey: Image, inside: Flags) -> Flags:
+def _cornered_at_half(grey: Pixels, inside: Mask) -> Mask:
     """Look for letters of twice the size."""
     height, width = grey.shape
     size = (max(1, width // 2), max(1, height // 2))
@@ -124,7 +124,7 @@ def _cornered_at_half(grey: Image, inside: Flags) -> Flags:
     return cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST).astype(bool)
 
 
-def _cornered(grey: Image, inside: Flags) -> Flags:
+def _cornered(grey: Pixels, inside: Mask) -> Mask:
     """Return patches with sharp edges in two directions that cannot be speckle."""
     core = cv2.erode(inside.astype(np.uint8), _square(_WINDOW)).astype(bool)
     if not core.any():
@@ -169,13 +169,13 @@ def _evidence(part: int, labels: Labels, box: Labels, maps: tuple[Any, ...]) -> 
     return float(_WEIGHTS @ np.log1p(np.array(known, np.float64)))
 
 
-def _nearly_largest(values: Image, share: float) -> int:
+def _nearly_largest(values: Pixels, share: float) -> int:
     """Return the value that this share of the values reaches."""
     place = len(values) - 1 - int(share * len(values))
     return int(np.partition(values, place)[place])
 
 
-def _in_line(evidence: NDArray[np.float64], boxes: Labels) -> Flags:
+def _in_line(evidence: NDArray[np.float64], boxes: Labels) -> Mask:
     """Tell which patches have evidence enough, or stand in a line with one that has."""
     sure = evidence > _ALONE
     left, top, right, bottom = (
@@ -187,7 +187,7 @@ def _in_line(evidence: NDArray[np.float64], boxes: Labels) -> Flags:
     return np.asarray(sure | (beside & (evidence > _BESIDE)))
 
 
-def _at_edge(found: Flags, rim: Flags) -> Flags:
+def _at_edge(found: Mask, rim: Mask) -> Mask:
     """Continue patches into the rim, where the edge of the echo itself looks like ink."""
     if not found.any():
         return found
@@ -195,11 +195,11 @@ def _at_edge(found: Flags, rim: Flags) -> Flags:
     return np.asarray(found | (rim & near))
 
 
-def _grey(image: Image) -> Image:
+def _grey(image: Pixels) -> Pixels:
     if image.ndim == 2:
         return image
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _square(side: int) -> Image:
+def _square(side: int) -> Pixels:
     return np.ones((side, side), np.uint8)

@@ -6,11 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
-Floats = NDArray[np.float32]
+from metrascope.arrays import Box, Floats32, Mask, Pixels
+
 Counts = NDArray[np.int32]
-Box = tuple[int, int, int, int]
 
 _COARSE: Final = 6.0
 """Standard deviation in pixels of the blur that parts brightness from speckle."""
@@ -26,7 +24,7 @@ _APART: Final = np.hypot(_SHIFTS, 1.5 * _SHIFTS[:, None])
 """Distance of a place from a tile, by how far it is below and to the right."""
 
 
-def inpaint(image: Image, mask: Flags, within: Flags | None = None) -> Image:
+def inpaint(image: Pixels, mask: Mask, within: Mask | None = None) -> Pixels:
     """Replace masked pixels by what their surroundings look like, brightness and speckle.
 
     The brightness is interpolated from the unmasked pixels around. The speckle on top of it is
@@ -60,7 +58,7 @@ def inpaint(image: Image, mask: Flags, within: Flags | None = None) -> Image:
     return result
 
 
-def _tiles(mask: Flags) -> list[Box]:
+def _tiles(mask: Mask) -> list[Box]:
     """Return boxes no larger than a tile that together hold every masked pixel."""
     flags = mask.view(np.uint8)
     tiles = []
@@ -71,7 +69,7 @@ def _tiles(mask: Flags) -> list[Box]:
     return tiles
 
 
-def _blocks(flags: Image) -> list[tuple[int, int]]:
+def _blocks(flags: Pixels) -> list[tuple[int, int]]:
     """Return row and column of the tiles that hold any flag, from top to bottom."""
     height, width = flags.shape
     by_rows = np.maximum.reduceat(flags, np.arange(0, height, _TILE), axis=0)
@@ -79,7 +77,7 @@ def _blocks(flags: Image) -> list[tuple[int, int]]:
     return [(int(row), int(column)) for row, column in np.argwhere(blocks)]
 
 
-def _brightness(image: Image, source: Flags, wanted: Flags) -> Floats:
+def _brightness(image: Pixels, source: Mask, wanted: Mask) -> Floats32:
     """Return the local mean of the source pixels, from ever farther away where there is none.
 
     It is right where it is wanted; elsewhere it need not be.
@@ -107,7 +105,7 @@ def _brightness(image: Image, source: Flags, wanted: Flags) -> Floats:
     return np.asarray(cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _copy_speckle(filled: Floats, image: Image, blocked: Counts, tile: Box) -> None:
+def _copy_speckle(filled: Floats32, image: Pixels, blocked: Counts, tile: Box) -> None:
     """Add to a tile what another place deviates from its own local mean."""
     left, top, wide, high = tile
     found = _nearest_free(blocked, tile)

@@ -7,12 +7,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Box, Mask, Pixels
 from metrascope.dicom.frames import Cine
 from metrascope.errors import DataError
-from metrascope.screen.sector import Box, find_sector
+from metrascope.screen.sector import find_sector
 
-Pixels = npt.NDArray[np.uint8]
-Flags = npt.NDArray[np.bool_]
 Thumbnail = npt.NDArray[np.float32]
 
 _MOST_LOOKED_AT: Final = 64
@@ -56,7 +55,7 @@ def key_frames(cine: Cine, count: int | Literal["all"]) -> list[int]:
 
 def _looked_at(cine: Cine) -> Iterator[tuple[float, int, Thumbnail]]:
     """Yield sharpness, number and thumbnail of the frames looked at that show something."""
-    sector: tuple[Box, Flags] | None = None
+    sector: tuple[Box, Mask] | None = None
     for number in range(0, cine.count, max(1, -(-cine.count // _MOST_LOOKED_AT))):
         small = _reduced(cine, number)
         if small is None:
@@ -74,7 +73,7 @@ def _looked_at(cine: Cine) -> Iterator[tuple[float, int, Thumbnail]]:
         yield sharpness, number, centered / max(1e-6, float(np.linalg.norm(centered)))
 
 
-def _sector(small: Pixels) -> tuple[Box, Flags]:
+def _sector(small: Pixels) -> tuple[Box, Mask]:
     """Return the box of the sector and what lies in it, without its own edge."""
     found = find_sector(small)
     left, top, width, height = found.box

@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
-Box = tuple[int, int, int, int]
+from metrascope.arrays import Box, Mask
+
 MarkKind = Literal["caliper", "text", "cursor", "body_mark", "tick", "line"]
 
 _CROSS: Final = (7, 34)
@@ -40,10 +39,10 @@ class Stroke:
     """One connected stroke: its box, and its pixels within the box."""
 
     box: Box
-    own: Flags
+    own: Mask
 
 
-def name_patch(strokes: Flags, depth: NDArray[np.float32]) -> tuple[tuple[MarkKind, Box], ...]:
+def name_patch(strokes: Mask, depth: NDArray[np.float32]) -> tuple[tuple[MarkKind, Box], ...]:
     """Return the marks that a patch of ink consists of, each with its box within the patch.
 
     What is nothing else is lettering, because lettering is what must not stay.
@@ -78,7 +77,7 @@ def name_patch(strokes: Flags, depth: NDArray[np.float32]) -> tuple[tuple[MarkKi
     return tuple(marks) or (("text", whole),)
 
 
-def _strokes(strokes: Flags) -> list[Stroke]:
+def _strokes(strokes: Mask) -> list[Stroke]:
     # Crosses often have a gap at their center, which joins here.
     joined = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
@@ -196,7 +195,7 @@ def _is_cross(stroke: Stroke) -> bool:
     return _has_arms(stroke.own) or (5 * small >= 4 * large and _has_diagonals(stroke.own))
 
 
-def _has_arms(own: Flags) -> bool:
+def _has_arms(own: Mask) -> bool:
     """Tell whether a shape is one row and one column, the column not at the side."""
     row, column = int(own.sum(axis=1).argmax()), int(own.sum(axis=0).argmax())
     level = own[max(0, row - 1) : row + 2]
@@ -208,7 +207,7 @@ def _has_arms(own: Flags) -> bool:
     return bool(middle and whole and arms > 0.8 * own.sum())
 
 
-def _has_diagonals(own: Flags) -> bool:
+def _has_diagonals(own: Mask) -> bool:
     """Tell whether a shape is the two diagonals of its box."""
     high, wide = own.shape
     down, across = np.mgrid[0 : high - 1 : high * 1j, 0 : wide - 1 : wide * 1j]

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from metrascope.arrays import Box, Mask, Pixels
 from metrascope.screen.ink import Ink, find_ink
 from metrascope.screen.inpaint import inpaint
 from metrascope.screen.mark_kinds import MarkKind, name_patch
@@ -16,9 +17,6 @@ from metrascope.screen.sector import Sector
 
 __all__ = ["Mark", "MarkKind", "Marks", "find_marks", "inpaint"]
 
-Image = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
-Box = tuple[int, int, int, int]
 
 _MARGIN: Final = np.ones((5, 5), np.uint8)
 """Added around a mark, for what antialiasing and JPEG leave beside its strokes."""
@@ -50,10 +48,10 @@ class Marks:
         From top to bottom, then left to right.
     """
 
-    mask: Flags
+    mask: Mask
     marks: tuple[Mark, ...]
 
-    def mask_of(self, *kinds: MarkKind) -> Flags:
+    def mask_of(self, *kinds: MarkKind) -> Mask:
         """Return the part of the mask that belongs to marks of these kinds, with its margin."""
         chosen = np.zeros_like(self.mask)
         for mark in self.marks:
@@ -65,7 +63,7 @@ class Marks:
         return chosen
 
 
-def find_marks(image: Image, sector: Sector) -> Marks:
+def find_marks(image: Pixels, sector: Sector) -> Marks:
     """Find the marks inside the scan sector.
 
     Parameters
@@ -92,14 +90,14 @@ def find_marks(image: Image, sector: Sector) -> Marks:
     return Marks(mask, tuple(sorted(marks, key=lambda mark: (mark.box[1], mark.box[0]))))
 
 
-def _printed(view: Image, inside: Flags, patches: Image) -> Flags:
+def _printed(view: Pixels, inside: Mask, patches: Pixels) -> Mask:
     """Return what was printed in one level or as a code, where no ink was found."""
     grey = view if view.ndim == 2 else cv2.cvtColor(view, cv2.COLOR_RGB2GRAY)
     grey = np.asarray(grey, np.uint8)
     return find_overprint(grey, inside & (patches == 0)) | find_codes(grey)
 
 
-def _boxes(flags: Flags) -> list[Box]:
+def _boxes(flags: Mask) -> list[Box]:
     """Return the boxes of connected pixels."""
     if not flags.any():
         return []
@@ -107,7 +105,7 @@ def _boxes(flags: Flags) -> list[Box]:
     return [(int(x), int(y), int(wide), int(high)) for x, y, wide, high, _ in stats[1:]]
 
 
-def _cover(patches: Image, kind: MarkKind, box: Box) -> None:
+def _cover(patches: Pixels, kind: MarkKind, box: Box) -> None:
     """Mask the whole box of a word: the gaps of its letters would still show their shapes."""
     left, top, wide, high = box
     if kind != "text" or high > _TALLEST:
@@ -118,13 +116,13 @@ def _cover(patches: Image, kind: MarkKind, box: Box) -> None:
         whole[...] = 1
 
 
-def _joined(area: Flags) -> Image:
+def _joined(area: Mask) -> Pixels:
     """Close the gaps between the letters of a word, and add the margin."""
     patches = cv2.morphologyEx(area.astype(np.uint8), cv2.MORPH_CLOSE, _GAP)
     return np.asarray(cv2.dilate(patches, _MARGIN), np.uint8)
 
 
-def _named(ink: Ink, patches: Image, inside: Flags) -> list[tuple[MarkKind, Box]]:
+def _named(ink: Ink, patches: Pixels, inside: Mask) -> list[tuple[MarkKind, Box]]:
     depth = _depth(inside)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(patches)
     named: list[tuple[MarkKind, Box]] = []
@@ -143,7 +141,7 @@ def _named(ink: Ink, patches: Image, inside: Flags) -> list[tuple[MarkKind, Box]
     return named
 
 
-def _depth(inside: Flags) -> NDArray[np.float32]:
+def _depth(inside: Mask) -> NDArray[np.float32]:
     """Return the distance from the outline in shares of the longer side, to four pixels."""
     height, width = inside.shape
     size = (width // 4 + 1, height // 4 + 1)

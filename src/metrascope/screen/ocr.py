@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from metrascope.arrays import Pixels
 from metrascope.errors import MissingExtraError
 
-Image = NDArray[np.uint8]
 Point = tuple[float, float]
 
 _THREADS: Final = "METRASCOPE_OCR_THREADS"
@@ -118,7 +118,7 @@ def model_file(folder: Path, task: str) -> Path:
     return found[-1]
 
 
-def find_strips(color: Image) -> list[Strip]:
+def find_strips(color: Pixels) -> list[Strip]:
     """Return where lines of lettering seem to be, at any angle, from top to bottom.
 
     Parameters
@@ -159,7 +159,7 @@ def _around(points: NDArray[np.float32]) -> Strip:
     return Strip((float(middle[0]), float(middle[1])), (long + edge, high + edge), float(angle))
 
 
-def read_strips(color: Image, strips: Sequence[Strip]) -> list[tuple[str, float]]:
+def read_strips(color: Pixels, strips: Sequence[Strip]) -> list[tuple[str, float]]:
     """Return what each strip says and the mean probability of its characters, 0 to 1.
 
     A line may be upside down, and one about as long as high may stand on any side: it is read in
@@ -192,7 +192,7 @@ def _weight(read: tuple[str, float]) -> float:
     return read[1] * min(3, sum(sign.isalnum() for sign in read[0]))
 
 
-def recognize(crops: Sequence[Image]) -> list[tuple[str, float]]:
+def recognize(crops: Sequence[Pixels]) -> list[tuple[str, float]]:
     """Read pictures of one line each, 48 pixels high; ``("", 0.0)`` where nothing is read."""
     read = [("", 0.0)] * len(crops)
     order = sorted(range(len(crops)), key=lambda index: crops[index].shape[1])
@@ -209,7 +209,7 @@ def recognize(crops: Sequence[Image]) -> list[tuple[str, float]]:
     return read
 
 
-def _cut(color: Image, strip: Strip, turn: int = 0) -> Image:
+def _cut(color: Pixels, strip: Strip, turn: int = 0) -> Pixels:
     """Return a strip level and 48 pixels high, turned by a quarter, a half or three quarters."""
     long, high = (max(1.0, side) for side in strip.size)
     if turn % 180:
@@ -236,5 +236,5 @@ def _decode(chances: NDArray[np.float32], characters: tuple[str, ...]) -> tuple[
     return text, float(chances.max(axis=1)[kept].mean())
 
 
-def _tensor(color: Image) -> NDArray[np.float32]:
+def _tensor(color: Pixels) -> NDArray[np.float32]:
     return np.ascontiguousarray((color.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1))

@@ -4,11 +4,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
-Counts = NDArray[np.float32]
+from metrascope.arrays import Floats32, Mask, Pixels
 
 _CELL: Final = 8
 """Grey levels are counted in cells of this side in pixels."""
@@ -48,7 +45,7 @@ _SMALLEST: Final = 32
 """Pixels of the smallest picture in which a code is sought."""
 
 
-def find_overprint(grey: Image, inside: Flags) -> Flags:
+def find_overprint(grey: Pixels, inside: Mask) -> Mask:
     """Find pixels that belong to something printed in one grey level, with their surroundings.
 
     Speckle has all grey levels, and neighboring levels equally often. What a program prints has
@@ -74,7 +71,7 @@ def find_overprint(grey: Image, inside: Flags) -> Flags:
     return found
 
 
-def _lacks_levels(values: Image) -> bool:
+def _lacks_levels(values: Pixels) -> bool:
     """Tell whether a picture has but some of the grey levels, as older scanners' palettes have.
 
     Each of its levels stands out from empty ones beside it, and would be taken for a print.
@@ -88,7 +85,7 @@ def _lacks_levels(values: Image) -> bool:
     return len(used) > _FEW and float((used < 0.1 * most).mean()) > _EMPTY
 
 
-def find_codes(grey: Image) -> Flags:
+def find_codes(grey: Pixels) -> Mask:
     """Find QR codes, opaque or translucent, and return their pixels with the rim.
 
     OpenCV's finder by patterns of squares: of 64 images without codes it took none for one.
@@ -108,7 +105,7 @@ def find_codes(grey: Image) -> Flags:
     return found.astype(bool)
 
 
-def _counts(grey: Image, inside: Flags) -> Counts:
+def _counts(grey: Pixels, inside: Mask) -> Floats32:
     """Return how often each of 256 levels occurs in each cell, (256, rows, columns)."""
     rows, columns = (-(-side // _CELL) for side in grey.shape)
     y, x = np.nonzero(inside)
@@ -117,7 +114,7 @@ def _counts(grey: Image, inside: Flags) -> Counts:
     return counts.reshape(256, rows, columns).astype(np.float32)
 
 
-def _mark_spikes(spiked: Image, counts: Counts, window: tuple[int, int]) -> None:
+def _mark_spikes(spiked: Pixels, counts: Floats32, window: tuple[int, int]) -> None:
     """Mark level and cells of the windows in which one level stands out from the next two."""
     size = (window[1], window[0])
     first, last = _LEVELS
@@ -142,17 +139,17 @@ def _mark_spikes(spiked: Image, counts: Counts, window: tuple[int, int]) -> None
         spiked[first + number] |= cv2.dilate(cells, np.ones(window, np.uint8), anchor=anchor)
 
 
-def _most_beside(counts: Counts) -> Counts:
+def _most_beside(counts: Floats32) -> Floats32:
     """Return the largest count of the two levels below and above each, but for the outer two."""
     return np.maximum(np.maximum(counts[:-4], counts[1:-3]), np.maximum(counts[3:-1], counts[4:]))
 
 
-def _sum(values: Counts, size: tuple[int, int]) -> Counts:
+def _sum(values: Floats32, size: tuple[int, int]) -> Floats32:
     border = cv2.BORDER_CONSTANT
     return np.asarray(cv2.boxFilter(values, -1, size, normalize=False, borderType=border))
 
 
-def _strokes(grey: Image, inside: Flags, level: int, cells: Image) -> Flags:
+def _strokes(grey: Pixels, inside: Mask, level: int, cells: Pixels) -> Mask:
     """Return where in these cells the pixels of a level are dense, with the gaps between them."""
     place = np.kron(cells, np.ones((_CELL, _CELL), np.uint8))[: grey.shape[0], : grey.shape[1]]
     same = ((grey == level) & (place > 0) & inside).view(np.uint8)

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
+from metrascope.arrays import Box
 from metrascope.dicom.regions import Region
-
-Box = tuple[int, int, int, int]
 
 MOST_PANELS = 2
 """Images of a split screen that are taken apart. Three and more are as a rule planes that were

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from metrascope.arrays import GreyImage
 from metrascope.errors import DataError, is_memory_failure
 
-Grey = npt.NDArray[np.uint8]
 _GREY_MODES: Final = ("1", "L", "LA", "F")
 _BROKEN: Final = (
     OSError,
@@ -31,7 +31,6 @@ _BROKEN: Final = (
     Image.DecompressionBombError,
 )
 """What Pillow raises on files that are cut, damaged or lie."""
-Mask = npt.NDArray[np.bool_]
 
 FORMATS: Final = ("PNG", "JPEG", "BMP", "TIFF")
 """What Pillow may decode: other formats of its can start programs (PostScript) or hold films."""
@@ -46,7 +45,7 @@ MOST_PAGES: Final = 200
 _NEW_SUBFILE_TYPE, _NO_PICTURE = 254, 0b101
 
 
-def read_grey(path: Path, row: int) -> Grey:
+def read_grey(path: Path, row: int) -> GreyImage:
     """Decode a PNG, JPEG, BMP or TIFF to 8-bit grey (luminance of colour, ITU-R 601).
 
     Parameters

@@ -3,11 +3,8 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Flags = NDArray[np.bool_]
-Values = NDArray[np.float64]
-Box = tuple[int, int, int, int]
+from metrascope.arrays import Box, Floats, Mask
 
 _PEN: Final = 4
 _LONGEST: Final = 14
@@ -23,7 +20,7 @@ _UNEVEN: Final = 2.5
 """How far in pixels such a distance may be off."""
 
 
-def is_dash(strokes: Flags) -> bool:
+def is_dash(strokes: Mask) -> bool:
     """Tell whether strokes are no more than one dash or dot, as thin as a pen.
 
     Parameters
@@ -38,7 +35,7 @@ def is_dash(strokes: Flags) -> bool:
     return sides[0] <= _PEN and sides[1] <= _LONGEST
 
 
-def on_scale(boxes: list[Box]) -> Flags:
+def on_scale(boxes: list[Box]) -> Mask:
     """Return which dashes stand with at least three others in one column or row, evenly spaced.
 
     Parameters
@@ -59,7 +56,7 @@ def on_scale(boxes: list[Box]) -> Flags:
     return found
 
 
-def _is_even(places: Values) -> bool:
+def _is_even(places: Floats) -> bool:
     """Tell whether places are spaced by one distance or a few times that."""
     gaps = np.diff(places)
     least = float(gaps.min())

@@ -5,15 +5,13 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from pydicom import Dataset
 
+from metrascope.arrays import Pixels
 from metrascope.dicom.frames import Cine, open_pixels
 from metrascope.dicom.regions import Region, read_regions
 from metrascope.screen.picture import decode_picture, picture_pages
 from metrascope.screen.usability import Claims, claims_of
-
-Pixels = npt.NDArray[np.uint8]
 
 MOST_PIXELS: Final = 4_000_000
 """Pixels of a screen beyond which it is reduced before anything is looked for in it.

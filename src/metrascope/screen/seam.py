@@ -4,12 +4,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
-Box = tuple[int, int, int, int]
-Rows = npt.NDArray[np.float32]
-Values = npt.NDArray[np.float32]
+from metrascope.arrays import Box, Floats32, Pixels
 
 _WORKING_SIDE: Final = 640
 _LEAST_SIDE: Final = 100
@@ -99,13 +95,13 @@ def _has_gap(part: Pixels, axis: int, most: float) -> bool:
     return bool((even & sharp)[inner].any())
 
 
-def _line_statistics(part: Pixels, axis: int) -> tuple[Values, Values]:
+def _line_statistics(part: Pixels, axis: int) -> tuple[Floats32, Floats32]:
     """Return mean and standard deviation of each column (axis 0) or row (axis 1)."""
     levels = part.astype(np.float32)
     return levels.mean(axis=axis), levels.std(axis=axis)
 
 
-def _usual(values: Values) -> Values:
+def _usual(values: Floats32) -> Floats32:
     """Return the median of the values around each."""
     padded = np.pad(values, _AROUND // 2, mode="edge")
     return np.asarray(
@@ -113,7 +109,7 @@ def _usual(values: Values) -> Values:
     )
 
 
-def _jumps(small: Rows, first: int, last: int) -> Rows:
+def _jumps(small: Floats32, first: int, last: int) -> Floats32:
     """Return how sharply some columns part their neighbours at each depth, NaN in the dark."""
     step = np.zeros_like(small)
     step[:, 1:-1] = np.abs(small[:, 2:] - small[:, :-2])

@@ -7,14 +7,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Box, GreyImage
 from metrascope.screen.echo import DARK, Echo, find_echo, outline
 from metrascope.screen.fan import Fan, fit_fans, refine_fan
 from metrascope.screen.slab import Slab, fit_slab, refine_slab
 
 __all__ = ["DARK", "Box", "Kind", "Sector", "agrees", "find_sector"]
 
-Grey = npt.NDArray[np.uint8]
-Box = tuple[int, int, int, int]
 Kind = Literal["curved", "phased", "linear", "whole"]
 
 _MARGIN: Final = 0.5
@@ -50,7 +49,7 @@ class Sector:
     outline: tuple[tuple[int, int], ...]
 
 
-def find_sector(grey: Grey, within: Box | None = None) -> Sector:
+def find_sector(grey: GreyImage, within: Box | None = None) -> Sector:
     """Find the scan sector of an ultrasound screen from its pixels.
 
     The largest region that looks like echo is sought in a reduced image. A fan (two flanks and
@@ -109,11 +108,11 @@ class _Fit:
     """A shape fitted to the reduced image, 0 and 1, and how well it fits, 0 to 2."""
 
     shape: Fan | Slab
-    drawn: Grey
+    drawn: GreyImage
     score: float
 
 
-def _find(grey: Grey) -> tuple[Grey, Kind]:
+def _find(grey: GreyImage) -> tuple[GreyImage, Kind]:
     echo = find_echo(grey)
     if echo is None:
         return np.ones(grey.shape, np.uint8), "whole"
@@ -159,7 +158,7 @@ def _rated(shape: Fan | Slab, echo: Echo, outer: npt.NDArray[np.float64]) -> _Fi
     return _Fit(shape, drawn, on_edge + 0.6 * held + 0.4 * full)
 
 
-def _finish(fit: _Fit, echo: Echo, grey: Grey) -> tuple[Grey, Kind]:
+def _finish(fit: _Fit, echo: Echo, grey: GreyImage) -> tuple[GreyImage, Kind]:
     """Return the mask in the full image, and the kind of the sector."""
     shape = grey.shape[0], grey.shape[1]
     if fit.score < _POOR:
@@ -181,14 +180,14 @@ def _fills(slab: Slab, shape: tuple[int, int]) -> bool:
     return bool((low < spare).all() and (high > np.array(shape[::-1]) - 1 - spare).all())
 
 
-def _hull(echo: Echo, shape: tuple[int, int]) -> Grey:
+def _hull(echo: Echo, shape: tuple[int, int]) -> GreyImage:
     hull = (outline(echo.region)[2] + 0.5) / echo.factor - 0.5
     mask = np.zeros(shape, np.uint8)
     points = np.rint(hull * 16).astype(np.int32)
     return np.asarray(cv2.fillConvexPoly(mask, points, 1, shift=4), np.uint8)
 
 
-def _outline(mask: Grey) -> tuple[tuple[int, int], ...]:
+def _outline(mask: GreyImage) -> tuple[tuple[int, int], ...]:
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     largest = cv2.approxPolyDP(max(outlines, key=cv2.contourArea), 0.5, closed=True)
     # OpenCV goes round counterclockwise on the screen.

@@ -7,12 +7,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats, GreyImage, Points
 from metrascope.screen.echo import Echo
 from metrascope.screen.edges import edge_offsets, first_in_rows, outermost, sides
-
-Grey = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
-Values = npt.NDArray[np.float64]
 
 _MEET: Final = 1.6
 
@@ -27,7 +24,7 @@ class Slab:
         """Return the slab of an image reduced by a factor in the image's own pixels."""
         return Slab((self.corners + 0.5) / factor - 0.5)
 
-    def draw(self, shape: tuple[int, int], margin: float = 0.0) -> Grey:
+    def draw(self, shape: tuple[int, int], margin: float = 0.0) -> GreyImage:
         """Return the slab as 0 and 1, grown by a margin in pixels."""
         outward = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * margin
         mask = np.zeros(shape, np.uint8)
@@ -54,7 +51,7 @@ def fit_slab(echo: Echo) -> Slab:
     )
 
 
-def refine_slab(slab: Slab, grey: Grey, reach: int) -> Slab:
+def refine_slab(slab: Slab, grey: GreyImage, reach: int) -> Slab:
     """Move the edges of a slab to where the full image has them.
 
     Parameters
@@ -72,11 +69,11 @@ def refine_slab(slab: Slab, grey: Grey, reach: int) -> Slab:
     return Slab(corners)
 
 
-def _views(region: Grey) -> list[tuple[Grey, bool]]:
+def _views(region: GreyImage) -> list[tuple[GreyImage, bool]]:
     return [(part, number % 2 == 0) for number, part in enumerate(sides(region))]
 
 
-def _line(part: Grey, tilted: bool) -> tuple[float, float]:
+def _line(part: GreyImage, tilted: bool) -> tuple[float, float]:
     """Return slope and start of the line on which most rows begin."""
     rows, first = first_in_rows(part)
     place = outermost(first, len(rows), _MEET, 0.2)
@@ -89,7 +86,7 @@ def _line(part: Grey, tilted: bool) -> tuple[float, float]:
     return (slope, start) if share > upright + 0.12 else (0.0, place)
 
 
-def _tilted_line(rows: Values, first: Values) -> tuple[float, float, float]:
+def _tilted_line(rows: Floats, first: Floats) -> tuple[float, float, float]:
     """Return slope, start and share of the rows on the line that leaves little outside."""
     anchors = np.linspace(0, len(rows) - 1, 24).astype(int)
     one, other = np.triu_indices(24, 6)
@@ -111,7 +108,7 @@ def _reach(lit: npt.NDArray[np.bool_], start: float, step: int) -> float:
     return float(place)
 
 
-def _shift(one: Values, other: Values, grey: Grey, reach: int) -> Values:
+def _shift(one: Floats, other: Floats, grey: GreyImage, reach: int) -> Floats:
     """Return by how much x and y of an edge move outward."""
     along = other - one
     length = float(np.hypot(along[0], along[1]))

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Box, Pixels
 from metrascope.dicom.regions import Region
 from metrascope.reason import Reason
 from metrascope.screen.marks import Mark, find_marks, inpaint
@@ -17,9 +18,7 @@ from metrascope.screen.text import Verified
 from metrascope.screen.usability import Claims, judge
 from metrascope.screen.watermark import has_watermark
 
-Pixels = npt.NDArray[np.uint8]
 Verify = Callable[[Pixels, Sector, npt.NDArray[np.bool_]], Verified]
-Box = tuple[int, int, int, int]
 
 _TEXT: Final = ("text",)
 

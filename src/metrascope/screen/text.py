@@ -8,13 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from metrascope.arrays import Box, Mask, Pixels
 from metrascope.screen.inpaint import inpaint
 from metrascope.screen.ocr import Strip, find_strips, read_strips
 from metrascope.screen.sector import Sector
-
-Image = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
-Box = tuple[int, int, int, int]
 
 _ROUNDS: Final = 2
 """How often what reads is filled in before a person has to look."""
@@ -90,12 +87,12 @@ class Verified:
         ``quarantine``: something still reads, a person has to look.
     """
 
-    image: Image
+    image: Pixels
     found: tuple[Line, ...]
     state: Literal["clean", "masked", "quarantine"]
 
 
-def verify(image: Image, sector: Sector, masked: Flags | None = None) -> Verified:
+def verify(image: Pixels, sector: Sector, masked: Mask | None = None) -> Verified:
     """Read an image, fill in what reads as text, read again, and give up where it still reads.
 
     It is read first as it was, with the text in it that was found without reading: half a name,
@@ -135,7 +132,7 @@ def verify(image: Image, sector: Sector, masked: Flags | None = None) -> Verifie
     return Verified(image, found, "masked" if found else "clean")
 
 
-def _read_near(image: Image, changed: Flags) -> tuple[Line, ...]:
+def _read_near(image: Pixels, changed: Mask) -> tuple[Line, ...]:
     """Return the lines that count near what was filled in; the rest has been read before."""
     height, width = changed.shape
     near = cv2.dilate(changed.view(np.uint8), np.ones((2 * _MARGIN + 1, 2 * _MARGIN + 1)))
@@ -151,7 +148,7 @@ def _read_near(image: Image, changed: Flags) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def still_reads(image: Image, of: tuple[int, ...] | None = None) -> tuple[Line, ...]:
+def still_reads(image: Pixels, of: tuple[int, ...] | None = None) -> tuple[Line, ...]:
     """Return the lines of an image that count as text, from top to bottom.
 
     A line counts with two letters, digits or characters that were read with a mean probability
@@ -183,12 +180,12 @@ def _counts(line: Line) -> bool:
     return line.score >= (_SURE if letters > 1 else _SURE_OF_ONE) if letters else False
 
 
-def _is_covered(line: Line, mask: Flags) -> bool:
+def _is_covered(line: Line, mask: Mask) -> bool:
     area = _area_of((line,), mask.shape, grown=False)
     return bool(mask[area].mean() > _COVERED) if area.any() else True
 
 
-def _area_of(lines: Sequence[Line], shape: tuple[int, ...], *, grown: bool = True) -> Flags:
+def _area_of(lines: Sequence[Line], shape: tuple[int, ...], *, grown: bool = True) -> Mask:
     """Return the pixels of lines, with an edge that antialiasing may have touched."""
     area = np.zeros(shape[:2], np.uint8)
     for strip in (line.strip for line in lines):
@@ -197,7 +194,7 @@ def _area_of(lines: Sequence[Line], shape: tuple[int, ...], *, grown: bool = Tru
     return area.astype(bool)
 
 
-def read_text(image: Image, of: tuple[int, ...] | None = None) -> tuple[Line, ...]:
+def read_text(image: Pixels, of: tuple[int, ...] | None = None) -> tuple[Line, ...]:
     """Read all lettering in an image, from top to bottom, also what is hardly lettering.
 
     Parameters
@@ -234,7 +231,7 @@ def _once(lines: Sequence[Line], shape: tuple[int, ...]) -> Iterator[Line]:
             yield line
 
 
-def views(grey: Image, of: tuple[int, ...] | None = None) -> Iterator[Image]:
+def views(grey: Pixels, of: tuple[int, ...] | None = None) -> Iterator[Pixels]:
     """Yield the image as it is read: thin strokes enlarged; large ones and faint ones smaller.
 
     Parameters
@@ -255,7 +252,7 @@ def views(grey: Image, of: tuple[int, ...] | None = None) -> Iterator[Image]:
     yield _resized(_leveled(grey), smaller / 2)
 
 
-def _leveled(grey: Image) -> Image:
+def _leveled(grey: Pixels) -> Pixels:
     """Return the image with the same brightness and the same contrast everywhere."""
     values = grey.astype(np.float32)
     shown = (grey > 0).astype(np.float32)
@@ -276,7 +273,7 @@ def _smooth(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _resized(view: Image, factor: float) -> Image:
+def _resized(view: Pixels, factor: float) -> Pixels:
     size = tuple(max(1, round(side * factor)) for side in view.shape[::-1])
     how = cv2.INTER_CUBIC if factor >= 1 else cv2.INTER_AREA
     return np.asarray(cv2.resize(view, size, interpolation=how), np.uint8)

@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.screen.sector import Box, Sector
+from metrascope.arrays import Box, Mask, Pixels
+from metrascope.screen.sector import Sector
 
-Pixels = npt.NDArray[np.uint8]
-Flags = npt.NDArray[np.bool_]
 Levels = npt.NDArray[np.float32]
 
 _LIT: Final = 16
@@ -134,7 +133,7 @@ def _shrunk(grey: Pixels, sector: Sector) -> Levels:
     return np.asarray(small, dtype=np.float32)
 
 
-def _shrunk_mask(sector: Sector) -> Flags:
+def _shrunk_mask(sector: Sector) -> Mask:
     part = np.ascontiguousarray(sector.mask[_window(sector.box)]).view(np.uint8)
     small = cv2.resize(part, _size(sector.box), interpolation=cv2.INTER_NEAREST)
     return np.asarray(cv2.erode(small, np.ones((5, 5), np.uint8)) > 0)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from metrascope.arrays import Pixels
 from metrascope.dicom.header import value
 from metrascope.dicom.regions import Region
 from metrascope.reason import Reason
@@ -23,7 +24,6 @@ from metrascope.screen.texture import (
 )
 from metrascope.settings.study import Fraction, Section
 
-Pixels = npt.NDArray[np.uint8]
 Level = Annotated[float, Field(ge=0, le=255)]
 
 _ULTRASOUND: Final = "1.2.840.10008.5.1.4.1.1."

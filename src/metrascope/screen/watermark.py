@@ -6,9 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
-Floats = NDArray[np.float32]
+from metrascope.arrays import Floats32, Mask, Pixels
 
 _SIDE: Final = 512
 """The longer side in pixels is shrunk to this."""
@@ -37,7 +35,7 @@ real volumes, 5.2 in breast stills and 9.0 in ovary screens (20 each); of tiles 
 0.15 it was 12 to 50 in ten drawings of eleven, of 0.3 and more 12 to 90 in 18 of 19."""
 
 
-def has_watermark(grey: Image, inside: Flags) -> bool:
+def has_watermark(grey: Pixels, inside: Mask) -> bool:
     """Tell whether something repeats in two directions over the sector.
 
     Echo does not repeat: shifted by more than a few grains it is like itself nowhere. A pattern
@@ -55,7 +53,7 @@ def has_watermark(grey: Image, inside: Flags) -> bool:
     return repetition(grey, inside) > _REPEATS
 
 
-def repetition(grey: Image, inside: Flags) -> float:
+def repetition(grey: Pixels, inside: Mask) -> float:
     """Return how far the third most alike shift stands out, in usual likenesses.
 
     Parameters
@@ -81,7 +79,7 @@ def repetition(grey: Image, inside: Flags) -> float:
     return float(peaks[-_SHIFTS] / usual) if len(peaks) >= _SHIFTS and usual > 0 else 0.0
 
 
-def _detail(grey: Image, inside: Flags) -> tuple[Floats, Floats]:
+def _detail(grey: Pixels, inside: Mask) -> tuple[Floats32, Floats32]:
     """Return detail of even contrast in the shrunk sector, and the sector without its rim."""
     factor = min(1.0, _SIDE / max(grey.shape))
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats
 from metrascope.statistics.cohort import Cohort, Readings
 from metrascope.statistics.measures import mean
 from metrascope.statistics.resampling import Statistic, Weights, of_units
-
-Floats = npt.NDArray[np.float64]
 
 ENSEMBLE = "ensemble"
 

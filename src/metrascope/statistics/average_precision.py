@@ -6,10 +6,11 @@ from typing import Final
 import numpy as np
 from scipy.special import expit, logit
 
+from metrascope.arrays import Floats
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.interval import Interval
 from metrascope.statistics.limits import are_enough
-from metrascope.statistics.measures import Counts, Floats, average_precision
+from metrascope.statistics.measures import Counts, average_precision
 from metrascope.statistics.resampling import (
     Replicates,
     Resamples,

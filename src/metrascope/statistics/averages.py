@@ -4,8 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from metrascope.arrays import Floats
 from metrascope.statistics.interval import Interval
-from metrascope.statistics.resampling import Floats, Weights, bca, draw, replicate
+from metrascope.statistics.resampling import Weights, bca, draw, replicate
 
 
 def averages(

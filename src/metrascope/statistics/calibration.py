@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from metrascope.arrays import Floats
 from metrascope.statistics.cohort import Cohort, Readings, cohort
 from metrascope.statistics.interval import Interval
 from metrascope.statistics.limits import ALTOGETHER, FEW_MISREAD, patients
@@ -20,8 +20,6 @@ from metrascope.statistics.reliability import (
     expected_errors,
 )
 from metrascope.statistics.scaling import scaled, temperatures
-
-Floats = npt.NDArray[np.float64]
 
 SEED: Final = 0
 _ECE: Final = ("value", "low", "high", "expected", "expected_high", "p")

@@ -17,13 +17,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
+from metrascope.arrays import Floats
 from metrascope.statistics.interval import Interval, Z
-
-Floats = npt.NDArray[np.float64]
 
 _LARGEST: Final = 2.0
 """Gap beyond which no error is sought: twice what probabilities can be off by."""

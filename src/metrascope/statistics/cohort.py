@@ -10,15 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from metrascope.arrays import Floats, Integers
 from metrascope.errors import DataError
 from metrascope.statistics.predictions import Predictions
 from metrascope.statistics.published import order_networks
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 REPLICATION: Final = ["seed", "repeat"]
 

@@ -15,14 +15,13 @@ import numpy.typing as npt
 from scipy.signal import fftconvolve
 from scipy.stats import binom, chi2, norm
 
+from metrascope.arrays import Floats
 from metrascope.statistics import mover
 from metrascope.statistics.cohort import Cohort, Readings
 from metrascope.statistics.interval import LEVEL, Interval, Z
 from metrascope.statistics.power import for_difference
 from metrascope.statistics.resampling import Replicates, bca
 from metrascope.statistics.roc import class_areas, mean_area
-
-Floats = npt.NDArray[np.float64]
 
 TESTS: Final = ("macro_f1", "macro_auc", "accuracy")
 """What is compared: by paired bootstrap, DeLong's test, McNemar's exact test."""

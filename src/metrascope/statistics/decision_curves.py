@@ -14,13 +14,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats
 from metrascope.statistics import mover
 from metrascope.statistics.cohort import Cohort, Readings
 from metrascope.statistics.interval import LEVEL, Interval
 from metrascope.statistics.proportions import proportion
 from metrascope.statistics.resampling import Replicates, Resamples, Weights, replicate
-
-Floats = npt.NDArray[np.float64]
 
 THRESHOLDS: Final = (
     *(step / 50 for step in range(1, 26)),

@@ -4,11 +4,12 @@ from typing import Final
 
 import numpy as np
 
+from metrascope.arrays import Floats
 from metrascope.statistics import mover
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.interval import LEVEL, Interval
 from metrascope.statistics.limits import ALTOGETHER, FEW_MISREAD, patients
-from metrascope.statistics.measures import Floats, Weights, brier, log_loss
+from metrascope.statistics.measures import Weights, brier, log_loss
 from metrascope.statistics.proportions import wilson
 from metrascope.statistics.resampling import Replicates, Resamples, bca, of_units, replicate
 from metrascope.statistics.temperature import SMALLEST

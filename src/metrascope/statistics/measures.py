@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats
 from metrascope.statistics.cohort import Readings
 
-Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]
 Counts = npt.NDArray[np.uint8]
 

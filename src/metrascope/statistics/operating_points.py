@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats
 from metrascope.statistics import mover
 from metrascope.statistics.cohort import Cohort, Readings, cohort
 from metrascope.statistics.interval import Interval
@@ -18,8 +19,6 @@ from metrascope.statistics.predictions import Predictions
 from metrascope.statistics.proportions import proportion
 from metrascope.statistics.questions import Collapse, collapses
 from metrascope.statistics.scaling import Run, by_run
-
-Floats = npt.NDArray[np.float64]
 
 SENSITIVE: Final = 0.95
 RULES: Final = ("half", "youden", "sensitive")

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats
 from metrascope.statistics.average_precision import average_precisions
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.interval import Interval
@@ -30,8 +31,6 @@ from metrascope.statistics.resampling import (
 from metrascope.statistics.roc import class_areas, mean_area
 from metrascope.statistics.shares import class_shares
 from metrascope.statistics.totals import around, total_intervals
-
-Floats = npt.NDArray[np.float64]
 
 Name = tuple[int, str]
 """Place of a class in class order, or `TOGETHER`, and the measure."""

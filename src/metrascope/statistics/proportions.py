@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincinv
 
+from metrascope.arrays import Floats
 from metrascope.statistics.interval import Interval, Z
-
-Floats = npt.NDArray[np.float64]
 
 _SELDOM: Final = 2
 _MANY: Final = 50

@@ -15,12 +15,12 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import expit, log_expit
 
+from metrascope.arrays import Floats
 from metrascope.statistics import mover
 from metrascope.statistics.interval import Interval, Z
 from metrascope.statistics.limits import ALIKE, FOR_A_SLOPE, ON_A_SIDE, are_enough
 from metrascope.statistics.temperature import SMALLEST
 
-Floats = npt.NDArray[np.float64]
 Outcome = npt.NDArray[np.bool_]
 
 _STEPS: Final = 100

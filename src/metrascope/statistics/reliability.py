@@ -13,13 +13,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats
 from metrascope.statistics.calibration_error import Bins, error_interval
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.interval import Interval
 from metrascope.statistics.proportions import proportion
 from metrascope.statistics.temperature import SMALLEST
-
-Floats = npt.NDArray[np.float64]
 
 MOST_BINS: Final = 10
 PER_BIN: Final = 15

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtrit
 
+from metrascope.arrays import Floats
 from metrascope.files.atomic import cannot_write
 from metrascope.statistics.interval import LEVEL, Z
 
-Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]
 Counts = npt.NDArray[np.uint8]
 Statistic = Callable[[Weights], Floats]

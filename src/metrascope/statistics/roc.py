@@ -15,13 +15,12 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit, stdtrit
 from scipy.stats import norm, rankdata
 
+from metrascope.arrays import Floats
 from metrascope.statistics import mover
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.interval import LEVEL, Interval, Z
 from metrascope.statistics.limits import FEW_IN_A_CLASS, are_enough
 from metrascope.statistics.proportions import wilson
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from metrascope.arrays import Floats
 from metrascope.statistics.cohort import Cohort, Readings
 from metrascope.statistics.interval import LEVEL
 from metrascope.statistics.proportions import wilson
 from metrascope.statistics.resampling import Counts, Resamples
-
-Floats = npt.NDArray[np.float64]
 
 RATES: Final[Floats] = np.linspace(0, 1, 101)
 """False positive rates at which a curve is read."""

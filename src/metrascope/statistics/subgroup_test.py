@@ -12,10 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
+from metrascope.arrays import Floats, Integers
 from metrascope.statistics.interval import Z
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 PERMUTATIONS: Final = 5000
 ENOUGH: Final = 50

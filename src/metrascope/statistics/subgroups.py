@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from metrascope.arrays import Floats, Integers
 from metrascope.statistics import mover
 from metrascope.statistics.attributes import UNKNOWN
 from metrascope.statistics.cohort import Cohort, Readings
@@ -23,9 +24,6 @@ from metrascope.statistics.resampling import Resamples, Weights, bca, replicate
 from metrascope.statistics.shares import class_shares
 from metrascope.statistics.subgroup_test import detectable, spread_test, strata_of
 from metrascope.statistics.totals import around
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 FEWEST: Final = 20
 SEED: Final = 0

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import log_softmax, softmax
 
-Floats = npt.NDArray[np.float64]
+from metrascope.arrays import Floats
 
 LOWEST: Final = 0.05
 HIGHEST: Final = 20.0

@@ -5,9 +5,9 @@ from typing import Final
 import cv2
 import numpy as np
 
+from metrascope.arrays import Box
 from metrascope.phantom.hospital.drawing import Canvas
 from metrascope.phantom.hospital.layouts import Layout
-from metrascope.phantom.hospital.shot import Box
 from metrascope.phantom.shapes import FloatMap
 
 _ROWS: Final = (

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from metrascope.arrays import Box, Mask
 from metrascope.phantom.hospital.drawing import Canvas, Color
 from metrascope.phantom.hospital.fan_screen import Fan, polar
 from metrascope.phantom.hospital.layouts import Layout
-from metrascope.phantom.hospital.shot import Box, Flags
 from metrascope.phantom.shapes import FloatMap
 
 Map = NDArray[np.float32]
@@ -60,7 +60,7 @@ def lay_stiffness(canvas: Canvas, layout: Layout, fan: Fan, rng: np.random.Gener
     return box
 
 
-def _window(fan: Fan, rng: np.random.Generator, *, wide: bool = False) -> Flags:
+def _window(fan: Fan, rng: np.random.Generator, *, wide: bool = False) -> Mask:
     """Return the pixels between two lines and two depths, as a Doppler box is shaped."""
     left, top, width, height = fan.box
     apex = (fan.apex[0] - left, fan.apex[1] - top)
@@ -91,14 +91,14 @@ def _color(share: FloatMap, palette: tuple[Color, ...]) -> NDArray[np.uint8]:
 
 
 def _cover(
-    canvas: Canvas, fan: Fan, colors: NDArray[np.uint8], where: Flags, opacity: float
+    canvas: Canvas, fan: Fan, colors: NDArray[np.uint8], where: Mask, opacity: float
 ) -> None:
     left, top, width, height = fan.box
     part = canvas.image[top : top + height, left : left + width]
     part[where] = cv2.addWeighted(part[where], 1 - opacity, colors[where], opacity, 0)
 
 
-def _frame(canvas: Canvas, fan: Fan, inside: Flags, color: Color) -> Box:
+def _frame(canvas: Canvas, fan: Fan, inside: Mask, color: Color) -> Box:
     contours, _ = cv2.findContours(
         inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )

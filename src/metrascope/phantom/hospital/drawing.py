@@ -7,8 +7,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from metrascope.arrays import Box, Mask, Pixels
 from metrascope.phantom.hospital.burned_text import Alpha, Face, legible, shape
-from metrascope.phantom.hospital.shot import Box, Flags, Image, MarkKind, PlantedMark
+from metrascope.phantom.hospital.shot import MarkKind, PlantedMark
 
 Color = tuple[int, int, int]
 Anchor = Literal["left", "center", "right"]
@@ -31,9 +32,9 @@ class Canvas:
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.width, self.height = size
-        self.image: Image = np.zeros((self.height, self.width, 3), np.uint8)
-        self.ink: Flags = np.zeros((self.height, self.width), np.bool_)
-        self.glyphs: Flags = np.zeros((self.height, self.width), np.bool_)
+        self.image: Pixels = np.zeros((self.height, self.width, 3), np.uint8)
+        self.ink: Mask = np.zeros((self.height, self.width), np.bool_)
+        self.glyphs: Mask = np.zeros((self.height, self.width), np.bool_)
         self.marks: list[PlantedMark] = []
         self.tint: Color = (255, 255, 255)
 
@@ -115,7 +116,7 @@ class Canvas:
         return max(0, across), max(0, down)
 
 
-def blend(pixels: Image, alpha: Alpha, color: Color) -> None:
+def blend(pixels: Pixels, alpha: Alpha, color: Color) -> None:
     """Mix a color into the pixels in place, by the coverage."""
     share = alpha[..., None].astype(np.uint16)
     paint = np.array(color, np.uint16)

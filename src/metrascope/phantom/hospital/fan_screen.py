@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from metrascope.arrays import Box, Mask, Pixels
 from metrascope.phantom.acoustics import Beam, receive
-from metrascope.phantom.hospital.shot import Box, Flags, Image, View
+from metrascope.phantom.hospital.shot import View
 from metrascope.phantom.phantom_screen import compress
 from metrascope.phantom.render import TISSUE_STEP, Case
 from metrascope.phantom.shapes import FloatMap
@@ -49,9 +50,9 @@ class Fan:
     """
 
     box: Box
-    gray: Image
-    mask: Flags
-    lesion: Flags | None
+    gray: Pixels
+    mask: Mask
+    lesion: Mask | None
     view: View
     beam: Beam
     apex: tuple[float, float]
@@ -154,7 +155,7 @@ def reshow(fan: Fan, echo: Echo) -> Fan:
 
 def _convert(
     echo: Echo, shape: tuple[int, int], apex: tuple[float, float], pixel: float
-) -> tuple[Image, Flags, Flags | None]:
+) -> tuple[Pixels, Mask, Mask | None]:
     angle, depth = polar(echo.view, echo.beam, shape, apex, pixel)
     beam = echo.beam
     fov = np.float32(np.deg2rad(beam.fov_deg))

@@ -6,11 +6,12 @@ from typing import Final
 import cv2
 import numpy as np
 
+from metrascope.arrays import Pixels
 from metrascope.phantom.hospital.burned_text import legible
 from metrascope.phantom.hospital.drawing import Canvas, Color
 from metrascope.phantom.hospital.fan_screen import Fan
 from metrascope.phantom.hospital.layouts import GRAY, Layout, Line
-from metrascope.phantom.hospital.shot import Image, Person
+from metrascope.phantom.hospital.shot import Person
 
 _PERSONAL: Final = (
     "latin",
@@ -144,7 +145,7 @@ def _tick(canvas: Canvas, layout: Layout, at: tuple[int, int], *, long: bool, un
 
 
 @lru_cache(maxsize=16)
-def _ground(layout: Layout, width: int, height: int) -> Image:
+def _ground(layout: Layout, width: int, height: int) -> Pixels:
     top, bottom = (np.array(color, np.float32) for color in layout.ground)
     share = np.linspace(0, 1, height, dtype=np.float32)[:, None]
     image = np.empty((height, width, 3), np.uint8)
@@ -156,7 +157,7 @@ def _ground(layout: Layout, width: int, height: int) -> Image:
     return image
 
 
-def _fill(image: Image, share: tuple[float, float, float, float], color: Color) -> None:
+def _fill(image: Pixels, share: tuple[float, float, float, float], color: Color) -> None:
     height, width = image.shape[:2]
     left, right = round(share[0] * width), round(share[2] * width)
     top, bottom = round(share[1] * height), round(share[3] * height)

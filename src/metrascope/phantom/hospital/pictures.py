@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 from PIL import Image as Pillow
 
+from metrascope.arrays import Pixels
 from metrascope.phantom.hospital.identities import Visit, code
 from metrascope.phantom.hospital.planted import Ledger
-from metrascope.phantom.hospital.shot import Image
 
 _PNG_HEAD = 8 + 25  # signature and IHDR
 _FAST = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 
 
-def make_png(image: Image, visit: Visit, ledger: Ledger) -> bytes:
+def make_png(image: Pixels, visit: Visit, ledger: Ledger) -> bytes:
     """Return a PNG with tEXt, zTXt, iTXt, eXIf and tIME chunks (PNG specification, 11.3).
 
     Parameters
@@ -48,7 +48,7 @@ def make_png(image: Image, visit: Visit, ledger: Ledger) -> bytes:
     return plain[:_PNG_HEAD] + b"".join(chunks) + plain[_PNG_HEAD:] + trailer.encode()
 
 
-def make_jpeg(image: Image, visit: Visit, ledger: Ledger) -> bytes:
+def make_jpeg(image: Pixels, visit: Visit, ledger: Ledger) -> bytes:
     """Return a JPEG with Exif, XMP, IPTC and comment segments.
 
     Parameters
@@ -74,7 +74,7 @@ def make_jpeg(image: Image, visit: Visit, ledger: Ledger) -> bytes:
     return plain[:2] + b"".join(segments) + plain[2:] + trailer.encode()
 
 
-def plain_png(image: Image) -> bytes:
+def plain_png(image: Pixels) -> bytes:
     """Return a PNG of a gray or BGR picture, quickly and without any other chunk."""
     done, buffer = cv2.imencode(".png", image, _FAST)
     if not done:

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from metrascope.arrays import Box, Mask
 from metrascope.phantom.hospital.drawing import Canvas
 from metrascope.phantom.hospital.fan_screen import Echo, Fan, listen
 from metrascope.phantom.hospital.furniture import (
@@ -26,7 +27,7 @@ from metrascope.phantom.hospital.overlays import (
     overlap_corner,
     point_at,
 )
-from metrascope.phantom.hospital.shot import Box, Flags, Person, Screenshot, ShotKind, View
+from metrascope.phantom.hospital.shot import Person, Screenshot, ShotKind, View
 from metrascope.phantom.hospital.stages import STAGES, Scene
 from metrascope.phantom.render import Case
 
@@ -137,7 +138,7 @@ def finish(canvas: Canvas, layout: Layout, scene: Scene, kind: ShotKind) -> Scre
     """Put together the truth about a screen that was drawn."""
     clean = np.zeros((canvas.height, canvas.width), np.uint8)
     sector = np.zeros(clean.shape, np.bool_)
-    lesion: Flags = np.zeros(clean.shape, np.bool_)
+    lesion: Mask = np.zeros(clean.shape, np.bool_)
     for fan in scene.fans:
         left, top, width, height = fan.box
         within = (slice(top, top + height), slice(left, left + width))

@@ -4,12 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from metrascope.arrays import Box, Mask, Pixels
 
-Image = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
-Box = tuple[int, int, int, int]
 View = Literal["curved", "phased", "linear"]
 SectorKind = Literal["curved", "phased", "linear", "whole"]
 RegionKind = Literal["2d", "color", "m_mode", "spectral", "elastography", "3d", "other"]
@@ -165,14 +161,14 @@ class Screenshot:
         For the header.
     """
 
-    image: Image
-    clean: Image
-    sector: Flags
+    image: Pixels
+    clean: Pixels
+    sector: Mask
     sector_kind: SectorKind
-    lesion: Flags | None
+    lesion: Mask | None
     marks: tuple[PlantedMark, ...]
-    glyphs: Flags
-    ink: Flags
+    glyphs: Mask
+    ink: Mask
     kind: ShotKind
     usable: bool
     mm_per_pixel: float

@@ -7,12 +7,13 @@ from typing import Final
 import cv2
 import numpy as np
 
+from metrascope.arrays import Box
 from metrascope.phantom.hospital.document_pages import render_surface, write_report
 from metrascope.phantom.hospital.doppler import lay_flow, lay_stiffness
 from metrascope.phantom.hospital.drawing import Canvas
 from metrascope.phantom.hospital.fan_screen import Echo, Fan, listen, place
 from metrascope.phantom.hospital.layouts import Layout
-from metrascope.phantom.hospital.shot import Box, RegionKind, ScreenRegion, ShotKind
+from metrascope.phantom.hospital.shot import RegionKind, ScreenRegion, ShotKind
 from metrascope.phantom.hospital.strips import draw_line_of_sight, run_motion, run_spectrum
 
 

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from metrascope.arrays import Box
 from metrascope.phantom.hospital.drawing import Canvas, dotted
 from metrascope.phantom.hospital.fan_screen import Echo, Fan
 from metrascope.phantom.hospital.layouts import Layout
-from metrascope.phantom.hospital.shot import Box
 
 
 def run_spectrum(canvas: Canvas, layout: Layout, box: Box, rng: np.random.Generator) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from metrascope.arrays import Mask
 from metrascope.files.atomic import write_bytes
 from metrascope.phantom.hospital.pictures import plain_png
 from metrascope.phantom.hospital.planted import Planted
-from metrascope.phantom.hospital.shot import Flags, PlantedMark, ScreenRegion, Screenshot
+from metrascope.phantom.hospital.shot import PlantedMark, ScreenRegion, Screenshot
 
 
 def describe(shot: Screenshot, name: str, truth: Path) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def shrink(shot: Screenshot, height: int) -> Screenshot:
     scale = height / shot.image.shape[0]
     size = (round(shot.image.shape[1] * scale) // 2 * 2, height)
 
-    def mask(flags: Flags) -> Flags:
+    def mask(flags: Mask) -> Mask:
         small = cv2.resize(flags.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
         return np.asarray(small > 0, np.bool_)
 
