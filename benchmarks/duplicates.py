@@ -27,7 +27,7 @@ from benchmarks.changes import Still, change_by_name
 from metrascope.audit.examination import examine
 from metrascope.audit.groups import patient_groups
 from metrascope.audit.near import near_pairs
-from metrascope.audit.pairs import Pair, exact_pairs
+from metrascope.audit.pairs import DuplicatePair, exact_pairs
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
 from metrascope.audit.views import Fingerprint, take_fingerprint
@@ -58,7 +58,7 @@ class Outcome:
 
     bases: int
     found: tuple[bool, ...]
-    wrong: tuple[Pair, ...]
+    wrong: tuple[DuplicatePair, ...]
     merged: int
 
     def line(self, name: str) -> str:

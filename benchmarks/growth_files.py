@@ -19,10 +19,10 @@ from metrascope.audit import near
 from metrascope.audit.candidates import find_candidates
 from metrascope.audit.near import near_pairs
 from metrascope.audit.pane import Pane
-from metrascope.audit.points import Points
+from metrascope.audit.points import KeyPoints
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import Shelf
-from metrascope.audit.verification import View
+from metrascope.audit.verification import AlignedView
 from metrascope.audit.views import make_view
 from metrascope.dataset.image import Picture
 
@@ -38,13 +38,13 @@ class _Drawn(Shelf):
         super().__init__(path)
         self._panes = panes
 
-    def add(self, points: Points, width: int) -> None:
+    def add(self, points: KeyPoints, width: int) -> None:
         pane = Pane(np.zeros((1, width), np.int8), np.zeros((1, width), bool))
-        self.put(View(pane, points))
+        self.put(AlignedView(pane, points))
 
-    def view(self, number: int) -> View:
+    def view(self, number: int) -> AlignedView:
         base = number - 1 if number % _COPY == _COPY - 1 else number
-        return View(self._panes[base % len(self._panes)], self.points(number))
+        return AlignedView(self._panes[base % len(self._panes)], self.points(number))
 
 
 def audit(images: int, folder: Path, bundle: Path | None) -> Costs:
@@ -72,30 +72,30 @@ def audit(images: int, folder: Path, bundle: Path | None) -> Costs:
 def _phantom(index: int) -> Picture:
     import cv2
 
-    from metrascope.phantom.render import draw_case, render
+    from metrascope.phantom.render import draw_case, render_phantom
 
     label = ("normal", "fibroid", "polyp")[index % 3]
-    still = render(draw_case(label, "voluson", seed=11, index=index), 360)
+    still = render_phantom(draw_case(label, "voluson", seed=11, index=index), 360)
     left, top, width, height = cv2.boundingRect(still.sector)
     within = (slice(top, top + height), slice(left, left + width))
     return Picture(still.image[within], still.sector[within] > 0, None)
 
 
-def _made(looks: np.ndarray, view: View, rng: np.random.Generator) -> Points:
+def _made(looks: np.ndarray, view: AlignedView, rng: np.random.Generator) -> KeyPoints:
     chosen = looks[rng.integers(len(looks), size=_POINTS)]
-    return Points(_places(view, rng), _noisy(chosen, 10, rng))
+    return KeyPoints(_places(view, rng), _noisy(chosen, 10, rng))
 
 
-def _places(view: View, rng: np.random.Generator) -> np.ndarray:
+def _places(view: AlignedView, rng: np.random.Generator) -> np.ndarray:
     height, width = view.pane.texture.shape
     at = rng.random((_POINTS, 3)) * (width, height, 1)
     at[:, 2] = rng.choice(view.points.at[:, 2], _POINTS)
     return at.astype(np.float32)
 
 
-def _moved(points: Points, rng: np.random.Generator) -> Points:
+def _moved(points: KeyPoints, rng: np.random.Generator) -> KeyPoints:
     at = points.at + rng.normal(0, (0.7, 0.7, 0), points.at.shape).astype(np.float32)
-    return Points(at.astype(np.float32), _noisy(points.looks, 4, rng))
+    return KeyPoints(at.astype(np.float32), _noisy(points.looks, 4, rng))
 
 
 def _noisy(looks: np.ndarray, spread: float, rng: np.random.Generator) -> np.ndarray:
@@ -125,7 +125,7 @@ def ingest_index(files: int, folder: Path, bundle: Path | None) -> Costs:
     """Keep the journal of so many files, and make the data set's lists of it."""
     from metrascope.ingest import evidence
     from metrascope.ingest.catalog import assemble, write_catalog, write_private
-    from metrascope.ingest.journal import Journal
+    from metrascope.ingest.journal import IngestJournal
     from metrascope.ingest.pseudonyms import Pseudonyms
     from metrascope.labels.column_words import ColumnWords
     from metrascope.labels.labels import read_labels
@@ -138,14 +138,14 @@ def ingest_index(files: int, folder: Path, bundle: Path | None) -> Costs:
     yield "read labels", cost
     rows = [dict(row.values) for row in labels.rows]
     with metered() as cost:
-        with Journal(folder / "journal.jsonl", {}) as journal:
+        with IngestJournal(folder / "journal.jsonl", {}) as journal:
             for number in range(files):
                 journal.add(_record(number, rows[number // 4]))
         del journal
     yield "write journal", cost
     secret = Pseudonyms(b"s" * 32)
     with metered() as cost:
-        journal = Journal(folder / "journal.jsonl", {})
+        journal = IngestJournal(folder / "journal.jsonl", {})
         catalog = assemble(journal.records.values(), labels, ColumnWords(secret))
         write_catalog(catalog, folder, secret)
         write_private(catalog, folder, secret, labels)
@@ -186,11 +186,11 @@ def predict(files: int, folder: Path, bundle: Path | None) -> Costs:
         (folder / f"in/{start}").mkdir(parents=True)
     for number in range(files):
         (folder / f"in/{number // 1000 * 1000}/{number}.png").write_bytes(b"no picture")
-    from metrascope.predict.predict import Order, Reader
+    from metrascope.predict.predict import BatchPredictor, Order
 
     with metered() as cost:
         order = Order(bundle, (folder / "in",), out=folder / "out", jobs=2)
-        with Reader(order) as reader:
+        with BatchPredictor(order) as reader:
             count = sum(1 for _ in reader.read())
     yield "files refused at once", cost
     print(f"{count} readings", flush=True)

@@ -30,7 +30,7 @@ def report(images: int, folder: Path, bundle: Path | None) -> Costs:
     from metrascope.study import embeddings
     from metrascope.study.summary import summarize
 
-    embeddings.MOST = 500  # a constant, which would hide the rest
+    embeddings.MOST_MAPPED = 500  # a constant, which would hide the rest
     _write_study(images, folder)
     with metered() as cost:
         summarize(folder, "en")

@@ -161,7 +161,7 @@ def _trained(images: int, folder: Path, stored: int) -> Costs:
     make_deterministic()
     torch.set_num_threads(1)
     with metered() as cost:
-        data = runs.training_data(inputs, runs.Run("mobilenet_v2", 0, 0))
+        data = runs.training_data(inputs, runs.TrainingRun("mobilenet_v2", 0, 0))
     yield "open store", cost
     with metered() as cost:
         feed = Feed(data, torch.device("cpu"))

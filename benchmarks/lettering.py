@@ -31,7 +31,7 @@ from metrascope.phantom.scanners import SCANNERS
 from metrascope.screen.ocr import recognize
 from metrascope.screen.sector import find_sector
 from metrascope.screen.settings import IngestSettings
-from metrascope.screen.still import Still, make_still
+from metrascope.screen.still import CleanStill, make_still
 from metrascope.screen.text import verify
 from metrascope.screen.usability import Claims
 
@@ -109,7 +109,7 @@ def _counts(rows: Sequence[tuple[str, bool, bool]]) -> str:
 def judged(drawing: Drawing, plants: Sequence[Plant]) -> tuple[str, float, bool, Gray]:
     """Return what became of a drawing: outcome, share left, readable, and the picture."""
     still = make_still(drawing.image, (), Claims(), SETTINGS, verify)
-    if not isinstance(still, Still):
+    if not isinstance(still, CleanStill):
         held = still.key.startswith("ingest.still") or still.key.startswith("ingest.letter")
         return ("held back" if held else "refused"), 0.0, False, drawing.image
     after = drawing.image.copy()
@@ -202,12 +202,12 @@ def _real_files(sets: Sequence[str]) -> list[Path]:
 def plain(source: str, count: int) -> Iterator[Gray]:
     """Yield images of a source: phantom fans without any lettering, or a real set."""
     if source == "phantom":
-        from metrascope.phantom.render import render
+        from metrascope.phantom.render import render_phantom
 
         for index in range(count):
             scanner = sorted(SCANNERS)[index % len(SCANNERS)]
             label = ("normal", "fibroid", "polyp")[index % 3]
-            yield render(draw_case(label, scanner, seed=11, index=index), 560).image
+            yield render_phantom(draw_case(label, scanner, seed=11, index=index), 560).image
         return
     files = _real_files((source,))
     for file in files[:: max(1, len(files) // count)][:count]:
@@ -222,7 +222,7 @@ def false_alarms(sources: Sequence[str], count: int) -> None:
             start = time.process_time()
             still = make_still(image, (), Claims(), SETTINGS, verify)
             seconds.append(time.process_time() - start)
-            if isinstance(still, Still):
+            if isinstance(still, CleanStill):
                 kept += 1
                 states[still.checked] += 1
                 x, y = still.origin

@@ -34,7 +34,7 @@ from metrascope.predict.graph import Graph
 from metrascope.predict.refusal import disagreement, fit_refusal
 from metrascope.screen.sector import find_sector
 from metrascope.screen.settings import IngestSettings
-from metrascope.screen.still import Still, make_still
+from metrascope.screen.still import CleanStill, make_still
 from metrascope.screen.usability import Claims
 from metrascope.settings.study import load_settings
 from metrascope.study.study import run_study
@@ -169,7 +169,7 @@ def cut(frame: Pixels) -> tuple[str, Pixels]:
     made = make_still(frame, (), Claims(), IngestSettings(verify=False), None)
     grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     grey = np.asarray(grey, dtype=np.uint8)
-    if isinstance(made, Still):
+    if isinstance(made, CleanStill):
         (left, top), (height, width) = made.origin, made.grey.shape
         reason = ""
     else:

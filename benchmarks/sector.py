@@ -33,11 +33,11 @@ from metrascope.arrays import Box
 from metrascope.phantom.hospital.identities import invent_patients, invent_visits
 from metrascope.phantom.hospital.layouts import LAYOUTS
 from metrascope.phantom.hospital.screen_kinds import draw_screen
-from metrascope.phantom.hospital.shot import View
+from metrascope.phantom.hospital.shot import ProbeView
 from metrascope.phantom.render import draw_case
 from metrascope.screen.sector import Sector, find_sector
 
-VIEWS: tuple[View, ...] = ("curved", "phased", "linear")
+VIEWS: tuple[ProbeView, ...] = ("curved", "phased", "linear")
 LABELS = ("normal", "fibroid", "polyp")
 BOXES = Path(__file__).parent / "mmotu_sectors.csv"
 

@@ -45,9 +45,9 @@ from metrascope.settings.study import AugmentationSettings, load_settings
 from metrascope.training.augment import draw_transforms
 from metrascope.training.batches import Feed, TrainingData
 from metrascope.training.execute import make_deterministic
-from metrascope.training.precision import measure, precision_of, unmeasured
+from metrascope.training.precision import measure_precision, precision_of, unmeasured
 from metrascope.training.run import store_key
-from metrascope.training.step import Step
+from metrascope.training.step import TrainingStep
 
 BAR = 2.2
 SPINS = "GOMP_SPINCOUNT"
@@ -161,7 +161,7 @@ def serve(folder: Path, name: str, threads: int) -> None:
     make_deterministic()
     study = inputs(folder)
     for network in unmeasured(study, [name]):
-        measure(study, network, threads)
+        measure_precision(study, network, threads)
     answer(losses(folder, name, study))
 
 
@@ -190,7 +190,7 @@ def losses(folder: Path, name: str, study: Any) -> Iterator[float]:
     )
     feed = Feed(data, fabric.device)
     model, fabric_optimizer = fabric.setup(network, optimizer)
-    step = Step(fabric, model, fabric_optimizer, feed, loss_of)
+    step = TrainingStep(fabric, model, fabric_optimizer, feed, loss_of)
     generator = torch.Generator().manual_seed(0)
     while True:
         order = torch.randint(len(rows), (BATCH,), generator=generator)

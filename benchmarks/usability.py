@@ -28,14 +28,14 @@ from metrascope.phantom.hospital.pictures import make_jpeg, make_png
 from metrascope.phantom.hospital.plan import Wish
 from metrascope.phantom.hospital.planted import Ledger
 from metrascope.phantom.hospital.screen_kinds import draw_screen
-from metrascope.phantom.hospital.shot import KINDS, Screenshot, ShotKind, View
+from metrascope.phantom.hospital.shot import SHOT_KINDS, ProbeView, Screenshot, ShotKind
 from metrascope.phantom.render import draw_case
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source, find_sources
 
 ROUTES = ("told", "untold", "png", "jpeg")
-OTHERS = KINDS[1:]
-VIEWS: tuple[View, ...] = ("curved", "curved", "curved", "phased", "linear")
+OTHERS = SHOT_KINDS[1:]
+VIEWS: tuple[ProbeView, ...] = ("curved", "curved", "curved", "phased", "linear")
 LABELS = ("normal", "fibroid", "polyp")
 # The reasons that are true of each kind of screen.
 TRUE = {

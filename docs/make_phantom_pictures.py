@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrascope.phantom.anatomy import LABELS
-from metrascope.phantom.render import draw_case, render
+from metrascope.phantom.render import draw_case, render_phantom
 from metrascope.phantom.scanners import SCANNERS
 
 OUT = Path(__file__).parent / "pictures"
@@ -31,7 +31,7 @@ def main() -> None:
     ]
     cv2.imwrite(str(OUT / "phantom-classes.jpg"), np.vstack(classes), QUALITY)
     screens = [
-        render(draw_case("fibroid", name, seed=SEED, index=40, difficulty=0.3), 384).image
+        render_phantom(draw_case("fibroid", name, seed=SEED, index=40, difficulty=0.3), 384).image
         for name in names
     ]
     cv2.imwrite(str(OUT / "phantom-scanners.jpg"), np.hstack(screens), QUALITY)
@@ -46,7 +46,7 @@ def _fan(
     label: str, scanner: str, index: int, difficulty: float = 0.3, width: int = 340
 ) -> NDArray[np.uint8]:
     """Return the sector of one patient, the lesion outlined in the class's color."""
-    still = render(draw_case(label, scanner, seed=SEED, index=index, difficulty=difficulty))
+    still = render_phantom(draw_case(label, scanner, seed=SEED, index=index, difficulty=difficulty))
     left, top, wide, high = cv2.boundingRect(still.sector)
     image = cv2.cvtColor(still.image, cv2.COLOR_GRAY2BGR)
     image[still.sector == 0] = 0

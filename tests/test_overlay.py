@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metrascope.overlay import SCALE, heat_rgb, outline, overlay, spread_heat
+from metrascope.overlay import SCALE, heat_rgb, mask_outline, overlay, spread_heat
 
 GREY = np.full((60, 90), 120, np.uint8)
 
@@ -64,13 +64,13 @@ def test_outline_is_the_rim_of_the_mask() -> None:
     rim = np.zeros((60, 90), bool)
     rim[20:40, 30:60] = True
     rim[21:39, 31:59] = False
-    np.testing.assert_array_equal(outline(mask), rim)
+    np.testing.assert_array_equal(mask_outline(mask), rim)
     picture = overlay(GREY, np.zeros((7, 7), np.float32), mask)
     np.testing.assert_array_equal((picture == (0, 255, 255)).all(axis=2), rim)
 
 
 def test_outline_closes_at_the_border_of_the_image() -> None:
-    rim = outline(np.ones((5, 6), np.uint8))
+    rim = mask_outline(np.ones((5, 6), np.uint8))
     assert rim.sum() == 5 * 6 - 3 * 4
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from metrascope import pace
-from metrascope.pace import Work, times
+from metrascope.pace import PacedWork, times
 
 
 class Clock:
@@ -23,7 +23,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_the_rest_of_a_counted_step_takes_as_long_as_what_is_done_of_it(clock: Clock) -> None:
-    work = Work()
+    work = PacedWork()
     work.begin("Drawing", "")
     assert work.left() is None  # nothing tells
     clock.now += 10
@@ -35,7 +35,7 @@ def test_the_rest_of_a_counted_step_takes_as_long_as_what_is_done_of_it(clock: C
 
 
 def test_steps_to_come_take_what_they_were_measured_to(clock: Clock) -> None:
-    work = Work(["a", "b"])
+    work = PacedWork(["a", "b"])
     work.begin("A", "a")
     clock.now += 4
     assert work.left() == pytest.approx(26)
@@ -44,7 +44,7 @@ def test_steps_to_come_take_what_they_were_measured_to(clock: Clock) -> None:
 
 def test_steps_to_come_take_longer_where_those_before_did(clock: Clock) -> None:
     """As if five seconds more had gone as measured."""
-    work = Work(["a", "b", "c"])
+    work = PacedWork(["a", "b", "c"])
     work.begin("A", "a")
     clock.now += 20
     work.begin("B", "b")
@@ -55,7 +55,7 @@ def test_steps_to_come_take_longer_where_those_before_did(clock: Clock) -> None:
 
 
 def test_a_step_that_takes_longer_than_measured_may_end_any_time(clock: Clock) -> None:
-    work = Work(["a", "b"])
+    work = PacedWork(["a", "b"])
     work.begin("A", "a")
     clock.now += 60
     slowness = (60 + 5) / (10 + 5)
@@ -63,13 +63,13 @@ def test_a_step_that_takes_longer_than_measured_may_end_any_time(clock: Clock) -
 
 
 def test_hours_are_told(clock: Clock) -> None:
-    work = Work(["long"])
+    work = PacedWork(["long"])
     work.begin("A", "long")
     assert times(work) == "0:00, 2:03:04 left"
 
 
 def test_a_step_may_come_several_times(clock: Clock) -> None:
-    work = Work(["a"])
+    work = PacedWork(["a"])
     work.expect(["a", "c", "a", "c"])
     assert sorted(work.coming) == ["a", "a", "c", "c"]
     work.begin("A", "a")

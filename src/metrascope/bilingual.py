@@ -42,13 +42,13 @@ def sentence(key: str, **values: object) -> Bilingual:
     return bilingual(lambda lang: text(key, lang, **_resolved(values, lang)))
 
 
-def listing(items: Iterable[object]) -> Bilingual:
+def join_bilingual(items: Iterable[object]) -> Bilingual:
     """Join names with the comma of each language."""
     items = list(items)
-    return bilingual(lambda lang: listed(items, lang))
+    return bilingual(lambda lang: join_items(items, lang))
 
 
-def listed(items: Iterable[object], lang: str, sign: str = "comma") -> str:
+def join_items(items: Iterable[object], lang: str, sign: str = "comma") -> str:
     """Join names in one language, with its comma or, ``semicolon``, between longer parts."""
     return text(f"report.{sign}", lang).join(str(_plain(item, lang)) for item in items)
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Box = tuple[float, float, float, float]
+OutlineBox = tuple[float, float, float, float]
 _LEVELS: Final = 256
 _DARKEST: Final = 0.3
 _OUTLINE: Final = (0, 255, 255)
@@ -36,7 +36,7 @@ def overlay(
     grey: NDArray[np.uint8],
     heat: NDArray[np.float32],
     mask: NDArray[np.uint8] | None = None,
-    box: Box | None = None,
+    box: OutlineBox | None = None,
 ) -> NDArray[np.uint8]:
     """Lay a heat map over a grey image; the hotter, the more its color covers the image.
 
@@ -65,12 +65,12 @@ def overlay(
     picture = grey[..., None] * (1.0 - cover) + colors * cover
     result = np.rint(picture).astype(np.uint8)
     if mask is not None:
-        result[outline(mask, max(1, round(max(height, width) / 320)))] = _OUTLINE
+        result[mask_outline(mask, max(1, round(max(height, width) / 320)))] = _OUTLINE
     return result
 
 
 def spread_heat(
-    heat: NDArray[np.float32], shape: tuple[int, int], box: Box | None = None
+    heat: NDArray[np.float32], shape: tuple[int, int], box: OutlineBox | None = None
 ) -> NDArray[np.float64]:
     """Interpolate a heat map linearly over its box of an image; values in [0, 1], 0 outside.
 
@@ -85,7 +85,7 @@ def spread_heat(
     return np.clip(rows @ (heat.astype(np.float64) / top) @ columns.T, 0.0, 1.0)
 
 
-def outline(mask: NDArray[np.uint8], width: int = 1) -> NDArray[np.bool_]:
+def mask_outline(mask: NDArray[np.uint8], width: int = 1) -> NDArray[np.bool_]:
     """Return the pixels of a mask within ``width`` pixels of its edge."""
     inside = mask > 0
     core = np.pad(inside, 1)

@@ -48,7 +48,7 @@ grow with the data in different ways: a step that counts tells its own time, and
 proportions of the others matter once a step has ended."""
 
 
-class Work:
+class PacedWork:
     """Steps that are done, the one that is being done, and those still to come.
 
     Attributes
@@ -117,7 +117,7 @@ class Work:
         return None if left is None else spent / max(spent + left, 1e-9)
 
 
-def times(work: Work, *, finished: bool = False) -> str:
+def times(work: PacedWork, *, finished: bool = False) -> str:
     """Return the time so far and the time left."""
     left = None if finished else work.left()
     spent = _clock(time.monotonic() - work.started)

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from metrascope.bilingual import Bilingual, bilingual, listing, sentence
+from metrascope.bilingual import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.classes import class_title
 from metrascope.messages import LANGUAGES
 
@@ -58,7 +58,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"t": sentence, "listing": listing, "label": _label}
+    environment.globals |= {"t": sentence, "listing": join_bilingual, "label": _label}
     return environment
 
 

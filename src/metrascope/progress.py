@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final, Protocol
 
 from metrascope.messages import text
-from metrascope.pace import Work, times
+from metrascope.pace import PacedWork, times
 
 SUMMARY: Final = (
     "predictions",
@@ -56,7 +56,7 @@ def steps(*coming: str) -> Iterator[None]:
         Steps that will come: what `begin` is called with. How long each takes is known from
         `metrascope.pace.SECONDS`.
     """
-    with _shown(Work(coming), transient=True):
+    with _shown(PacedWork(coming), transient=True):
         yield
 
 
@@ -128,7 +128,7 @@ def progress(title: str, *, lines: bool = False) -> Iterator[Advance]:
     if _displays:
         yield _displays[-1].begin(title)
         return
-    with _shown(Work(), lines=lines) as display:
+    with _shown(PacedWork(), lines=lines) as display:
         yield display.begin(title)
 
 
@@ -142,7 +142,7 @@ def say(sentence: str) -> None:
 class _Display:
     """Something that shows work."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: PacedWork) -> None:
         self.work = work
 
     def begin(self, title: str, key: str = "") -> Advance:
@@ -169,7 +169,7 @@ class _Display:
 class _Bar(_Display):
     """A line on a terminal, drawn anew by a thread: bar, clock and remaining time."""
 
-    def __init__(self, work: Work, *, transient: bool) -> None:
+    def __init__(self, work: PacedWork, *, transient: bool) -> None:
         super().__init__(work)
         from rich.console import Console
         from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
@@ -227,7 +227,7 @@ class _Bar(_Display):
 class _Log(_Display):
     """Lines: one when a step begins, and others when there was none for long."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: PacedWork) -> None:
         super().__init__(work)
         self._last, self._named, self._ended = 0.0, True, threading.Event()
 
@@ -285,7 +285,7 @@ _displays: Final[list[_Display]] = []
 
 
 @contextmanager
-def _shown(work: Work, *, lines: bool = False, transient: bool = False) -> Iterator[_Display]:
+def _shown(work: PacedWork, *, lines: bool = False, transient: bool = False) -> Iterator[_Display]:
     terminal = not lines and _is_terminal()
     display: _Display = _Bar(work, transient=transient) if terminal else _Log(work)
     display.start()

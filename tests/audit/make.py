@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from metrascope.audit.verification import View
+from metrascope.audit.verification import AlignedView
 from metrascope.audit.views import make_view
 from metrascope.dataset.image import Picture
 from metrascope.dataset.manifest import Manifest, read_manifest
-from metrascope.phantom.render import draw_case, render
+from metrascope.phantom.render import draw_case, render_phantom
 
 LABELS = ("normal", "fibroid", "polyp")
 
@@ -20,14 +20,14 @@ LABELS = ("normal", "fibroid", "polyp")
 @cache
 def phantom(index: int, size: int = 360, scanner: str = "voluson") -> Picture:
     """Return a phantom cropped to its sector; another index is another patient."""
-    still = render(draw_case(LABELS[index % 3], scanner, seed=11, index=index), size)
+    still = render_phantom(draw_case(LABELS[index % 3], scanner, seed=11, index=index), size)
     left, top, width, height = cv2.boundingRect(still.sector)
     within = (slice(top, top + height), slice(left, left + width))
     return Picture(still.image[within], still.sector[within] > 0, None)
 
 
 @cache
-def view(index: int) -> View:
+def view(index: int) -> AlignedView:
     return make_view(phantom(index))
 
 

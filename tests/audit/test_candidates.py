@@ -10,9 +10,9 @@ from tests.audit.make import cut, phantom, view
 from metrascope.audit import candidates
 from metrascope.audit.candidates import Candidate, find_candidates
 from metrascope.audit.pane import Pane
-from metrascope.audit.points import Points
+from metrascope.audit.points import KeyPoints
 from metrascope.audit.shelf import open_shelf
-from metrascope.audit.verification import View
+from metrascope.audit.verification import AlignedView
 from metrascope.audit.views import make_view
 from metrascope.dataset.image import Picture
 
@@ -64,10 +64,10 @@ def test_fewer_than_two_images_have_none(tmp_path: Path) -> None:
 
 def test_images_without_points_are_no_error(tmp_path: Path) -> None:
     pane = Pane(np.zeros((40, 40), np.int8), np.ones((40, 40), bool))
-    none = Points(np.zeros((0, 3), np.float32), np.zeros((0, 128), np.uint8))
+    none = KeyPoints(np.zeros((0, 3), np.float32), np.zeros((0, 128), np.uint8))
     with open_shelf(tmp_path) as shelf:
         for _ in range(3):
-            shelf.put(View(pane, none))
+            shelf.put(AlignedView(pane, none))
         assert find_candidates(shelf) == []
         shelf.put(view(0))
         shelf.put(view(0))

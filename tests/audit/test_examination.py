@@ -11,7 +11,7 @@ import pytest
 
 from metrascope.audit.audit import audit
 from metrascope.audit.duplicates import read_duplicates, write_duplicates
-from metrascope.audit.pairs import Pair
+from metrascope.audit.pairs import DuplicatePair
 from metrascope.cli import main
 from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError
@@ -124,7 +124,7 @@ def test_a_near_duplicate_on_both_sides_of_a_given_split_is_a_leak(
     classes = ("normal", "fibroid", "polyp")
     place = manifest.table["patient_id"].tolist().index
     first = str(manifest.table["patient_id"].iloc[1])
-    pair = Pair(1, place("X-gain"), "near")
+    pair = DuplicatePair(1, place("X-gain"), "near")
     held = [first]
     for label in classes:
         held += manifest.table["patient_id"][manifest.table["label"] == label].tolist()[2:4]

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from tests.audit.make import data_set, noise
 
 from metrascope.audit.groups import patient_groups, write_groups
-from metrascope.audit.pairs import Pair
+from metrascope.audit.pairs import DuplicatePair
 from metrascope.dataset.manifest import read_manifest
 from metrascope.dataset.patient_groups import read_group_file
 from metrascope.errors import DataError
@@ -35,7 +35,7 @@ def test_groups_are_connected_components() -> None:
                 "patient_group": [f"G{group}" if group >= 0 else "" for group in known],
             }
         )
-        pairs = [Pair(int(min(e)), int(max(e)), "near") for e in ends]
+        pairs = [DuplicatePair(int(min(e)), int(max(e)), "near") for e in ends]
         # Nodes: images, then patients, then groups already known.
         rows, columns = [*ends[:, 0]], [*ends[:, 1]]
         rows += [*range(count), *np.flatnonzero(known >= 0)]
@@ -52,7 +52,7 @@ def test_groups_are_connected_components() -> None:
 
 def test_the_order_of_pairs_does_not_matter() -> None:
     table = pd.DataFrame({"patient_id": list("dcbafe")})
-    pairs = [Pair(0, 1, "near"), Pair(1, 2, "near"), Pair(3, 4, "file")]
+    pairs = [DuplicatePair(0, 1, "near"), DuplicatePair(1, 2, "near"), DuplicatePair(3, 4, "file")]
     forward = patient_groups(table, pairs).tolist()
     assert forward == ["b", "b", "b", "a", "a", "e"]
     assert patient_groups(table, reversed(pairs)).tolist() == forward

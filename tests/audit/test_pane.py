@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tests.audit.make import phantom
 
-from metrascope.audit.pane import SIDE, make_pane
+from metrascope.audit.pane import PANE_SIDE, make_pane
 from metrascope.dataset.image import Picture
 
 
@@ -28,9 +28,11 @@ def test_size_drops_out() -> None:
     half = cv2.resize(picture.grey, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
     sector = cv2.resize(picture.sector.astype(np.uint8), half.shape[::-1]) > 0
     pane = make_pane(Picture(half, sector, None))
-    assert max(pane.texture.shape) == SIDE
+    assert max(pane.texture.shape) == PANE_SIDE
     assert abs(pane.texture.shape[0] - make_pane(picture).texture.shape[0]) <= 1
-    assert likeness(picture, Picture(half, sector, None)) > 0.9 or pane.texture.shape[0] != SIDE
+    assert (
+        likeness(picture, Picture(half, sector, None)) > 0.9 or pane.texture.shape[0] != PANE_SIDE
+    )
 
 
 def test_outline_and_strokes_are_left_out() -> None:
@@ -40,7 +42,7 @@ def test_outline_and_strokes_are_left_out() -> None:
     cross = (width // 2, height // 2)
     cv2.drawMarker(grey, cross, 255, cv2.MARKER_CROSS, 16, 1)
     pane = make_pane(Picture(grey, picture.sector, None))
-    scale = SIDE / max(grey.shape)
+    scale = PANE_SIDE / max(grey.shape)
     assert not pane.valid[round(cross[1] * scale), round(cross[0] * scale)]
     inside = cv2.resize(picture.sector.astype(np.uint8), pane.valid.shape[::-1])
     distance = cv2.distanceTransform(cv2.copyMakeBorder(inside, 1, 1, 1, 1, 0), cv2.DIST_L2, 5)
@@ -51,4 +53,4 @@ def test_outline_and_strokes_are_left_out() -> None:
 def test_a_narrow_image_is_no_error() -> None:
     grey = np.random.default_rng(0).integers(0, 255, (600, 40), dtype=np.uint8)
     pane = make_pane(Picture(grey, np.ones(grey.shape, bool), None))
-    assert pane.texture.shape == (SIDE, 17)
+    assert pane.texture.shape == (PANE_SIDE, 17)

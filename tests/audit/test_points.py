@@ -5,7 +5,7 @@ import numpy as np
 from tests.audit.make import view
 
 from metrascope.audit.pane import Pane
-from metrascope.audit.points import MOST, Points, find_points, mirrored
+from metrascope.audit.points import MOST_POINTS, KeyPoints, find_points, mirrored
 
 
 def flipped(pane: Pane) -> Pane:
@@ -14,7 +14,7 @@ def flipped(pane: Pane) -> Pane:
     )
 
 
-def looks_at(pane: Pane, points: Points) -> np.ndarray:
+def looks_at(pane: Pane, points: KeyPoints) -> np.ndarray:
     """Return OpenCV's descriptors at given places, as RootSIFT."""
     blurred = cv2.GaussianBlur(pane.texture.astype(np.float32), (0, 0), 1.2)
     picture = np.clip(blurred + 128, 0, 255).astype(np.uint8)
@@ -26,7 +26,7 @@ def looks_at(pane: Pane, points: Points) -> np.ndarray:
 def test_mirrored_descriptors_are_those_of_the_mirrored_image() -> None:
     pane, points = view(0).pane, view(0).points
     plain = np.rint(looks_at(pane, points) * 512).clip(0, 255).astype(np.uint8)
-    turned = mirrored(Points(points.at, plain), pane.texture.shape[1])
+    turned = mirrored(KeyPoints(points.at, plain), pane.texture.shape[1])
     expected = looks_at(flipped(pane), turned)
     alike = (expected * turned.looks / 512).sum(axis=1)
     assert np.median(alike) > 0.99
@@ -51,7 +51,7 @@ def test_mirroring_twice_changes_nothing() -> None:
 
 def test_points_lie_on_echo_and_are_limited() -> None:
     points, valid = view(0).points, view(0).pane.valid
-    assert 50 < len(points.at) <= MOST
+    assert 50 < len(points.at) <= MOST_POINTS
     columns, rows = np.rint(points.at[:, :2]).astype(int).T
     assert valid[rows, columns].mean() > 0.98
 

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrascope.audit.quality import MEASURES, Quality, by_class, measure
+from metrascope.audit.quality import QUALITY_MEASURES, Quality, by_class, measure_quality
 from metrascope.dataset.image import Picture
 
 
 def test_noise_is_about_twenty_times_as_sharp_as_it_is_wide() -> None:
     # The Laplacian 1 1 -4 1 1 multiplies the variance of independent levels by 20.
     grey = np.random.default_rng(0).integers(6, 250, (400, 300), dtype=np.uint8)
-    found = measure(Picture(grey, np.ones(grey.shape, bool), None))
+    found = measure_quality(Picture(grey, np.ones(grey.shape, bool), None))
     assert found.sharpness == pytest.approx(20, rel=0.05)
     assert found.contrast == pytest.approx(grey.std())
     assert (found.width, found.height, found.bright, found.dark) == (300, 400, 0, 0)
@@ -23,10 +23,10 @@ def test_only_the_sector_counts() -> None:
     grey[:10, 50:] = 255
     sector = np.zeros(grey.shape, bool)
     sector[:, 50:] = True
-    found = measure(Picture(grey, sector, None))
+    found = measure_quality(Picture(grey, sector, None))
     assert found.bright == pytest.approx(0.1)
     assert found.dark == 0
-    empty = measure(Picture(grey, np.zeros(grey.shape, bool), None))
+    empty = measure_quality(Picture(grey, np.zeros(grey.shape, bool), None))
     assert empty.dark == pytest.approx(0.5)
 
 
@@ -39,7 +39,8 @@ def test_medians_are_by_class_and_skip_what_could_not_be_read() -> None:
     for label in "abc":
         assert found.loc[label, "images"] == 3
         np.testing.assert_allclose(
-            found.loc[label, list(MEASURES)].astype(float), expected.loc[label, list(MEASURES)]
+            found.loc[label, list(QUALITY_MEASURES)].astype(float),
+            expected.loc[label, list(QUALITY_MEASURES)],
         )
     assert found.index.tolist() == ["c", "a", "b", "d"]
     assert found.loc["d", "images"] == 0

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from metrascope.audit.pane import Pane
-from metrascope.audit.points import Points
+from metrascope.audit.points import KeyPoints
 from metrascope.audit.shelf import open_shelf
-from metrascope.audit.verification import View
+from metrascope.audit.verification import AlignedView
 
 
-def some_view(seed: int, height: int, width: int, count: int) -> View:
+def some_view(seed: int, height: int, width: int, count: int) -> AlignedView:
     rng = np.random.default_rng(seed)
     pane = Pane(
         rng.integers(-127, 128, (height, width)).astype(np.int8), rng.random((height, width)) < 0.5
     )
     at = rng.random((count, 3)).astype(np.float32)
-    return View(pane, Points(at, rng.integers(0, 256, (count, 128), dtype=np.uint8)))
+    return AlignedView(pane, KeyPoints(at, rng.integers(0, 256, (count, 128), dtype=np.uint8)))
 
 
 def test_views_come_back_as_they_were(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from tests.audit.make import cut, phantom, view
 
-from metrascope.audit.pane import SIDE
-from metrascope.audit.points import Points
+from metrascope.audit.pane import PANE_SIDE
+from metrascope.audit.points import KeyPoints
 from metrascope.audit.settings import AuditSettings
-from metrascope.audit.verification import compare
+from metrascope.audit.verification import compare_views
 from metrascope.audit.views import make_view
 from metrascope.dataset.image import Picture
 
@@ -18,7 +18,7 @@ SETTINGS = AuditSettings()
 
 
 def test_an_image_is_itself() -> None:
-    found = compare(view(0), view(0), flipped=False)
+    found = compare_views(view(0), view(0), flipped=False)
     assert found.score > 0.99
     assert found.share == pytest.approx(1.0, abs=0.01)
     np.testing.assert_allclose(found.transform, [[1, 0, 0], [0, 1, 0]], atol=0.05)
@@ -28,9 +28,9 @@ def test_the_transform_of_a_crop_is_found() -> None:
     whole = phantom(0, 480)
     top, left, height, width = 60, 70, 230, 240
     part = cut(whole, top, left, height, width)
-    found = compare(make_view(whole), make_view(part), flipped=False)
+    found = compare_views(make_view(whole), make_view(part), flipped=False)
     # Pixel centers: pane to image to image to pane, each a scale about the corner.
-    large, small = SIDE / max(whole.grey.shape), SIDE / max(part.grey.shape)
+    large, small = PANE_SIDE / max(whole.grey.shape), PANE_SIDE / max(part.grey.shape)
     scale = large / small
     shift = np.array([left, top]) * large + (scale - 1) / 2
     assert SETTINGS.same(found)
@@ -46,10 +46,10 @@ def test_a_mirrored_image_is_found_as_mirrored_only() -> None:
         np.ascontiguousarray(picture.sector[:, ::-1]),
         None,
     )
-    found = compare(view(1), make_view(turned), flipped=True)
+    found = compare_views(view(1), make_view(turned), flipped=True)
     assert found.flipped
     assert found.score > 0.9
-    assert not SETTINGS.same(compare(view(1), make_view(turned), flipped=False))
+    assert not SETTINGS.same(compare_views(view(1), make_view(turned), flipped=False))
 
 
 def change(name: str, grey: np.ndarray) -> np.ndarray:
@@ -74,21 +74,21 @@ def change(name: str, grey: np.ndarray) -> np.ndarray:
 def test_every_change_is_seen_through(name: str, index: int) -> None:
     picture = phantom(index)
     changed = Picture(change(name, picture.grey), picture.sector, None)
-    assert SETTINGS.same(compare(view(index), make_view(changed), flipped=False))
+    assert SETTINGS.same(compare_views(view(index), make_view(changed), flipped=False))
 
 
 def test_patients_of_one_scanner_are_not_one() -> None:
     others = [(first, second) for first in range(6) for second in range(first)]
     for first, second in others:
         for flipped in (False, True):
-            found = compare(view(first), view(second), flipped=flipped)
+            found = compare_views(view(first), view(second), flipped=flipped)
             assert not SETTINGS.same(found), (first, second, found)
 
 
 def test_too_few_points_are_no_match() -> None:
-    few = Points(view(0).points.at[:3], view(0).points.looks[:3])
-    found = compare(replace(view(0), points=few), view(0), flipped=False)
+    few = KeyPoints(view(0).points.at[:3], view(0).points.looks[:3])
+    found = compare_views(replace(view(0), points=few), view(0), flipped=False)
     assert found.score == 0
     assert found.transform is None
-    none = Points(few.at[:0], few.looks[:0])
-    assert compare(replace(view(0), points=none), view(0), flipped=False).score == 0
+    none = KeyPoints(few.at[:0], few.looks[:0])
+    assert compare_views(replace(view(0), points=none), view(0), flipped=False).score == 0

@@ -13,7 +13,7 @@ from tests.dicom import make
 
 from metrascope.dicom.frames import open_pixels
 from metrascope.dicom.header import looks_like_dicom, read_header, transfer_syntax, value
-from metrascope.dicom.layout import number
+from metrascope.dicom.layout import header_number
 from metrascope.errors import DataError
 
 SCREEN = make.screen()
@@ -94,7 +94,7 @@ def test_values_that_cannot_be_converted_are_none() -> None:
     ds = read_header(broken)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert number(ds, "NumberOfFrames") is None
+        assert header_number(ds, "NumberOfFrames") is None
     assert open_pixels(ds).count == 1
 
 

@@ -15,7 +15,7 @@ from pydicom.tag import Tag
 
 from metrascope.dicom import keep_list as keep
 from metrascope.dicom.clean import clean_dataset
-from metrascope.dicom.keep_list import describe, kept, keys_of, patient_key, personal_words
+from metrascope.dicom.keep_list import keep_list_rows, kept, keys_of, patient_key, personal_words
 from metrascope.dicom.vocabulary import MAKERS, WORDS, clean_maker, clean_model, clean_probe
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.phantom.scanners import SCANNERS
@@ -299,12 +299,14 @@ def test_personal_words_are_those_of_people() -> None:
 
 def test_the_list_describes_itself_in_both_languages() -> None:
     for lang in ("en", "zh"):
-        rows = describe(lang)
+        rows = keep_list_rows(lang)
         assert len(rows) == len(keep.KEEP)
         assert all(row[0] and row[4] for row in rows)
-    assert ("Patient's Age", "(0010,1010)", "age", "yes") in [row[:4] for row in describe("en")]
-    columns = {row[2] for row in describe("en")}
-    assert set(keep.COLUMNS) <= columns
+    assert ("Patient's Age", "(0010,1010)", "age", "yes") in [
+        row[:4] for row in keep_list_rows("en")
+    ]
+    columns = {row[2] for row in keep_list_rows("en")}
+    assert set(keep.KEPT_COLUMNS) <= columns
 
 
 def test_the_vocabulary_is_in_lower_case_and_of_words() -> None:
@@ -343,7 +345,7 @@ def test_hostile_values_are_harmless(value: bytes) -> None:
 
 def _harmless(ds: pydicom.Dataset) -> None:
     values = kept(ds, PSEUDONYMS.scanner)
-    assert set(values) == set(keep.COLUMNS)
+    assert set(values) == set(keep.KEPT_COLUMNS)
     assert all(
         len(text) < 120 and text.isascii() and text.isprintable() for text in values.values()
     )
@@ -389,7 +391,7 @@ def test_values_in_memory_of_any_type_are_harmless() -> None:
 
 
 def test_the_list_has_dicoms_own_names_in_english_and_none_of_them_in_chinese() -> None:
-    english, chinese = describe("en"), describe("zh")
+    english, chinese = keep_list_rows("en"), keep_list_rows("zh")
     for row, ours, theirs in zip(keep.KEEP, english, chinese, strict=True):
         if row.keyword:
             tag = tag_for_keyword(row.keyword)

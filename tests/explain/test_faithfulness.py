@@ -10,9 +10,9 @@ from scipy.stats import spearmanr
 from metrascope.explain.faithfulness import (
     FRACTIONS,
     SHARES,
-    area,
+    curve_area,
     faithfulness_numbers,
-    follow,
+    perturbation_curves,
     shuffled,
 )
 from metrascope.explain.localization import spread
@@ -37,7 +37,9 @@ def test_areas_of_a_linear_model_are_those_of_the_closed_form() -> None:
     weights[: SIZE // 2] = 1
     heat = weights[None].astype(np.float32)
     maps = {"map": heat, "shuffled": 1 - heat, "randomized": np.ones((1, 1, 1), np.float32)}
-    curves = follow(lambda grey: linear(grey, weights), image, np.array([1]), maps, seed=0)
+    curves = perturbation_curves(
+        lambda grey: linear(grey, weights), image, np.array([1]), maps, seed=0
+    )
     assert curves.shape == (1, 2, 3, 11)
     half = round(image.mean()) / 255
     first, last = np.minimum(2 * FRACTIONS, 1), np.maximum(2 * FRACTIONS - 1, 0)
@@ -45,7 +47,7 @@ def test_areas_of_a_linear_model_are_those_of_the_closed_form() -> None:
     np.testing.assert_allclose(curves[0, 0, 1], 1 - (1 - half) * last, atol=1e-9)
     # A map without order deletes pixels in a drawn order: in proportion.
     np.testing.assert_allclose(curves[0, 0, 2], 1 - (1 - half) * FRACTIONS, atol=0.03)
-    areas = area(curves)[0]
+    areas = curve_area(curves)[0]
     assert areas[0, 0] == pytest.approx(1 - (1 - half) * 0.75)
     assert areas[0, 1] == pytest.approx(1 - (1 - half) * 0.25)
     # Insertion ends with the image itself, and begins with a blurred one.
@@ -59,7 +61,7 @@ def test_area_is_the_trapezoidal_rule() -> None:
     expected = [
         [np.interp(np.linspace(0, 1, 10001), FRACTIONS, c).mean() for c in r] for r in curves
     ]
-    np.testing.assert_allclose(area(curves), expected, atol=1e-3)
+    np.testing.assert_allclose(curve_area(curves), expected, atol=1e-3)
 
 
 def test_numbers_say_how_much_the_map_gains() -> None:
@@ -67,7 +69,7 @@ def test_numbers_say_how_much_the_map_gains() -> None:
     curves[:, 0, 0] *= 0.5
     patients = np.repeat(np.arange(15), 2)
     numbers = faithfulness_numbers(curves, patients)
-    areas = area(curves)
+    areas = curve_area(curves)
     for way, sign in (("deletion", -1), ("insertion", 1)):
         at = int(way == "insertion")
         for order, place in (("shuffled", 1), ("randomized", 2)):

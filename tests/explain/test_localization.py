@@ -9,8 +9,8 @@ import torch
 
 from metrascope.dataset.preprocess import centre_crop, seen_box, square, stored_size
 from metrascope.explain.lesions import (
-    MEASURES,
-    Lesion,
+    LESION_MEASURES,
+    LocatedLesion,
     add_sizes,
     localization_numbers,
     localize,
@@ -143,7 +143,7 @@ def rows_of(radius: float, label: str, predicted: str, on_lesion: bool) -> list[
     heat[(3, 3) if on_lesion else (0, 0)] = 1
     maps = {"predicted": heat, "true": heat}
     image = f"{radius}-{label}-{predicted}-{on_lesion}"
-    lesion = Lesion(mask, np.nan)
+    lesion = LocatedLesion(mask, np.nan)
     return list(localize(reading(image, label, predicted), maps, lesion, {"polyp", "fibroid"}))
 
 
@@ -181,7 +181,7 @@ def test_numbers_by_size_with_chance() -> None:
         table.loc[table["map"] == "predicted", "unreliable"].mean()
     )
     predicted = table[table["map"] == "predicted"]
-    for measure in MEASURES:
+    for measure in LESION_MEASURES:
         chance = predicted[f"chance_{measure}"]
         own = numbers["maps"]["predicted"]
         assert own[measure]["value"] == pytest.approx(predicted[measure].mean())

@@ -23,7 +23,7 @@ from metrascope.statistics.calibration import calibration
 from metrascope.statistics.cohort import cohort
 from metrascope.statistics.decision_curves import decision_curves
 from metrascope.statistics.predictions import Predictions
-from metrascope.statistics.resampling import draw
+from metrascope.statistics.resampling import draw_patients
 from metrascope.statistics.subgroups import subgroups
 
 
@@ -31,7 +31,7 @@ from metrascope.statistics.subgroups import subgroups
 def blocks() -> dict[str, Any]:
     predictions = both()
     people = cohort(predictions)
-    drawn = draw(people.table["patient_id"], replicates=100)
+    drawn = draw_patients(people.table["patient_id"], replicates=100)
     n = len(people.table)
     known = pd.DataFrame(
         {"scanner": ["GE Voluson E10"] * 150 + ["Canon"] * 140 + ["Mindray"] * (n - 290)},

@@ -25,7 +25,7 @@ from metrascope.figures.confusion import confusion_matrices
 from metrascope.figures.curves import learning_curves
 from metrascope.figures.embedding import embeddings
 from metrascope.figures.fonts import chinese_family
-from metrascope.figures.gradcam import Case, Reading, gradcam_panel
+from metrascope.figures.gradcam import PanelCase, PanelReading, gradcam_panel
 from metrascope.figures.roc import roc_overview, roc_panels
 from metrascope.statistics.published import PUBLISHED, network_title
 
@@ -72,7 +72,7 @@ def history(epochs: int = 3, steps: int = 4, peak: float = 1e-3) -> pd.DataFrame
     )
 
 
-def cases(networks: tuple[str, ...] = TWO, mask: bool = True) -> list[Case]:
+def cases(networks: tuple[str, ...] = TWO, mask: bool = True) -> list[PanelCase]:
     rng = np.random.default_rng(2)
     result = []
     for index, label in enumerate(PAPER):
@@ -81,11 +81,11 @@ def cases(networks: tuple[str, ...] = TWO, mask: bool = True) -> list[Case]:
         lesion[10:20, 15:30] = 255
         heat = rng.random((7, 7)).astype(np.float32)
         readings = {
-            name: Reading(heat, PAPER[(index + bool(shift)) % 3], 0.25 + 0.125 * index)
+            name: PanelReading(heat, PAPER[(index + bool(shift)) % 3], 0.25 + 0.125 * index)
             for shift, name in enumerate(networks)
         }
         box = (5.0, 0.0, 45.0, 40.0)
-        result.append(Case(label, grey, lesion if mask and index else None, box, readings))
+        result.append(PanelCase(label, grey, lesion if mask and index else None, box, readings))
     return result
 
 

@@ -42,7 +42,7 @@ def test_chinese_font_has_every_character_of_the_figures() -> None:
 
 def test_lettering_is_the_language_asked_for() -> None:
     needs_chinese()
-    assert [fonts.lettering("en"), fonts.lettering("zh")] == ["en", "zh"]
+    assert [fonts.font_family("en"), fonts.font_family("zh")] == ["en", "zh"]
 
 
 @pytest.mark.usefixtures("no_chinese")
@@ -50,7 +50,7 @@ def test_without_chinese_font_english_is_used_and_said_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        assert [fonts.lettering("zh") for _ in range(3)] == ["en"] * 3
+        assert [fonts.font_family("zh") for _ in range(3)] == ["en"] * 3
     assert len(caplog.records) == 1
     assert "zhplot" in caplog.text
     assert fonts.families() == ["DejaVu Sans"]
@@ -58,12 +58,12 @@ def test_without_chinese_font_english_is_used_and_said_once(
 
 @pytest.mark.usefixtures("no_chinese")
 def test_characters_without_a_glyph_become_question_marks() -> None:
-    assert fonts.printable("ResNet-18 体模\n± 2") == "ResNet-18 ??\n± 2"
+    assert fonts.printable_text("ResNet-18 体模\n± 2") == "ResNet-18 ??\n± 2"
 
 
 def test_unknown_language_is_refused() -> None:
     with pytest.raises(ValueError, match="fr"):
-        fonts.lettering("fr")
+        fonts.font_family("fr")
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ def test_unknown_language_is_refused() -> None:
     ],
 )
 def test_fitting_keeps_both_ends_of_a_long_name(name: str, longest: int, expected: str) -> None:
-    assert fonts.fitting(name, longest) == expected
+    assert fonts.short_label(name, longest) == expected
 
 
 def test_fitting_counts_chinese_characters_twice() -> None:
     needs_chinese()
-    assert fonts.fitting("正常正常正常", 12) == "正常正常正常"
-    assert fonts.fitting("正常正常正常", 11) == "正常正…正常"
+    assert fonts.short_label("正常正常正常", 12) == "正常正常正常"
+    assert fonts.short_label("正常正常正常", 11) == "正常正…正常"

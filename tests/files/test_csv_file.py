@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from metrascope.dataset.csv_table import read_table
-from metrascope.files.csv_file import MARK, write_frame, write_table
+from metrascope.files.csv_file import BYTE_ORDER_MARK, write_frame, write_table
 from metrascope.labels.sheet import read_sheet
 
 ODD = ("-x", "=a.png", "'=b", "＋c", '"d"', "e,f", "g;h", "'i", "子宫内膜息肉", "@SUM(A1)", "j|k")
@@ -26,7 +26,7 @@ def test_tables_come_back_and_numbers_stay_numbers(tmp_path: Path) -> None:
     table = pd.DataFrame({"-y": ODD, "x": [-0.123456789] * len(ODD), "n": -1})
     write_frame(path, table, decimals=5)
     lines = path.read_text("utf-8").splitlines()
-    assert lines[0] == f"{MARK}'-y,x,n"
+    assert lines[0] == f"{BYTE_ORDER_MARK}'-y,x,n"
     assert lines[1] == "'-x,-0.12346,-1"
     assert read_table(path, ("-y",))["-y"].tolist() == list(ODD)
 

@@ -18,7 +18,7 @@ from metrascope.ingest.catalog import (
     write_private,
 )
 from metrascope.ingest.flow import flow
-from metrascope.ingest.journal import MARK_BOXES, Journal, Record, Rejection
+from metrascope.ingest.journal import MARK_BOXES, IngestJournal, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.column_words import ColumnWords
 from metrascope.labels.labels import Labels, read_labels
@@ -150,14 +150,16 @@ def test_what_one_table_refused_no_later_table_brings_back(tmp_path: Path) -> No
         images = (image(f"I{source}", f"P{patient}"),)
         return Record(source, "1", "dicom", source, keys, row.values, images, table=table)
 
-    with Journal(tmp_path / "journal.jsonl", {}) as journal:
+    with IngestJournal(tmp_path / "journal.jsonl", {}) as journal:
         for record in (sent("1", "A2", "1", may, "may"), sent("2", "A9", "9", may, "may")):
             journal.add(record)
         listed = sorted(journal.records.values(), key=lambda record: record.key)
         first = assemble(listed, may, WORDS, table="may")
         assert [why.reason for _, why in first.rejections] == ["labels.other_visit"]
         remember_refusals(journal, first, listed, "may")
-    with Journal(tmp_path / "journal.jsonl", {}) as journal:  # the next month, as it was written
+    with IngestJournal(
+        tmp_path / "journal.jsonl", {}
+    ) as journal:  # the next month, as it was written
         journal.add(sent("3", "A7", "7", june, "june"))
         listed = sorted(journal.records.values(), key=lambda record: record.key)
         second = assemble(listed, june, WORDS, table="june")

@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 
 from metrascope.errors import DataError
-from metrascope.ingest.decisions import COLUMNS, decided, decided_records, read_decisions
+from metrascope.ingest.decisions import DIAGNOSIS_COLUMNS, decided, decided_records, read_decisions
 from metrascope.ingest.diagnoses import DiagnosisList, write_diagnoses
 from metrascope.ingest.headings import heading_names
 from metrascope.ingest.journal import Record, Rejection
@@ -51,7 +51,7 @@ def records(labels: Labels) -> list[Record]:
 def listed(folder: Path) -> dict[str, dict[str, str]]:
     with (folder / "diagnoses.csv").open(encoding="utf-8-sig", newline="") as file:
         header, *rows = csv.reader(file)
-    names = heading_names(header, COLUMNS, ("diagnosis", "decision"))
+    names = heading_names(header, DIAGNOSIS_COLUMNS, ("diagnosis", "decision"))
     names = [name or own for name, own in zip(names, header, strict=True)]
     return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
 
@@ -64,9 +64,9 @@ def save_as(
             for text, row in listed(path.parent).items()]  # fmt: skip
     if path.suffix == ".xlsx":
         book = openpyxl.Workbook()
-        book.active.append(COLUMNS)
+        book.active.append(DIAGNOSIS_COLUMNS)
         for row in rows:
-            book.active.append([row[name] for name in COLUMNS])
+            book.active.append([row[name] for name in DIAGNOSIS_COLUMNS])
         book.save(path)
         return
     with path.open("w", encoding=encoding, newline="") as file:

@@ -10,7 +10,7 @@ import pytest
 
 from metrascope.errors import DataError
 from metrascope.ingest.catalog import Catalog, write_private
-from metrascope.ingest.decisions import COLUMNS, decided, read_decisions
+from metrascope.ingest.decisions import DIAGNOSIS_COLUMNS, decided, read_decisions
 from metrascope.ingest.diagnoses import DiagnosisList, write_diagnoses
 from metrascope.ingest.headings import heading_names, headings
 from metrascope.ingest.journal import Record, Rejection
@@ -51,7 +51,7 @@ def cells(path: Path) -> list[list[str]]:
 
 def decide(path: Path, diagnosis: str, decision: str) -> None:
     header, *rows = cells(path)
-    at = heading_names(header, COLUMNS, NEEDED)
+    at = heading_names(header, DIAGNOSIS_COLUMNS, NEEDED)
     for row in rows:
         if row[at.index("diagnosis")] == diagnosis:
             row[at.index("decision")] = decision
@@ -84,7 +84,7 @@ def test_decisions_in_a_list_of_either_language_are_taken(
         classes, listed = run(tmp_path, labels, lang)
         assert classes == ["fibroid", "polyp", "normal"]
         assert (listed.taken, listed.fresh) == (1, 0)  # the same, not new
-    assert cells(tmp_path / "diagnoses.csv")[0] == headings(COLUMNS, first)
+    assert cells(tmp_path / "diagnoses.csv")[0] == headings(DIAGNOSIS_COLUMNS, first)
 
 
 def test_a_workbook_of_either_language_is_taken_and_is_new_once(
@@ -118,7 +118,7 @@ def test_a_persons_own_columns_stay_and_are_not_mistaken_for_ours(
         classes, _ = run(tmp_path, labels, lang)
         assert classes == ["", "polyp", "normal"]
         header, *rows = cells(path)
-        assert header == [*headings(COLUMNS), "核对者", "class"]
+        assert header == [*headings(DIAGNOSIS_COLUMNS), "核对者", "class"]
         assert sorted(row[-2:] for row in rows) == [["王医生", f"note {n}"] for n in range(3)]
 
 
@@ -161,7 +161,7 @@ def test_what_waits_of_an_earlier_table_keeps_its_reason_also_without_the_list(
         decisions = read_decisions(tmp_path)
         listed = write_diagnoses(tmp_path, decided(labels, decisions), [record], decisions)
         header, *rows = cells(tmp_path / "diagnoses.csv")
-        at = heading_names(header, COLUMNS, NEEDED)
+        at = heading_names(header, DIAGNOSIS_COLUMNS, NEEDED)
         (row,) = [row for row in rows if row[at.index("diagnosis")] == "多发肌瘤"]
         assert words in row[at.index("reason")]
         assert listed.waiting == 1
@@ -180,4 +180,4 @@ def test_links_and_unmatched_rows_are_in_the_language_of_the_run(
 
 
 def test_english_headings_are_those_of_every_version() -> None:
-    assert headings(COLUMNS, "en") == list(COLUMNS)
+    assert headings(DIAGNOSIS_COLUMNS, "en") == list(DIAGNOSIS_COLUMNS)

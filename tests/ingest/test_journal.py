@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metrascope.errors import DataError, StudyError
-from metrascope.ingest.journal import Journal, Record, Rejection
+from metrascope.ingest.journal import IngestJournal, Record, Rejection
 
 SETTINGS = {"marks": "keep", "frames": "key"}
 RECORDS = [
@@ -29,7 +29,7 @@ RECORDS = [
 
 
 def written(path: Path) -> None:
-    with Journal(path, SETTINGS) as journal:
+    with IngestJournal(path, SETTINGS) as journal:
         for record in RECORDS:
             journal.add(record)
 
@@ -37,28 +37,28 @@ def written(path: Path) -> None:
 def test_records_come_back(tmp_path: Path) -> None:
     path = tmp_path / "key" / "journal.jsonl"
     written(path)
-    assert Journal(path, SETTINGS).records == {record.key: record for record in RECORDS}
+    assert IngestJournal(path, SETTINGS).records == {record.key: record for record in RECORDS}
 
 
 def test_a_later_record_of_a_file_replaces_the_earlier(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     written(path)
     newer = replace(RECORDS[0], stamp="56-78", images=())
-    with Journal(path, SETTINGS) as journal:
+    with IngestJournal(path, SETTINGS) as journal:
         journal.add(newer)
-    assert Journal(path, SETTINGS).records[newer.key] == newer
+    assert IngestJournal(path, SETTINGS).records[newer.key] == newer
 
 
 def test_one_name_may_have_had_two_contents_and_one_may_be_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     written(path)
     others = [replace(RECORDS[0], sha256="cd" * 32), replace(RECORDS[0], root="/other")]
-    with Journal(path, SETTINGS) as journal:
+    with IngestJournal(path, SETTINGS) as journal:
         for record in others:
             journal.add(record)
         journal.forget(RECORDS[0])
     for _ in range(2):  # once more after it was written anew
-        assert list(Journal(path, SETTINGS).records.values()) == [RECORDS[1], *others]
+        assert list(IngestJournal(path, SETTINGS).records.values()) == [RECORDS[1], *others]
 
 
 def test_a_journal_of_the_first_version_is_read(tmp_path: Path) -> None:
@@ -71,14 +71,14 @@ def test_a_journal_of_the_first_version_is_read(tmp_path: Path) -> None:
     old[0]["format"] = 1
     path.write_text("".join(f"{json.dumps(entry)}\n" for entry in old), encoding="utf-8")
     later = {**SETTINGS, "a setting of today": 1}
-    assert list(Journal(path, later).records.values()) == RECORDS
-    assert list(Journal(path, later).records.values()) == RECORDS  # in today's format by now
+    assert list(IngestJournal(path, later).records.values()) == RECORDS
+    assert list(IngestJournal(path, later).records.values()) == RECORDS  # in today's format by now
     path.write_text(json.dumps(old[0]) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match="marks"):
-        Journal(path, {**SETTINGS, "marks": "reject"})
+        IngestJournal(path, {**SETTINGS, "marks": "reject"})
     path.write_text('{"format": 99, "settings": {}}\n', encoding="utf-8")
     with pytest.raises(DataError, match="format 99"):
-        Journal(path, SETTINGS)
+        IngestJournal(path, SETTINGS)
 
 
 @pytest.mark.parametrize("cut", [1, 10, 60])
@@ -86,12 +86,12 @@ def test_a_kill_in_the_middle_of_a_line_costs_that_line(tmp_path: Path, cut: int
     path = tmp_path / "journal.jsonl"
     written(path)
     path.write_bytes(path.read_bytes()[:-cut])
-    again = Journal(path, SETTINGS)
+    again = IngestJournal(path, SETTINGS)
     whole = cut == 1  # the newline alone
     assert set(again.records) == {record.key for record in RECORDS[: 1 + whole]}
     with again:
         again.add(RECORDS[1])
-    assert Journal(path, SETTINGS).records == {record.key: record for record in RECORDS}
+    assert IngestJournal(path, SETTINGS).records == {record.key: record for record in RECORDS}
 
 
 @pytest.mark.parametrize("line", ["[1, 2]", "3", "[" * 200_000, '{"source": 1}', "\udcff{"])
@@ -101,19 +101,19 @@ def test_a_damaged_line_costs_that_line(tmp_path: Path, line: str) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     lines[1] = line
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
-    assert list(Journal(path, SETTINGS).records) == [RECORDS[1].key]
+    assert list(IngestJournal(path, SETTINGS).records) == [RECORDS[1].key]
 
 
 def test_other_settings_and_foreign_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     written(path)
     with pytest.raises(DataError, match="marks"):
-        Journal(path, {**SETTINGS, "marks": "reject"})
-    assert Journal(path, SETTINGS).records
+        IngestJournal(path, {**SETTINGS, "marks": "reject"})
+    assert IngestJournal(path, SETTINGS).records
     for content in ("", "a poem\n", "[1]\n", '{"settings": 1}\n'):
         path.write_text(content, encoding="utf-8")
         with pytest.raises(DataError):
-            Journal(path, SETTINGS)
+            IngestJournal(path, SETTINGS)
         assert path.read_text(encoding="utf-8") == content
 
 
@@ -140,7 +140,7 @@ def test_failures_that_are_not_the_file_s_own_are_passing(reason: str, passing: 
 def test_a_full_disk_is_one_error_that_names_the_journal(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     written(path)
-    journal = Journal(path, SETTINGS)
+    journal = IngestJournal(path, SETTINGS)
     with ExitStack() as stack:
         stack.enter_context(pytest.raises(StudyError, match=r"journal.jsonl cannot be written"))
         stack.enter_context(journal)

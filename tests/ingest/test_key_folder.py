@@ -10,7 +10,7 @@ import pytest
 
 from metrascope.errors import DataError, SettingsError
 from metrascope.ingest.key_folder import (
-    MARKER,
+    KEY_MARKER,
     claim_data_set,
     close_to_others,
     key_folder,
@@ -32,7 +32,7 @@ def claim(out: Path, key: Path, pseudonyms: Pseudonyms = ONE) -> Path:
 
 
 def identity(out: Path) -> str:
-    return str(json.loads((out / MARKER).read_text(encoding="utf-8"))["data_set"])
+    return str(json.loads((out / KEY_MARKER).read_text(encoding="utf-8"))["data_set"])
 
 
 def test_two_data_sets_of_one_name_have_lists_of_their_own(tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ def test_what_version_0_1_0_left_is_gone_on_with(tmp_path: Path) -> None:
     out = tmp_path / "DATA"
     links = claim(out, tmp_path / "key")
     (links / "data_set.json").unlink()
-    marker = json.loads((out / MARKER).read_text(encoding="utf-8"))
+    marker = json.loads((out / KEY_MARKER).read_text(encoding="utf-8"))
     del marker["data_set"]
-    (out / MARKER).write_text(json.dumps(marker), encoding="utf-8")
+    (out / KEY_MARKER).write_text(json.dumps(marker), encoding="utf-8")
     assert claim(out, tmp_path / "key") == links
     # But lists of that name beside a secret of several are not a new data set's.
     (links / "data_set.json").unlink()
@@ -113,7 +113,7 @@ def test_another_secret_and_damaged_files_are_refused(tmp_path: Path) -> None:
     (links / "data_set.json").write_text("{}", encoding="utf-8")
     with pytest.raises(DataError, match=r"data_set\.json"):
         claim(tmp_path / "DATA", tmp_path / "key")
-    (tmp_path / "DATA" / MARKER).write_text("[" * 100_000, encoding="utf-8")
+    (tmp_path / "DATA" / KEY_MARKER).write_text("[" * 100_000, encoding="utf-8")
     with pytest.raises(DataError, match=r"ingest\.json"):
         claim(tmp_path / "DATA", tmp_path / "key")
 

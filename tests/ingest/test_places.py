@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metrascope.ingest.file import Intake
-from metrascope.ingest.journal import Journal, Record, Rejection
+from metrascope.ingest.journal import IngestJournal, Record, Rejection
 from metrascope.ingest.places import (
     Earlier,
     Search,
@@ -51,7 +51,7 @@ class Run:
     def __call__(self, folder: str, table: str = TABLE, stop: bool = False) -> Earlier:
         path = self.folder / folder
         search = Search(real_root(path), list(find_sources(path)), table)
-        with Journal(self.folder / "journal.jsonl", {}) as journal:
+        with IngestJournal(self.folder / "journal.jsonl", {}) as journal:
             pending = pending_files(search, self.intake, journal, ())
             self.taken = [source.name for source in pending]
             for source in pending:
@@ -264,7 +264,7 @@ def test_a_journal_that_knows_no_folders_is_taken_over(run: Run) -> None:
     run.fill("january", {"IM_1": "1 a", "IM_2": "2 a", "notes.txt": "x"})
     run.fill("february", {"IM_1": "3 a"})
     run("january")
-    with Journal(run.folder / "journal.jsonl", {}) as journal:
+    with IngestJournal(run.folder / "journal.jsonl", {}) as journal:
         for record in [*journal.records.values()]:
             journal.forget(record)
             journal.add(replace(record, root="", table=""))

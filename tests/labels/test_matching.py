@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from metrascope.dicom.identifiers import Keys, names_differ, written
+from metrascope.dicom.identifiers import Keys, identifier_spellings, names_differ
 from metrascope.labels.labels import LabelRow, Labels, read_labels
 from metrascope.reason import Reason
 
@@ -140,4 +140,7 @@ def test_placeholders_of_the_table_tie_nothing_and_overrule_nothing(tmp_path: Pa
     ],
 )
 def test_names_are_compared_where_they_can_be(first: str, second: str, expected: bool) -> None:
-    assert names_differ(written("name", first), written("name", second)) is expected
+    assert (
+        names_differ(identifier_spellings("name", first), identifier_spellings("name", second))
+        is expected
+    )

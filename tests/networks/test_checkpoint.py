@@ -19,7 +19,7 @@ from metrascope.errors import StudyError, WeightsError
 from metrascope.files.atomic import sha256
 from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.networks.checkpoint import (
-    MODEL,
+    MODEL_FILE,
     WEIGHTS,
     ModelDescription,
     load,
@@ -80,7 +80,7 @@ def test_same_logits_after_save_and_load(tmp_path: Path, name: str) -> None:
         expected = network(images).logits
         again.to(memory_format=torch.channels_last)
         assert torch.equal(again(images).logits, expected)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [MODEL, WEIGHTS]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MODEL_FILE, WEIGHTS]
 
 
 @pytest.fixture(scope="module")
@@ -97,21 +97,21 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 
 
 def test_a_description_from_before_calibration_has_temperature_one(copy: Path) -> None:
-    content = json.loads((copy / MODEL).read_text(encoding="utf-8"))
+    content = json.loads((copy / MODEL_FILE).read_text(encoding="utf-8"))
     del content["temperature"]
-    (copy / MODEL).write_text(json.dumps(content), encoding="utf-8")
+    (copy / MODEL_FILE).write_text(json.dumps(content), encoding="utf-8")
     assert load(copy)[1].temperature == 1.0
 
 
 def test_same_network_same_bytes(folder: Path, tmp_path: Path) -> None:
     network, description = load(folder)
     save(tmp_path, network, description)
-    for name in (MODEL, WEIGHTS):
+    for name in (MODEL_FILE, WEIGHTS):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_description_names_its_weights(folder: Path) -> None:
-    content = json.loads((folder / MODEL).read_text(encoding="utf-8"))
+    content = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
     assert content["weights_sha256"] == sha256(folder / WEIGHTS)
     assert content["format"] == 1
     assert content["preprocessing"]["input_size"] == 224
@@ -123,7 +123,7 @@ def test_description_names_its_weights(folder: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("name", [MODEL, WEIGHTS])
+@pytest.mark.parametrize("name", [MODEL_FILE, WEIGHTS])
 def test_a_file_is_missing(copy: Path, name: str) -> None:
     (copy / name).unlink()
     with pytest.raises(WeightsError, match=rf"no trained network in .*{name}"):
@@ -150,7 +150,7 @@ def test_a_file_is_missing(copy: Path, name: str) -> None:
     ],
 )
 def test_description_that_cannot_be_used(copy: Path, change: dict[str, Any], reason: str) -> None:
-    path = copy / MODEL
+    path = copy / MODEL_FILE
     content = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(content | change), encoding="utf-8")
     with pytest.raises(WeightsError, match=rf"model\.json does not describe .*({reason})"):
@@ -159,7 +159,7 @@ def test_description_that_cannot_be_used(copy: Path, change: dict[str, Any], rea
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe\x00", b"null"])
 def test_description_that_is_no_description(copy: Path, content: bytes) -> None:
-    (copy / MODEL).write_bytes(content)
+    (copy / MODEL_FILE).write_bytes(content)
     with pytest.raises(WeightsError, match="does not describe a network"):
         load(copy)
 
@@ -172,9 +172,9 @@ def test_weights_of_another_run(copy: Path) -> None:
 
 
 def test_weights_that_fit_the_hash_but_not_the_network(copy: Path) -> None:
-    content = json.loads((copy / MODEL).read_text(encoding="utf-8"))
+    content = json.loads((copy / MODEL_FILE).read_text(encoding="utf-8"))
     content["network"] = "resnet18"
-    (copy / MODEL).write_text(json.dumps(content), encoding="utf-8")
+    (copy / MODEL_FILE).write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(WeightsError, match="does not fit this MobileNetV2"):
         load(copy)
 

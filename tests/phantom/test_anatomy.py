@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from metrascope.phantom.anatomy import LABELS, Anatomy, draw_anatomy
-from metrascope.phantom.lesions import Lesion
-from metrascope.phantom.uterus import outline
+from metrascope.phantom.lesions import PhantomLesion
+from metrascope.phantom.uterus import uterus_outline
 
 RADIUS = 11.0
 
@@ -17,7 +17,7 @@ def draw_many(label: str, count: int = 300, difficulty: float = 0.5) -> list[Ana
     return [draw_anatomy(label, difficulty, RADIUS, rng) for _ in range(count)]
 
 
-def lesions(label: str, count: int = 300, difficulty: float = 0.5) -> list[Lesion]:
+def lesions(label: str, count: int = 300, difficulty: float = 0.5) -> list[PhantomLesion]:
     found = [anatomy.lesion for anatomy in draw_many(label, count, difficulty)]
     return [lesion for lesion in found if lesion is not None]
 
@@ -34,7 +34,7 @@ def test_the_outline_is_as_long_and_deep_as_drawn() -> None:
     for anatomy in draw_many("normal", 40):
         if anatomy.uterus.plane == "sagittal":
             straight = dataclasses.replace(anatomy.uterus, flexion=0.0, axis_rad=0.0)
-            extent = np.ptp(outline(straight), axis=0)
+            extent = np.ptp(uterus_outline(straight), axis=0)
             assert extent[0] == pytest.approx(straight.length_mm, rel=0.01)
             assert extent[1] == pytest.approx(straight.depth_mm, rel=0.01)
 
@@ -48,7 +48,7 @@ def test_an_anteverted_fundus_points_left_and_a_retroverted_one_right() -> None:
 
 def test_the_uterus_lies_just_in_front_of_the_probe() -> None:
     for anatomy in draw_many("normal", 100):
-        points = outline(anatomy.uterus) + np.array(anatomy.uterus.center_mm)
+        points = uterus_outline(anatomy.uterus) + np.array(anatomy.uterus.center_mm)
         gap = np.hypot(points[:, 0], points[:, 1]).min() - RADIUS
         assert 2.9 <= gap <= 9.1
 

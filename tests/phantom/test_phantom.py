@@ -10,7 +10,7 @@ import pytest
 
 from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError, SettingsError
-from metrascope.phantom.phantom import PAPER_COUNTS, apportion, write_phantom
+from metrascope.phantom.phantom import PAPER_COUNTS, patients_per_class, write_phantom
 from metrascope.phantom.scanners import SCANNERS
 
 SIZE = 160
@@ -36,12 +36,12 @@ def table(folder: Path) -> pd.DataFrame:
 
 
 def test_the_papers_counts_come_out_exactly() -> None:
-    assert apportion(1291, PAPER_COUNTS) == {"normal": 422, "fibroid": 238, "polyp": 631}
+    assert patients_per_class(1291, PAPER_COUNTS) == {"normal": 422, "fibroid": 238, "polyp": 631}
 
 
 @pytest.mark.parametrize("patients", [1, 2, 7, 100, 997])
 def test_counts_add_up_and_stay_within_one_of_the_quota(patients: int) -> None:
-    counts = apportion(patients, PAPER_COUNTS)
+    counts = patients_per_class(patients, PAPER_COUNTS)
     assert sum(counts.values()) == patients
     for label, weight in PAPER_COUNTS.items():
         assert abs(counts[label] - patients * weight / 1291) < 1
@@ -49,7 +49,7 @@ def test_counts_add_up_and_stay_within_one_of_the_quota(patients: int) -> None:
 
 def test_the_manifest_matches_the_files(dataset: Path) -> None:
     rows = table(dataset)
-    assert Counter(rows["label"]) == apportion(20, PAPER_COUNTS)
+    assert Counter(rows["label"]) == patients_per_class(20, PAPER_COUNTS)
     assert rows["patient_id"].is_unique
     for row in rows.itertuples():
         image = cv2.imread(str(dataset / row.image), cv2.IMREAD_UNCHANGED)

@@ -4,36 +4,36 @@ import numpy as np
 import pytest
 
 from metrascope.errors import SettingsError
-from metrascope.phantom.phantom_screen import lay_out
-from metrascope.phantom.render import Case, Still, draw_case, render, sector
+from metrascope.phantom.phantom_screen import lay_out_screen
+from metrascope.phantom.render import PhantomCase, PhantomStill, draw_case, render_phantom, sector
 from metrascope.phantom.scanners import SCANNERS
 
 SIZE = 256
 
 
-def make(label: str, index: int, scanner: str = "voluson", difficulty: float = 0.2) -> Case:
+def make(label: str, index: int, scanner: str = "voluson", difficulty: float = 0.2) -> PhantomCase:
     return draw_case(label, scanner, seed=9, index=index, difficulty=difficulty)
 
 
 @pytest.fixture(scope="module")
-def lesions() -> list[tuple[Case, Still]]:
+def lesions() -> list[tuple[PhantomCase, PhantomStill]]:
     names = list(SCANNERS)
     cases = [make(("fibroid", "polyp")[i % 2], i, names[i % 5]) for i in range(20)]
-    return [(case, render(case, SIZE)) for case in cases]
+    return [(case, render_phantom(case, SIZE)) for case in cases]
 
 
 def test_the_same_patient_is_the_same_image() -> None:
-    first, second = (render(make("fibroid", 1), SIZE) for _ in range(2))
+    first, second = (render_phantom(make("fibroid", 1), SIZE) for _ in range(2))
     assert np.array_equal(first.image, second.image)
-    other = render(make("fibroid", 2), SIZE)
+    other = render_phantom(make("fibroid", 2), SIZE)
     assert not np.array_equal(first.image, other.image)
 
 
 def test_a_normal_uterus_has_no_mask() -> None:
-    assert render(make("normal", 3), SIZE).mask is None
+    assert render_phantom(make("normal", 3), SIZE).mask is None
 
 
-def test_masks_lie_inside_the_sector(lesions: list[tuple[Case, Still]]) -> None:
+def test_masks_lie_inside_the_sector(lesions: list[tuple[PhantomCase, PhantomStill]]) -> None:
     for _, still in lesions:
         assert still.mask is not None
         assert set(np.unique(still.mask)) == {0, 255}
@@ -41,14 +41,14 @@ def test_masks_lie_inside_the_sector(lesions: list[tuple[Case, Still]]) -> None:
         assert not np.any(still.mask[still.sector == 0])
 
 
-def test_masks_are_as_large_as_the_lesion(lesions: list[tuple[Case, Still]]) -> None:
+def test_masks_are_as_large_as_the_lesion(lesions: list[tuple[PhantomCase, PhantomStill]]) -> None:
     ratios = []
     for case, still in lesions:
         assert still.mask is not None
         lesion = case.anatomy.lesion
         assert lesion is not None
         long, short = lesion.semi_mm
-        pixel = lay_out(case.scanner, case.beam, SIZE).pixel_mm
+        pixel = lay_out_screen(case.scanner, case.beam, SIZE).pixel_mm
         ratios.append(np.count_nonzero(still.mask) * pixel**2 / (np.pi * long * short))
     assert np.mean(ratios) == pytest.approx(1, abs=0.07)
     assert min(ratios) > 0.6
@@ -57,13 +57,13 @@ def test_masks_are_as_large_as_the_lesion(lesions: list[tuple[Case, Still]]) -> 
 
 def test_the_sector_alone_equals_that_of_the_image() -> None:
     case = make("normal", 5)
-    assert np.array_equal(sector(case, SIZE), render(case, SIZE).sector)
+    assert np.array_equal(sector(case, SIZE), render_phantom(case, SIZE).sector)
 
 
 def test_the_probe_and_the_last_depth_bound_the_sector() -> None:
     for name in SCANNERS:
         case = make("normal", 6, name)
-        screen = lay_out(case.scanner, case.beam, SIZE)
+        screen = lay_out_screen(case.scanner, case.beam, SIZE)
         rows, columns = np.nonzero(sector(case, SIZE))
         x = (columns + 0.5 - screen.apex[0]) * screen.pixel_mm
         z = (rows + 0.5 - screen.apex[1]) * screen.pixel_mm
@@ -77,7 +77,7 @@ def contrast(label: str) -> float:
     """Return how much brighter lesions are than the uterus around them, in grey levels."""
     gaps = []
     for index in range(12):
-        still = render(make(label, index, difficulty=0.0), SIZE)
+        still = render_phantom(make(label, index, difficulty=0.0), SIZE)
         assert still.mask is not None
         rows, columns = np.nonzero(still.mask)
         window = np.zeros(still.mask.shape, bool)
@@ -96,7 +96,7 @@ def test_fibroids_are_darker_and_polyps_brighter_than_their_surroundings() -> No
 
 def test_screens_carry_furniture_outside_the_sector() -> None:
     for name in SCANNERS:
-        still = render(make("normal", 7, name), SIZE)
+        still = render_phantom(make("normal", 7, name), SIZE)
         outside = still.image[still.sector == 0]
         assert 50 < np.count_nonzero(outside) < 0.1 * still.image.size
 

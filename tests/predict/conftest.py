@@ -10,7 +10,7 @@ from PIL import Image
 
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.files.atomic import write_json
-from metrascope.predict.appearance import WIDTH
+from metrascope.predict.appearance import APPEARANCE_WIDTH
 from metrascope.predict.bundle import BundleDescription, Member, Parity, TrainingSet, write_sums
 from metrascope.predict.familiarity import fit_familiarity
 from metrascope.predict.refusal import fit_refusal
@@ -34,7 +34,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     codes = np.repeat(np.arange(3), 60)
     features = np.array(CENTRES)[codes, None] / 255 + rng.normal(0, 0.05, (180, 2))
     familiarity = fit_familiarity(features, codes)
-    looks = fit_familiarity(rng.uniform(0, 20, (180, WIDTH)), codes)
+    looks = fit_familiarity(rng.uniform(0, 20, (180, APPEARANCE_WIDTH)), codes)
     own = rng.uniform(0.3, 0.95, (180, 1))
     # Sets of what has about 0.35 or more: never empty, and never full.
     probabilities = np.where(np.arange(3) == codes[:, None], own, (1 - own) / 2)

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from metrascope.predict.appearance import WIDTH, appearance
+from metrascope.predict.appearance import APPEARANCE_WIDTH, appearance
 from metrascope.predict.familiarity import fit_familiarity
 
 
@@ -50,9 +50,9 @@ def test_size_hardly_matters_and_blank_is_finite() -> None:
     a, b = appearance(large[None]), appearance(half[None])
     assert np.abs(a - b).max() < 0.15
     blank = appearance(np.zeros((2, 224, 224), np.uint8))
-    assert blank.shape == (2, WIDTH)
+    assert blank.shape == (2, APPEARANCE_WIDTH)
     assert np.isfinite(blank).all()
-    assert appearance(np.zeros((0, 224, 224), np.uint8)).shape == (0, WIDTH)
+    assert appearance(np.zeros((0, 224, 224), np.uint8)).shape == (0, APPEARANCE_WIDTH)
 
 
 def test_another_texture_is_unfamiliar() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrascope.predict.arrays import read_array, read_arrays
+from metrascope.predict.arrays import read_arrays, read_bounded_array
 
 MEGABYTE = 1 << 20
 
@@ -34,7 +34,7 @@ def headed(header: str) -> bytes:
 def test_arrays_come_back(value: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     path.write_bytes(written(value))
-    found = read_array(path, MEGABYTE)
+    found = read_bounded_array(path, MEGABYTE)
     assert found.dtype == value.dtype
     np.testing.assert_array_equal(found, value)
     np.savez_compressed(tmp_path / "a.npz", first=value, second=value)
@@ -64,7 +64,7 @@ def test_what_is_no_array_is_told_in_one_way(content: bytes, tmp_path: Path) -> 
     path = tmp_path / "a.npy"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"."):
-        read_array(path, MEGABYTE)
+        read_bounded_array(path, MEGABYTE)
 
 
 def test_archives_are_not_unpacked_beyond_what_is_expected(tmp_path: Path) -> None:

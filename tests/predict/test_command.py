@@ -20,7 +20,7 @@ from PIL import Image
 from metrascope.cli import main
 from metrascope.phantom.hospital.hospital import write_export
 from metrascope.predict.bundle import write_sums
-from metrascope.predict.listing import WIDTH, _width
+from metrascope.predict.listing import LINE_WIDTH, _width
 from metrascope.predict.predictor import Predictor
 
 ROOT = Path(__file__).parent.parent.parent
@@ -38,7 +38,7 @@ def exams(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_table_fits_the_terminal(bundle: Path, exams: Path, capsys: Capture) -> None:
     assert main(["predict", str(bundle), str(exams), "--jobs", "1"]) == 0
     printed = capsys.readouterr().out
-    assert all(_width(line) <= WIDTH for line in printed.splitlines())
+    assert all(_width(line) <= LINE_WIDTH for line in printed.splitlines())
     assert "REFUSED:" in printed
     assert printed.endswith("Research use only, not a medical device.\n")
     assert any(word in printed for word in ("NORMAL 9", "NORMAL 1", "FIBROID", "POLYP"))

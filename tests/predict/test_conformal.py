@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from metrascope.errors import SettingsError
-from metrascope.predict.conformal import MOST, Calibration, Conformal, fit_conformal
+from metrascope.predict.conformal import MOST_SCORES, Calibration, Conformal, fit_conformal
 
 CLASSES = ("normal", "fibroid", "polyp")
 SKILL = 1.5
@@ -106,7 +106,7 @@ def test_thinning_is_small_close_and_never_less() -> None:
     rng = np.random.default_rng(3)
     scores = rng.beta(1, 4, 20_000)
     found = of_class(list(scores)).patient[0]
-    assert len(found.scores) <= MOST
+    assert len(found.scores) <= MOST_SCORES
     for confidence in (0.5, 0.8, 0.9, 0.95, 0.99, 0.999):
         rank = math.ceil(20_001 * confidence)
         exact = np.sort(scores)[rank - 1]

@@ -7,7 +7,7 @@ from scipy.stats import entropy
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.errors import DataError
 from metrascope.predict.ensemble import Ensemble
-from metrascope.predict.runtime import Answer
+from metrascope.predict.runtime import NetworkOutput
 
 STEPS = Preprocessing(
     input_size=64, stored_size=73, sector_crop=True, fit="crop", equalization="none"
@@ -22,10 +22,10 @@ class Fixed:
     def __init__(self, probabilities: list[float], maps: np.ndarray) -> None:
         self.probabilities, self.maps = np.array([probabilities], np.float32), maps[None]
 
-    def __call__(self, pixels: np.ndarray) -> Answer:
+    def __call__(self, pixels: np.ndarray) -> NetworkOutput:
         assert pixels.shape == (1, 1, 80, 100)
         features = np.ones((1, 4), np.float32)
-        return Answer(np.log(self.probabilities), self.probabilities, self.maps, features)
+        return NetworkOutput(np.log(self.probabilities), self.probabilities, self.maps, features)
 
 
 def test_members_are_averaged() -> None:
@@ -72,9 +72,9 @@ class Saying(Fixed):
     """Gives an answer, whatever it is."""
 
     def __init__(self, **changes: np.ndarray) -> None:
-        self.answer = Answer(**{**SOUND, **changes})
+        self.answer = NetworkOutput(**{**SOUND, **changes})
 
-    def __call__(self, pixels: np.ndarray) -> Answer:
+    def __call__(self, pixels: np.ndarray) -> NetworkOutput:
         return self.answer
 
 

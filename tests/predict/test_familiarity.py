@@ -87,7 +87,7 @@ def test_copies_and_few_images_give_finite_scores() -> None:
 
 
 def test_of_many_images_every_class_keeps_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(familiarity, "MOST", 40)
+    monkeypatch.setattr(familiarity, "_MOST_KEPT", 40)
     labels = ["a"] * 300 + ["b"] * 100
     found = fit_familiarity(np.concatenate([draw(300, 0), draw(100, 1, shift=2)]), labels)
     assert found.known.shape == (40, WIDTH)

@@ -9,8 +9,8 @@ import pytest
 
 from metrascope.errors import DataError
 from metrascope.predict import journal as module
-from metrascope.predict.journal import Journal, Outcome
-from metrascope.predict.patient import Finding
+from metrascope.predict.journal import FileOutcome, ReadingJournal
+from metrascope.predict.patient import ImageFinding
 from metrascope.sources.search import Source
 
 
@@ -30,43 +30,43 @@ def test_a_kill_while_it_is_made_leaves_it_as_if_it_had_not_been(
     with monkeypatch.context() as patch:
         patch.setattr(module.sqlite3, "connect", lambda *a, **k: connect(*a, **k, factory=Dying))
         with pytest.raises(KeyboardInterrupt):
-            Journal(path, settings)
-    with_settings = Journal(path, settings)
+            ReadingJournal(path, settings)
+    with_settings = ReadingJournal(path, settings)
     assert with_settings.count() == (0, 0)
     with_settings.close()
 
 
 def test_other_settings_are_named(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
-    Journal(path, {"bundle": "a", "frames": "all"}).close()
-    Journal(path, {"bundle": "a", "frames": "all"}).close()
+    ReadingJournal(path, {"bundle": "a", "frames": "all"}).close()
+    ReadingJournal(path, {"bundle": "a", "frames": "all"}).close()
     with pytest.raises(DataError, match=r"\(frames differ\)"):
-        Journal(path, {"bundle": "a", "frames": "key"})
+        ReadingJournal(path, {"bundle": "a", "frames": "key"})
 
 
 def test_what_is_no_journal_is_told(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     path.write_bytes(b"not a database at all, but longer than its header" * 40)
     with pytest.raises(DataError, match="journal"):
-        Journal(path, {})
+        ReadingJournal(path, {})
 
 
-def outcome(name: str, *, passing: bool = False) -> Outcome:
-    return Outcome((f'"{name}"',), "", Finding(name), passing=passing)
+def outcome(name: str, *, passing: bool = False) -> FileOutcome:
+    return FileOutcome((f'"{name}"',), "", ImageFinding(name), passing=passing)
 
 
 def source(path: Path, name: str) -> Source:
     return Source(path, name, "png", 1, "state")
 
 
-def list_again(journal: Journal, *sources: Source) -> None:
+def list_again(journal: ReadingJournal, *sources: Source) -> None:
     with journal.listing():
         for place, one in enumerate(sources):
             journal.enter(place, one, "")
 
 
 def test_a_failure_that_was_not_the_files_own_is_tried_again(tmp_path: Path) -> None:
-    journal = Journal(None, {})
+    journal = ReadingJournal(None, {})
     files = [source(tmp_path / name, name) for name in "abc"]
     list_again(journal, *files)
     for task in journal.pending():
@@ -83,7 +83,7 @@ def test_one_file_by_two_ways_is_entered_once(tmp_path: Path) -> None:
     (tmp_path / "real" / "a.png").write_bytes(b"a")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     (tmp_path / "b.png").symlink_to(tmp_path / "real" / "a.png")
-    journal = Journal(None, {})
+    journal = ReadingJournal(None, {})
     with journal.listing():
         assert journal.enter(0, source(tmp_path / "link" / "a.png", "link/a.png"), "") is None
         assert journal.enter(1, source(tmp_path / "real" / "a.png", "real/a.png"), "") is not None
@@ -93,7 +93,7 @@ def test_one_file_by_two_ways_is_entered_once(tmp_path: Path) -> None:
 
 
 def test_readings_go_on_over_places_that_hold_nothing(tmp_path: Path) -> None:
-    journal = Journal(None, {})
+    journal = ReadingJournal(None, {})
     with journal.listing():
         for place in (0, 2, 5):
             journal.enter(place, source(tmp_path / str(place), str(place)), "")

@@ -7,14 +7,14 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from metrascope.errors import WeightsError
-from metrascope.predict.neighbors import SIDE, Neighborhood, make_neighborhood, thumbnail
+from metrascope.predict.neighbors import THUMBNAIL_SIDE, Neighborhood, make_neighborhood, thumbnail
 
 
 def neighborhood() -> tuple[np.ndarray, Neighborhood]:
     rng = np.random.default_rng(0)
     features = rng.gamma(2.0, size=(40, 16)).astype(np.float32)
     names, labels = [f"images/{n}.png" for n in range(40)], ["a", "b"] * 20
-    pictures = rng.integers(0, 256, (40, SIDE, SIDE), dtype=np.uint8)
+    pictures = rng.integers(0, 256, (40, THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8)
     return features, make_neighborhood(features, names, labels, pictures)
 
 
@@ -46,6 +46,6 @@ def test_a_file_of_something_else(tmp_path: Path) -> None:
 def test_a_thumbnail_keeps_proportions() -> None:
     small = thumbnail(np.full((100, 300), 200, np.uint8))
     lit = small > 0
-    assert small.shape == (SIDE, SIDE)
-    assert lit.any(0).sum() == SIDE
-    assert lit.any(1).sum() == SIDE // 3
+    assert small.shape == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    assert lit.any(0).sum() == THUMBNAIL_SIDE
+    assert lit.any(1).sum() == THUMBNAIL_SIDE // 3

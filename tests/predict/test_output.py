@@ -12,9 +12,14 @@ from PIL import Image
 
 from metrascope.overlay import overlay
 from metrascope.predict import lettering
-from metrascope.predict.listing import WIDTH, _width, listed, wrapped
+from metrascope.predict.listing import LINE_WIDTH, _width, reading_lines, wrapped
 from metrascope.predict.reading import ImageReading, PatientReading, Said, Seen
-from metrascope.predict.reading_picture import Origin, class_name, draw_picture, file_name
+from metrascope.predict.reading_picture import (
+    PictureOrigin,
+    class_name,
+    draw_picture,
+    reading_picture_name,
+)
 from metrascope.predict.spreadsheet import write_csv
 
 CLASSES = ("normal", "fibroid", "polyp")
@@ -31,7 +36,7 @@ READING = ImageReading(
     seconds=0.1,
     bundle="0" * 64,
 )
-ORIGIN = Origin("Ward 3 (MobileNetV2)", "ab" * 32, "2026-11-30")
+ORIGIN = PictureOrigin("Ward 3 (MobileNetV2)", "ab" * 32, "2026-11-30")
 
 
 @pytest.mark.parametrize("content", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1"])
@@ -62,8 +67,8 @@ def test_cells_come_back_as_they_were() -> None:
 def test_lines_stay_in_their_columns(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("metrascope.messages._chosen", [lang])
     long = READING.model_copy(update={"file": "深" * 40 + "/" + "x" * 90 + "\x1b[31m.dcm"})
-    lines = listed(long).splitlines()
-    assert max(_width(line) for line in lines) <= WIDTH
+    lines = reading_lines(long).splitlines()
+    assert max(_width(line) for line in lines) <= LINE_WIDTH
     assert "\x1b" not in "".join(lines)
     assert "".join(line[:26] for line in lines).count("x") == 90
 
@@ -81,7 +86,7 @@ def test_lines_stay_in_their_columns(lang: str, monkeypatch: pytest.MonkeyPatch)
 def test_a_class_that_stays_though_a_likelier_one_is_out_is_explained(
     kept: tuple[str, ...], said: bool
 ) -> None:
-    lines = listed(READING.model_copy(update={"prediction_set": kept}))
+    lines = reading_lines(READING.model_copy(update={"prediction_set": kept}))
     assert ("goes by that class's own limit" in " ".join(lines.split())) is said
 
 
@@ -125,7 +130,7 @@ def test_the_same_reading_gives_the_same_picture() -> None:
 
 def test_names_of_pictures_are_safe_and_differ() -> None:
     names = {
-        file_name(READING.model_copy(update={"file": file, "frame": frame}))
+        reading_picture_name(READING.model_copy(update={"file": file, "frame": frame}))
         for file in ("../../etc/x", "a:b", "a b", "a_b", "CON", "深", "x" * 300)
         for frame in (1, 2)
     }
@@ -135,12 +140,12 @@ def test_names_of_pictures_are_safe_and_differ() -> None:
 
 def test_the_name_of_a_picture_keeps_chinese_letters_and_adds_nothing() -> None:
     reading = READING.model_copy(update={"file": "王小红 左侧.jpg", "patient": "MR7000000393"})
-    named = file_name(reading.model_copy(update={"frames": 1, "frame": 1}))
+    named = reading_picture_name(reading.model_copy(update={"frames": 1, "frame": 1}))
     assert re.fullmatch(r"王小红 左侧-[0-9a-f]{10}\.png", named)
     decomposed = reading.model_copy(update={"file": unicodedata.normalize("NFD", "Müller é.dcm")})
-    assert file_name(decomposed).startswith("Müller é-")
+    assert reading_picture_name(decomposed).startswith("Müller é-")
     long = reading.model_copy(update={"file": "科室/" * 60 + "王小红 左侧.jpg"})
-    assert "王小红 左侧-" in file_name(long)
+    assert "王小红 左侧-" in reading_picture_name(long)
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -189,15 +194,15 @@ def test_of_what_is_refused_people_get_a_reason_and_no_number() -> None:
     assert row["heat_map"] == "none: refused"
     empty = ("predicted", "prediction_set", "confidence", "p_normal", "p_fibroid", "p_polyp")
     assert {row[name] for name in empty} == {""}
-    assert "0.7" not in listed(READING.model_copy(update=refused))
+    assert "0.7" not in reading_lines(READING.model_copy(update=refused))
 
 
 def test_no_font_means_no_empty_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lettering, "_chinese_file", lambda: None)
     lettering._face.cache_clear()
     try:
-        assert lettering.lettering("zh") == "en"
-        assert lettering.printable("ab 息肉.png") == "ab ??.png"
+        assert lettering.picture_font("zh") == "en"
+        assert lettering.picture_text("ab 息肉.png") == "ab ??.png"
         assert class_name("polyp", 2, "zh") == "Endometrial polyp"
         assert class_name("腺肌症", 3, "en") == "class 4"
     finally:
@@ -205,4 +210,6 @@ def test_no_font_means_no_empty_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_latin_letters_are_always_there() -> None:
-    assert lettering.printable("Endometrial polyp 33.5 % · é ü") == "Endometrial polyp 33.5 % · é ü"
+    assert (
+        lettering.picture_text("Endometrial polyp 33.5 % · é ü") == "Endometrial polyp 33.5 % · é ü"
+    )

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from tests.dicom.make import dataset
 
 from metrascope.predict.exam import read_person
-from metrascope.predict.patient import Finding, Person, Summary, sum_up
+from metrascope.predict.patient import HeaderPatient, ImageFinding, Summary, sum_up
 from metrascope.predict.reading import PatientReading
 from metrascope.predict.unidentified import Unidentified
 
@@ -16,13 +16,15 @@ CLASSES = ("normal", "fibroid", "polyp")
 SURE = {label: tuple(np.eye(3)[at] * 0.96 + 0.02 / 3 * 2) for at, label in enumerate(CLASSES)}
 
 
-def finding(predicted: str, *labels: str, name: str = "a", person: Person | None = None) -> Finding:
+def finding(
+    predicted: str, *labels: str, name: str = "a", person: HeaderPatient | None = None
+) -> ImageFinding:
     mean = SURE[predicted]
     labels = labels or (predicted,)
-    return Finding(name, mean, predicted, labels, person=person or Person())
+    return ImageFinding(name, mean, predicted, labels, person=person or HeaderPatient())
 
 
-def read(*findings: Finding, by_folder: bool = False, kind: str = "patient") -> PatientReading:
+def read(*findings: ImageFinding, by_folder: bool = False, kind: str = "patient") -> PatientReading:
     summary = Summary(CLASSES, 0.9)
     for one in findings:
         summary.add(one)
@@ -58,7 +60,9 @@ def test_images_that_exclude_each_other_have_no_class_and_are_named() -> None:
 def test_a_patient_of_refused_images_alone_is_refused() -> None:
     # As after a prediction set that holds every class: the mean is there, a class is not.
     for kind in ("patient", "loop"):
-        found = read(Finding("a.dcm", SURE["polyp"]), Finding("b.dcm", SURE["polyp"]), kind=kind)
+        found = read(
+            ImageFinding("a.dcm", SURE["polyp"]), ImageFinding("b.dcm", SURE["polyp"]), kind=kind
+        )
         assert found.predicted is None
         assert found.refusal is not None
         assert found.refusal.key == "serving.none_read"
@@ -87,16 +91,16 @@ def test_as_many_may_be_otherwise_as_the_sets_allow_and_are_shown() -> None:
 
 def test_the_class_that_is_given_is_one_that_the_images_leave_open() -> None:
     """The mean may lie where no image is: between two classes, on a third."""
-    wide = Finding("w", (0.02, 0.94, 0.04), "fibroid", ("fibroid", "polyp"))
-    narrow = Finding("n", (0.4, 0.1, 0.5), "polyp", ("normal", "polyp"))
+    wide = ImageFinding("w", (0.02, 0.94, 0.04), "fibroid", ("fibroid", "polyp"))
+    narrow = ImageFinding("n", (0.4, 0.1, 0.5), "polyp", ("normal", "polyp"))
     found = read(wide, narrow)
     assert found.contradiction
     assert found.predicted is None
 
 
 def test_what_is_refused_contradicts_nothing() -> None:
-    refused = Finding("r", SURE["polyp"])
-    found = read(finding("normal"), refused, Finding("x"))
+    refused = ImageFinding("r", SURE["polyp"])
+    found = read(finding("normal"), refused, ImageFinding("x"))
     assert not found.contradiction
     assert (found.files, found.read) == (3, 2)
 
@@ -108,14 +112,14 @@ def test_a_loop_whose_frames_contradict_each_other_makes_its_patient_one() -> No
     assert loop.refusal is not None
     assert loop.refusal.key == "serving.loop_contradiction"
     assert "Normal in 6 frame(s); Endometrial polyp in 4 frame(s)" in loop.refusal.text
-    own = Finding("l.dcm", SURE["normal"], contradictory=True)
+    own = ImageFinding("l.dcm", SURE["normal"], contradictory=True)
     patient = read(finding("normal"), own)
     assert patient.contradiction
     assert patient.refusal is not None
     assert "l.dcm" in patient.refusal.text
 
 
-def person(**elements: object) -> Person:
+def person(**elements: object) -> HeaderPatient:
     buffer = io.BytesIO()
     ds: Dataset = dataset(b"\0\0", "1.2.840.10008.1.2.1", Rows=1, Columns=2, **elements)
     ds.save_as(buffer, enforce_file_format=True)

@@ -17,15 +17,15 @@ from tests.dicom.make import dicom_file
 from metrascope.cli import main
 from metrascope.errors import DataError, StudyError
 from metrascope.files.atomic import temporary_name
-from metrascope.predict.journal import Journal
-from metrascope.predict.predict import Order, Reader, Reading
+from metrascope.predict.journal import ReadingJournal
+from metrascope.predict.predict import AnyReading, BatchPredictor, Order
 from metrascope.predict.predictor import Predictor
 from metrascope.predict.reading import ImageReading, PatientReading
 from metrascope.sources.search import Source
 
 
-def read(order: Order) -> list[Reading]:
-    with Reader(order) as reader:
+def read(order: Order) -> list[AnyReading]:
+    with BatchPredictor(order) as reader:
         return list(reader.read())
 
 
@@ -95,7 +95,7 @@ def test_a_cluster_reads_what_one_machine_reads(
     options += ["--format", "json", "--jobs", "2"]
     assert main([*options, "--out", str(tmp_path / "here")]) == 0
     order = Order(bundle, (folder,), tmp_path / "there", runtime="onnxruntime", heat_maps=True)
-    with Reader(order) as reader:
+    with BatchPredictor(order) as reader:
         next(reader.read())
     assert main([*options, "--engine", "ray", "--out", str(tmp_path / "there")]) == 0
     for path in sorted((tmp_path / "here").rglob("*.*")):
@@ -238,9 +238,9 @@ def test_patients_of_headers(bundle: Path, images: Path, tmp_path: Path) -> None
 
 
 def test_two_cannot_write_the_same_journal(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.sqlite", {})
+    journal = ReadingJournal(tmp_path / "journal.sqlite", {})
     with pytest.raises(StudyError, match="Another metrascope predict"):
-        Journal(tmp_path / "journal.sqlite", {})
+        ReadingJournal(tmp_path / "journal.sqlite", {})
     journal.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 from metrascope.errors import DataError, WeightsError
 from metrascope.predict import runtime as module
 from metrascope.predict.onnx_check import Faults
-from metrascope.predict.runtime import Answer, open_runtime
+from metrascope.predict.runtime import NetworkOutput, open_runtime
 
 PIXELS = np.zeros((1, 1, 40, 50), np.uint8)
 
@@ -22,7 +22,7 @@ class Broken:
     def __init__(self, content: bytes, threads: int) -> None:
         self.behavior = content
 
-    def __call__(self, pixels: np.ndarray) -> Answer:
+    def __call__(self, pixels: np.ndarray) -> NetworkOutput:
         if self.behavior == b"endless":
             time.sleep(2)
         raise RuntimeError("std::bad_alloc" if self.behavior == b"memory" else "node\nfails")

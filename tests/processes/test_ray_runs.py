@@ -15,7 +15,7 @@ pytest.importorskip("ray", reason="ray is not installed (pip install metrascope[
 
 import ray
 
-from metrascope.processes.ray_runs import Cluster, connect
+from metrascope.processes.ray_runs import Cluster, connect_cluster
 
 pytestmark = pytest.mark.peer("ray")
 
@@ -93,7 +93,7 @@ def test_what_goes_wrong_is_told(cluster: Cluster, tmp_path: Path) -> None:
 
 def test_no_cluster_is_one_sentence() -> None:
     with pytest.raises(StudyError, match=r"No Ray cluster answers at 127.0.0.1:1 "):
-        connect("127.0.0.1:1", "cpu", jobs=1)
+        connect_cluster("127.0.0.1:1", "cpu", jobs=1)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_cluster_that_lets_nobody_join_is_one_sentence(
     with socket.create_server(("127.0.0.1", 0)) as server:
         here = f"127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(StudyError, match=expected):
-            connect(address.format(here=here), "cpu", jobs=1)
+            connect_cluster(address.format(here=here), "cpu", jobs=1)
 
 
 def test_without_an_address_no_cluster_that_runs_here_is_joined(
@@ -130,6 +130,6 @@ def test_without_an_address_no_cluster_that_runs_here_is_joined(
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", lambda address, **_: asked.append(address))
     monkeypatch.setattr("metrascope.processes.ray_runs.machines", lambda: [])
-    connect(None, "cpu", jobs=1)
-    connect("auto", "cpu", jobs=1)
+    connect_cluster(None, "cpu", jobs=1)
+    connect_cluster("auto", "cpu", jobs=1)
     assert asked == ["local", "auto"]

@@ -11,7 +11,7 @@ from metrascope.messages import LANGUAGES
 from metrascope.report.chapters import CHAPTERS, chapters, page_chapters
 from metrascope.report.drawings import Drawings
 from metrascope.report.gallery import build_gallery
-from metrascope.report.page import render, write_report
+from metrascope.report.page import render_report, write_report
 from metrascope.study_folder.contents import Study, read_study
 
 from .make import make_study
@@ -56,7 +56,7 @@ def test_labels_alone_have_no_chapter_of_calibration(folder: Path) -> None:
     assert "calibration" in [chapter.name for chapter in page_chapters(study)]
     bare = without(study, "calibration", "operating_points", "decision")
     assert [chapter.name for chapter in page_chapters(bare)] == ["statistics", "subgroups"]
-    page = parse(render(bare, build_gallery(bare), Drawings(), "en"))
+    page = parse(render_report(bare, build_gallery(bare), Drawings(), "en"))
     assert "calibration" not in [node.attributes["id"] for node in page.find("section")]
 
 
@@ -96,7 +96,7 @@ def test_page_has_every_cell_of_the_tables(folder: Path) -> None:
 
 def test_hostile_class_is_text_in_the_tables(tmp_path: Path) -> None:
     study = read_study(make_study(tmp_path / "s", classes=HOSTILE, n=60))
-    page = parse(render(study, build_gallery(study), Drawings(), "en"))
+    page = parse(render_report(study, build_gallery(study), Drawings(), "en"))
     assert len(page.find("script")) == 1
     assert all("onerror" not in node.attributes for node in page.walk())
     for section in ("statistics", "calibration"):

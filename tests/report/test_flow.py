@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from metrascope.dataset.flow import Step, read_flow, write_flow
+from metrascope.dataset.flow import FlowStep, read_flow, write_flow
 from metrascope.dataset.reasons import reason_title
 from metrascope.errors import DataError
 from metrascope.messages import LANGUAGES
@@ -18,13 +18,13 @@ from .evidence import change, whole_study
 from .tree import rendered
 
 STEPS = (
-    Step("files", 70, (("sources.no_image", 4),)),
-    Step("images", 66),
-    Step("readable", 66, (("labels.no_row", 3), ("labels.empty", 1))),
-    Step("matched", 62),
-    Step("stills", 64, (("usability.too_dark", 2),)),
-    Step("usable", 62, (("ingest.copy", 2),)),
-    Step("kept", 60),
+    FlowStep("files", 70, (("sources.no_image", 4),)),
+    FlowStep("images", 66),
+    FlowStep("readable", 66, (("labels.no_row", 3), ("labels.empty", 1))),
+    FlowStep("matched", 62),
+    FlowStep("stills", 64, (("usability.too_dark", 2),)),
+    FlowStep("usable", 62, (("ingest.copy", 2),)),
+    FlowStep("kept", 60),
 )
 SCANNERS = {"GE Voluson E10": {"patients": 30, "images": 40}, "": {"patients": 20, "images": 20}}
 

@@ -8,24 +8,24 @@ import pandas as pd
 from metrascope.report.drawings import Drawings
 from metrascope.report.gallery import build_gallery
 from metrascope.report.misread import (
-    Reading,
+    GalleryReading,
     misread,
     missed_by_several,
     panel_cases,
     readings,
 )
-from metrascope.report.page import render
-from metrascope.study_folder.contents import Run, read_study
+from metrascope.report.page import render_report
+from metrascope.study_folder.contents import StudyRun, read_study
 
 from .make import PAPER, make_study
 
 
-def reading(image: str, label: str, p: float, network: str = "vgg16") -> Reading:
+def reading(image: str, label: str, p: float, network: str = "vgg16") -> GalleryReading:
     rest = (1 - p) / 2
     values = tuple(p if name == label else rest for name in PAPER)
     predicted = label if p > rest else next(name for name in PAPER if name != label)
-    run = Run(network, network, 0, 0, None, None, None, {}, {}, None)
-    return Reading(run, 0, image, "P", label, predicted, "validation", values)
+    run = StudyRun(network, network, 0, 0, None, None, None, {}, {}, None)
+    return GalleryReading(run, 0, image, "P", label, predicted, "validation", values)
 
 
 def test_misread_are_exactly_the_rows_whose_highest_probability_is_another_class(
@@ -98,6 +98,6 @@ def test_a_misread_case_says_that_its_heat_map_is_unreliable(tmp_path: Path) -> 
     marked = {card.reading.image: card.unreliable for card in gallery.groups[0].cards}
     assert [marked[one.image] for one in wrong[:3]] == [True, None, None]
     assert (gallery.unreliable, gallery.judged) == (1, 1)
-    page = render(study, gallery, Drawings(), "en")
+    page = render_report(study, gallery, Drawings(), "en")
     assert page.count('<span lang="en">heat map unreliable</span>') == 1
     assert "1 of the 1 wrong readings" in page

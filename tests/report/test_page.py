@@ -13,9 +13,9 @@ import pytest
 from metrascope.classes import class_short, class_title
 from metrascope.messages import table
 from metrascope.report import gallery
-from metrascope.report.drawings import draw
+from metrascope.report.drawings import draw_page_figures
 from metrascope.report.gallery import build_gallery
-from metrascope.report.page import render, write_report
+from metrascope.report.page import render_report, write_report
 from metrascope.results.notation import probability
 from metrascope.results.ranking import ranking_sentences
 from metrascope.statistics.published import PUBLISHED, network_title
@@ -154,7 +154,7 @@ def test_every_misread_case_and_no_other(study: Path, page: Node) -> None:
 def test_of_very_many_misread_cases_the_surest_are_shown(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gallery, "MOST", 3)
+    monkeypatch.setattr(gallery, "MOST_CARDS", 3)
     page = rendered(study)
     wrong = wrong_rows(study)
     shown = page.by_id("cases").find("article")
@@ -321,7 +321,7 @@ def test_resources_versions_and_rerun(page: Node) -> None:
 def test_same_files_same_bytes(study: Path, page: Node) -> None:
     first = (study / "report.html").read_text(encoding="utf-8")
     content = read_study(study)
-    again = render(content, build_gallery(content), draw(content), "en")
+    again = render_report(content, build_gallery(content), draw_page_figures(content), "en")
     assert again == first
 
 

@@ -19,7 +19,7 @@ from metrascope.report.documents import write_documents
 from metrascope.report.drawings import write_files
 from metrascope.report.gallery import build_gallery
 from metrascope.report.methods import paragraphs
-from metrascope.report.word import Word
+from metrascope.report.word import WordDocument
 from metrascope.report.word_content import report_document
 from metrascope.results.tables import comparison, per_class
 from metrascope.study_folder.contents import read_study
@@ -203,7 +203,7 @@ def test_study_that_only_began_has_a_document(tmp_path: Path) -> None:
 
 
 def test_highest_values_are_bold() -> None:
-    word = Word("t", "n", "f", "en")
+    word = WordDocument("t", "n", "f", "en")
     word.table(pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]}), "c", best=[1])
     rows = Document(io.BytesIO(word.content())).tables[0].rows
     bold = [row.cells[1].paragraphs[0].runs[0].bold for row in rows]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metrascope.report.word_columns import lay_out, parted
+from metrascope.report.word_columns import lay_out_columns, parted
 
 ESTIMATE = "82.5 (74.5–88.5)"
 
@@ -17,7 +17,7 @@ def test_numbers_are_parted_from_their_intervals() -> None:
     ("columns", "stacked", "turned"), [(3, False, False), (7, True, False), (9, False, True)]
 )
 def test_the_first_layout_that_fits_is_taken(columns: int, stacked: bool, turned: bool) -> None:
-    layout = lay_out(
+    layout = lay_out_columns(
         [["Network", *["AUC, %"] * columns]],
         [["EfficientNet-B0", *[ESTIMATE] * columns]],
         8,
@@ -33,6 +33,6 @@ def test_the_first_layout_that_fits_is_taken(columns: int, stacked: bool, turned
 
 def test_chinese_may_break_between_characters() -> None:
     heads = [["阳性预测值（%）", "网络"]]
-    layout = lay_out(heads, [["50.0", "甲" * 60]], 8, 16, 24.7)
+    layout = lay_out_columns(heads, [["50.0", "甲" * 60]], 8, 16, 24.7)
     assert not layout.turned
     assert layout.widths[1] > layout.widths[0]

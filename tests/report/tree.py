@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metrascope.report.drawings import Drawings
 from metrascope.report.gallery import build_gallery
-from metrascope.report.page import render
+from metrascope.report.page import render_report
 from metrascope.study_folder.contents import read_study
 
 VOID = {"meta", "input", "img", "br", "hr", "link"}
@@ -67,7 +67,7 @@ class Node:
 def rendered(folder: Path, lang: str = "en") -> Node:
     """Return a study's page without its drawings, which take most of the time."""
     study = read_study(folder)
-    return parse(render(study, build_gallery(study), Drawings(), lang))
+    return parse(render_report(study, build_gallery(study), Drawings(), lang))
 
 
 def parse(page: str) -> Node:

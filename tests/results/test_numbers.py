@@ -61,7 +61,7 @@ def test_duration(seconds: float | None, written: str) -> None:
 def test_memory_and_count() -> None:
     assert numbers.memory(2_345_000_000) == "2.35 GB"
     assert numbers.memory(None) == "—"
-    assert numbers.count(11_178_051) == "11,178,051"
+    assert numbers.count_text(11_178_051) == "11,178,051"
 
 
 def test_value_of_orders_missing_last() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from metrascope.phantom.render import draw_case, render
+from metrascope.phantom.render import draw_case, render_phantom
 from metrascope.screen.marks import Marks, find_marks, inpaint
 from metrascope.screen.sector import Sector, find_sector
 
@@ -23,7 +23,7 @@ def stills() -> list[tuple[Image, Sector]]:
     labels = ("normal", "fibroid", "polyp") * 2
     found = []
     for index, (label, scanner) in enumerate(zip(labels, scanners, strict=True)):
-        still = render(draw_case(label, scanner, seed=3, index=index))
+        still = render_phantom(draw_case(label, scanner, seed=3, index=index))
         found.append((np.repeat(still.image[..., None], 3, axis=2), _sector(still.sector > 0)))
     return found
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from metrascope.errors import MissingExtraError
-from metrascope.phantom.render import draw_case, render
+from metrascope.phantom.render import draw_case, render_phantom
 from metrascope.screen import ocr
 from metrascope.screen import text as recognition
 from metrascope.screen.ocr import Strip
@@ -23,7 +23,7 @@ Image = NDArray[np.uint8]
 
 
 def _still(index: int) -> tuple[Image, Sector]:
-    still = render(draw_case("normal", "voluson", seed=8, index=index), 400)
+    still = render_phantom(draw_case("normal", "voluson", seed=8, index=index), 400)
     left, top, width, height = cv2.boundingRect(still.sector)
     part = (slice(top, top + height), slice(left, left + width))
     mask = still.sector[part] > 0
@@ -128,7 +128,7 @@ def test_what_cannot_be_masked_is_put_in_quarantine(
     [("WANG", 0.7, True), ("WANG", 0.5, False), ("Q", 0.95, True), ("Q", 0.8, False), ("..", 1, 0)],
 )
 def test_which_lines_count(words: str, score: float, counts: bool) -> None:
-    line = recognition.Line(words, score, Strip((4.0, 4.0), (9.0, 9.0), 0.0))
+    line = recognition.TextLine(words, score, Strip((4.0, 4.0), (9.0, 9.0), 0.0))
     assert recognition._counts(line) == counts
 
 
@@ -137,7 +137,7 @@ def test_nothing_is_looked_up(still: tuple[Image, Sector], monkeypatch: pytest.M
         raise AssertionError("a connection was opened")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    ocr.networks.cache_clear()
+    ocr.ocr_networks.cache_clear()
     assert recognition.still_reads(_written(still[0], "LI NA"))
 
 
@@ -147,13 +147,13 @@ def test_tiny_and_empty_images() -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    ocr.networks.cache_clear()
+    ocr.ocr_networks.cache_clear()
     monkeypatch.setattr(ocr, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match="ocr"):
         recognition.read_text(np.zeros((40, 40), np.uint8))
     with pytest.raises(MissingExtraError, match="rapidocr"):
         ocr.model_file(tmp_path, "det")
-    ocr.networks.cache_clear()
+    ocr.ocr_networks.cache_clear()
 
 
 def test_importing_loads_no_runtime() -> None:
@@ -163,8 +163,8 @@ def test_importing_loads_no_runtime() -> None:
 
 
 def test_a_fan_taken_for_one_large_character_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    fan = recognition.Line("奇", 0.97, Strip((137.0, 92.0), (198.0, 184.0), 0.0))
-    two = recognition.Line("RT", 0.65, Strip((130.0, 92.0), (250.0, 180.0), 0.0))
-    letter = recognition.Line("A", 0.97, Strip((48.0, 12.0), (24.0, 20.0), -90.0))
+    fan = recognition.TextLine("奇", 0.97, Strip((137.0, 92.0), (198.0, 184.0), 0.0))
+    two = recognition.TextLine("RT", 0.65, Strip((130.0, 92.0), (250.0, 180.0), 0.0))
+    letter = recognition.TextLine("A", 0.97, Strip((48.0, 12.0), (24.0, 20.0), -90.0))
     monkeypatch.setattr("metrascope.screen.text.read_text", lambda *_: (fan, two, letter))
     assert recognition.still_reads(np.zeros((184, 263), np.uint8)) == (letter,)

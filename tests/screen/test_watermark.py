@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from metrascope.phantom.render import draw_case, render
+from metrascope.phantom.render import draw_case, render_phantom
 from metrascope.screen.watermark import has_watermark, repetition
 
 Image = NDArray[np.uint8]
@@ -14,7 +14,7 @@ Flags = NDArray[np.bool_]
 
 @pytest.fixture(scope="module")
 def still() -> tuple[Image, Flags]:
-    drawn = render(draw_case("polyp", "voluson", seed=8, index=1), 480)
+    drawn = render_phantom(draw_case("polyp", "voluson", seed=8, index=1), 480)
     return np.asarray(drawn.image, np.uint8), np.asarray(drawn.sector > 0)
 
 

@@ -12,7 +12,7 @@ from metrascope.statistics.agreement import (
     fleiss_kappa,
     missed_by_all,
 )
-from metrascope.statistics.resampling import draw, replicate
+from metrascope.statistics.resampling import draw_patients, replicate
 
 from .test_comparison import made
 
@@ -23,9 +23,9 @@ def test_fleiss_kappa_agrees_with_statsmodels() -> None:
     people = made(SKILLS)
     votes = np.stack([one.predicted[0] for one in people.readings.values()], axis=1)
     expected = theirs(aggregate_raters(votes, n_cat=3)[0], method="fleiss")
-    found = replicate(fleiss_kappa(people), draw(np.arange(150), replicates=200))
+    found = replicate(fleiss_kappa(people), draw_patients(np.arange(150), replicates=200))
     assert float(found.value) == pytest.approx(expected, abs=1e-6)
-    weights = next(iter(draw(np.arange(150), replicates=200).drawn()))[3].astype(int)
+    weights = next(iter(draw_patients(np.arange(150), replicates=200).drawn()))[3].astype(int)
     again = theirs(aggregate_raters(np.repeat(votes, weights, axis=0), n_cat=3)[0])
     assert found.drawn[3] == pytest.approx(again, abs=1e-6)
 

@@ -8,7 +8,12 @@ from sklearn.metrics import average_precision_score
 
 from metrascope.statistics.average_precision import average_precisions
 from metrascope.statistics.cohort import Readings
-from metrascope.statistics.resampling import bca, draw, replicate_by_patient, student_quantile
+from metrascope.statistics.resampling import (
+    bca,
+    draw_patients,
+    replicate_by_patient,
+    student_quantile,
+)
 
 CLASSES = ("normal", "fibroid", "polyp")
 
@@ -33,7 +38,7 @@ def readings(seed: int, counts: tuple[int, ...] = (20, 20, 20), skill: float = 1
 
 
 def resamples(found: Readings, count: int = 400):
-    return draw(found.clusters, replicates=count)
+    return draw_patients(found.clusters, replicates=count)
 
 
 def test_values_are_those_of_scikit_learn() -> None:

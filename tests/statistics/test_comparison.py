@@ -10,10 +10,10 @@ from statsmodels.stats.contingency_tables import cochrans_q, mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from metrascope.statistics.cohort import Cohort, Readings
-from metrascope.statistics.comparison import cochran_q, compare, exact_sign_flip, holm
+from metrascope.statistics.comparison import cochran_q, compare_networks, exact_sign_flip, holm
 from metrascope.statistics.interval import Interval
 from metrascope.statistics.performance import performance
-from metrascope.statistics.resampling import draw
+from metrascope.statistics.resampling import draw_patients
 
 CLASSES = ("normal", "fibroid", "polyp")
 
@@ -35,7 +35,7 @@ def made(skills: dict[str, float], n: int = 150, seed: int = 0, seeds: int = 1) 
 
 
 def compared(people: Cohort, replicates: int = 1000) -> dict:  # type: ignore[type-arg]
-    resamples = draw(np.arange(len(people.table)), replicates=replicates, seed=0)
+    resamples = draw_patients(np.arange(len(people.table)), replicates=replicates, seed=0)
     each = {name: performance(one, CLASSES, resamples) for name, one in people.readings.items()}
     macro_f1 = {name: drawn for name, (_, drawn) in each.items()}
     ends = ("value", "low", "high")
@@ -43,12 +43,12 @@ def compared(people: Cohort, replicates: int = 1000) -> dict:  # type: ignore[ty
         name: Interval(*(numbers["macro_f1"][end] for end in ends))
         for name, (numbers, _) in each.items()
     }
-    return compare(people, macro_f1, intervals)
+    return compare_networks(people, macro_f1, intervals)
 
 
 def test_difference_of_macro_f1_is_no_narrower_than_its_parts_make_it() -> None:
     people = made({"a": 1.0, "b": 1.0}, n=60, seed=5)
-    resamples = draw(np.arange(60), replicates=1000, seed=0)
+    resamples = draw_patients(np.arange(60), replicates=1000, seed=0)
     each = [performance(one, CLASSES, resamples) for one in people.readings.values()]
     one, other = (numbers["macro_f1"] for numbers, _ in each)
     correlation = np.corrcoef(each[0][1].drawn, each[1][1].drawn)[0, 1]

@@ -17,7 +17,7 @@ from metrascope.statistics.decision_curves import THRESHOLDS, decision_curves
 from metrascope.statistics.operating_points import operating_points, threshold
 from metrascope.statistics.predictions import Predictions
 from metrascope.statistics.proportions import wilson
-from metrascope.statistics.resampling import draw
+from metrascope.statistics.resampling import draw_patients
 
 
 def two_classes(scores: list[float], labels: list[str]) -> Predictions:
@@ -30,7 +30,7 @@ def two_classes(scores: list[float], labels: list[str]) -> Predictions:
 
 def curve(predictions: Predictions, **settings: object) -> dict:
     people = cohort(predictions)
-    drawn = draw(people.table["patient_id"], replicates=400)
+    drawn = draw_patients(people.table["patient_id"], replicates=400)
     return decision_curves(people, drawn, **settings)
 
 
@@ -145,7 +145,7 @@ def test_bands_of_net_benefit_and_gain_cover() -> None:
     network = ((many >= t) * (many - (1 - many) * t / (1 - t))).mean()
     at, inside = THRESHOLDS.index(t), []
     people = cohort(two_classes([0.5] * n, ["polyp"] + ["normal"] * (n - 1)))
-    drawn = draw(range(n), replicates=400)
+    drawn = draw_patients(range(n), replicates=400)
     for _ in range(200):
         chance = expit(rng.normal(0.7, 1.5, size=n))
         given = np.stack([1 - chance, chance], axis=1)[None]

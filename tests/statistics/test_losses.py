@@ -7,7 +7,7 @@ from sklearn.metrics import brier_score_loss, log_loss
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.losses import losses
 from metrascope.statistics.proportions import wilson
-from metrascope.statistics.resampling import Resamples, draw
+from metrascope.statistics.resampling import Resamples, draw_patients
 
 
 def sure(n: int, wrong: int, sharpness: float = 0.98) -> tuple[Readings, Resamples]:
@@ -17,7 +17,7 @@ def sure(n: int, wrong: int, sharpness: float = 0.98) -> tuple[Readings, Resampl
     given = np.where(np.eye(3, dtype=bool)[named], sharpness, (1 - sharpness) / 2)[None]
     units = np.arange(n)
     readings = Readings("a", 3, (0,), units, truth, units, named[None], given)
-    return readings, draw(units, replicates=300)
+    return readings, draw_patients(units, replicates=300)
 
 
 @pytest.mark.parametrize("wrong", [0, 2, 9])

@@ -8,9 +8,9 @@ from metrascope.statistics.cohort import Readings
 from metrascope.statistics.measures import (
     average_precision,
     brier,
-    count,
+    confusion_counts,
     log_loss,
-    mean,
+    mean_statistic,
     of_classes,
     overall,
 )
@@ -37,7 +37,7 @@ def drawn() -> np.ndarray:
 
 
 def test_counts_and_what_follows_from_them(readings: Readings, weights: np.ndarray) -> None:
-    counts = count(readings, weights)
+    counts = confusion_counts(readings, weights)
     one, together = of_classes(counts), overall(counts)
     for row, weight in enumerate(weights):
         for seed in range(2):
@@ -68,7 +68,7 @@ def test_counts_and_what_follows_from_them(readings: Readings, weights: np.ndarr
 
 
 def test_two_sided_rates_of_a_class(readings: Readings, weights: np.ndarray) -> None:
-    one = of_classes(count(readings, weights))
+    one = of_classes(confusion_counts(readings, weights))
     for row, weight in enumerate(weights):
         for label in range(3):
             true, said = readings.truth == label, readings.predicted[0] == label
@@ -83,7 +83,7 @@ def test_two_sided_rates_of_a_class(readings: Readings, weights: np.ndarray) -> 
 
 def test_probability_scores(readings: Readings, weights: np.ndarray) -> None:
     assert readings.probabilities is not None
-    statistic = mean(np.column_stack([brier(readings), log_loss(readings)]))
+    statistic = mean_statistic(np.column_stack([brier(readings), log_loss(readings)]))
     for row, weight in enumerate(weights):
         found = statistic(weights)[row]
         briers, losses = [], []

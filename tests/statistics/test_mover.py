@@ -7,7 +7,7 @@ from scipy.stats import binom
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from metrascope.statistics.interval import Interval
-from metrascope.statistics.mover import hull, mean, ratio, weighted_sum
+from metrascope.statistics.mover import hull, mean_interval, ratio, weighted_sum
 from metrascope.statistics.proportions import wilson
 
 CELLS = [(9, 12, 3, 40), (6, 6, 1, 54), (1, 6, 50, 54), (20, 23, 4, 102)]
@@ -83,7 +83,7 @@ def test_what_is_not_defined_stays_so() -> None:
         ratio(nothing, wilson(1, 3)),
         ratio(wilson(0, 3), wilson(0, 3)),
         weighted_sum([nothing, wilson(1, 3)], [1, 1]),
-        mean([]),
+        mean_interval([]),
     ):
         assert np.isnan([found.value, found.low, found.high]).all()
     assert weighted_sum([nothing, wilson(1, 3)], [0, 1]) == wilson(1, 3)

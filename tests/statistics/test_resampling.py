@@ -12,7 +12,7 @@ from metrascope.statistics.resampling import (
     Replicates,
     Weights,
     bca,
-    draw,
+    draw_patients,
     of_units,
     replicate,
     replicate_by_patient,
@@ -29,7 +29,7 @@ def average(values: np.ndarray):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize("seed", range(4))
 def test_bca_equals_scipys_of_the_same_draw(seed: int) -> None:
     values = np.random.default_rng(seed).gamma(0.7, size=40)
-    found = replicate(average(values), draw(np.arange(40), replicates=2000, seed=seed))
+    found = replicate(average(values), draw_patients(np.arange(40), replicates=2000, seed=seed))
     low, high = bca(found, 0, np.inf)
     theirs = stats.bootstrap(
         (values,),
@@ -44,7 +44,7 @@ def test_bca_equals_scipys_of_the_same_draw(seed: int) -> None:
 
 def test_intervals_of_smooth_statistics_are_wider_for_few() -> None:
     values = np.random.default_rng(0).normal(size=12)
-    found = replicate(average(values), draw(np.arange(12), replicates=4000))
+    found = replicate(average(values), draw_patients(np.arange(12), replicates=4000))
     low, high = bca(found, -np.inf, np.inf)
     lower, higher = bca(found, -np.inf, np.inf, smooth=True)
     # The bootstrap's normal interval falls short of Student's by both factors.
@@ -54,7 +54,7 @@ def test_intervals_of_smooth_statistics_are_wider_for_few() -> None:
 
 def test_a_patients_units_are_drawn_together() -> None:
     clusters = np.array(["b", "a", "b", "c", "a", "a"])
-    resamples = draw(clusters, replicates=500, seed=1)
+    resamples = draw_patients(clusters, replicates=500, seed=1)
     assert resamples.patients == 3
     weights = np.concatenate(list(resamples.drawn()))
     assert (weights[:, 0] == weights[:, 2]).all()
@@ -65,9 +65,9 @@ def test_a_patients_units_are_drawn_together() -> None:
 
 
 def test_draw_is_reproducible_and_every_patient_is_as_likely() -> None:
-    first, again = draw(np.arange(30), seed=3), draw(np.arange(30), seed=3)
+    first, again = draw_patients(np.arange(30), seed=3), draw_patients(np.arange(30), seed=3)
     assert (first.counts == again.counts).all()
-    assert (first.counts != draw(np.arange(30), seed=4).counts).any()
+    assert (first.counts != draw_patients(np.arange(30), seed=4).counts).any()
     assert first.counts.mean(0) == pytest.approx(np.ones(30), abs=0.05)
     # Counts of n draws among n: variance 1 - 1/n.
     assert first.counts.var(0) == pytest.approx(np.full(30, 1 - 1 / 30), abs=0.08)
@@ -75,7 +75,7 @@ def test_draw_is_reproducible_and_every_patient_is_as_likely() -> None:
 
 def test_several_chunks_are_one_draw() -> None:
     values = np.random.default_rng(0).normal(size=2000)
-    resamples = draw(np.arange(2000), replicates=3000, seed=0)
+    resamples = draw_patients(np.arange(2000), replicates=3000, seed=0)
     assert len(list(resamples.drawn())) > 1
     found = replicate(average(values), resamples)
     assert found.drawn.shape == (3000,)
@@ -86,7 +86,7 @@ def test_several_chunks_are_one_draw() -> None:
 
 def test_of_many_patients_groups_are_left_out() -> None:
     values = np.random.default_rng(0).gamma(0.5, size=3 * MOST_LEFT_OUT)
-    resamples = draw(np.arange(len(values)), replicates=500)
+    resamples = draw_patients(np.arange(len(values)), replicates=500)
     found = replicate(average(values), resamples)
     assert found.left_out.shape == (MOST_LEFT_OUT,)
     assert found.patients == len(values)
@@ -104,13 +104,13 @@ def test_counts_that_memory_should_not_hold_are_the_same_on_disk(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     resampling._counts.cache_clear()
-    held = draw(np.arange(50), replicates=40, seed=9).counts
+    held = draw_patients(np.arange(50), replicates=40, seed=9).counts
     resampling._counts.cache_clear()
     monkeypatch.setattr(resampling, "_IN_MEMORY", 0)
-    filed = draw(np.arange(50), replicates=40, seed=9).counts
+    filed = draw_patients(np.arange(50), replicates=40, seed=9).counts
     assert isinstance(filed, np.memmap)
     assert np.array_equal(held, filed)
-    drawn = draw(np.arange(50), replicates=40, seed=9)
+    drawn = draw_patients(np.arange(50), replicates=40, seed=9)
     for _ in range(2):  # what was let go is read again
         assert np.array_equal(np.concatenate(list(drawn.counted(7))), held)
     resampling._counts.cache_clear()
@@ -119,7 +119,7 @@ def test_counts_that_memory_should_not_hold_are_the_same_on_disk(
 def test_patient_by_patient_comes_to_the_same() -> None:
     clusters = np.array([0, 1, 1, 2, 3, 4, 4, 5])
     values = np.random.default_rng(0).normal(size=len(clusters))
-    resamples = draw(clusters, replicates=2500)
+    resamples = draw_patients(clusters, replicates=2500)
     one = replicate(average(values), resamples)
     other = replicate_by_patient(lambda counts: average(values)(counts.T), resamples)
     for name in ("value", "drawn", "left_out"):
@@ -127,7 +127,7 @@ def test_patient_by_patient_comes_to_the_same() -> None:
 
 
 def test_where_all_resamples_agree_the_end_is_wilsons() -> None:
-    found = replicate(average(np.ones(25)), draw(np.arange(25), replicates=100))
+    found = replicate(average(np.ones(25)), draw_patients(np.arange(25), replicates=100))
     low, high = bca(found)
     z = stats.norm.ppf(0.975)
     assert float(high) == 1.0
@@ -144,7 +144,7 @@ def test_what_is_not_defined_is_left_out() -> None:
 
 
 def test_function_of_replicates() -> None:
-    found = replicate(average(np.arange(10.0)), draw(np.arange(10), replicates=50))
+    found = replicate(average(np.arange(10.0)), draw_patients(np.arange(10), replicates=50))
     doubled = found.map(lambda values: 2 * values)
     assert doubled.value == 2 * found.value
     assert (doubled.drawn == 2 * found.drawn).all()

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.proportions import wilson
-from metrascope.statistics.roc import Area, area, class_areas, mean_area
+from metrascope.statistics.roc import Area, class_areas, delong_area, mean_area
 
 # Ranks of two markers in 41 patients with a poor and 72 with a good outcome after a hemorrhage
 # (Turck et al. 2010), from the placements that pROC (Robin et al. 2011) documents.
@@ -34,7 +34,7 @@ def scores(marker: tuple[str, str]) -> np.ndarray:
 
 
 def test_area_and_variance_of_procs_example() -> None:
-    found = area(scores(S100B), POOR, PATIENTS)
+    found = delong_area(scores(S100B), POOR, PATIENTS)
     assert found.value == pytest.approx(0.731368563685637, abs=1e-14)
     half = 1.959963984540054 * np.sqrt(found.variance)
     ends = found.value - half, found.value + half
@@ -42,7 +42,7 @@ def test_area_and_variance_of_procs_example() -> None:
 
 
 def test_interval_is_on_the_logit_scale_and_wider_where_a_class_is_rare() -> None:
-    found = area(scores(S100B), POOR, PATIENTS)
+    found = delong_area(scores(S100B), POOR, PATIENTS)
     error = np.sqrt(found.variance) / (found.value * (1 - found.value))
     interval = found.interval()
     assert logit(interval.high) + logit(interval.low) == pytest.approx(2 * logit(found.value))
@@ -57,7 +57,9 @@ def test_interval_is_on_the_logit_scale_and_wider_where_a_class_is_rare() -> Non
 def test_ends_with_a_rare_class_are_no_closer_than_newcombes(rare: int) -> None:
     rng = np.random.default_rng(0)
     positive = np.arange(rare + 60) < rare
-    found = area(rng.normal(size=(1, rare + 60)) + 2 * positive, positive, np.arange(rare + 60))
+    found = delong_area(
+        rng.normal(size=(1, rare + 60)) + 2 * positive, positive, np.arange(rare + 60)
+    )
     ends = found.interval()
     delong = replace(found, most=0).interval()
     for end, own in ((ends.low, delong.low), (ends.high, delong.high)):
@@ -77,13 +79,15 @@ def test_intervals_of_a_class_of_six_hold_the_area() -> None:
     shift = 2.2
     true = stats.norm.cdf(shift / np.sqrt(2))
     for _ in range(300):
-        ends = area(rng.normal(size=(1, 125)) + shift * positive, positive, patients).interval()
+        ends = delong_area(
+            rng.normal(size=(1, 125)) + shift * positive, positive, patients
+        ).interval()
         held += ends.low <= true <= ends.high
     assert held >= 0.93 * 300
 
 
 def test_paired_test_of_procs_example() -> None:
-    first, second = (area(scores(one), POOR, PATIENTS) for one in (WFNS, S100B))
+    first, second = (delong_area(scores(one), POOR, PATIENTS) for one in (WFNS, S100B))
     assert (first - second).p_value() == pytest.approx(0.0271757822291882, abs=1e-10)
     # pROC's interval is the normal one; ours follows the logit of either area, and Student's t.
     interval = first.difference_interval(second)
@@ -92,7 +96,7 @@ def test_paired_test_of_procs_example() -> None:
 
 
 def test_difference_of_areas_in_closed_form() -> None:
-    first, second = (area(scores(one), POOR, PATIENTS) for one in (WFNS, S100B))
+    first, second = (delong_area(scores(one), POOR, PATIENTS) for one in (WFNS, S100B))
     one, other, both = (
         first.interval(),
         second.interval(),
@@ -110,7 +114,7 @@ def test_difference_of_areas_in_closed_form() -> None:
 
 def test_two_networks_that_read_everyone_right_may_still_differ() -> None:
     has = np.arange(30) < 10
-    right = area(has[None].astype(float), has, np.arange(30))
+    right = delong_area(has[None].astype(float), has, np.arange(30))
     found = right.difference_interval(right)
     # Either may truly be as low as Wilson's end for 10 of 10.
     assert (found.low, found.value) == pytest.approx((-(1 - wilson(10, 10).low), 0.0))
@@ -118,7 +122,7 @@ def test_two_networks_that_read_everyone_right_may_still_differ() -> None:
 
 
 def test_identical_curves_do_not_differ() -> None:
-    one = area(scores(WFNS), POOR, PATIENTS)
+    one = delong_area(scores(WFNS), POOR, PATIENTS)
     assert (one - one).p_value() == 1.0
 
 
@@ -127,7 +131,7 @@ def test_variance_equals_that_of_all_pairs(seed: int) -> None:
     rng = np.random.default_rng(seed)
     positive = rng.random(40) < 0.4
     values = np.round(rng.normal(size=(1, 40)) + positive, 1)
-    found = area(values, positive, np.arange(40))
+    found = delong_area(values, positive, np.arange(40))
     ahead = values[0][positive][:, None] - values[0][~positive][None]
     won = (ahead > 0) + 0.5 * (ahead == 0)
     expected = (
@@ -142,9 +146,9 @@ def test_units_of_one_patient_are_not_independent() -> None:
     positive = np.repeat(rng.random(50) < 0.5, 3)
     values = (np.repeat(rng.normal(size=50), 3) + positive)[None]
     patients = np.repeat(np.arange(50), 3)
-    together = area(values, positive, patients).variance
-    once = area(values[:, ::3], positive[::3], np.arange(50)).variance
-    apart = area(values, positive, np.arange(150)).variance
+    together = delong_area(values, positive, patients).variance
+    once = delong_area(values[:, ::3], positive[::3], np.arange(50)).variance
+    apart = delong_area(values, positive, np.arange(150)).variance
     assert together == pytest.approx(once, rel=0.06)
     assert apart < 0.5 * together
 
@@ -171,13 +175,13 @@ def test_macro_area_is_the_mean_and_its_parts_add_up() -> None:
 
 def test_no_overlap_does_not_pretend_to_be_certain() -> None:
     positive = np.arange(30) < 10
-    found = area(positive.astype(float)[None], positive, np.arange(30)).interval()
+    found = delong_area(positive.astype(float)[None], positive, np.arange(30)).interval()
     assert (found.value, found.high) == (1.0, 1.0)
     assert found.low == pytest.approx(10 / (10 + 1.959963984540054**2))
 
 
 def test_a_side_without_patients_has_no_area() -> None:
-    found = area(np.zeros((1, 5)), np.zeros(5, dtype=bool), np.arange(5))
+    found = delong_area(np.zeros((1, 5)), np.zeros(5, dtype=bool), np.arange(5))
     assert np.isnan(found.value)
     assert np.isnan(found.interval().low)
     assert np.isnan(found.p_value())

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from metrascope.statistics.cohort import Cohort, cohort
 from metrascope.statistics.predictions import read_predictions
 from metrascope.statistics.proportions import wilson
-from metrascope.statistics.resampling import draw
+from metrascope.statistics.resampling import draw_patients
 from metrascope.statistics.roc_curves import RATES, roc_curves
 
 from .make import PAPER, hard_labels, random_table, saved
@@ -32,7 +32,7 @@ def test_curves_are_those_of_scikit_learn(tmp_path: Path) -> None:
     table = leaning(0, 0.3).round(2)  # with ties
     table["p_normal"] = (1 - table["p_fibroid"] - table["p_polyp"]).clip(0).round(2)
     people = people_of(tmp_path, table)
-    found = roc_curves(people, draw(people.table["patient_id"], replicates=300))
+    found = roc_curves(people, draw_patients(people.table["patient_id"], replicates=300))
     curves = found["networks"]["resnet18"]
     assert found["false_positive_rate"] == RATES.tolist()
     readings = people.readings["resnet18"]
@@ -58,7 +58,7 @@ def test_curves_are_those_of_scikit_learn(tmp_path: Path) -> None:
 
 def test_where_all_are_found_the_band_is_wilson_s(tmp_path: Path) -> None:
     people = people_of(tmp_path, leaning(1, 0.9))
-    curves = roc_curves(people, draw(people.table["patient_id"], replicates=100))
+    curves = roc_curves(people, draw_patients(people.table["patient_id"], replicates=100))
     for name, curve in curves["networks"]["resnet18"]["classes"].items():
         count = int((people.table["label"] == name).sum())
         assert curve["value"][0] == 1
@@ -73,7 +73,7 @@ def test_bands_hold_the_true_curve_most_often(tmp_path: Path) -> None:
     truth = np.mean([one["value"] for one in _curves(tmp_path, 99, 4000).values()], 0)
     for seed in range(40):
         people = people_of(tmp_path, leaning(seed, 0.25, 90))
-        found = roc_curves(people, draw(people.table["patient_id"], replicates=200))
+        found = roc_curves(people, draw_patients(people.table["patient_id"], replicates=200))
         macro = found["networks"]["resnet18"]["macro"]
         inside.append((macro["low"][20] <= truth[20]) and (truth[20] <= macro["high"][20]))
     assert np.mean(inside) >= 0.85  # 95 % of 40, less three standard errors
@@ -81,7 +81,7 @@ def test_bands_hold_the_true_curve_most_often(tmp_path: Path) -> None:
 
 def _curves(folder: Path, seed: int, n: int) -> dict[str, dict[str, list[float]]]:
     people = people_of(folder, leaning(seed, 0.25, n))
-    found = roc_curves(people, draw(people.table["patient_id"], replicates=2))
+    found = roc_curves(people, draw_patients(people.table["patient_id"], replicates=2))
     classes: dict[str, dict[str, list[float]]] = found["networks"]["resnet18"]["classes"]
     return classes
 
@@ -89,13 +89,13 @@ def _curves(folder: Path, seed: int, n: int) -> dict[str, dict[str, list[float]]
 def test_no_curve_of_a_class_that_nobody_or_everybody_has(tmp_path: Path) -> None:
     table = leaning(2, 0.3)
     two = people_of(tmp_path, table[table["label"] != "fibroid"])
-    curves = roc_curves(two, draw(two.table["patient_id"], replicates=20))
+    curves = roc_curves(two, draw_patients(two.table["patient_id"], replicates=20))
     assert list(curves["networks"]["resnet18"]["classes"]) == ["normal", "polyp"]
     one = people_of(tmp_path, table[table["label"] == "normal"])
-    curves = roc_curves(one, draw(one.table["patient_id"], replicates=20))
+    curves = roc_curves(one, draw_patients(one.table["patient_id"], replicates=20))
     assert curves["networks"]["resnet18"] == {"macro": None, "classes": {}}
 
 
 def test_labels_alone_have_no_curve(tmp_path: Path) -> None:
     people = people_of(tmp_path, hard_labels([(8, 1, 1), (2, 6, 1), (0, 1, 9)]))
-    assert roc_curves(people, draw(people.table["patient_id"], replicates=20)) == {}
+    assert roc_curves(people, draw_patients(people.table["patient_id"], replicates=20)) == {}

@@ -15,9 +15,9 @@ from metrascope.errors import DataError
 from metrascope.results.findings import subgroup_sentences
 from metrascope.statistics.attributes import attributes, match_images
 from metrascope.statistics.cohort import Cohort, cohort
-from metrascope.statistics.measures import count, overall
+from metrascope.statistics.measures import confusion_counts, overall
 from metrascope.statistics.predictions import Predictions
-from metrascope.statistics.resampling import draw
+from metrascope.statistics.resampling import draw_patients
 from metrascope.statistics.subgroup_test import detectable, spread_test, strata_of
 from metrascope.statistics.subgroups import macro_f1, subgroups
 
@@ -64,7 +64,7 @@ def test_a_patient_is_where_most_of_her_images_are() -> None:
     values = pd.DataFrame(
         {"scanner": ["GE", "Canon", "GE", "GE", "Canon", ""]}, index=pd.Index(list("abcdef"))
     )
-    (told,) = subgroups(people, values, draw(range(3), replicates=5))["attributes"]
+    (told,) = subgroups(people, values, draw_patients(range(3), replicates=5))["attributes"]
     # Q has one of each, and Canon comes first; of R nothing is known.
     sizes = {group["name"]: group["patients"] for group in told["groups"]}
     assert sizes == {"Canon": 1, "GE": 1}
@@ -73,14 +73,16 @@ def test_a_patient_is_where_most_of_her_images_are() -> None:
 def test_numbers_are_those_of_the_subgroup_alone() -> None:
     people = people_of()
     values = ["GE" if i % 3 else "Canon" for i in range(240)]
-    told = subgroups(people, known(people, scanner=values), draw(range(240), replicates=300))
+    told = subgroups(
+        people, known(people, scanner=values), draw_patients(range(240), replicates=300)
+    )
     readings = people.readings["vgg16"]
     for group in told["attributes"][0]["groups"]:
         rows = np.flatnonzero(np.array(values) == group["name"])
         own = readings.of(rows)
         numbers = group["networks"]["vgg16"]
         right = own.predicted[0] == own.truth
-        scores = overall(count(own, np.ones((1, len(rows)), dtype=np.float32)))
+        scores = overall(confusion_counts(own, np.ones((1, len(rows)), dtype=np.float32)))
         assert group["patients"] == len(rows)
         assert sum(group["counts"].values()) == len(rows)
         assert numbers["accuracy"]["value"] == pytest.approx(right.mean())
@@ -92,11 +94,11 @@ def test_numbers_are_those_of_the_subgroup_alone() -> None:
 def test_macro_f1_in_resamples_is_that_of_measures() -> None:
     people = people_of(90, replications=2)
     readings = people.readings["vgg16"]
-    resamples = draw(range(90), replicates=200)
+    resamples = draw_patients(range(90), replicates=200)
     rows = np.arange(40, 90)
     ((found,),) = macro_f1([readings], resamples, [rows])
     (weights,) = resamples.drawn()
-    drawn = overall(count(readings.of(rows), weights[:, rows]))["macro_f1"].mean(1)
+    drawn = overall(confusion_counts(readings.of(rows), weights[:, rows]))["macro_f1"].mean(1)
     assert found.low == pytest.approx(np.quantile(drawn, 0.025), abs=0.04)
     assert found.high == pytest.approx(np.quantile(drawn, 0.975), abs=0.04)
 
@@ -104,9 +106,9 @@ def test_macro_f1_in_resamples_is_that_of_measures() -> None:
 def test_small_subgroups_show_their_size_alone() -> None:
     people = people_of()
     values = ["GE"] * 19 + ["Canon"] * 20 + ["Philips"] * 201
-    (told,) = subgroups(people, known(people, scanner=values), draw(range(240), replicates=5))[
-        "attributes"
-    ]
+    (told,) = subgroups(
+        people, known(people, scanner=values), draw_patients(range(240), replicates=5)
+    )["attributes"]
     shown = {group["name"]: "networks" in group for group in told["groups"]}
     assert shown == {"Canon": True, "GE": False, "Philips": True}
     assert told["tests"]["vgg16"]["p"] is not None
@@ -116,7 +118,7 @@ def test_a_subgroup_without_a_class_has_no_macro_f1() -> None:
     people = people_of()
     values = ["" if label == "normal" else "<10" for label in people.table["label"]]
     found = known(people, lesion_mm=values)
-    (told,) = subgroups(people, found, draw(range(240), replicates=5))["attributes"]
+    (told,) = subgroups(people, found, draw_patients(range(240), replicates=5))["attributes"]
     numbers = told["groups"][0]["networks"]["vgg16"]
     assert "macro_f1" not in numbers
     assert numbers["specificity"]["value"] is None
@@ -200,7 +202,7 @@ def test_sentences_say_no_more_than_the_test() -> None:
     wrong = (readings.truth + 1) % 3
     spoiled = np.where((values == "GE") & (np.arange(240) % 2 == 0), wrong, readings.truth)
     bad = replace(readings, predicted=spoiled[None])
-    drawn = draw(range(240), replicates=5)
+    drawn = draw_patients(range(240), replicates=5)
     same = subgroups(people, known(people, scanner=list(values)), drawn)
     (calm,) = subgroup_sentences(same, "en")
     assert calm.startswith("Scanner: no network is shown")
@@ -223,7 +225,7 @@ def test_several_images_and_seeds_count_patients_once() -> None:
             for names, value in zip(people.table["images"], values, strict=True)
         ]
     )
-    (told,) = subgroups(people, table_, draw(people.table["patient_id"], replicates=20))[
+    (told,) = subgroups(people, table_, draw_patients(people.table["patient_id"], replicates=20))[
         "attributes"
     ]
     assert sum(group["patients"] for group in told["groups"]) == patients == 80

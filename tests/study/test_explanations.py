@@ -208,7 +208,7 @@ def test_maps_of_several_perplexities_and_what_they_sort_by(tmp_path: Path) -> N
 def test_of_very_many_images_some_are_laid_out_the_same_for_all_networks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embeddings, "MOST", 7)
+    monkeypatch.setattr(embeddings, "MOST_MAPPED", 7)
     study = make(tmp_path / "s")
     tables = tables_of(study)
     laid_out, _ = embed_runs(study, tables, "test")

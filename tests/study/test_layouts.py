@@ -7,7 +7,7 @@ import pytest
 
 from metrascope.explain.embedding import embed
 from metrascope.study import layouts
-from metrascope.study.layouts import Sample, lay_out
+from metrascope.study.layouts import Sample, embedding_layouts
 
 
 @pytest.fixture
@@ -38,29 +38,29 @@ def test_several_processes_make_the_maps_of_one(
         for sample, perplexity in wanted(study)
         for rows in [sample.rows]
     ]  # fmt: skip
-    alone = lay_out(study, wanted(study))
+    alone = embedding_layouts(study, wanted(study))
     files = kept(study)
     for path in (study / "layouts").iterdir():
         path.unlink()
     monkeypatch.setattr(layouts, "_FEW", 0)
     monkeypatch.setattr(layouts, "available_cores", lambda: 2)
-    for found in (alone, lay_out(study, wanted(study))):
+    for found in (alone, embedding_layouts(study, wanted(study))):
         assert [points.tobytes() for points in found] == [points.tobytes() for points in expected]
     assert kept(study) == files
     assert len(files) == 4
 
 
 def test_kept_maps_are_not_made_again(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = lay_out(study, wanted(study))
+    first = embedding_layouts(study, wanted(study))
     files = kept(study)
     monkeypatch.setattr(layouts, "embed", lambda *_, **__: pytest.fail("a map was made again"))
-    again = lay_out(study, wanted(study))
+    again = embedding_layouts(study, wanted(study))
     assert [points.tolist() for points in again] == [points.tolist() for points in first]
     assert kept(study) == files
 
 
 def test_maps_of_other_features_or_that_are_damaged_are_made_again(study: Path) -> None:
-    before = lay_out(study, wanted(study))
+    before = embedding_layouts(study, wanted(study))
     files = kept(study)
     features = np.load(study / "runs/b-f0-s0/features.npy")
     features[3, 2] += 1
@@ -68,7 +68,7 @@ def test_maps_of_other_features_or_that_are_damaged_are_made_again(study: Path) 
     spoiled, cut, *_ = sorted((study / "layouts").glob("a-*.npy"))
     np.save(spoiled, np.full((24, 2), np.nan, np.float32))
     cut.write_bytes(cut.read_bytes()[:90])
-    after = lay_out(study, wanted(study))
+    after = embedding_layouts(study, wanted(study))
     assert [points.tobytes() for points in after[:2]] == [points.tobytes() for points in before[:2]]
     assert after[2].tobytes() != before[2].tobytes()
     now = kept(study)

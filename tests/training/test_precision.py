@@ -7,7 +7,7 @@ import torch
 
 from metrascope.settings.study import load_settings
 from metrascope.training import precision
-from metrascope.training.precision import may_gain, measure, precision_of, unmeasured
+from metrascope.training.precision import may_gain, measure_precision, precision_of, unmeasured
 
 
 def inputs(folder: Path, **training: object) -> SimpleNamespace:
@@ -33,7 +33,7 @@ def test_what_was_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert precision_of(study, "mobilenet_v2") == "32-true"
     monkeypatch.setattr(precision, "may_gain", lambda: True)
     assert unmeasured(study, ["mobilenet_v2", "mobilenet_v2"]) == ["mobilenet_v2"]
-    measure(study, "mobilenet_v2", threads=1)
+    measure_precision(study, "mobilenet_v2", threads=1)
     kept = json.loads((tmp_path / "precision" / "mobilenet_v2.json").read_text())
     seconds = kept["seconds_per_step"]
     gains = seconds["32-true"] > 1.1 * seconds["bf16-mixed"]
@@ -49,7 +49,7 @@ def test_bfloat16_must_gain_a_tenth(
     times = {"32-true": [1.2, 1.0], "bf16-mixed": [half, 2.0]}
     monkeypatch.setattr(precision, "_in_turns", lambda _: times)
     monkeypatch.setattr(precision, "_Trial", lambda *_: None)
-    measure(inputs(tmp_path), "resnet18", threads=None)
+    measure_precision(inputs(tmp_path), "resnet18", threads=None)
     assert precision_of(inputs(tmp_path), "resnet18") == expected
 
 

@@ -14,7 +14,7 @@ from metrascope.networks.networks import Network, Output, create_network
 from metrascope.settings.study import load_settings
 from metrascope.training.batches import Feed, TrainingData
 from metrascope.training.loop import fit
-from metrascope.training.step import Step
+from metrascope.training.step import TrainingStep
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
@@ -45,7 +45,7 @@ def trained(device: str, rates: list[float], sizes: list[int], recorded: int) ->
     fabric = Fabric(accelerator=device, devices=1)
     feed = Feed(data(), fabric.device)
     model, wrapped = fabric.setup(network.train(), optimizer)
-    step = Step(fabric, model, wrapped, feed, loss_of, recorded=recorded)
+    step = TrainingStep(fabric, model, wrapped, feed, loss_of, recorded=recorded)
     transforms = torch.tensor([[0.8, 0.1, 0.05], [-0.1, 0.8, 0.0]], device=device)
     losses = []
     for start, (rate, size) in enumerate(zip(rates, sizes, strict=True)):

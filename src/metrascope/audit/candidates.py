@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.arrays import Floats32
-from metrascope.audit.points import Points, mirrored
+from metrascope.audit.points import KeyPoints, mirrored
 from metrascope.audit.shelf import Shelf
 
 _INDEXED: Final = 128
@@ -134,8 +134,8 @@ def _lists(count: int, sample: Floats32) -> Any:
     return search
 
 
-def _strongest(points: Points) -> Points:
-    return Points(points.at[:_INDEXED], points.looks[:_INDEXED])
+def _strongest(points: KeyPoints) -> KeyPoints:
+    return KeyPoints(points.at[:_INDEXED], points.looks[:_INDEXED])
 
 
 def _axes(sample: npt.NDArray[np.uint8]) -> Floats32:
@@ -172,7 +172,7 @@ def _ask(
 
 
 def _votes(
-    entries: _Entries, number: int, points: Points, near: npt.NDArray[np.int64]
+    entries: _Entries, number: int, points: KeyPoints, near: npt.NDArray[np.int64]
 ) -> Counter[int]:
     """Count, for each other view, the points that agree on one scale and shift, if enough do."""
     asking = np.repeat(np.arange(len(points.at)), near.shape[1])

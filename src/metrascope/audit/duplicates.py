@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from metrascope.audit.near import near_pairs
-from metrascope.audit.pairs import Kind, Pair, exact_pairs, in_threads
+from metrascope.audit.pairs import DuplicatePair, PairKind, exact_pairs, in_threads
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import Shelf
 from metrascope.audit.views import Fingerprint, take_fingerprint
@@ -17,7 +17,7 @@ from metrascope.files.csv_file import write_table
 from metrascope.progress import Advance
 
 _COLUMNS: Final = ("first", "second", "kind", "score")
-_KINDS: Final[dict[str, Kind]] = {"file": "file", "pixels": "pixels", "near": "near"}
+_KINDS: Final[dict[str, PairKind]] = {"file": "file", "pixels": "pixels", "near": "near"}
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Duplicates:
 
     prints: tuple[Fingerprint, ...]
     rows: tuple[int, ...]
-    pairs: tuple[Pair, ...]
-    beneath: tuple[Pair, ...]
+    pairs: tuple[DuplicatePair, ...]
+    beneath: tuple[DuplicatePair, ...]
 
 
 def find_duplicates(
@@ -82,7 +82,7 @@ def find_duplicates(
     return Duplicates(tuple(prints), tuple(rows), pairs, tuple(beneath))
 
 
-def write_duplicates(path: Path, manifest: Manifest, pairs: Iterable[Pair]) -> None:
+def write_duplicates(path: Path, manifest: Manifest, pairs: Iterable[DuplicatePair]) -> None:
     """Write pairs by the names of their images, atomically; an exact pair has no score."""
     images = manifest.table["image"].tolist()
     rows = (
@@ -97,7 +97,7 @@ def write_duplicates(path: Path, manifest: Manifest, pairs: Iterable[Pair]) -> N
     write_table(path, _COLUMNS, rows)
 
 
-def read_duplicates(path: Path, manifest: Manifest) -> list[Pair]:
+def read_duplicates(path: Path, manifest: Manifest) -> list[DuplicatePair]:
     """Read pairs as `write_duplicates` has written them, without what they agree by.
 
     Raises
@@ -115,7 +115,7 @@ def read_duplicates(path: Path, manifest: Manifest) -> list[Pair]:
     ):
         if first not in places or second not in places or kind not in _KINDS:
             raise DataError("audit.bad_pair", path=path, row=row)
-        pairs.append(Pair(places[first], places[second], _KINDS[kind]))
+        pairs.append(DuplicatePair(places[first], places[second], _KINDS[kind]))
     return pairs
 
 

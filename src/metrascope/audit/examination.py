@@ -12,18 +12,18 @@ from metrascope.audit.confounding import Balance, weigh
 from metrascope.audit.duplicates import find_duplicates
 from metrascope.audit.groups import patient_groups
 from metrascope.audit.leaks import Leak, find_leaks
-from metrascope.audit.pairs import Pair
+from metrascope.audit.pairs import DuplicatePair
 from metrascope.audit.partitions import Gaps, find_gaps, read_partitions
 from metrascope.audit.quality import by_class
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import Shelf, open_shelf
-from metrascope.audit.verification import compare
+from metrascope.audit.verification import compare_views
 from metrascope.audit.views import Fingerprint
 from metrascope.classes import order_classes
 from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.progress import Advance
 
-COLUMNS: Final = ("scanner", "centre", "probe")
+CONFOUNDERS: Final = ("scanner", "centre", "probe")
 """Columns that should tell nothing of the class."""
 
 _CHANCE_PAIRS: Final = 300
@@ -69,8 +69,8 @@ class Audit:
     settings: AuditSettings
     classes: tuple[str, ...]
     prints: tuple[Fingerprint, ...]
-    pairs: tuple[Pair, ...]
-    beneath: tuple[Pair, ...]
+    pairs: tuple[DuplicatePair, ...]
+    beneath: tuple[DuplicatePair, ...]
     chance: tuple[float, ...]
     groups: "pd.Series[str]"
     partitions: pd.DataFrame | None
@@ -81,7 +81,7 @@ class Audit:
     gaps: Gaps | None = None
 
     @property
-    def conflicts(self) -> tuple[Pair, ...]:
+    def conflicts(self) -> tuple[DuplicatePair, ...]:
         """Pairs whose images have different labels."""
         labels = self.manifest.table["label"].tolist()
         return tuple(p for p in self.pairs if labels[p.first] != labels[p.second])
@@ -142,7 +142,7 @@ def examine(
         groups = patient_groups(table, found.pairs)
         chance = _chance(shelf, [str(groups.iat[row]) for row in found.rows])
     classes, labels = order_classes(table["label"]), table["label"].tolist()
-    balances = (weigh(table, column, classes) for column in COLUMNS)
+    balances = (weigh(table, column, classes) for column in CONFOUNDERS)
     leaks = [] if partitions is None else find_leaks(manifest, partitions, found.pairs)
     return Audit(
         manifest=manifest,
@@ -172,7 +172,7 @@ def _chance(shelf: Shelf, groups: Sequence[str]) -> tuple[float, ...]:
         first, second = rng.choice(len(shelf), 2, replace=False).tolist()
         if groups[first] != groups[second]:
             flipped = bool(rng.integers(2))
-            found = compare(shelf.view(first), shelf.view(second), flipped=flipped)
+            found = compare_views(shelf.view(first), shelf.view(second), flipped=flipped)
             scores.append(found.score)
     return tuple(scores)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from metrascope.audit.pairs import Pair
+from metrascope.audit.pairs import DuplicatePair
 from metrascope.dataset.manifest import Manifest, write_manifest
 from metrascope.dataset.patient_groups import write_group_file
 from metrascope.errors import DataError
@@ -13,7 +13,7 @@ from metrascope.files.atomic import sha256
 COLUMN = "patient_group"
 
 
-def patient_groups(table: pd.DataFrame, pairs: Iterable[Pair]) -> "pd.Series[str]":
+def patient_groups(table: pd.DataFrame, pairs: Iterable[DuplicatePair]) -> "pd.Series[str]":
     """Return the group of every image: patients joined by pairs, and by groups already known.
 
     Parameters

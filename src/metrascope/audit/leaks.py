@@ -7,11 +7,11 @@ from typing import Literal
 import pandas as pd
 
 from metrascope.audit.groups import COLUMN
-from metrascope.audit.pairs import Pair, exact_pairs, in_threads
+from metrascope.audit.pairs import DuplicatePair, exact_pairs, in_threads
 from metrascope.audit.views import hash_image
 from metrascope.dataset.manifest import Manifest
 
-Reason = Literal["patient", "group", "file", "pixels", "near"]
+LeakReason = Literal["patient", "group", "file", "pixels", "near"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Leak:
     """
 
     fold: int
-    reason: Reason
+    reason: LeakReason
     unit: str
     partitions: tuple[str, ...]
     images: tuple[str, ...]
@@ -43,7 +43,7 @@ class Leak:
 def find_leaks(
     manifest: Manifest,
     partitions: pd.DataFrame,
-    pairs: Sequence[Pair] | None = None,
+    pairs: Sequence[DuplicatePair] | None = None,
     *,
     jobs: int = 1,
 ) -> list[Leak]:
@@ -85,7 +85,7 @@ def _shared(manifest: Manifest, fold: int, where: dict[int, set[str]]) -> list[L
     table = manifest.table
     leaks = []
     spread: set[str] = set()
-    columns: tuple[tuple[str, Reason], ...] = (("patient_id", "patient"), (COLUMN, "group"))
+    columns: tuple[tuple[str, LeakReason], ...] = (("patient_id", "patient"), (COLUMN, "group"))
     for column, reason in columns:
         if column not in table:
             continue
@@ -113,7 +113,7 @@ def _examples(
 
 
 def _paired(
-    manifest: Manifest, fold: int, where: dict[int, set[str]], pairs: Sequence[Pair]
+    manifest: Manifest, fold: int, where: dict[int, set[str]], pairs: Sequence[DuplicatePair]
 ) -> list[Leak]:
     table = manifest.table
     leaks = []

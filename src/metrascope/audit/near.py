@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from metrascope.audit.candidates import Candidate, find_candidates
-from metrascope.audit.pairs import Pair, in_threads
+from metrascope.audit.pairs import DuplicatePair, in_threads
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import Shelf
-from metrascope.audit.verification import Agreement, compare
+from metrascope.audit.verification import Agreement, compare_views
 from metrascope.progress import Advance
 
 
@@ -17,7 +17,7 @@ def near_pairs(
     *,
     jobs: int,
     advance: Advance | None = None,
-) -> tuple[list[Pair], list[Pair]]:
+) -> tuple[list[DuplicatePair], list[DuplicatePair]]:
     """Find the near duplicates among the views of a shelf.
 
     Parameters
@@ -42,7 +42,7 @@ def near_pairs(
 
     def verify(candidate: Candidate) -> Agreement:
         first, second = shelf.view(candidate.first), shelf.view(candidate.second)
-        return compare(first, second, flipped=candidate.flipped)
+        return compare_views(first, second, flipped=candidate.flipped)
 
     best: dict[tuple[int, int], Agreement] = {}
     for done, (candidate, found) in enumerate(in_threads(verify, candidates, jobs), start=1):
@@ -52,5 +52,7 @@ def near_pairs(
         if advance is not None:
             advance(done, len(candidates))
     ranked = sorted(best.items(), key=lambda item: (-item[1].score, item[0]))
-    same = [Pair(*key, "near", found) for key, found in ranked if settings.same(found)]
-    return same, [Pair(*key, "near", found) for key, found in ranked if not settings.same(found)]
+    same = [DuplicatePair(*key, "near", found) for key, found in ranked if settings.same(found)]
+    return same, [
+        DuplicatePair(*key, "near", found) for key, found in ranked if not settings.same(found)
+    ]

@@ -8,15 +8,15 @@ from typing import Any, Final
 import numpy as np
 
 from metrascope.audit.examination import Audit
-from metrascope.audit.pairs import Pair
+from metrascope.audit.pairs import DuplicatePair
 from metrascope.audit.pictures import Pictures, picture_pair
 from metrascope.audit.settings import deviations
-from metrascope.audit.tables import partitions_by_row, placed_in, relation, write_tables
+from metrascope.audit.tables import partitions_by_row, placed_in, relation, write_audit_tables
 from metrascope.bilingual import sentence
 from metrascope.files.atomic import sha256, write_text
 from metrascope.pages import render_page
 
-SECTIONS: Final = (
+_SECTIONS: Final = (
     "summary",
     "pairs",
     "beneath",
@@ -33,10 +33,10 @@ _BINS: Final = 40
 
 
 @dataclass(frozen=True)
-class Card:
+class PairCard:
     """A pair as the page shows it: what it is, its two images in words, and their pictures."""
 
-    pair: Pair
+    pair: DuplicatePair
     relation: str
     ends: tuple[dict[str, str], ...]
     deviations: float
@@ -61,12 +61,12 @@ def write_page(audit: Audit, out: Path, lang: str) -> Path:
     pathlib.Path
         The page.
     """
-    write_tables(audit, out)
+    write_audit_tables(audit, out)
     title = sentence("audit.title", data=audit.manifest.root.resolve().name)
     hashes = {name: sha256(out / name) for name in ("pairs.csv", "patient_groups.csv")}
     values = _values(audit) | {"hashes": hashes}
     page = out / "audit.html"
-    write_text(page, render_page("audit.html.j2", title, SECTIONS, values, lang))
+    write_text(page, render_page("audit.html.j2", title, _SECTIONS, values, lang))
     return page
 
 
@@ -107,7 +107,7 @@ def _image(audit: Audit, row: int) -> str:
     return str(audit.manifest.table["image"].iat[row])
 
 
-def _card(audit: Audit, pair: Pair, where: dict[int, dict[int, set[str]]]) -> Card:
+def _card(audit: Audit, pair: DuplicatePair, where: dict[int, dict[int, set[str]]]) -> PairCard:
     table = audit.manifest.table
     ends = tuple(
         {
@@ -121,7 +121,7 @@ def _card(audit: Audit, pair: Pair, where: dict[int, dict[int, set[str]]]) -> Ca
     found = pair.agreement
     turned = None if found is None else found.transform
     scale = 1.0 if turned is None else float(abs(np.linalg.det(turned[:, :2])) ** 0.5)
-    return Card(
+    return PairCard(
         pair=pair,
         relation=relation(audit, pair, where),
         ends=ends,

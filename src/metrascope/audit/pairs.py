@@ -9,15 +9,15 @@ from typing import Final, Literal, TypeVar
 from metrascope.audit.verification import Agreement
 from metrascope.audit.views import Fingerprint
 
-Kind = Literal["file", "pixels", "near"]
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+PairKind = Literal["file", "pixels", "near"]
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
 
 _BATCH: Final = 64
 
 
 @dataclass(frozen=True)
-class Pair:
+class DuplicatePair:
     """Two images of the manifest that are one.
 
     Attributes
@@ -33,11 +33,11 @@ class Pair:
 
     first: int
     second: int
-    kind: Kind
+    kind: PairKind
     agreement: Agreement | None = None
 
 
-def exact_pairs(prints: Sequence[Fingerprint]) -> list[Pair]:
+def exact_pairs(prints: Sequence[Fingerprint]) -> list[DuplicatePair]:
     """Pair every image with the first that has the same file or the same pixels.
 
     A set of n copies gives n - 1 pairs, not n(n - 1)/2.
@@ -48,14 +48,14 @@ def exact_pairs(prints: Sequence[Fingerprint]) -> list[Pair]:
         for kind, digest in (("file", taken.file_hash), ("pixels", taken.pixel_hash)):
             first = firsts.setdefault((kind, digest), row) if digest else row
             if first != row:
-                pairs.append(Pair(first, row, "file" if kind == "file" else "pixels"))
+                pairs.append(DuplicatePair(first, row, "file" if kind == "file" else "pixels"))
                 break
     return pairs
 
 
 def in_threads(
-    work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int
-) -> Iterator[tuple[Task, Result]]:
+    work: Callable[[_Task], _Result], tasks: Iterable[_Task], jobs: int
+) -> Iterator[tuple[_Task, _Result]]:
     """Do tasks in threads, in order; OpenCV and hashing leave the interpreter free.
 
     Only a batch of results is held at a time.

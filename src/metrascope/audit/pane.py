@@ -12,7 +12,7 @@ from metrascope.dataset.image import Picture
 
 Texture = npt.NDArray[np.int8]
 
-SIDE: Final = 256
+PANE_SIDE: Final = 256
 """Longer side of a pane in pixels: speckle is still there, noise of the recompression is not."""
 
 _NEIGHBORHOOD: Final = 10.0
@@ -31,7 +31,7 @@ class Pane:
     Attributes
     ----------
     texture
-        int8, (height, width), longer side `SIDE`: grey levels less the local mean, over the
+        int8, (height, width), longer side `PANE_SIDE`: grey levels less the local mean, over the
         local standard deviation, times 48. Gain, gamma and shading drop out of it.
     valid
         bool, same shape, True where there is echo: not near the sector's outline, which all
@@ -51,7 +51,7 @@ def make_pane(picture: Picture) -> Pane:
         Cropped to its sector.
     """
     height, width = picture.grey.shape
-    factor = SIDE / max(height, width)
+    factor = PANE_SIDE / max(height, width)
     size = (max(8, round(width * factor)), max(8, round(height * factor)))
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     grey = np.asarray(cv2.resize(picture.grey, size, interpolation=way), np.uint8)

@@ -11,7 +11,7 @@ from metrascope.dataset.csv_table import read_table
 from metrascope.dataset.split import Split
 from metrascope.errors import DataError
 
-COLUMNS: Final = ("row", "fold", "partition")
+_COLUMNS: Final = ("row", "fold", "partition")
 
 
 @dataclass(frozen=True)
@@ -121,4 +121,4 @@ def _placed(table: pd.DataFrame, key: str, images: pd.DataFrame) -> pd.DataFrame
     placed = placed[~placed["partition"].isin(["", "excluded"])].sort_values(
         ["fold", "row", "partition"]
     )
-    return placed[list(COLUMNS)].reset_index(drop=True)
+    return placed[list(_COLUMNS)].reset_index(drop=True)

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from metrascope.arrays import GreyImage
-from metrascope.audit.pairs import Pair
-from metrascope.audit.pane import SIDE
+from metrascope.audit.pairs import DuplicatePair
+from metrascope.audit.pane import PANE_SIDE
 from metrascope.dataset.image import read_picture
 from metrascope.dataset.manifest import Manifest
 from metrascope.errors import DataError
@@ -28,7 +28,7 @@ class Pictures:
     overlay: str
 
 
-def picture_pair(manifest: Manifest, pair: Pair) -> Pictures:
+def picture_pair(manifest: Manifest, pair: DuplicatePair) -> Pictures:
     """Draw the scan sectors of a pair, longer side 256 pixels.
 
     In the overlay the first image is red and the second, moved onto it, is cyan: where they
@@ -50,7 +50,7 @@ def _sector(manifest: Manifest, row: int) -> GreyImage | None:
         grey = read_picture(manifest, row, sector_crop=True).grey
     except DataError:
         return None
-    factor = SIDE / max(grey.shape)
+    factor = PANE_SIDE / max(grey.shape)
     size = (max(8, round(grey.shape[1] * factor)), max(8, round(grey.shape[0] * factor)))
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)

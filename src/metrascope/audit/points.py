@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from metrascope.audit.pane import Pane
 
-MOST: Final = 256
+MOST_POINTS: Final = 256
 """Points kept for each image, the strongest."""
 
 _BLUR: Final = 1.2
@@ -18,7 +18,7 @@ _STRETCH: Final = 512.0
 
 
 @dataclass(frozen=True)
-class Points:
+class KeyPoints:
     """Points and what their neighborhoods look like, the strongest first.
 
     Attributes
@@ -35,7 +35,7 @@ class Points:
     looks: npt.NDArray[np.uint8]
 
 
-def find_points(pane: Pane) -> Points:
+def find_points(pane: Pane) -> KeyPoints:
     """Find the points of a pane.
 
     The texture is blurred first, since the finest speckle changes from frame to frame.
@@ -46,13 +46,13 @@ def find_points(pane: Pane) -> Points:
     found = _upright(sift.detect(picture, pane.valid.astype(np.uint8) * 255))
     found, looks = sift.compute(picture, found)
     if looks is None:
-        return Points(np.zeros((0, 3), np.float32), np.zeros((0, 128), np.uint8))
+        return KeyPoints(np.zeros((0, 3), np.float32), np.zeros((0, 128), np.uint8))
     share = looks / np.maximum(looks.sum(axis=1, keepdims=True), 1e-6)
     at = np.array([(*point.pt, point.size) for point in found], np.float32)
-    return Points(at, np.clip(np.sqrt(share) * _STRETCH, 0, 255).astype(np.uint8))
+    return KeyPoints(at, np.clip(np.sqrt(share) * _STRETCH, 0, 255).astype(np.uint8))
 
 
-def mirrored(points: Points, width: int) -> Points:
+def mirrored(points: KeyPoints, width: int) -> KeyPoints:
     """Return the points of the pane flipped left to right, without looking at its pixels.
 
     A flip reverses the columns of a descriptor's 4 × 4 cells and turns the direction θ of a
@@ -60,7 +60,7 @@ def mirrored(points: Points, width: int) -> Points:
     """
     at = points.at.copy()
     at[:, 0] = width - 1 - at[:, 0]
-    return Points(at, points.looks[:, _FLIPPED])
+    return KeyPoints(at, points.looks[:, _FLIPPED])
 
 
 def _upright(found: Any) -> list[Any]:
@@ -69,13 +69,13 @@ def _upright(found: Any) -> list[Any]:
     for point in sorted(found, key=lambda point: (-point.response, point.pt)):
         point.angle = 0.0
         kept.setdefault((round(point.pt[0], 1), round(point.pt[1], 1), point.size), point)
-    return list(kept.values())[:MOST]
+    return list(kept.values())[:MOST_POINTS]
 
 
 @cache
 def _sift() -> Any:
     create: Any = cv2.SIFT_create  # type: ignore[attr-defined]
-    return create(nfeatures=2 * MOST, contrastThreshold=0.01, edgeThreshold=12)
+    return create(nfeatures=2 * MOST_POINTS, contrastThreshold=0.01, edgeThreshold=12)
 
 
 _FLIPPED: Final = np.array(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from metrascope.dataset.image import Picture
 
-MEASURES: Final = ("width", "height", "sharpness", "contrast", "bright", "dark")
+QUALITY_MEASURES: Final = ("width", "height", "sharpness", "contrast", "bright", "dark")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Quality:
     dark: float
 
 
-def measure(picture: Picture) -> Quality:
+def measure_quality(picture: Picture) -> Quality:
     """Measure an image that is cropped to its scan sector."""
     levels = picture.grey[picture.sector]
     if not levels.size:
@@ -60,11 +60,11 @@ def by_class(
 ) -> pd.DataFrame:
     """Return the median of every measure and the number of images, a row for each class."""
     rows = [
-        {"label": label} | {name: getattr(quality, name) for name in MEASURES}
+        {"label": label} | {name: getattr(quality, name) for name in QUALITY_MEASURES}
         for label, quality in zip(labels, measured, strict=True)
         if quality is not None
     ]
-    table = pd.DataFrame(rows, columns=["label", *MEASURES]).groupby("label")
-    medians = table[list(MEASURES)].median().reindex(list(classes))
+    table = pd.DataFrame(rows, columns=["label", *QUALITY_MEASURES]).groupby("label")
+    medians = table[list(QUALITY_MEASURES)].median().reindex(list(classes))
     medians.insert(0, "images", table.size().reindex(list(classes)).fillna(0).astype(int))
     return medians

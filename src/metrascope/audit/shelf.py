@@ -9,8 +9,8 @@ from typing import IO
 import numpy as np
 
 from metrascope.audit.pane import Pane
-from metrascope.audit.points import Points
-from metrascope.audit.verification import View
+from metrascope.audit.points import KeyPoints
+from metrascope.audit.verification import AlignedView
 from metrascope.files.atomic import writing
 
 
@@ -33,7 +33,7 @@ class Shelf:
     def __len__(self) -> int:
         return len(self._places)
 
-    def put(self, view: View) -> int:
+    def put(self, view: AlignedView) -> int:
         """Add a view and return its number.
 
         Raises
@@ -50,19 +50,19 @@ class Shelf:
         self._bytes = None
         return len(self._places) - 1
 
-    def points(self, number: int) -> Points:
+    def points(self, number: int) -> KeyPoints:
         """Return the points of a view alone."""
         start, _, _, count = self._places[number]
         content = self._content()
         looks = start + 12 * count
         at = np.frombuffer(content[start:looks].tobytes(), np.float32).reshape(-1, 3)
-        return Points(at, np.array(content[looks : looks + 128 * count]).reshape(-1, 128))
+        return KeyPoints(at, np.array(content[looks : looks + 128 * count]).reshape(-1, 128))
 
     def width(self, number: int) -> int:
         """Return the width of a view's pane in pixels."""
         return self._places[number][2]
 
-    def view(self, number: int) -> View:
+    def view(self, number: int) -> AlignedView:
         """Return a view."""
         start, height, width, count = self._places[number]
         content = self._content()
@@ -71,7 +71,7 @@ class Shelf:
         levels = np.array(content[texture:valid]).view(np.int8).reshape(height, width)
         bits = np.array(content[valid : valid + (height * width + 7) // 8])
         mask = np.unpackbits(bits, count=height * width).astype(bool).reshape(height, width)
-        return View(Pane(levels, mask), self.points(number))
+        return AlignedView(Pane(levels, mask), self.points(number))
 
     def _content(self) -> "np.memmap":
         if self._bytes is None:

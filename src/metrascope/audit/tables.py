@@ -11,14 +11,14 @@ import pandas as pd
 from metrascope import __version__
 from metrascope.audit.examination import Audit
 from metrascope.audit.leaks import by_row
-from metrascope.audit.pairs import Pair
+from metrascope.audit.pairs import DuplicatePair
 from metrascope.audit.settings import deviations
 from metrascope.files.atomic import write_json
 from metrascope.files.csv_file import write_frame
 from metrascope.messages import text
 
 
-def write_tables(audit: Audit, out: Path) -> None:
+def write_audit_tables(audit: Audit, out: Path) -> None:
     """Write ``pairs.csv``, ``patient_groups.csv`` and ``audit.json``, atomically."""
     write_frame(out / "pairs.csv", pair_table(audit))
     images = audit.manifest.table[["image", "patient_id"]].assign(patient_group=audit.groups)
@@ -35,7 +35,7 @@ def pair_table(audit: Audit) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["kind", "relation", *columns, *measures])
 
 
-def relation(audit: Audit, pair: Pair, where: dict[int, dict[int, set[str]]]) -> str:
+def relation(audit: Audit, pair: DuplicatePair, where: dict[int, dict[int, set[str]]]) -> str:
     """Return what makes a pair matter most.
 
     ``leak``: different partitions; ``conflict``: different labels; ``patients``: different
@@ -110,7 +110,7 @@ def summary(audit: Audit) -> dict[str, Any]:
     }
 
 
-def _row(audit: Audit, pair: Pair, where: dict[int, dict[int, set[str]]]) -> list[object]:
+def _row(audit: Audit, pair: DuplicatePair, where: dict[int, dict[int, set[str]]]) -> list[object]:
     table = audit.manifest.table
     ends = pair.first, pair.second
     cells: list[object] = [pair.kind, relation(audit, pair, where)]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from metrascope.arrays import Floats32
 from metrascope.audit.pane import Pane
-from metrascope.audit.points import Points, mirrored
+from metrascope.audit.points import KeyPoints, mirrored
 
 Affine = npt.NDArray[np.float64]
 
@@ -23,11 +23,11 @@ _SCALES: Final = np.arange(-2.5, 2.51, 0.5)
 
 
 @dataclass(frozen=True)
-class View:
+class AlignedView:
     """What of an image is compared: its pane and its points."""
 
     pane: Pane
-    points: Points
+    points: KeyPoints
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Agreement:
     flipped: bool
 
 
-def compare(first: View, second: View, *, flipped: bool) -> Agreement:
+def compare_views(first: AlignedView, second: AlignedView, *, flipped: bool) -> Agreement:
     """Register the second view to the first and compare their texture.
 
     Parameters
@@ -91,7 +91,7 @@ def compare(first: View, second: View, *, flipped: bool) -> Agreement:
     return Agreement(float(blocks[:, 4].mean()), matched, len(blocks), share, transform, flipped)
 
 
-def _register(first: Points, second: Points) -> tuple[Affine | None, int]:
+def _register(first: KeyPoints, second: KeyPoints) -> tuple[Affine | None, int]:
     """Find the affine transform from the second's points to the first's, and its supporters."""
     pairs = _mutual(first, second)
     if len(pairs) < _LEAST_MATCHES:
@@ -114,7 +114,7 @@ def _register(first: Points, second: Points) -> tuple[Affine | None, int]:
     return found, int(inside.sum())
 
 
-def _mutual(first: Points, second: Points) -> npt.NDArray[np.intp]:
+def _mutual(first: KeyPoints, second: KeyPoints) -> npt.NDArray[np.intp]:
     """Match points that are each other's nearest; ``(n, 2)`` indices."""
     if not len(first.at) or not len(second.at):
         return np.zeros((0, 2), np.intp)

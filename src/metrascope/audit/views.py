@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from metrascope.audit.pane import make_pane
 from metrascope.audit.points import find_points
-from metrascope.audit.quality import Quality, measure
-from metrascope.audit.verification import View
+from metrascope.audit.quality import Quality, measure_quality
+from metrascope.audit.verification import AlignedView
 from metrascope.dataset.image import Picture, read_picture
 from metrascope.dataset.manifest import Manifest
 from metrascope.errors import DataError, is_memory_failure
@@ -37,7 +37,7 @@ class Fingerprint:
 
     file_hash: str
     pixel_hash: str
-    view: View | None
+    view: AlignedView | None
     quality: Quality | None
     problem: str
 
@@ -55,7 +55,7 @@ def take_fingerprint(manifest: Manifest, row: int) -> Fingerprint:
         return hashed
     try:
         picture = read_picture(manifest, row, sector_crop=True)
-        return replace(hashed, view=make_view(picture), quality=measure(picture))
+        return replace(hashed, view=make_view(picture), quality=measure_quality(picture))
     except (DataError, OSError, cv2.error) as error:
         if is_memory_failure(error):
             raise MemoryError from error
@@ -74,10 +74,10 @@ def hash_image(manifest: Manifest, row: int) -> Fingerprint:
     return Fingerprint(file_hash, pixel_hash, None, None, "")
 
 
-def make_view(picture: Picture) -> View:
+def make_view(picture: Picture) -> AlignedView:
     """Return what is compared of an image that is cropped to its scan sector."""
     pane = make_pane(picture)
-    return View(pane, find_points(pane))
+    return AlignedView(pane, find_points(pane))
 
 
 def hash_pixels(grey: npt.NDArray[np.uint8]) -> str:

@@ -19,8 +19,8 @@ _MOST_DIGITS: Final = 9
 
 if TYPE_CHECKING:
     from metrascope.predict.output import Form, Tally
-    from metrascope.predict.predict import Advance, Reader
-    from metrascope.predict.predictor import Frames, Predictor
+    from metrascope.predict.predict import BatchPredictor, CountFiles
+    from metrascope.predict.predictor import FrameChoice, Predictor
 
 
 def add(group: Commands) -> None:
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
     with steps():
         begin("loading")
         from metrascope.predict.output import Tally, write_readings
-        from metrascope.predict.predict import Order, Reader
+        from metrascope.predict.predict import BatchPredictor, Order
 
     order = Order(
         bundle=options.bundle,
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
     tally = Tally()
     with steps():
         begin("bundle")
-        opened = Reader(order)
+        opened = BatchPredictor(order)
     with opened as reader:
         if options.verbose:
             _say_about(reader.predictor)
@@ -96,7 +96,7 @@ def run(options: argparse.Namespace) -> None:
         raise DataError("serving.nothing_read", count=tally.images, reason=tally.reason)
 
 
-def _read_into(out: Path, reader: "Reader", tally: "Tally", form: "Form") -> None:
+def _read_into(out: Path, reader: "BatchPredictor", tally: "Tally", form: "Form") -> None:
     from metrascope.files.atomic import replacing
     from metrascope.predict.output import FILES, write_readings
 
@@ -127,7 +127,7 @@ def _read_into(out: Path, reader: "Reader", tally: "Tally", form: "Form") -> Non
 
 
 @contextmanager
-def _progress_of(reader: "Reader", *, quiet: bool) -> Iterator["Advance | None"]:
+def _progress_of(reader: "BatchPredictor", *, quiet: bool) -> Iterator["CountFiles | None"]:
     """Show progress of long work, unless the readings themselves show it."""
     if quiet or not reader.is_long:
         yield None
@@ -154,13 +154,13 @@ def _say_about(predictor: "Predictor") -> None:
 
 
 def _say_lettering() -> None:
-    from metrascope.predict.lettering import lettering
+    from metrascope.predict.lettering import picture_font
 
-    if lettering() != language():
+    if picture_font() != language():
         print(text("serving.no_chinese_font"), file=sys.stderr)
 
 
-def _frames(value: str) -> "Frames":
+def _frames(value: str) -> "FrameChoice":
     if value == "all":
         return "all"
     if value == "key":

@@ -40,11 +40,11 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train and compare the networks; print the tables and where the report is."""
-    from metrascope.processes.torchrun import follow, is_follower, launched, processes
+    from metrascope.processes.torchrun import follow_first_process, is_follower, launched, processes
     from metrascope.settings.study import BUILT_IN, load_settings, with_weights
 
     if is_follower():
-        follow()
+        follow_first_process()
     if options.settings not in BUILT_IN:
         check_given(Path(options.settings), "settings", "study")
     _check(options)

@@ -9,7 +9,7 @@ import pandas as pd
 from metrascope.errors import DataError
 from metrascope.files.cells import bare
 from metrascope.files.csv_rows import (
-    LARGEST,
+    LARGEST_TABLE,
     csv_rows,
     decoded,
     read_file,
@@ -72,7 +72,7 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
 
 def _content(path: Path) -> str:
     try:
-        written = read_file(path, LARGEST)
+        written = read_file(path, LARGEST_TABLE)
     except OSError as error:
         raise DataError("table.unreadable", path=path, reason=reading_reason(error)) from error
     if written.startswith(WORKBOOKS):

@@ -13,12 +13,12 @@ import pandas as pd
 
 from metrascope.dataset.split import (
     Split,
-    apportion,
     class_counts,
     draw_units,
     drawn_patients,
     place_patients,
     split_patients,
+    test_counts,
     unit_labels,
     unit_of,
 )
@@ -78,7 +78,7 @@ def draw_split(images: pd.DataFrame, classes: Sequence[str], settings: SplitSett
     tables = []
     for fold, held in enumerate(folds):
         rest = units[~units.index.isin(held.test | held.excluded)]
-        counts = apportion(class_counts(rest, classes), settings.validation)
+        counts = test_counts(class_counts(rest, classes), settings.validation)
         rng = np.random.default_rng([settings.seed, 1, fold])
         validating = draw_units(rest, counts, rng)
         places = {"validation": validating, "test": held.test, "excluded": held.excluded}

@@ -14,7 +14,7 @@ _COLUMNS: Final = ("step", "count", "reason", "left_out")
 
 
 @dataclass(frozen=True)
-class Step:
+class FlowStep:
     """A box of the flow diagram and what leaves it.
 
     Attributes
@@ -34,7 +34,7 @@ class Step:
     left_out: tuple[tuple[str, int], ...] = ()
 
 
-def write_flow(steps: Iterable[Step], data: Path) -> None:
+def write_flow(steps: Iterable[FlowStep], data: Path) -> None:
     """Write ``flow.csv``, atomically: a row for each reason of a step, one for a step of none."""
     rows = [
         (step.name, step.count, reason, count)
@@ -44,7 +44,7 @@ def write_flow(steps: Iterable[Step], data: Path) -> None:
     write_table(data / FLOW_FILE, _COLUMNS, rows)
 
 
-def read_flow(data: Path) -> list[Step]:
+def read_flow(data: Path) -> list[FlowStep]:
     """Return the flow of the ingest that has made a data set, empty where none has.
 
     Raises
@@ -56,13 +56,13 @@ def read_flow(data: Path) -> list[Step]:
     if not path.is_file():
         return []
     table = read_table(path, _COLUMNS)
-    steps: dict[str, Step] = {}
+    steps: dict[str, FlowStep] = {}
     for row, name, count, reason, left in zip(
         table.index, *(table[column] for column in _COLUMNS), strict=True
     ):
         if not (count.isdecimal() and left.isdecimal()):
             raise DataError("evidence.bad_flow", path=path, row=row)
-        known = steps.get(name, Step(name, int(count)))
+        known = steps.get(name, FlowStep(name, int(count)))
         added = ((reason, int(left)),) if reason else ()
-        steps[name] = Step(name, known.count, known.left_out + added)
+        steps[name] = FlowStep(name, known.count, known.left_out + added)
     return list(steps.values())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     # Tables take pandas, which takes half a second to load; an image needs none.
     from metrascope.dataset.manifest import Manifest
 
-SMALLEST: Final = 32
+SMALLEST_SIDE: Final = 32
 """Pixels along the shorter side below which an image is refused."""
 
 _LOOKED_AT: Final = 32
@@ -53,10 +53,10 @@ def read_picture(manifest: "Manifest", row: int, *, sector_crop: bool) -> Pictur
     """
     number = int(manifest.table.index[row])
     grey = read_grey(manifest.file(str(manifest.table["image"].iat[row])), number)
-    if min(grey.shape) < SMALLEST or grey.min() == grey.max():
+    if min(grey.shape) < SMALLEST_SIDE or grey.min() == grey.max():
         size = f"{grey.shape[1]} x {grey.shape[0]}"
         path = manifest.path(row)
-        raise DataError("picture.blank", path=path, row=number, size=size, least=SMALLEST)
+        raise DataError("picture.blank", path=path, row=number, size=size, least=SMALLEST_SIDE)
     lesion = _read_mask(manifest, row, "mask", grey.shape)
     sector = _read_mask(manifest, row, "sector", grey.shape)
     box = manifest.roi(row)

@@ -65,7 +65,7 @@ class Preprocessing(BaseModel):
         return self
 
 
-class Box(NamedTuple):
+class SourceBox(NamedTuple):
     """A box in pixels; fractions are meant."""
 
     left: float
@@ -101,12 +101,12 @@ def square(grey: GreyImage, size: int, fit: Literal["crop", "pad"] = "crop") -> 
         inner = inner_side(width, longest, size), inner_side(height, longest, size)
         canvas = Image.new("L", (size, size))
         offset = ((size - inner[0]) // 2, (size - inner[1]) // 2)
-        canvas.paste(_resized(grey, inner, Box(0, 0, width, height)), offset)
+        canvas.paste(_resized(grey, inner, SourceBox(0, 0, width, height)), offset)
         return np.asarray(canvas)
     return np.asarray(_resized(grey, (size, size), _source_box(height, width, fit)))
 
 
-def _resized(grey: GreyImage, size: tuple[int, int], box: Box) -> Image.Image:
+def _resized(grey: GreyImage, size: tuple[int, int], box: SourceBox) -> Image.Image:
     # Rows before columns, said in two steps: Pillow rounds between them, and from version 13 on
     # it takes columns first in tall images, which moves grey levels by one.
     across, down = size
@@ -141,14 +141,14 @@ def centre_crop(stored: npt.NDArray[Any], input_size: int) -> npt.NDArray[Any]:
     return stored[:, start : start + input_size, start : start + input_size]
 
 
-def seen_box(height: int, width: int, fit: Literal["crop", "pad"] = "crop") -> Box:
+def seen_box(height: int, width: int, fit: Literal["crop", "pad"] = "crop") -> SourceBox:
     """Return the part of an image that a network sees after the centre crop.
 
     The same for every input size; with ``pad`` it may reach beyond the image.
     """
     left, top, right, bottom = _source_box(height, width, fit)
     margin = (right - left) * (1 - 224 / 256) / 2
-    return Box(left + margin, top + margin, right - margin, bottom - margin)
+    return SourceBox(left + margin, top + margin, right - margin, bottom - margin)
 
 
 def equalize(grey: GreyImage, mode: Equalization, sector: npt.NDArray[np.bool_]) -> GreyImage:
@@ -194,7 +194,7 @@ def fit_grey_table(histogram: npt.NDArray[np.int64]) -> GreyImage:
     return np.asarray(np.rint(np.clip(share, 0, 1) * 255), dtype=np.uint8)
 
 
-def _source_box(height: int, width: int, fit: Literal["crop", "pad"]) -> Box:
+def _source_box(height: int, width: int, fit: Literal["crop", "pad"]) -> SourceBox:
     side = min(height, width) if fit == "crop" else max(height, width)
     left, top = (width - side) / 2, (height - side) / 2
-    return Box(left, top, left + side, top + side)
+    return SourceBox(left, top, left + side, top + side)

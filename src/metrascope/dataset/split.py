@@ -28,7 +28,7 @@ PAPER_PARTITIONS: Final = {
 
 PARTITIONS: Final = ("train", "validation", "test", "excluded")
 """Excluded are patients of whom a fold makes no use, because either side would be unsound."""
-COLUMNS: Final = ("patient_id", "label", "fold", "partition")
+_COLUMNS: Final = ("patient_id", "label", "fold", "partition")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Split:
     @property
     def digest(self) -> str:
         """SHA-256 of the rows, independent of their order."""
-        rows = sorted(",".join(map(str, row)) for row in self.table[list(COLUMNS)].to_numpy())
+        rows = sorted(",".join(map(str, row)) for row in self.table[list(_COLUMNS)].to_numpy())
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     @property
@@ -103,7 +103,7 @@ def split_patients(
     if test:
         left = units[~units.index.isin(places["validation"])]
         most = {label: count - 1 for label, count in class_counts(left, classes).items()}
-        wanted = apportion(counts, test)
+        wanted = test_counts(counts, test)
         wanted = {label: min(count, most[label]) for label, count in wanted.items()}
         places["test"] = draw_units(left, wanted, rng)
     return Split(place_patients(drawn_patients(images, classes), places))
@@ -162,10 +162,10 @@ def validation_counts(counts: Mapping[str, int], fraction: float) -> dict[str, i
     """Return how many patients of each class validate; see `split_patients`."""
     if fraction == 0.1 and dict(counts) == {k: sum(v) for k, v in PAPER_PARTITIONS.items()}:
         return {label: PAPER_PARTITIONS[label][1] for label in counts}
-    return apportion(counts, fraction)
+    return test_counts(counts, fraction)
 
 
-def apportion(counts: Mapping[str, int], fraction: float) -> dict[str, int]:
+def test_counts(counts: Mapping[str, int], fraction: float) -> dict[str, int]:
     """Take a share of each class by largest remainder: at least one, and one is left."""
     exact = {label: count * fraction for label, count in counts.items()}
     drawn = {label: int(share) for label, share in exact.items()}
@@ -195,7 +195,7 @@ def patient_labels(images: pd.DataFrame, classes: Sequence[str]) -> "pd.Series[s
 
 def write_split(split: Split, path: Path, **made_from: object) -> None:
     """Write ``splits.csv`` and, beside it, ``splits.json`` with what it was made from."""
-    table = split.table[list(COLUMNS)]
+    table = split.table[list(_COLUMNS)]
     write_json(path.with_suffix(".json"), {**made_from, "split_sha256": split.digest})
     write_frame(path, table)
 
@@ -211,7 +211,7 @@ def read_split(path: Path, images: pd.DataFrame, classes: Sequence[str]) -> Spli
     """
     if not path.is_file():
         raise DataError("split.no_file", path=path)
-    table = read_table(path, COLUMNS)
+    table = read_table(path, _COLUMNS)
     for row, fold, partition in zip(table.index, table.fold, table.partition, strict=True):
         if not fold.isdecimal() or partition not in PARTITIONS:
             valid = ", ".join(PARTITIONS)
@@ -228,7 +228,7 @@ def read_training_patients(path: Path) -> set[str]:
     """Return who trains or validates in any fold of a split; none where there is no such file."""
     if not path.is_file():
         return set()
-    table = read_table(path, COLUMNS)
+    table = read_table(path, _COLUMNS)
     known = table["patient_id"][table["partition"].isin(["train", "validation"])]
     return {unicodedata.normalize("NFKC", name) for name in known}
 

@@ -238,7 +238,7 @@ def _set_loss(clean: Dataset, ds: Dataset) -> None:
         clean.LossyImageCompression = "01"
         named = values.strings(ds, "LossyImageCompressionMethod")
         methods = [name for name in named if name in LOSSY.values()]
-        ratio = values.number(ds, "LossyImageCompressionRatio")
+        ratio = values.numeric_value(ds, "LossyImageCompressionRatio")
         if ratio is not None and 1 <= ratio <= 1000:
             clean.LossyImageCompressionRatio = f"{ratio:.3g}"
         if methods or method:

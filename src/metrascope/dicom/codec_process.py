@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import IO, Any, Final
 
-from metrascope.dicom.streams import KINDS, Stream
+from metrascope.dicom.streams import STREAM_CODINGS, Stream
 from metrascope.errors import DataError
 from metrascope.processes.search_path import child_environment
 
@@ -117,7 +117,7 @@ def _ask(worker: subprocess.Popen[bytes], data: bytes, stream: Stream) -> bytes 
     if worker.stdin is None or worker.stdout is None:
         raise BrokenPipeError
     request = _REQUEST.pack(
-        KINDS.index(stream.kind),
+        STREAM_CODINGS.index(stream.kind),
         stream.width,
         stream.height,
         stream.components,
@@ -141,7 +141,7 @@ def serve(source: IO[bytes], target: IO[bytes]) -> None:
     while len(head := source.read(_REQUEST.size)) == _REQUEST.size:
         kind, width, height, components, precision, length = _REQUEST.unpack(head)
         data = source.read(length)
-        stream = Stream(KINDS[kind], width, height, components, precision)
+        stream = Stream(STREAM_CODINGS[kind], width, height, components, precision)
         codec = importlib.import_module(_CODECS[stream.kind == "jpeg_ls"][0])
         with _limited_time():
             found = _decode(codec, data, stream)

@@ -10,7 +10,7 @@ import numpy as np
 
 from metrascope.dicom.color import steps_by_plane
 from metrascope.dicom.header import PixelBytes
-from metrascope.dicom.layout import Layout
+from metrascope.dicom.layout import PixelLayout
 from metrascope.dicom.streams import begins_stream
 from metrascope.dicom.syntaxes import NATIVE
 from metrascope.errors import DataError
@@ -18,7 +18,7 @@ from metrascope.errors import DataError
 _ITEM: Final = b"\xfe\xff\x00\xe0"
 _MOST_FRAGMENTS: Final = 1 << 18
 
-Part: TypeAlias = tuple[int, int]  # first byte and the one after the last
+ByteRange: TypeAlias = tuple[int, int]  # first byte and the one after the last
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Native:
     start: int
     frame_bytes: int
     count: int
-    layout: Layout
+    layout: PixelLayout
     subsampled: bool
     swapped: bool
 
@@ -55,7 +55,7 @@ class Encapsulated:
     """Compressed frames, each of one fragment or more."""
 
     content: bytes
-    parts: tuple[tuple[Part, ...], ...]
+    parts: tuple[tuple[ByteRange, ...], ...]
 
     @property
     def count(self) -> int:
@@ -81,7 +81,7 @@ def is_encapsulated(source: PixelBytes, syntax: str) -> bool:
     return begins and (source.length is None or syntax not in NATIVE)
 
 
-def native_frames(source: PixelBytes, layout: Layout) -> Native:
+def native_frames(source: PixelBytes, layout: PixelLayout) -> Native:
     """Find the frames of uncompressed pixel data, by the length where the header lies.
 
     Whole frames of a file that was cut off are kept; more frames than claimed are taken only
@@ -110,7 +110,7 @@ def native_frames(source: PixelBytes, layout: Layout) -> Native:
     return Native(source.content, source.start, size, count, found, subsampled, swapped)
 
 
-def encapsulated_frames(source: PixelBytes, layout: Layout) -> Encapsulated:
+def encapsulated_frames(source: PixelBytes, layout: PixelLayout) -> Encapsulated:
     """Group the fragments of compressed pixel data into frames.
 
     A frame begins where a fragment begins like a stream of its own: offset tables, which many
@@ -135,10 +135,10 @@ def encapsulated_frames(source: PixelBytes, layout: Layout) -> Encapsulated:
     return Encapsulated(content, tuple(tuple(pieces[a:b]) for a, b in bounds))
 
 
-def _fragments(source: PixelBytes) -> list[Part]:
+def _fragments(source: PixelBytes) -> list[ByteRange]:
     """Return the whole items after the offset table, or all where there is none."""
     content, place = source.content, source.start
-    found: list[Part] = []
+    found: list[ByteRange] = []
     while content[place : place + 4] == _ITEM and len(found) <= _MOST_FRAGMENTS:
         head = content[place + 4 : place + 8]
         if len(head) < 4:
@@ -157,7 +157,7 @@ def _fragments(source: PixelBytes) -> list[Part]:
     return [part for part in found[table:] if part[1] > part[0]]
 
 
-def _are_frames(source: PixelBytes, layout: Layout, size: int) -> bool:
+def _are_frames(source: PixelBytes, layout: PixelLayout, size: int) -> bool:
     """Tell whether data of two or three times the claimed size are frames nobody has counted.
 
     They could be one frame of deeper samples or of color just as well: neighbors tell, which
@@ -175,7 +175,7 @@ def _are_frames(source: PixelBytes, layout: Layout, size: int) -> bool:
     return planes <= pixels
 
 
-def _fitting(layout: Layout, length: int) -> tuple[Layout, int]:
+def _fitting(layout: PixelLayout, length: int) -> tuple[PixelLayout, int]:
     """Return the layout, and its bytes a frame, that agrees with the length of the data.
 
     The claimed layout stands if its frames fill the data, or if no other reading does.
@@ -189,7 +189,7 @@ def _fitting(layout: Layout, length: int) -> tuple[Layout, int]:
     return choices[0]
 
 
-def _readings(layout: Layout) -> Sequence[tuple[Layout, int]]:
+def _readings(layout: PixelLayout) -> Sequence[tuple[PixelLayout, int]]:
     area = layout.height * layout.width
     claimed = layout, area * layout.samples * layout.sample_bytes
     full = replace(layout, samples=3, allocated=8, stored=8, high=7, signed=False), area * 3

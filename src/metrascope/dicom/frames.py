@@ -26,8 +26,8 @@ from metrascope.dicom.fragments import (
     native_frames,
 )
 from metrascope.dicom.header import PixelBytes, pixel_bytes, transfer_syntax
-from metrascope.dicom.interpretation import Reading, convincing, shown_samples
-from metrascope.dicom.layout import Layout, check_size, read_layout
+from metrascope.dicom.interpretation import FrameReader, convincing, shown_samples
+from metrascope.dicom.layout import PixelLayout, check_size, read_layout
 from metrascope.dicom.streams import Stream, read_stream
 from metrascope.dicom.syntaxes import is_read, unread
 from metrascope.errors import DataError
@@ -118,7 +118,7 @@ def _open_native(ds: Dataset, source: PixelBytes, frames: Native) -> Cine:
     return Cine(frames.count, layout.height, layout.width, layout.frames, show)
 
 
-def _native_color(frames: Native, samples: Callable[[int], Samples]) -> Reading:
+def _native_color(frames: Native, samples: Callable[[int], Samples]) -> FrameReader:
     layout = frames.layout
     height, width = layout.height, layout.width
 
@@ -143,7 +143,7 @@ def _native_color(frames: Native, samples: Callable[[int], Samples]) -> Reading:
     return convincing([as_ycc, as_rgb] if ycc else [as_rgb, as_ycc])
 
 
-def _shown_ycc(ycc: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
+def _shown_ycc(ycc: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     """Return Y, Cb and Cr as RGB, of video's range where header and picture agree on that."""
     partial = layout.photometric.startswith("YBR_PARTIAL") and has_partial_range(ycc)
     return partial_to_rgb(ycc) if partial else ycc_to_rgb(ycc)
@@ -157,7 +157,9 @@ def _interleaved(
     return np.asarray(cv2.merge(list(flat.reshape(3, height, width))), np.uint8)
 
 
-def _open_encapsulated(ds: Dataset, layout: Layout, frames: Encapsulated, largest: int) -> Cine:
+def _open_encapsulated(
+    ds: Dataset, layout: PixelLayout, frames: Encapsulated, largest: int
+) -> Cine:
     first = _first_stream(frames.frame(0), layout)
     check_size(first.width, first.height, largest)
     sample_bytes = 2 if first.precision > 8 else 1
@@ -184,11 +186,11 @@ def _open_encapsulated(ds: Dataset, layout: Layout, frames: Encapsulated, larges
 
 
 def _stream_color(
-    layout: Layout,
+    layout: PixelLayout,
     first: Stream,
     stream: Callable[[int], tuple[bytes, Stream]],
     samples: Callable[[int], Samples],
-) -> Reading:
+) -> FrameReader:
     def as_rgb(index: int) -> NDArray[np.uint8]:
         return top_bits(samples(index), first.precision)
 
@@ -205,7 +207,7 @@ def _stream_color(
     return convincing(readings)
 
 
-def _says_ycc(layout: Layout, stream: Stream) -> bool:
+def _says_ycc(layout: PixelLayout, stream: Stream) -> bool:
     """Tell what the stream says its colors are or, where it is silent, the header."""
     if stream.kind != "jpeg":
         # JPEG 2000 undoes its own transform, and headers go on saying YBR.
@@ -215,7 +217,7 @@ def _says_ycc(layout: Layout, stream: Stream) -> bool:
     return stream.jfif or (stream.names != b"RGB" and layout.photometric != "RGB")
 
 
-def _first_stream(data: bytes, layout: Layout) -> Stream:
+def _first_stream(data: bytes, layout: PixelLayout) -> Stream:
     """Read the first frame's stream header; a video is refused by its name."""
     try:
         return _stream_of(data, layout)
@@ -225,7 +227,7 @@ def _first_stream(data: bytes, layout: Layout) -> Stream:
         raise unread(layout.syntax) from error
 
 
-def _stream_of(data: bytes, layout: Layout) -> Stream:
+def _stream_of(data: bytes, layout: PixelLayout) -> Stream:
     """Read a frame's stream header; RLE has only a number of segments, a byte of a plane each."""
     stream = read_stream(data)
     if stream.kind != "rle":
@@ -245,7 +247,7 @@ def _form(stream: Stream) -> tuple[object, ...]:
     return stream.kind, stream.width, stream.height, stream.components, stream.precision
 
 
-def _stream_bits(layout: Layout, stream: Stream) -> int:
+def _stream_bits(layout: PixelLayout, stream: Stream) -> int:
     """Return the bits of a value: the header's, unless the stream has fewer or plainly more."""
     if layout.stored > stream.precision or layout.stored <= 8 < stream.precision:
         return stream.precision

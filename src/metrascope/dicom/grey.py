@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from metrascope.dicom.header import raw_value, value
-from metrascope.dicom.palette import read_table, word_order
+from metrascope.dicom.palette import read_lookup_table, word_order
 from metrascope.errors import DataError
 
 _LARGEST: Final = 1e9
@@ -118,7 +118,7 @@ def _lookup_table(
     """Return the entries of a table, its first code and the bits of its values."""
     try:
         data = raw_value(item, "LUTData")
-        found = read_table(
+        found = read_lookup_table(
             value(item, "LUTDescriptor"), [] if data is None else data, word_order(ds), signed=True
         )
     except DataError as error:

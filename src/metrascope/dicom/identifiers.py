@@ -20,7 +20,7 @@ __all__ = [
     "numbers_differ",
     "parts",
     "without_zeros",
-    "written",
+    "identifier_spellings",
 ]
 
 _MASKED: Final = re.compile(r"[*#某]|先生|女士")
@@ -54,11 +54,11 @@ class Keys:
     def written(self, role: str) -> frozenset[str]:
         """Return how a key may be written, for comparison; empty if it says nothing."""
         value: str = getattr(self, role)
-        return written(role, value)
+        return identifier_spellings(role, value)
 
 
 @lru_cache(1 << 16)  # each number is asked for many times, of the files of one woman
-def written(role: str, value: str) -> frozenset[str]:
+def identifier_spellings(role: str, value: str) -> frozenset[str]:
     """Return the forms in which an identifier of a role is compared.
 
     Two identifiers are the same if they have a form in common. Case, width and spaces do not
@@ -118,7 +118,7 @@ def chinese_first(forms: AbstractSet[str]) -> str:
 
 
 def endings(path: str) -> Iterator[str]:
-    """Yield a path, as `written`, and what is left of it without its first folders.
+    """Yield a path, as `identifier_spellings`, and what is left of it without its first folders.
 
     Each with and without its extension, the longest first.
     """
@@ -132,7 +132,7 @@ def endings(path: str) -> Iterator[str]:
 
 
 def parts(path: str) -> frozenset[str]:
-    """Return the words of a path, as `written`, that may be identifiers.
+    """Return the words of a path, as `identifier_spellings`, that may be identifiers.
 
     Folders and files are named after patients: ``20240312_张三_US123456/3.png``. Only words of
     four signs or more count (names in Chinese of two): shorter ones number things.

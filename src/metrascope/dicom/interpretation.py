@@ -12,11 +12,11 @@ from pydicom.dataset import Dataset
 from metrascope.dicom.codecs import Samples
 from metrascope.dicom.color import vividness
 from metrascope.dicom.grey import grey_table, has_range, sample_values
-from metrascope.dicom.layout import Layout
+from metrascope.dicom.layout import PixelLayout
 from metrascope.dicom.palette import read_palette
 from metrascope.errors import DataError
 
-Reading: TypeAlias = Callable[[int], NDArray[np.uint8]]
+FrameReader: TypeAlias = Callable[[int], NDArray[np.uint8]]
 Array = TypeVar("Array", bound=NDArray[np.unsignedinteger])
 
 _PLAUSIBLE: Final = 60.0
@@ -28,7 +28,7 @@ _BETTER: Final = 0.9
 0.73 of what wrong ones had."""
 
 
-def convincing(readings: Sequence[Reading]) -> Reading:
+def convincing(readings: Sequence[FrameReader]) -> FrameReader:
     """Return the first reading, or another whose first frame is much nearer to grey.
 
     Parameters
@@ -41,7 +41,7 @@ def convincing(readings: Sequence[Reading]) -> Reading:
     broken: list[bool] = []
 
     @cache
-    def chosen() -> Reading:
+    def chosen() -> FrameReader:
         found = vividness(peek())
         if found <= _PLAUSIBLE:
             return again
@@ -65,7 +65,9 @@ def convincing(readings: Sequence[Reading]) -> Reading:
     return read
 
 
-def shown_samples(ds: Dataset, layout: Layout, samples: Callable[[int], Samples]) -> Reading:
+def shown_samples(
+    ds: Dataset, layout: PixelLayout, samples: Callable[[int], Samples]
+) -> FrameReader:
     """Return the reading of frames of one sample a pixel: palette to RGB, else to grey.
 
     Raises

@@ -15,7 +15,7 @@ from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 
 from metrascope.dicom.placeholders import is_placeholder
-from metrascope.dicom.values import day, number, string, strings
+from metrascope.dicom.values import day, numeric_value, string, strings
 from metrascope.dicom.vocabulary import (
     PROBE_TYPES,
     clean_maker,
@@ -26,7 +26,7 @@ from metrascope.dicom.vocabulary import (
 from metrascope.messages import text
 
 OLDEST: Final = 90
-COLUMNS: Final = ("scanner", "age", "probe", "depth_mm")
+KEPT_COLUMNS: Final = ("scanner", "age", "probe", "depth_mm")
 
 
 @dataclass(frozen=True)
@@ -114,15 +114,15 @@ def kept(
     Returns
     -------
     dict
-        All of `COLUMNS`, ``""`` where unknown: ``scanner`` (maker and model), ``age`` (whole
+        All of `KEPT_COLUMNS`, ``""`` where unknown: ``scanner`` (maker and model), ``age`` (whole
         years, 90 for 90 and more), ``probe``, ``depth_mm`` (whole mm).
     """
     maker, model, unlisted = scanner_of(ds, code, known)
     values = (scanner_name(maker, model, unlisted), age_of(ds), probe_of(ds), depth_of(ds))
-    return dict(zip(COLUMNS, values, strict=True))
+    return dict(zip(KEPT_COLUMNS, values, strict=True))
 
 
-def describe(lang: str | None = None) -> list[tuple[str, str, str, str, str]]:
+def keep_list_rows(lang: str | None = None) -> list[tuple[str, str, str, str, str]]:
     """Return the list for people: attribute, tag, column, whether clean DICOM has it, how."""
     rows = []
     for row in KEEP:
@@ -210,15 +210,15 @@ def probe_type_of(ds: Dataset) -> str:
 
 def depth_of(ds: Dataset) -> str:
     """Return the depth in whole millimetres, 5 to 500, else ``""``."""
-    depth = number(ds, "DepthOfScanField")
+    depth = numeric_value(ds, "DepthOfScanField")
     return str(round(depth)) if depth is not None and 5 <= depth <= 500 else ""
 
 
 def frame_time_of(ds: Dataset) -> str:
     """Return the milliseconds between frames, 0.5 to 5000, to two digits, else ``""``."""
     # The first of a vector is 0: it tells the time since the frame before.
-    times = [number(ds, "FrameTime"), number(ds, "FrameTimeVector", 1)]
-    rates = [number(ds, "CineRate"), number(ds, "RecommendedDisplayFrameRate")]
+    times = [numeric_value(ds, "FrameTime"), numeric_value(ds, "FrameTimeVector", 1)]
+    rates = [numeric_value(ds, "CineRate"), numeric_value(ds, "RecommendedDisplayFrameRate")]
     times += [1000 / rate for rate in rates if rate]
     sane = (time for time in times if time is not None and 0.5 <= time <= 5000)
     return next((f"{time:.2f}".rstrip("0").rstrip(".") for time in sane), "")

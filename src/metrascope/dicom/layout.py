@@ -14,7 +14,7 @@ _OTHER_COLORS: Final = ("HSV", "ARGB", "CMYK", "XYB")
 
 
 @dataclass(frozen=True)
-class Layout:
+class PixelLayout:
     """Claims of the Image Pixel module (PS3.3, C.7.6.3); ``frames`` is 1 where none is claimed."""
 
     height: int
@@ -35,7 +35,7 @@ class Layout:
         return self.allocated // 8
 
 
-def read_layout(ds: Dataset, largest: int) -> Layout:
+def read_layout(ds: Dataset, largest: int) -> PixelLayout:
     """Read what the header claims about its pixels.
 
     Raises
@@ -44,20 +44,20 @@ def read_layout(ds: Dataset, largest: int) -> Layout:
         ``dicom.no_size``, ``dicom.too_large`` (more than ``largest`` pixels a frame),
         ``dicom.too_many_frames``, ``dicom.bits``, ``dicom.samples`` or ``dicom.photometric``.
     """
-    height, width = number(ds, "Rows"), number(ds, "Columns")
+    height, width = header_number(ds, "Rows"), header_number(ds, "Columns")
     if not height or not width or height < 0 or width < 0:
         raise DataError("dicom.no_size")
     check_size(width, height, largest)
-    allocated = number(ds, "BitsAllocated") or 8
+    allocated = header_number(ds, "BitsAllocated") or 8
     if allocated not in (8, 16):
         raise DataError("dicom.bits", bits=allocated)
     photometric = str(value(ds, "PhotometricInterpretation") or "").strip().upper()
     if photometric in _OTHER_COLORS:
         raise DataError("dicom.photometric", photometric=photometric)
-    stored = number(ds, "BitsStored") or allocated
+    stored = header_number(ds, "BitsStored") or allocated
     stored = stored if 1 <= stored <= allocated else allocated
-    high = number(ds, "HighBit")
-    return Layout(
+    high = header_number(ds, "HighBit")
+    return PixelLayout(
         height=height,
         width=width,
         samples=_samples(ds),
@@ -65,9 +65,9 @@ def read_layout(ds: Dataset, largest: int) -> Layout:
         allocated=allocated,
         stored=stored,
         high=high if high is not None and stored - 1 <= high < allocated else stored - 1,
-        signed=number(ds, "PixelRepresentation") == 1,
+        signed=header_number(ds, "PixelRepresentation") == 1,
         photometric=photometric,
-        planar=number(ds, "PlanarConfiguration") == 1,
+        planar=header_number(ds, "PlanarConfiguration") == 1,
         syntax=transfer_syntax(ds),
     )
 
@@ -84,7 +84,7 @@ def check_size(width: int, height: int, largest: int) -> None:
         raise DataError("dicom.too_large", width=width, height=height, largest=largest)
 
 
-def number(ds: Dataset, keyword: str) -> int | None:
+def header_number(ds: Dataset, keyword: str) -> int | None:
     """Return an element's value as an integer, the first if there are several, None if none."""
     found: Any = value(ds, keyword)
     if not isinstance(found, str | bytes | int | float) and hasattr(found, "__len__"):
@@ -96,7 +96,7 @@ def number(ds: Dataset, keyword: str) -> int | None:
 
 
 def _samples(ds: Dataset) -> int:
-    samples = number(ds, "SamplesPerPixel")
+    samples = header_number(ds, "SamplesPerPixel")
     if samples is None:
         color = str(value(ds, "PhotometricInterpretation") or "")
         return 3 if color.startswith(("RGB", "YBR")) else 1
@@ -106,7 +106,7 @@ def _samples(ds: Dataset) -> int:
 
 
 def _frames(ds: Dataset) -> int:
-    frames = number(ds, "NumberOfFrames")
+    frames = header_number(ds, "NumberOfFrames")
     if frames is not None and frames > _MOST_FRAMES:
         raise DataError("dicom.too_many_frames", frames=frames)
     return max(frames or 1, 1)

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from metrascope.arrays import Mask
 from metrascope.dicom.fragments import swap_pairs
 from metrascope.dicom.header import raw_value, value
-from metrascope.dicom.layout import number
+from metrascope.dicom.layout import header_number
 from metrascope.dicom.segments import expand_segments
 from metrascope.errors import DataError
 
@@ -78,7 +78,7 @@ class LookupTable:
         return np.asarray((places >= there) & (places < self.entries))
 
 
-def read_table(described: object, data: object, order: str, *, signed: bool) -> LookupTable:
+def read_lookup_table(described: object, data: object, order: str, *, signed: bool) -> LookupTable:
     """Return a lookup table from its descriptor and its entries, packed in bytes or in words.
 
     Parameters
@@ -138,9 +138,9 @@ def _table(ds: Dataset, color: str) -> LookupTable:
     if described is None or (plain is None and segmented is None):
         raise DataError("dicom.no_palette")
     order = word_order(ds)
-    signed = number(ds, "PixelRepresentation") == 1
+    signed = header_number(ds, "PixelRepresentation") == 1
     if plain is not None:
-        return read_table(described, plain, order, signed=signed)
+        return read_lookup_table(described, plain, order, signed=signed)
     entries, first, bits = descriptor(described, signed=signed)
     values = _expanded(_as_bytes(segmented, order), entries, bits, order)
     return LookupTable(values, first, entries, bits if values.max() < 1 << bits else 16, bits > 8)

@@ -8,17 +8,17 @@ from pydicom.sequence import Sequence
 
 from metrascope.arrays import Box
 from metrascope.dicom.header import value
-from metrascope.dicom.layout import number
+from metrascope.dicom.layout import header_number
 
-Kind: TypeAlias = Literal["2d", "color", "m_mode", "spectral", "elastography", "3d", "other"]
+RegionKind: TypeAlias = Literal["2d", "color", "m_mode", "spectral", "elastography", "3d", "other"]
 
 _CENTIMETERS: Final = 3
 _SANE_MM: Final = (0.005, 2.0)
 _LEAST_SIDE: Final = 8
 _OVERRUN: Final = 1.02
 _MOST_REGIONS: Final = 64
-_BY_FORMAT: Final[dict[int, Kind]] = {2: "m_mode", 3: "spectral", 4: "other", 5: "other"}
-_BY_TYPE: Final[dict[int, Kind]] = {
+_BY_FORMAT: Final[dict[int, RegionKind]] = {2: "m_mode", 3: "spectral", 4: "other", 5: "other"}
+_BY_TYPE: Final[dict[int, RegionKind]] = {
     1: "2d",
     2: "color",
     3: "spectral",
@@ -42,7 +42,7 @@ class Region:
     """
 
     box: Box
-    kind: Kind
+    kind: RegionKind
     mm_per_pixel: tuple[float, float] | None
 
 
@@ -75,7 +75,7 @@ def read_regions(ds: Dataset, shape: tuple[int, ...]) -> tuple[Region, ...]:
 def _corners(item: Dataset) -> Box | None:
     """Return left, top, right and bottom as the header has them, None where they are no box."""
     names = ("MinX0", "MinY0", "MaxX1", "MaxY1")
-    left, top, right, bottom = (number(item, f"RegionLocation{name}") for name in names)
+    left, top, right, bottom = (header_number(item, f"RegionLocation{name}") for name in names)
     if left is None or top is None or right is None or bottom is None:
         return None
     return (left, top, right, bottom) if 0 <= left < right and 0 <= top < bottom else None
@@ -103,17 +103,17 @@ def _clipped(corners: Box | None, shape: tuple[int, ...]) -> Box | None:
     return (left, top, width, height) if min(width, height) >= _LEAST_SIDE else None
 
 
-def _kind(item: Dataset) -> Kind:
+def _kind(item: Dataset) -> RegionKind:
     return _BY_FORMAT.get(
-        number(item, "RegionSpatialFormat") or 0,
-        _BY_TYPE.get(number(item, "RegionDataType") or 0, "other"),
+        header_number(item, "RegionSpatialFormat") or 0,
+        _BY_TYPE.get(header_number(item, "RegionDataType") or 0, "other"),
     )
 
 
 def _scale(item: Dataset) -> tuple[float, float] | None:
     sides = []
     for axis in "XY":
-        unit = number(item, f"PhysicalUnits{axis}Direction")
+        unit = header_number(item, f"PhysicalUnits{axis}Direction")
         size = _millimeters(value(item, f"PhysicalDelta{axis}"))
         if unit != _CENTIMETERS or size is None:
             return None

@@ -7,8 +7,8 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from metrascope.errors import DataError
 
-Kind: TypeAlias = Literal["jpeg", "jpeg_lossless", "jpeg_ls", "jpeg_2000", "rle"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+StreamCoding: TypeAlias = Literal["jpeg", "jpeg_lossless", "jpeg_ls", "jpeg_2000", "rle"]
+STREAM_CODINGS: Final[tuple[StreamCoding, ...]] = get_args(StreamCoding)
 
 _JPEG: Final = b"\xff\xd8\xff"
 _JPEG_2000: Final = b"\xff\x4f\xff\x51"
@@ -25,7 +25,7 @@ class Stream:
     ``transformed`` tells that the decoder itself undoes a color transform (JPEG 2000).
     """
 
-    kind: Kind
+    kind: StreamCoding
     width: int
     height: int
     components: int
@@ -131,7 +131,7 @@ def _jpeg_frame(code: int, body: bytes, scan: bytes, adobe: int | None, jfif: bo
     parts = [body[6 + 3 * i : 9 + 3 * i] for i in range(count)]
     if len(body) < 6 + 3 * count or not height or not width:
         raise DataError("dicom.bad_stream")
-    kind: Kind = "jpeg"
+    kind: StreamCoding = "jpeg"
     if code == 0xF7:
         kind = "jpeg_ls"
     elif code == 0xC3:

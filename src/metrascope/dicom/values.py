@@ -18,8 +18,8 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
 # Longer than any value that is looked at; what is longer is not what it says it is.
-LONGEST: Final = 1024
-MOST: Final = 32
+LONGEST_VALUE: Final = 1024
+MOST_VALUES: Final = 32
 # Declared (or by default) Latin 1 or ASCII; files from China often hold GB 18030 all the same.
 WEAK: Final = frozenset({"", "ISO_IR 6", "ISO 2022 IR 6", "ISO_IR 100", "ISO 2022 IR 100"})
 CHARSET: Final = "SpecificCharacterSet"
@@ -31,7 +31,7 @@ NUMBER: Final = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,2}
 DAY: Final = re.compile(r"([0-9]{4})([.-]?)([0-9]{2})\2([0-9]{2})(?=[0-9]{0,6}(\.[0-9]*)?$)")
 
 
-def strings(ds: Dataset, keyword: str, longest: int = LONGEST) -> tuple[str, ...]:
+def strings(ds: Dataset, keyword: str, longest: int = LONGEST_VALUE) -> tuple[str, ...]:
     """Return the values of a top-level attribute as text, stripped of padding.
 
     Parameters
@@ -60,7 +60,7 @@ def strings(ds: Dataset, keyword: str, longest: int = LONGEST) -> tuple[str, ...
         text = _as_text(raw)
     if not text or len(text) > longest:
         return ()
-    return tuple(part.strip(" \0\t\r\n") for part in text.split("\\", MOST)[:MOST])
+    return tuple(part.strip(" \0\t\r\n") for part in text.split("\\", MOST_VALUES)[:MOST_VALUES])
 
 
 def string(ds: Dataset, keyword: str) -> str:
@@ -68,9 +68,9 @@ def string(ds: Dataset, keyword: str) -> str:
     return next(iter(strings(ds, keyword)), "")
 
 
-def number(ds: Dataset, keyword: str, place: int = 0) -> float | None:
+def numeric_value(ds: Dataset, keyword: str, place: int = 0) -> float | None:
     """Return a value of an attribute if it is a decimal number in characters, else None."""
-    values = strings(ds, keyword, 32 * LONGEST)[place : place + 1]
+    values = strings(ds, keyword, 32 * LONGEST_VALUE)[place : place + 1]
     return float(values[0]) if values and NUMBER.fullmatch(values[0]) else None
 
 
@@ -97,7 +97,7 @@ def _as_text(value: object) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if isinstance(value, MultiValue | list | tuple):
-                return "\\".join(str(part) for part in value[:MOST])
+                return "\\".join(str(part) for part in value[:MOST_VALUES])
             return "" if value is None or isinstance(value, Sequence) else str(value)
     # pydicom's values decode when they are looked at, and each kind fails in its own way.
     except Exception:

@@ -22,12 +22,12 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from metrascope.arrays import Floats, GreyImage, Integers, Mask
 from metrascope.statistics.interval import Interval
-from metrascope.statistics.resampling import Weights, bca, draw, replicate
+from metrascope.statistics.resampling import Weights, bca, draw_patients, replicate
 
 PENALTY: Final = 0.1
 """Of the ridge regression; features have variance 1 and are divided by the root of their number."""
 
-MOST: Final = 2_000
+_MOST_IMAGES: Final = 2_000
 """Patients that are asked about: the regression holds each beside each, and of 2,000 the balanced
 accuracy is known to two points."""
 FOLDS: Final = 5
@@ -140,7 +140,7 @@ def border_numbers(runs: Sequence[pd.DataFrame], classes: int) -> dict[str, Any]
     classes
         How many there are.
 
-    Of more than `MOST` patients as many are drawn, whose number ``patients`` is.
+    Of more than `_MOST_IMAGES` patients as many are drawn, whose number ``patients`` is.
 
     Returns
     -------
@@ -177,11 +177,11 @@ def border_numbers(runs: Sequence[pd.DataFrame], classes: int) -> dict[str, Any]
 
 
 def _some(runs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Return the rows of at most `MOST` patients, the same in all runs."""
+    """Return the rows of at most `_MOST_IMAGES` patients, the same in all runs."""
     patients = sorted({str(name) for run in runs for name in run["patient_id"]})
-    if len(patients) <= MOST:
+    if len(patients) <= _MOST_IMAGES:
         return list(runs)
-    kept = set(np.random.default_rng(0).choice(patients, MOST, replace=False).tolist())
+    kept = set(np.random.default_rng(0).choice(patients, _MOST_IMAGES, replace=False).tolist())
     return [run[run["patient_id"].isin(kept)] for run in runs]
 
 
@@ -194,6 +194,6 @@ def _interval(right: Floats, labels: Integers, patients: pd.Index, classes: int)
             recalls = (weights @ hits) / (weights @ outcome)
         return np.asarray(recalls.mean(1, dtype=np.float64))
 
-    found = replicate(statistic, draw(patients.to_numpy()))
+    found = replicate(statistic, draw_patients(patients.to_numpy()))
     low, high = bca(found)
     return Interval(float(found.value), float(low), float(high))

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from metrascope.errors import DataError
 
-Points = npt.NDArray[np.floating]
-FEWEST: Final = 5
+_MapPoints = npt.NDArray[np.floating]
+FEWEST_POINTS: Final = 5
 PERPLEXITIES: Final = (30.0, 10.0, 50.0)
 """Of the maps that a study draws; its numbers are of the first, the others show what depends on it.
 """
@@ -35,7 +35,7 @@ class Separation(NamedTuple):
     neighbor_purity: float | None
 
 
-def embed(features: Points, *, seed: int, perplexity: float = 30.0) -> npt.NDArray[np.float32]:
+def embed(features: _MapPoints, *, seed: int, perplexity: float = 30.0) -> npt.NDArray[np.float32]:
     """Lay features out in two dimensions by t-SNE (paper, Fig. 4).
 
     Parameters
@@ -56,7 +56,7 @@ def embed(features: Points, *, seed: int, perplexity: float = 30.0) -> npt.NDArr
     count = len(values)
     if count == 0 or bool((values == values[0]).all()):
         return np.zeros((count, 2), dtype=np.float32)
-    if count < FEWEST:
+    if count < FEWEST_POINTS:
         return _principal_coordinates(values)
     if values.shape[1] == 1:  # two principal components are where the layout begins
         values = np.pad(values, ((0, 0), (0, 1)))
@@ -76,13 +76,17 @@ def usable_perplexity(perplexity: float, count: int) -> float:
     return min(perplexity, (count - 1) / 3)
 
 
-def distances(features: Points) -> Points:
+def distances(features: _MapPoints) -> _MapPoints:
     """Return how far each sample is from each, (n, n), for `trust` of several maps."""
     return np.asarray(pairwise_distances(features))
 
 
 def trust(
-    features: Points, points: Points, *, neighbors: int = 10, apart: Points | None = None
+    features: _MapPoints,
+    points: _MapPoints,
+    *,
+    neighbors: int = 10,
+    apart: _MapPoints | None = None,
 ) -> float | None:
     """Return the trustworthiness of a map (Venna & Kaski 2001), 0 to 1.
 
@@ -100,14 +104,14 @@ def trust(
     apart
         What `distances` makes of the features, where that is known: it is most of the time.
     """
-    if len(points) < FEWEST:
+    if len(points) < FEWEST_POINTS:
         return None
     kept = min(neighbors, (len(points) - 1) // 2)
     apart = distances(features) if apart is None else apart
     return float(trustworthiness(apart, points, n_neighbors=kept, metric="precomputed"))
 
 
-def nearest(points: Points, *, neighbors: int = 10) -> npt.NDArray[np.int64]:
+def nearest(points: _MapPoints, *, neighbors: int = 10) -> npt.NDArray[np.int64]:
     """Return the places of each sample's nearest neighbors, (n, neighbors), at most n - 1."""
     kept = min(neighbors, len(points) - 1)
     found = NearestNeighbors(n_neighbors=kept).fit(points).kneighbors(return_distance=False)
@@ -115,7 +119,7 @@ def nearest(points: Points, *, neighbors: int = 10) -> npt.NDArray[np.int64]:
 
 
 def purity(
-    points: Points,
+    points: _MapPoints,
     groups: npt.ArrayLike,
     *,
     neighbors: int = 10,
@@ -146,7 +150,7 @@ def chance_purity(groups: npt.ArrayLike) -> float:
     return float((counts * (counts - 1)).sum() / (count * (count - 1)))
 
 
-def separation(points: Points, labels: npt.ArrayLike, *, neighbors: int = 10) -> Separation:
+def separation(points: _MapPoints, labels: npt.ArrayLike, *, neighbors: int = 10) -> Separation:
     """Measure how well the classes stand apart.
 
     A study measures it on the map of :func:`embed`, because the paper judges the networks by

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.arrays import Floats, GreyImage
-from metrascope.explain.localization import Heat, spread
+from metrascope.explain.localization import HeatMap, spread
 from metrascope.statistics.averages import averages
 
 Classifier = Callable[[GreyImage], Floats]
@@ -43,16 +43,16 @@ The article's 5 pixels of 224 leave lesions in ultrasound plain to see, and the 
 """
 
 
-def shuffled(heat: Heat, rng: np.random.Generator) -> Heat:
+def shuffled(heat: HeatMap, rng: np.random.Generator) -> HeatMap:
     """Return a map (h, w) with its values in other cells."""
     return np.asarray(rng.permutation(heat.reshape(-1)).reshape(heat.shape), dtype=np.float32)
 
 
-def follow(
+def perturbation_curves(
     classify: Classifier,
     grey: GreyImage,
     classes: npt.NDArray[np.int64],
-    maps: Mapping[str, Heat],
+    maps: Mapping[str, HeatMap],
     *,
     seed: int,
 ) -> Floats:
@@ -93,7 +93,7 @@ def follow(
     return found
 
 
-def area(curves: Floats) -> Floats:
+def curve_area(curves: Floats) -> Floats:
     """Return the area under curves (..., fractions) by the trapezoidal rule."""
     middles = (curves[..., 1:] + curves[..., :-1]) / 2
     return np.asarray(middles @ np.diff(FRACTIONS), dtype=np.float64)
@@ -114,7 +114,7 @@ def faithfulness_numbers(curves: Floats, patients: npt.ArrayLike) -> dict[str, A
     By way: for each order ``area`` and ``curve``; under ``gain`` how much better the map is than
     each other order: by how much its area is smaller in deletion, larger in insertion.
     """
-    areas = area(curves)
+    areas = curve_area(curves)
     gains = np.stack([areas[:, 0, 1:] - areas[:, 0, :1], areas[:, 1, :1] - areas[:, 1, 1:]], axis=1)
     flat = averages(np.concatenate([_flat(areas), _flat(curves)], axis=1), patients)
     gained = averages(_flat(gains), patients, -1.0, 1.0)
@@ -137,7 +137,7 @@ def _flat(values: Floats) -> Floats:
     return values.reshape(len(values), -1)
 
 
-def _chosen(heat: Heat, size: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+def _chosen(heat: HeatMap, size: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
     """Return the pixels chosen at each inner fraction, (fractions - 2, size, size)."""
     values = spread(heat, size).reshape(-1)
     order = np.lexsort((rng.random(len(values)), -values))

@@ -11,14 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from metrascope.arrays import Mask
-from metrascope.explain.localization import Heat, Located, by_center, by_chance, grown, locate
+from metrascope.explain.localization import HeatMap, Located, by_center, by_chance, grown, locate
 from metrascope.statistics.averages import averages
 
 MAPS: Final = ("predicted", "true")
-SIZES: Final = ("small", "medium", "large")
-MEASURES: Final = Located._fields
+LESION_SIZES: Final = ("small", "medium", "large")
+LESION_MEASURES: Final = Located._fields
 _BASELINES: Final = ("chance", "center")
-COLUMNS: Final = (
+LESION_COLUMNS: Final = (
     "network",
     "fold",
     "seed",
@@ -29,14 +29,14 @@ COLUMNS: Final = (
     "map",
     "lesion_mm",
     "diameter",
-    *MEASURES,
-    *(f"{baseline}_{measure}" for baseline in _BASELINES for measure in MEASURES),
+    *LESION_MEASURES,
+    *(f"{baseline}_{measure}" for baseline in _BASELINES for measure in LESION_MEASURES),
     "unreliable",
 )
 
 
 @dataclass(frozen=True)
-class Lesion:
+class LocatedLesion:
     """A lesion as a network sees it.
 
     Attributes
@@ -67,7 +67,10 @@ class Lesion:
 
 
 def localize(
-    reading: dict[str, Any], heats: dict[str, Heat], lesion: Lesion, lesion_classes: Collection[str]
+    reading: dict[str, Any],
+    heats: dict[str, HeatMap],
+    lesion: LocatedLesion,
+    lesion_classes: Collection[str],
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of ``localization.csv`` of one image and run, one for each of `MAPS`.
 
@@ -107,7 +110,7 @@ def size_bounds(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def add_sizes(table: pd.DataFrame) -> tuple[pd.DataFrame, str, npt.NDArray[np.float64]]:
-    """Add the column ``size``, one of `SIZES`; return also the unit and the bounds.
+    """Add the column ``size``, one of `LESION_SIZES`; return also the unit and the bounds.
 
     Lesions are sorted into tertiles by their diameter in millimeters where that is known of all,
     else by their diameter as a share of the square. The tertiles are those of the study, the same
@@ -117,7 +120,7 @@ def add_sizes(table: pd.DataFrame) -> tuple[pd.DataFrame, str, npt.NDArray[np.fl
     column = "lesion_mm" if known else "diameter"
     bounds = size_bounds(table.groupby("image")[column].mean().to_numpy(np.float64))
     groups = np.searchsorted(bounds[1:3], table[column].to_numpy(np.float64), side="left")
-    return table.assign(size=np.array(SIZES)[groups]), "mm" if known else "share", bounds
+    return table.assign(size=np.array(LESION_SIZES)[groups]), "mm" if known else "share", bounds
 
 
 def localization_numbers(
@@ -132,7 +135,7 @@ def localization_numbers(
     """
     predicted = table[table["map"] == "predicted"]
     sizes: dict[str, Any] = {}
-    for at, name in enumerate(SIZES):
+    for at, name in enumerate(LESION_SIZES):
         rows = predicted[predicted["size"] == name]
         if len(rows):
             edges = {"from": float(bounds[at]), "to": float(bounds[at + 1])}
@@ -149,21 +152,25 @@ def localization_numbers(
 
 
 def _measured(rows: pd.DataFrame) -> dict[str, Any]:
-    own = rows[list(MEASURES)].to_numpy(np.float64)
+    own = rows[list(LESION_MEASURES)].to_numpy(np.float64)
     others = [
-        rows[[f"{baseline}_{measure}" for measure in MEASURES]].to_numpy(np.float64)
+        rows[[f"{baseline}_{measure}" for measure in LESION_MEASURES]].to_numpy(np.float64)
         for baseline in _BASELINES
     ]
     levels = averages(np.concatenate([own, *others], axis=1), rows["patient_id"])
     apart = averages(
         np.concatenate([own - other for other in others], axis=1), rows["patient_id"], -1.0, 1.0
     )
-    numbers: dict[str, Any] = _named(levels[: len(MEASURES)])
+    numbers: dict[str, Any] = _named(levels[: len(LESION_MEASURES)])
     for at, baseline in enumerate(_BASELINES):
-        numbers[baseline] = _named(levels[(at + 1) * len(MEASURES) : (at + 2) * len(MEASURES)])
-        numbers[f"above_{baseline}"] = _named(apart[at * len(MEASURES) : (at + 1) * len(MEASURES)])
+        numbers[baseline] = _named(
+            levels[(at + 1) * len(LESION_MEASURES) : (at + 2) * len(LESION_MEASURES)]
+        )
+        numbers[f"above_{baseline}"] = _named(
+            apart[at * len(LESION_MEASURES) : (at + 1) * len(LESION_MEASURES)]
+        )
     return numbers
 
 
 def _named(found: Sequence[Any]) -> dict[str, Any]:
-    return {name: interval.json() for name, interval in zip(MEASURES, found, strict=True)}
+    return {name: interval.json() for name, interval in zip(LESION_MEASURES, found, strict=True)}

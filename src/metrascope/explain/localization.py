@@ -25,7 +25,7 @@ import numpy.typing as npt
 from metrascope.arrays import GreyImage, Mask
 from metrascope.dataset.preprocess import centre_crop, square, stored_size
 
-Heat = npt.NDArray[np.float32]
+HeatMap = npt.NDArray[np.float32]
 
 TOLERANCE: Final = 15 / 224
 """By how much the lesion is grown for the pointing game, in sides of the square."""
@@ -64,7 +64,7 @@ def seen_mask(mask: GreyImage, input_size: int, fit: Literal["crop", "pad"] = "c
     return np.asarray(centre_crop(stored[None], input_size)[0] > 127)
 
 
-def spread(heat: Heat, size: int) -> Heat:
+def spread(heat: HeatMap, size: int) -> HeatMap:
     """Interpolate a map (h, w) linearly over a square of ``size`` pixels.
 
     A value of the map sits in the middle of its cell; the maximum becomes 1. Zeros stay zeros.
@@ -76,7 +76,7 @@ def spread(heat: Heat, size: int) -> Heat:
     return np.asarray(cv2.resize(scaled, (size, size), interpolation=cv2.INTER_LINEAR))
 
 
-def locate(heat: Heat, lesion: Mask, near: Mask | None = None) -> Located:
+def locate(heat: HeatMap, lesion: Mask, near: Mask | None = None) -> Located:
     """Measure a map against a lesion.
 
     Parameters
@@ -130,7 +130,7 @@ def _middles(mask: Mask, cells: tuple[int, ...]) -> Mask:
     return np.asarray(mask[rows[:, None], columns])
 
 
-def _best_iou(heat: Heat, lesion: Mask) -> float:
+def _best_iou(heat: HeatMap, lesion: Mask) -> float:
     """Return the best IoU over 255 thresholds, evenly from just above 0 to the maximum."""
     levels = np.ceil(heat * ((_LEVELS - 1) / float(heat.max())) - 1e-4).astype(np.int64)
     inside, outside = (
@@ -141,7 +141,7 @@ def _best_iou(heat: Heat, lesion: Mask) -> float:
 
 
 @lru_cache(maxsize=4)
-def _center(size: int) -> Heat:
+def _center(size: int) -> HeatMap:
     place = (np.arange(size) + 0.5) / size - 0.5
     bell = np.exp(-0.5 * (place / CENTER_SPREAD) ** 2)
     return np.asarray(bell[:, None] * bell, dtype=np.float32)

@@ -28,11 +28,11 @@ from metrascope.explain.faithfulness import (
     ORDERS,
     SIMILARITY,
     WAYS,
-    follow,
+    perturbation_curves,
     shuffled,
 )
 from metrascope.explain.perturbations import CHANGES, UNCHANGED
-from metrascope.explain.probe import Reader
+from metrascope.explain.probe import Probe
 from metrascope.explain.sample import some_of
 from metrascope.explain.sanity import randomized, rank_similarity
 from metrascope.explain.shortcuts import read_changed
@@ -85,7 +85,7 @@ class Evaluated:
 
 
 def record(
-    reader: Reader,
+    reader: Probe,
     shown: Evaluated,
     classes: Sequence[str],
     settings: ExplainSettings,
@@ -130,7 +130,7 @@ def images_to_read(count: int, settings: ExplainSettings) -> int:
     return followed * each + changed + (count if settings.border else 0)
 
 
-def _record_border(reader: Reader, shown: Evaluated, folder: Path) -> None:
+def _record_border(reader: Probe, shown: Evaluated, folder: Path) -> None:
     places, step = np.arange(len(shown.names)), _BATCHES * reader.batch_size
     with row_writer(folder / "border.npy", len(places)) as write:
         for start in range(0, len(places), step):
@@ -138,7 +138,7 @@ def _record_border(reader: Reader, shown: Evaluated, folder: Path) -> None:
             write(reader.read(border_only(grey, sectors)).features)
 
 
-def _record_faithfulness(reader: Reader, shown: Shown, folder: Path, seed: int) -> None:
+def _record_faithfulness(reader: Probe, shown: Shown, folder: Path, seed: int) -> None:
     read = reader.read(shown.grey)
     predicted = read.probabilities.argmax(1)
     every = np.arange(len(predicted))
@@ -150,7 +150,7 @@ def _record_faithfulness(reader: Reader, shown: Shown, folder: Path, seed: int) 
         maps["randomized"] = reader.of(network).read(shown.grey).maps[every, predicted]
         sanity[column] = list(map(rank_similarity, maps["map"], maps["randomized"]))
     write_frame(folder / "sanity.csv", sanity, decimals=8)
-    curves = follow(reader.classify, shown.grey, predicted, maps, seed=seed)
+    curves = perturbation_curves(reader.classify, shown.grey, predicted, maps, seed=seed)
     keys = [(name, way, order) for name in shown.names for way in WAYS for order in maps]
     table = pd.DataFrame(keys, columns=["image", "way", "order"])
     table[list(CURVE)] = curves.reshape(len(keys), -1)
@@ -158,7 +158,7 @@ def _record_faithfulness(reader: Reader, shown: Shown, folder: Path, seed: int) 
 
 
 def _record_shortcuts(
-    reader: Reader, shown: Shown, classes: Sequence[str], folder: Path, seed: int
+    reader: Probe, shown: Shown, classes: Sequence[str], folder: Path, seed: int
 ) -> None:
     said = read_changed(reader.classify, shown.grey, shown.sectors, seed=seed)
     keys = [(name, change) for name in shown.names for change in (UNCHANGED, *CHANGES)]

@@ -50,7 +50,7 @@ def ticks(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     return _inked(grey, sheet)
 
 
-def text(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
+def burn_in_text(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Write two lines of settings into a lower corner."""
     sheet, unit = _sheet(grey)
     x = 4 * unit if rng.random() < 0.5 else len(sheet) - 40 * unit
@@ -120,7 +120,7 @@ CHANGES: Final[Mapping[str, Change]] = {
     "jpeg": jpeg,
     "calipers": calipers,
     "ticks": ticks,
-    "text": text,
+    "text": burn_in_text,
     "logo": logo,
     "brighter": brighter,
     "darker": darker,

@@ -33,7 +33,7 @@ class Read(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reader:
+class Probe:
     """A network with its preprocessing.
 
     Attributes
@@ -67,6 +67,6 @@ class Reader:
         """Return the probabilities (n, classes) alone."""
         return self.read(grey).probabilities
 
-    def of(self, network: Network) -> "Reader":
+    def of(self, network: Network) -> "Probe":
         """Return a reader of another network with the same preprocessing."""
         return replace(self, network=network)

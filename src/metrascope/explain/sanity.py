@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from torch import nn
 
 from metrascope.explain.faithfulness import SHARES
-from metrascope.explain.localization import Heat
+from metrascope.explain.localization import HeatMap
 from metrascope.networks.networks import Network
 
 
@@ -45,7 +45,7 @@ def randomized(network: Network, *, seed: int) -> Iterator[Network]:
         yield copy
 
 
-def rank_similarity(one: Heat, other: Heat) -> float:
+def rank_similarity(one: HeatMap, other: HeatMap) -> float:
     """Return Spearman's rank correlation of two maps (h, w), cell by cell.
 
     NaN where a map has the same value everywhere, which has no order to compare.

@@ -5,7 +5,7 @@ from typing import Final
 
 from metrascope.classes import class_title
 from metrascope.messages import LANGUAGES, text
-from metrascope.predict.bundle import BundleDescription, Figure
+from metrascope.predict.bundle import BundleDescription, MeasuredFigure
 from metrascope.predict.refusal import MOST_REFUSED, RefusalRule
 from metrascope.results.notation import percent
 
@@ -89,7 +89,7 @@ def _part(made: BundleDescription, lang: str) -> str:
     return f"# {title}\n\n**{text('common.research_only', lang)}**\n\n{body}"
 
 
-def _figure(one: Figure, network: str, lang: str) -> str:
+def _figure(one: MeasuredFigure, network: str, lang: str) -> str:
     return text(
         "bundles.figure",
         lang,

@@ -30,7 +30,7 @@ from metrascope.files.toml_file import read_toml
 from metrascope.messages import text
 from metrascope.predict.bundle import (
     BundleDescription,
-    Figure,
+    MeasuredFigure,
     Member,
     Parity,
     TrainingSet,
@@ -300,7 +300,7 @@ def _patients(cases: Cases, chosen: Any, classes: Sequence[str]) -> dict[str, in
     }
 
 
-def _figures(runs: Sequence[TrainedRun]) -> Iterator[Figure]:
+def _figures(runs: Sequence[TrainedRun]) -> Iterator[MeasuredFigure]:
     """Take over what the study measured of these networks."""
     study = runs[0].study
     try:
@@ -318,9 +318,9 @@ def _figures(runs: Sequence[TrainedRun]) -> Iterator[Figure]:
 
 def _figure(
     found: Mapping[str, Any], network: str, measure: str, partition: str, patients: int
-) -> Figure:
+) -> MeasuredFigure:
     value = found[measure]
-    return Figure(
+    return MeasuredFigure(
         network=network,
         measure=measure,
         value=value["value"],

@@ -9,7 +9,7 @@ from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.dataset.split import Split, read_split
 from metrascope.dataset.study_images import images_of
 from metrascope.errors import DataError, SettingsError, WeightsError
-from metrascope.networks.checkpoint import MODEL, ModelDescription, read_description
+from metrascope.networks.checkpoint import MODEL_FILE, ModelDescription, read_description
 from metrascope.study_folder.contents import is_finished
 
 
@@ -47,7 +47,7 @@ def find_trained(paths: Sequence[Path]) -> tuple[TrainedRun, ...]:
         If they do not read the same classes or come of different studies.
     """
     runs = [
-        TrainedRun(folder, read_description(folder / MODEL))
+        TrainedRun(folder, read_description(folder / MODEL_FILE))
         for path in paths
         for folder in _folders(path)
     ]
@@ -90,7 +90,7 @@ def read_training_data(run: TrainedRun, data: Path | None) -> tuple[Manifest, Sp
 
 
 def _folders(path: Path) -> list[Path]:
-    if (path / MODEL).is_file():
+    if (path / MODEL_FILE).is_file():
         return [path]
     found = [folder for folder in sorted(path.glob("runs/*")) if is_finished(folder)]
     if not found:

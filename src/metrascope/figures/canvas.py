@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
 from metrascope.classes import class_title
-from metrascope.figures.fonts import families, fitting, printable
+from metrascope.figures.fonts import families, printable_text, short_label
 from metrascope.files.atomic import replacing
 from metrascope.messages import LANGUAGES, text
 
@@ -120,14 +120,14 @@ def footnote(figure: FigureBase, lang: str, key: str = "") -> None:
     """Write a key line, if any, and the research-only sentence under a figure."""
     lines = [key] if key else []
     lines.append(text("common.research_only", lang))
-    figure.supxlabel(printable("\n".join(lines)), fontsize=6.5, color=GRAY)
+    figure.supxlabel(printable_text("\n".join(lines)), fontsize=6.5, color=GRAY)
 
 
 def _take_notice_away(figure: FigureBase) -> None:
     parts = [figure, *figure.subfigs]
     for label in [label for part in parts for label in part.texts]:
         for lang in LANGUAGES:
-            notice = printable(text("common.research_only", lang))
+            notice = printable_text(text("common.research_only", lang))
             if label.get_text().endswith(notice):
                 label.set_text(label.get_text().removesuffix(notice).rstrip("\n"))
 
@@ -141,7 +141,7 @@ def class_key(classes: Sequence[str], lang: str) -> str:
     """Return the lines that explain the classes' numerals."""
     lines = [""]
     for index, name in enumerate(classes):
-        entry = f"{numeral(index)} {fitting(class_title(name, lang), 40)}"
+        entry = f"{numeral(index)} {short_label(class_title(name, lang), 40)}"
         longer = f"{lines[-1]}    {entry}" if lines[-1] else entry
         lines[-1:] = [longer] if len(longer) <= _KEY_WIDTH or not lines[-1] else [lines[-1], entry]
     return "\n".join(lines)

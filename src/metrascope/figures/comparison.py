@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import PAPER_CLASSES
 from metrascope.figures.canvas import GRAY, footnote, style
-from metrascope.figures.fonts import fitting, lettering, printable
+from metrascope.figures.fonts import font_family, printable_text, short_label
 from metrascope.messages import text
 from metrascope.results.tables import data_heading
 from metrascope.statistics.published import PUBLISHED, network_title
@@ -22,13 +22,13 @@ def comparison_chart(
     The published figures are drawn only where the classes are the study's; an arrowhead marks
     a published upper bound.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     networks = metrics["networks"]
     figure = Figure((5.2, 0.24 * len(networks) + 1.35))
     ax = figure.add_subplot()
     values = [100 * network["macro_f1"]["value"] for network in networks.values()]
     rows = range(len(networks))
-    heading = printable(data_heading(metrics, lang, fitting(data_name, 60)))
+    heading = printable_text(data_heading(metrics, lang, short_label(data_name, 60)))
     ends = [_lengths(network["macro_f1"]) for network in networks.values()]
     if any(map(any, ends)):
         heading = text("figures.with_interval", lang, heading=heading)
@@ -43,7 +43,7 @@ def comparison_chart(
     majority = 100 * metrics["majority"]["macro_f1"]["value"]
     guess = text("figures.majority", lang)
     ax.axvline(majority, color=GRAY, linewidth=0.8, linestyle=":", label=guess)
-    ax.set_yticks(list(rows), [fitting(network_title(name)) for name in networks])
+    ax.set_yticks(list(rows), [short_label(network_title(name)) for name in networks])
     ax.set_ylim(len(networks) - 0.5, -0.5)
     ax.set_xlim(0, 101.5)  # so that a dot at 100 is whole
     ax.set_xlabel(text("figures.macro_f1", lang))

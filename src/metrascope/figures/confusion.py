@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from metrascope.classes import class_short
 from metrascope.figures.canvas import class_key, footnote, grid, numeral, style
-from metrascope.figures.fonts import fitting, lettering
+from metrascope.figures.fonts import font_family, short_label
 from metrascope.messages import text
 from metrascope.statistics.published import network_title
 
@@ -30,12 +30,12 @@ def confusion_matrices(metrics: dict[str, Any], lang: str | None = None) -> Figu
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     networks, classes = metrics["networks"], metrics["classes"]
     figure, axes = grid(len(networks), 1.72)
     for ax, (name, network) in zip(axes, networks.items(), strict=True):
         image = _matrix(ax, np.array(network["confusion"]))
-        ax.set_title(fitting(network_title(name)))
+        ax.set_title(short_label(network_title(name)))
         _ticks(ax, classes, lang)
     _label_edges(axes, lang)
     bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=30, pad=0.02)
@@ -70,7 +70,7 @@ def _ticks(ax: Axes, classes: Sequence[str], lang: str) -> None:
 
 def _short_names(classes: Sequence[str], lang: str) -> list[str]:
     """Return the names to write along the axes, or none where they would overlap."""
-    names = [fitting(class_short(name, lang)) for name in classes]
+    names = [short_label(class_short(name, lang)) for name in classes]
     crowded = len(names) > _MOST_WITH_NAMES or max(map(len, names)) > _LONGEST_NAME
     return [] if crowded else names
 

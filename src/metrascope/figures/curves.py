@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, style
-from metrascope.figures.fonts import fitting, lettering
+from metrascope.figures.fonts import font_family, short_label
 from metrascope.messages import text
 from metrascope.statistics.published import network_title, order_networks
 
@@ -45,7 +45,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], lang: str | None = No
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     runs: dict[str, list[pd.DataFrame]] = {
         name: [] for name in order_networks(map(_network, histories))
     }
@@ -72,7 +72,7 @@ def _losses(
     for ax, (name, histories) in zip(axes, runs.items(), strict=False):
         for history in histories:
             _loss(ax, history)
-        ax.set_title(fitting(network_title(name)))
+        ax.set_title(short_label(network_title(name)))
         _epochs(ax)
     # Once all are drawn: the axes share their scale, and setting a limit freezes it.
     axes[0].set_ylim(bottom=0)
@@ -96,7 +96,7 @@ def _scores(ax: Axes, runs: Mapping[str, list[pd.DataFrame]], lang: str) -> None
     for name, histories, color, dash in _styled(runs):
         for index, history in enumerate(histories):
             last = history.dropna(subset="validation_macro_f1")
-            label = fitting(network_title(name)) if index == 0 else None
+            label = short_label(network_title(name)) if index == 0 else None
             scores = 100 * last["validation_macro_f1"]
             ax.plot(last["epoch"], scores, dash, color=color, label=label, marker="o", markersize=2)
     ax.set_ylabel(text("figures.validation_f1", lang))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import class_short
 from metrascope.figures.canvas import GRAY, footnote, grid, style
-from metrascope.figures.fonts import fitting, lettering, printable
+from metrascope.figures.fonts import font_family, printable_text, short_label
 from metrascope.messages import text
 from metrascope.statistics.published import network_title
 
@@ -35,14 +35,14 @@ def decision_chart(
     stated
         At the stated prevalence instead of the observed one.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     shown = decision["stated"] if stated else decision
     curves = shown["curves"]
     figure, axes = grid(len(curves), 2.0)
     percent = [100 * threshold for threshold in decision["thresholds"]]
     for ax, (name, curve) in zip(axes, curves.items(), strict=True):
         _panel(ax, percent, curve, shown["all"], shown["prevalence"], lang)
-        ax.set_title(fitting(network_title(name)))
+        ax.set_title(short_label(network_title(name)))
     figure.supylabel(text("calibration.net_benefit", lang), fontsize=7.5)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(curves)))
@@ -56,7 +56,7 @@ def decision_chart(
 
 def _named(classes: Sequence[str], lang: str) -> str:
     between = text("calibration.between", lang)
-    return printable(between.join(fitting(class_short(name, lang)) for name in classes))
+    return printable_text(between.join(short_label(class_short(name, lang)) for name in classes))
 
 
 def _panel(

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import class_colors, class_title
 from metrascope.figures.canvas import footnote, grid, style
-from metrascope.figures.fonts import fitting, lettering
+from metrascope.figures.fonts import font_family, short_label
 from metrascope.messages import text
 from metrascope.statistics.published import network_title, order_networks
 
@@ -49,7 +49,7 @@ def embeddings(
         Column that colors the points: class, scanner, partition, or whether the reading is
         correct (1 or 0).
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     if "perplexity" in table:
         table = table[table["perplexity"] == table["perplexity"].iat[0]]
     groups = _groups(table, classes, coloring, lang)
@@ -57,7 +57,7 @@ def embeddings(
     figure, axes = grid(len(networks), 1.95)
     for ax, name in zip(axes, networks, strict=True):
         _map(ax, table[table["network"] == name], coloring, groups)
-        ax.set_title(fitting(network_title(name)), pad=13)
+        ax.set_title(short_label(network_title(name)), pad=13)
         measured = _measured((separation or {}).get(name, {}), coloring, lang)
         ax.text(0.5, 1.02, measured, ha="center", va="bottom", fontsize=6, transform=ax.transAxes)
     handles, labels = axes[0].get_legend_handles_labels()
@@ -91,7 +91,7 @@ def _map(
     for index, (name, (color, title)) in enumerate(groups.items()):
         points = rows[rows[coloring].astype(str) == name]
         look: dict[str, Any] = {"marker": _MARKERS[index % len(_MARKERS)], "c": color}
-        label = fitting(title)
+        label = short_label(title)
         ax.scatter(points["x"], points["y"], s=7, linewidths=0, alpha=0.8, label=label, **look)
     ax.set_xticks([])
     ax.set_yticks([])

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from metrascope.figures.canvas import save_figure, svg_bytes
-from metrascope.figures.gradcam import Case
+from metrascope.figures.gradcam import PanelCase
 from metrascope.figures.recipes import Recipe, file_recipes, page_recipes
 from metrascope.files.atomic import write_json
 from metrascope.processes.cores import available_cores
@@ -82,7 +82,7 @@ def write_figures(
     *,
     embedding_table: pd.DataFrame | None = None,
     histories: Mapping[str, pd.DataFrame] | None = None,
-    cases: Sequence[Case] = (),
+    cases: Sequence[PanelCase] = (),
     notices: bool = True,
     also: Sequence[str] = (),
 ) -> Written:

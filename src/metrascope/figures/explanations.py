@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, grid, style
-from metrascope.figures.fonts import fitting, lettering
+from metrascope.figures.fonts import font_family, short_label
 from metrascope.messages import text
 from metrascope.statistics.published import network_title
 
@@ -41,7 +41,7 @@ def localization_by_size(networks: Mapping[str, Any], lang: str | None = None) -
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     first = next(iter(networks.values()))
     sizes = [size for size in _SIZES if any(size in found["sizes"] for found in networks.values())]
     figure = Figure((PAGE_WIDTH, 2.9))
@@ -49,7 +49,7 @@ def localization_by_size(networks: Mapping[str, Any], lang: str | None = None) -
     for ax, measure in zip(axes, _MEASURES, strict=True):
         for number, (name, found) in enumerate(networks.items()):
             groups = [found["sizes"].get(size) for size in sizes] + [found["maps"]["predicted"]]
-            label = fitting(network_title(name))
+            label = short_label(network_title(name))
             _points(ax, groups, measure, (number, len(networks)), label)
         _baselines(ax, list(networks.values()), sizes, measure, lang)
         names = [_range(first, size) for size in sizes] + [text("localization.all_sizes", lang)]
@@ -74,14 +74,14 @@ def deletion_curves(networks: Mapping[str, Any], lang: str | None = None) -> Fig
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     figure, axes = grid(2 * len(networks), 1.9)
     pairs = [(name, way) for name in networks for way in _WAYS]
     for ax, (name, way) in zip(axes, pairs, strict=True):
         for order, color in _ORDERS.items():
             _curve(ax, networks[name][way][order]["curve"], order, color, lang)
         way_title = text(f"localization.{way}", lang)
-        ax.set_title(f"{fitting(network_title(name), 24)}: {way_title}", fontsize=7)
+        ax.set_title(f"{short_label(network_title(name), 24)}: {way_title}", fontsize=7)
         ax.set_xlabel(text(f"localization.{_WAYS[way]}", lang))
         ax.set_xlim(0, 100)
         ax.set_ylim(0, 1)
@@ -103,7 +103,7 @@ def shortcut_chart(networks: Mapping[str, Any], lang: str | None = None) -> Figu
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     changes = list(next(iter(networks.values()))["changes"])
     figure = Figure((PAGE_WIDTH, 0.8 + 0.1 * len(changes) * (1.4 + 0.45 * len(networks))))
     axes = figure.subplots(1, len(_KINDS), sharey=True, squeeze=False)[0]
@@ -111,7 +111,7 @@ def shortcut_chart(networks: Mapping[str, Any], lang: str | None = None) -> Figu
         for number, (name, found) in enumerate(networks.items()):
             numbers = [found["changes"][change][kind] for change in changes]
             rows = _beside(range(len(changes)), number, len(networks))
-            look = _look(number) | {"label": fitting(network_title(name))}
+            look = _look(number) | {"label": short_label(network_title(name))}
             values, ends = _with_ends(numbers)
             ax.errorbar(values, rows, xerr=ends, **look)
         ax.set_xlabel(text(f"localization.{kind}", lang))

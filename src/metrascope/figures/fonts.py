@@ -36,7 +36,7 @@ _SYSTEM: Final = (
 )
 
 
-def lettering(lang: str | None = None) -> str:
+def font_family(lang: str | None = None) -> str:
     """Return the language to letter figures in: ``lang``, or English where no font serves it."""
     wanted = lang or language()
     if wanted not in LANGUAGES:
@@ -68,13 +68,13 @@ def chinese_family() -> str | None:
     return None
 
 
-def printable(content: str) -> str:
+def printable_text(content: str) -> str:
     """Replace what no font of the figures can draw by a question mark."""
     known = _drawable()
     return "".join(sign if sign == "\n" or ord(sign) in known else "?" for sign in content)
 
 
-def fitting(name: str, longest: int = 28) -> str:
+def short_label(name: str, longest: int = 28) -> str:
     """Return a name on one line, printable, its middle left out where it is too long.
 
     Parameters
@@ -84,7 +84,7 @@ def fitting(name: str, longest: int = 28) -> str:
     longest
         Width in Latin letters; a Chinese character takes two.
     """
-    name = printable(" ".join(name.split()))
+    name = printable_text(" ".join(name.split()))
     if _width(name) <= longest:
         return name
     # The end is kept as well: names often differ there.

@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import class_short
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, style
-from metrascope.figures.fonts import fitting, lettering, printable
+from metrascope.figures.fonts import font_family, printable_text, short_label
 from metrascope.messages import text
 from metrascope.results.findings import attribute_title, value_title
 from metrascope.results.notation import p_value
 from metrascope.statistics.published import network_title
 
 _COLOR: Final = "#0072B2"
-MEASURES: Final = ("accuracy", "macro_f1", "sensitivity", "specificity")
+_MEASURES: Final = ("accuracy", "macro_f1", "sensitivity", "specificity")
 
 
 @style()
@@ -41,15 +41,15 @@ def forest_plot(
     heading
         Whose data it is, told under the figure.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     rows = _rows(subgroups, network, lang)
-    measures = [name for name in MEASURES if any(name in (row["numbers"] or {}) for row in rows)]
+    measures = [name for name in _MEASURES if any(name in (row["numbers"] or {}) for row in rows)]
     figure = Figure((PAGE_WIDTH, 0.165 * len(rows) + 1.35))
     axes = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for ax, measure in zip(axes, measures, strict=True):
         _panel(ax, rows, measure)
-        label = fitting(class_short(classes[0], lang))
-        ax.set_title(printable(text(f"subgroups.{measure}", lang, label=label)), fontsize=7.5)
+        label = short_label(class_short(classes[0], lang))
+        ax.set_title(printable_text(text(f"subgroups.{measure}", lang, label=label)), fontsize=7.5)
     axes[0].set_yticks(range(len(rows)), [row["label"] for row in rows])
     for tick, row in zip(axes[0].get_yticklabels(), rows, strict=True):
         # Not in bold: the Chinese typeface has no such face.
@@ -66,7 +66,7 @@ def forest_plot(
                 color=GRAY,
                 annotation_clip=False,
             )
-    figure.suptitle(fitting(network_title(network)), fontsize=8.5)
+    figure.suptitle(short_label(network_title(network)), fontsize=8.5)
     key = text("subgroups.key", lang, fewest=subgroups["fewest"])
     footnote(figure, lang, "\n".join(filter(None, [heading, key])))
     return figure
@@ -79,11 +79,11 @@ def _rows(subgroups: Mapping[str, Any], network: str, lang: str) -> list[dict[st
     for attribute in subgroups["attributes"]:
         p = attribute["tests"].get(network, {}).get("p_holm")
         note = "" if p is None else text("subgroups.test", lang, p=p_value(p))
-        title = printable(fitting(attribute_title(attribute["name"], lang)))
+        title = printable_text(short_label(attribute_title(attribute["name"], lang)))
         rows.append(_row(title, None, heading=True, note=note))
         for group in attribute["groups"]:
             numbers = group.get("networks", {}).get(network)
-            name = printable(fitting(value_title(group["name"], lang), 20))
+            name = printable_text(short_label(value_title(group["name"], lang), 20))
             few = "" if numbers else text("subgroups.too_few", lang)
             rows.append(_row(f"{name}  ({group['patients']})", numbers, note=few))
     return rows

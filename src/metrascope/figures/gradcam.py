@@ -16,9 +16,9 @@ from PIL import Image
 
 from metrascope.classes import class_short
 from metrascope.figures.canvas import DPI, PAGE_WIDTH, footnote, style
-from metrascope.figures.fonts import fitting, lettering, printable
+from metrascope.figures.fonts import font_family, printable_text, short_label
 from metrascope.messages import text
-from metrascope.overlay import SCALE, Box, overlay
+from metrascope.overlay import SCALE, OutlineBox, overlay
 from metrascope.results.notation import probability
 from metrascope.statistics.published import network_title, order_networks
 
@@ -26,7 +26,7 @@ _RIGHT, _WRONG = "#00664B", "#A63603"
 
 
 @dataclass(frozen=True)
-class Reading:
+class PanelReading:
     """What one network makes of a case.
 
     Attributes
@@ -45,7 +45,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Case:
+class PanelCase:
     """An image of one class with the readings of the networks.
 
     Attributes
@@ -65,12 +65,12 @@ class Case:
     label: str
     grey: NDArray[np.uint8]
     mask: NDArray[np.uint8] | None = None
-    box: Box | None = None
-    readings: Mapping[str, Reading] = field(default_factory=dict)
+    box: OutlineBox | None = None
+    readings: Mapping[str, PanelReading] = field(default_factory=dict)
 
 
 @style()
-def gradcam_panel(cases: Sequence[Case], lang: str | None = None) -> Figure:
+def gradcam_panel(cases: Sequence[PanelCase], lang: str | None = None) -> Figure:
     """Draw networks by classes under the original images; five networks or more in two blocks.
 
     Under each map stand the class that the network predicted and its probability, marked where
@@ -83,7 +83,7 @@ def gradcam_panel(cases: Sequence[Case], lang: str | None = None) -> Figure:
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     networks = order_networks(name for case in cases for name in case.readings)
     blocks = 2 if len(networks) > 4 and len(cases) <= 4 else 1
     rows = ceil(len(networks) / blocks)
@@ -101,7 +101,9 @@ def gradcam_panel(cases: Sequence[Case], lang: str | None = None) -> Figure:
     return figure
 
 
-def _block(part: Any, cases: Sequence[Case], networks: list[str], rows: int, lang: str) -> None:
+def _block(
+    part: Any, cases: Sequence[PanelCase], networks: list[str], rows: int, lang: str
+) -> None:
     axes = part.subplots(rows + 1, len(cases), squeeze=False)
     for ax in axes.ravel():
         ax.set_xticks([])
@@ -110,17 +112,17 @@ def _block(part: Any, cases: Sequence[Case], networks: list[str], rows: int, lan
         ax.set_anchor("N")
     for ax, case in zip(axes[0], cases, strict=True):
         _original(ax, case)
-        ax.set_title(fitting(class_short(case.label, lang), 20), pad=3)
+        ax.set_title(short_label(class_short(case.label, lang), 20), pad=3)
     axes[0, 0].set_ylabel(text("figures.original", lang), fontsize=7)
     for row, name in zip(axes[1:], networks, strict=False):
         for ax, case in zip(row, cases, strict=True):
             _reading(ax, case, case.readings.get(name), lang)
-        row[0].set_ylabel(fitting(network_title(name), 24), fontsize=7)
+        row[0].set_ylabel(short_label(network_title(name), 24), fontsize=7)
     for ax in axes[1 + len(networks) :].ravel():
         ax.set_visible(False)
 
 
-def _original(ax: Axes, case: Case) -> None:
+def _original(ax: Axes, case: PanelCase) -> None:
     ax.imshow(case.grey, cmap="gray", vmin=0, vmax=255)
     _lesion(ax, case)
     if case.box is not None:
@@ -130,7 +132,7 @@ def _original(ax: Axes, case: Case) -> None:
         ax.add_patch(Rectangle(corner, right - left, bottom - top, linestyle=":", **look))
 
 
-def _reading(ax: Axes, case: Case, reading: Reading | None, lang: str) -> None:
+def _reading(ax: Axes, case: PanelCase, reading: PanelReading | None, lang: str) -> None:
     if reading is None:
         ax.set_visible(False)
         return
@@ -140,21 +142,21 @@ def _reading(ax: Axes, case: Case, reading: Reading | None, lang: str) -> None:
     caption = text(
         "figures.reading" if right else "figures.wrong_reading",
         lang,
-        label=fitting(class_short(reading.predicted, lang), 20),
+        label=short_label(class_short(reading.predicted, lang), 20),
         probability=probability(reading.probability),
     )
     color = _RIGHT if right else _WRONG
-    ax.set_xlabel(printable(caption), fontsize=6, color=color, labelpad=1.5)
+    ax.set_xlabel(printable_text(caption), fontsize=6, color=color, labelpad=1.5)
 
 
-def _legend(cases: Sequence[Case], lang: str) -> str:
+def _legend(cases: Sequence[PanelCase], lang: str) -> str:
     marks = [text("figures.outline", lang)] if any(c.mask is not None for c in cases) else []
     marks += [text("figures.seen", lang)] if any(c.box is not None for c in cases) else []
     marks = [text("figures.between", lang).join(marks)] if marks else []
     return "\n".join([text("figures.gradcam", lang), *marks])
 
 
-def _lesion(ax: Axes, case: Case) -> None:
+def _lesion(ax: Axes, case: PanelCase) -> None:
     if case.mask is not None and (case.mask > 0).any():
         ax.contour(case.mask > 0, levels=[0.5], colors="#00FFFF", linewidths=0.6)
 
@@ -167,7 +169,7 @@ def _color_bar(figure: Any, lang: str) -> None:
     bar.ax.tick_params(length=0)
 
 
-def _reduced(case: Case, width: int) -> Case:
+def _reduced(case: PanelCase, width: int) -> PanelCase:
     """Return a case no wider than it will be printed, so that the files stay small."""
     scale = width / case.grey.shape[1]
     if scale >= 1.0:
@@ -184,6 +186,6 @@ def _reduced(case: Case, width: int) -> Case:
     return replace(case, grey=grey, mask=mask, box=box)
 
 
-def _shape(cases: Sequence[Case]) -> float:
+def _shape(cases: Sequence[PanelCase]) -> float:
     """Return the height of the tallest image over its width."""
     return max(float(case.grey.shape[0] / case.grey.shape[1]) for case in cases)

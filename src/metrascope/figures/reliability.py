@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import class_colors, class_short
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, style
-from metrascope.figures.fonts import fitting, lettering, printable
+from metrascope.figures.fonts import font_family, printable_text, short_label
 from metrascope.messages import text
 from metrascope.statistics.published import network_title
 
@@ -44,17 +44,17 @@ def reliability_diagrams(
     heading
         Whose data it is, told under the figure.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     blocks = calibration["networks"][network]
     before, after = blocks["before"], blocks.get("after")
     colors = class_colors(classes)
     panels = [(class_short(name, lang), colors[name], _of(name)) for name in classes]
     panels.append((text("calibration.top_label", lang), _TOP, lambda block: block["top_label"]))
     drawn = [
-        (fitting(title), color, of(before), None if after is None else of(after))
+        (short_label(title), color, of(before), None if after is None else of(after))
         for title, color, of in panels
     ]
-    figure = _drawn(drawn, lang, fitting(network_title(network)))
+    figure = _drawn(drawn, lang, short_label(network_title(network)))
     key = [] if after is not None else [text(f"calibration.{calibration['after_scaling']}", lang)]
     footnote(figure, lang, "\n".join(filter(None, [heading, *key])))
     return figure
@@ -71,10 +71,10 @@ def reliability_overview(
     calibration, lang, heading
         As for `reliability_diagrams`.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     drawn = [
         (
-            fitting(network_title(name)),
+            short_label(network_title(name)),
             _TOP,
             blocks["before"]["top_label"],
             blocks["after"]["top_label"] if "after" in blocks else None,
@@ -186,7 +186,7 @@ def _numbers(ax: Axes, block: _Number, lang: str) -> None:
                 **{name: f"{slope[name]:.2f}" for name in ("value", "low", "high")},
             )
         )
-    ax.set_xlabel(printable("\n".join(lines)), fontsize=6, color=GRAY)
+    ax.set_xlabel(printable_text("\n".join(lines)), fontsize=6, color=GRAY)
 
 
 def _histogram(ax: Axes, block: _Number, color: str) -> None:

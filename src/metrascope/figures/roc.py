@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import class_colors, class_short
 from metrascope.figures.canvas import GRAY, footnote, grid, style
-from metrascope.figures.fonts import fitting, lettering, printable
+from metrascope.figures.fonts import font_family, printable_text, short_label
 from metrascope.messages import text
 from metrascope.results.notation import percent
 from metrascope.statistics.published import network_title
@@ -32,7 +32,7 @@ def roc_overview(metrics: Mapping[str, Any], lang: str | None = None, heading: s
     heading
         Whose data they are.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     networks = metrics["roc"]["networks"]
     figure, axes = grid(len(networks), 2.75)
     for ax, (name, curves) in zip(axes, networks.items(), strict=True):
@@ -46,7 +46,7 @@ def roc_overview(metrics: Mapping[str, Any], lang: str | None = None, heading: s
             _shade(ax, metrics, curves["macro"], _MACRO)
             label = _labeled(text("figures.roc_macro", lang), scores.get("macro_auc"))
             _line(ax, metrics, curves["macro"], label, color=_MACRO, linewidth=1.5)
-        ax.set_title(fitting(network_title(name)))
+        ax.set_title(short_label(network_title(name)))
         _legend(ax)
     footnote(figure, lang, "\n".join(filter(None, [heading, text("figures.roc_key", lang)])))
     return figure
@@ -65,7 +65,7 @@ def roc_panels(
     network
         Which.
     """
-    lang = lettering(lang)
+    lang = font_family(lang)
     curves, scores = metrics["roc"]["networks"][network], metrics["networks"][network]
     panels = [
         (
@@ -84,9 +84,9 @@ def roc_panels(
         _axes(ax, lang)
         _shade(ax, metrics, curve, color)
         _line(ax, metrics, curve, _labeled("AUC", area), color=color)
-        ax.set_title(fitting(title))
+        ax.set_title(short_label(title))
         _legend(ax)
-    title = printable(network_title(network))
+    title = printable_text(network_title(network))
     footnote(
         figure, lang, "\n".join(filter(None, [title, heading, text("figures.roc_band", lang)]))
     )
@@ -110,7 +110,7 @@ def _line(
     # From the corner: where somebody is found without a false alarm the curve begins higher.
     x = [0.0, *(100 * rate for rate in metrics["roc"]["false_positive_rate"])]
     y = [0.0, *(100 * share for share in curve["value"])]
-    ax.plot(x, y, label=printable(label), **look)
+    ax.plot(x, y, label=printable_text(label), **look)
 
 
 def _shade(ax: Axes, metrics: Mapping[str, Any], curve: Mapping[str, Any], color: str) -> None:

@@ -9,7 +9,7 @@ of files.
 import re
 from typing import Final, TypeVar, overload
 
-Cell = TypeVar("Cell")
+_Cell = TypeVar("_Cell")
 
 # What begins a formula, after blanks that a spreadsheet may drop; full-width signs count where
 # the input is Chinese or Japanese. Apostrophes before it are counted in, so that a text that
@@ -20,7 +20,7 @@ _FORMULA: Final = re.compile(r"'*(?:\s*[=+\-@＝＋－＠]|[\t\r\n])")
 @overload
 def guarded(cell: str) -> str: ...
 @overload
-def guarded(cell: Cell) -> Cell: ...
+def guarded(cell: _Cell) -> _Cell: ...
 def guarded(cell: object) -> object:
     """Return a cell as a file may hold it: text that begins like a formula after an apostrophe.
 

@@ -12,7 +12,7 @@ from metrascope.files.cells import guarded
 if TYPE_CHECKING:
     import pandas as pd
 
-MARK: Final = "\ufeff"
+BYTE_ORDER_MARK: Final = "\ufeff"
 """Begins every file: without it Excel takes UTF-8 for the code page of the country."""
 
 
@@ -74,5 +74,5 @@ def _opened(path: Path) -> Iterator[TextIO]:
         replacing(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
-        file.write(MARK)
+        file.write(BYTE_ORDER_MARK)
         yield file

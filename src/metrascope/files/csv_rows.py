@@ -17,7 +17,7 @@ from typing import Final
 from metrascope.errors import DataError
 from metrascope.messages import text
 
-LARGEST: Final = 1 << 30
+LARGEST_TABLE: Final = 1 << 30
 """Bytes of a table of ours: one of five million images has 600 MB."""
 MOST_COLUMNS: Final = 16_384
 """As many as a sheet of Excel has."""

@@ -9,16 +9,16 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from metrascope.dataset.manifest import REQUIRED, write_manifest
-from metrascope.dicom.identifiers import written
+from metrascope.dicom.identifiers import identifier_spellings
 from metrascope.files.csv_file import write_table
 from metrascope.ingest.conflicts import FOR_A_PERSON, Matched, find_conflicts
 from metrascope.ingest.decisions import class_words
 from metrascope.ingest.headings import headings
-from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, Journal, Key, Record, Rejection
+from metrascope.ingest.journal import MARK_BOXES, NOT_COLUMNS, IngestJournal, Key, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.ingest.rejection import explain, explain_in_full
 from metrascope.ingest.ties import Ties
-from metrascope.labels.column_words import COLUMNS, ColumnWords
+from metrascope.labels.column_words import ATTRIBUTES, ColumnWords
 from metrascope.labels.columns import KEYS
 from metrascope.labels.labels import Keys, LabelRow, Labels
 from metrascope.reason import Reason
@@ -214,7 +214,7 @@ def _place(image: Mapping[str, Any]) -> tuple[str, str, str, int, str]:
 
 
 def remember_refusals(
-    journal: Journal, catalog: Catalog, listed: Iterable[Record], table: str
+    journal: IngestJournal, catalog: Catalog, listed: Iterable[Record], table: str
 ) -> None:
     """Write into the journal which files a table of labels left out with all files known.
 
@@ -245,7 +245,7 @@ def _earlier_row(record: Record, table: str) -> LabelRow | Reason | None:
         return None
     if record.refused:
         return Reason(record.refused.reason, dict(record.refused.values))
-    forms = {role: written(role, record.row.get(role, "")) for role in KEYS}
+    forms = {role: identifier_spellings(role, record.row.get(role, "")) for role in KEYS}
     return LabelRow(record.row, None, forms)
 
 
@@ -325,7 +325,7 @@ def _labelled(image: Mapping[str, Any], record: Record, words: ColumnWords) -> d
         "label": told.get("label", ""),
     }
     row |= {name: value for name, value in image.items() if name not in row}
-    cleaned = {column: words.clean(column, told.get(column, "")) for column in COLUMNS}
+    cleaned = {column: words.clean(column, told.get(column, "")) for column in ATTRIBUTES}
     row["centre"] = cleaned["centre"] or words.default_centre
     row["plane"] = cleaned["plane"]
     row["age"] = told.get("age") or image["age"]

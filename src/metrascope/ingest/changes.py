@@ -9,7 +9,7 @@ from typing import Final
 from metrascope.dataset.reasons import reason_title
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.flow import is_still
-from metrascope.ingest.journal import Journal, Record
+from metrascope.ingest.journal import IngestJournal, Record
 from metrascope.ingest.label_notices import column_roles, unused_columns
 from metrascope.ingest.places import Search
 from metrascope.labels.columns import KEYS
@@ -59,7 +59,7 @@ class Changes:
     new_left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-def seen_files(journal: Journal) -> Seen:
+def seen_files(journal: IngestJournal) -> Seen:
     """Return the files that a journal has, before a run adds its own."""
     records = journal.records.values()
     contents = frozenset(record.sha256 for record in records) - {""}

@@ -28,7 +28,7 @@ _JPEG: Final = (cv2.IMWRITE_JPEG_QUALITY, 82)
 
 
 @dataclass(frozen=True)
-class Pair:
+class BeforeAfter:
     """One image before and after.
 
     Attributes
@@ -55,7 +55,7 @@ class Pair:
 
 def contact_sheet(
     catalog: Catalog, out: Path, sources: Mapping[Key, Source], each: int = 4
-) -> tuple[Pair, ...]:
+) -> tuple[BeforeAfter, ...]:
     """Return up to ``each`` pairs of every scanner, spread over its images.
 
     Parameters
@@ -119,7 +119,7 @@ def held_back(
     return tuple(shown)
 
 
-def _pair(source: Source, image: Mapping[str, Any], out: Path) -> Pair | None:
+def _pair(source: Source, image: Mapping[str, Any], out: Path) -> BeforeAfter | None:
     after = cv2.imread(str(out / image["image"]), cv2.IMREAD_GRAYSCALE)
     sector = cv2.imread(str(out / image["sector"]), cv2.IMREAD_GRAYSCALE)
     screen = _screen(source, int(image["frame"] or 1) - 1)
@@ -127,7 +127,7 @@ def _pair(source: Source, image: Mapping[str, Any], out: Path) -> Pair | None:
         return None
     left, top = image["origin"]
     view = _removed(screen, np.asarray(after), np.asarray(sector) > 0, left, top)
-    return Pair(
+    return BeforeAfter(
         image["image"],
         image["scanner"],
         _uri(screen),

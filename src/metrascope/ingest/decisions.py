@@ -18,8 +18,8 @@ from metrascope.labels.sheet import read_sheet
 from metrascope.messages import LANGUAGES, language, table, text
 from metrascope.reason import Reason
 
-LIST: Final = "diagnoses.csv"
-COLUMNS: Final = (
+DIAGNOSIS_LIST: Final = "diagnoses.csv"
+DIAGNOSIS_COLUMNS: Final = (
     "diagnosis", "class", "proposed", "decision", "status", "reason",
     "rows", "files", "images", "column",
 )  # fmt: skip
@@ -98,7 +98,7 @@ def read_decisions(folder: Path) -> dict[str, Decision]:
     for path in sorted(folder.glob("diagnoses.*")):
         if path.suffix.casefold() not in (".csv", ".xlsx"):
             raise DataError("diagnoses.format", path=path)
-    ours, theirs = _decisions(folder / LIST), _decisions(folder / WORKBOOK)
+    ours, theirs = _decisions(folder / DIAGNOSIS_LIST), _decisions(folder / WORKBOOK)
     return ours | {form: _agreed(ours.get(form), one) for form, one in theirs.items()}
 
 
@@ -263,7 +263,7 @@ def _decisions(path: Path) -> dict[str, Decision]:
         return {}
     words = ",".join(word for lang in LANGUAGES for word in headings(_NEEDED, lang))
     sheet = read_sheet(path, {"label": words})
-    names = heading_names(sheet.header, COLUMNS, _NEEDED)
+    names = heading_names(sheet.header, DIAGNOSIS_COLUMNS, _NEEDED)
     if not {*_NEEDED} <= set(names):
         raise DataError("diagnoses.columns", path=path)
     decisions: dict[str, Decision] = {}

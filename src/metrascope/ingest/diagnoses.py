@@ -10,9 +10,9 @@ from metrascope.dataset.reasons import reason_title
 from metrascope.files.csv_file import write_table
 from metrascope.ingest.decisions import (
     BY_WORKBOOK,
-    COLUMNS,
     DECIDED,
-    LIST,
+    DIAGNOSIS_COLUMNS,
+    DIAGNOSIS_LIST,
     OFFERED,
     OUT,
     READ,
@@ -94,7 +94,7 @@ def write_diagnoses(
     reasons = _undecided_earlier(records)
     # Also of a list that somebody has deleted: files of an earlier table wait all the same.
     asked = {
-        form: Decision(words, "", folder / LIST, 0, ("", UNDECIDED, ""))
+        form: Decision(words, "", folder / DIAGNOSIS_LIST, 0, ("", UNDECIDED, ""))
         for form, (words, _) in reasons.items()
     }
     known = asked | dict(decisions)
@@ -114,10 +114,11 @@ def write_diagnoses(
     added = dict.fromkeys(name for decision in decisions.values() for name in decision.more)
     if entries or others:
         rows = (
-            [_cell(entry, name) for name in COLUMNS] + [entry["more"].get(n, "") for n in added]
+            [_cell(entry, name) for name in DIAGNOSIS_COLUMNS]
+            + [entry["more"].get(n, "") for n in added]
             for entry in (*entries, *others)
         )
-        write_table(folder / LIST, (*headings(COLUMNS), *added), rows)
+        write_table(folder / DIAGNOSIS_LIST, (*headings(DIAGNOSIS_COLUMNS), *added), rows)
     _write_columns(folder / "columns.csv", labels)
     by_status: dict[str, list[dict[str, Any]]] = defaultdict(list)
     # Of other tables those count that files wait for.
@@ -125,7 +126,7 @@ def write_diagnoses(
         by_status[entry["status"]].append(entry)
     taken = [decision for decision in decisions.values() if decision.value]
     return DiagnosisList(
-        folder / LIST,
+        folder / DIAGNOSIS_LIST,
         len(by_status[UNDECIDED]),
         sum(entry["files"] for entry in by_status[UNDECIDED]),
         len(by_status[OFFERED]),

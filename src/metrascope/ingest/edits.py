@@ -39,8 +39,8 @@ _FIXED: Final = ("sha256", "source")
 _GROUP: Final = "patient_group"
 _ADDED: Final = (ROW, ADDED)
 
-Row = dict[str, str]
-Rows = dict[str, Row]
+_Row = dict[str, str]
+_Rows = dict[str, _Row]
 """Rows of a manifest by image."""
 
 
@@ -178,7 +178,7 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.DataFrame(columns=list(REQUIRED), dtype=str)
 
 
-def _read_rows(path: Path) -> tuple[tuple[str, ...], Rows]:
+def _read_rows(path: Path) -> tuple[tuple[str, ...], _Rows]:
     table = _read(path)
     names = [*table["image"]]
     problems = [
@@ -193,9 +193,9 @@ def _read_rows(path: Path) -> tuple[tuple[str, ...], Rows]:
 
 def _compare(
     columns: tuple[str, ...],
-    rows: Rows,
+    rows: _Rows,
     names: tuple[str, ...],
-    base: Rows,
+    base: _Rows,
     decisions: CellDecisions,
     earlier: CellDecisions,
     audited: Mapping[str, tuple[str, str]],
@@ -247,7 +247,7 @@ def _take_out(
 
 
 def _put_in(
-    image: str, row: Row, changed: dict[tuple[str, str], CellDecision], earlier: CellDecisions
+    image: str, row: _Row, changed: dict[tuple[str, str], CellDecision], earlier: CellDecisions
 ) -> None:
     """Take back that an image is left out, or take over a row that is a person's own."""
     known = (changed.get((image, ROW)), earlier.get((image, ROW)))
@@ -280,12 +280,12 @@ def _decide(
 def _first_edits(
     decisions: dict[tuple[str, str], CellDecision],
     columns: tuple[str, ...],
-    rows: Rows,
+    rows: _Rows,
     records: Iterable[Record],
     audited: Mapping[str, tuple[str, str]],
 ) -> Edits:
     """Compare with what version 0.1.0 has written by its journal: labels, rows, further columns."""
-    base: Rows = {}
+    base: _Rows = {}
     own: set[str] = {*REQUIRED, _GROUP, "centre", "plane", "age", "scanner"}
     for record in records:
         for image in record.images:

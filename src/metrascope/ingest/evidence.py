@@ -9,10 +9,10 @@ from metrascope import __version__
 from metrascope.bilingual import Bilingual, bilingual, sentence
 from metrascope.dataset.flow import write_flow
 from metrascope.dataset.reasons import reason_title
-from metrascope.dicom.keep_list import describe
+from metrascope.dicom.keep_list import keep_list_rows
 from metrascope.files.atomic import sha256, write_text
 from metrascope.ingest.catalog import Catalog
-from metrascope.ingest.contact_sheet import Pair, contact_sheet, held_back
+from metrascope.ingest.contact_sheet import BeforeAfter, contact_sheet, held_back
 from metrascope.ingest.flow import flow
 from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import Key, Rejection
@@ -22,7 +22,16 @@ from metrascope.pages import render_page
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source
 
-SECTIONS: Final = ("summary", "flow", "look", "contact", "classes", "kept", "decisions", "settings")
+_SECTIONS: Final = (
+    "summary",
+    "flow",
+    "look",
+    "contact",
+    "classes",
+    "kept",
+    "decisions",
+    "settings",
+)
 _MOST_SHOWN: Final = 50
 
 
@@ -72,7 +81,7 @@ def write_evidence(
     for path, originals in pages:
         held = held_back(catalog, sources) if originals else ()
         shown = {"pairs": _by_scanner(pairs), "originals": originals, "held": held}
-        write_text(path, render_page("evidence.html.j2", title, SECTIONS, values | shown, lang))
+        write_text(path, render_page("evidence.html.j2", title, _SECTIONS, values | shown, lang))
     return out / "evidence.html"
 
 
@@ -137,15 +146,15 @@ def _marked(catalog: Catalog) -> dict[str, tuple[int, int]]:
 
 
 def _kept_table() -> list[tuple[Bilingual, ...]]:
-    english, chinese = describe("en"), describe("zh")
+    english, chinese = keep_list_rows("en"), keep_list_rows("zh")
     return [
         tuple(map(Bilingual, zip(one, other, strict=True)))
         for one, other in zip(english, chinese, strict=True)
     ]
 
 
-def _by_scanner(pairs: tuple[Pair, ...]) -> dict[str, list[Pair]]:
-    grouped: dict[str, list[Pair]] = {}
+def _by_scanner(pairs: tuple[BeforeAfter, ...]) -> dict[str, list[BeforeAfter]]:
+    grouped: dict[str, list[BeforeAfter]] = {}
     for pair in pairs:
         grouped.setdefault(pair.scanner or "?", []).append(pair)
     return grouped

@@ -20,7 +20,7 @@ from metrascope.dicom.keep_list import kept, keys_of, study_day
 from metrascope.dicom.regions import Region
 from metrascope.errors import DataError
 from metrascope.files.atomic import write_bytes
-from metrascope.ingest.identity import Person, person_of
+from metrascope.ingest.identity import IdentifiedPatient, person_of
 from metrascope.ingest.image_files import file_stamp
 from metrascope.ingest.journal import MARK_BOXES, ORIGIN, WRITTEN, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
@@ -30,7 +30,7 @@ from metrascope.screen.key_frames import key_frames
 from metrascope.screen.panels import MOST_PANELS, panels, regions_within
 from metrascope.screen.screens import Screens, open_screens
 from metrascope.screen.settings import IngestSettings
-from metrascope.screen.still import Still, Verify, make_still
+from metrascope.screen.still import CleanStill, Verify, make_still
 from metrascope.sources.search import Source
 
 _RUNS: Final = (
@@ -132,7 +132,7 @@ def _described(source: Source, ds: Dataset | None) -> dict[str, Any]:
     return {"keys": keys, "scanner": kept(ds)["scanner"]}
 
 
-def _stills(intake: Intake, opened: Screens) -> Iterator[tuple[int, int, Still | Reason]]:
+def _stills(intake: Intake, opened: Screens) -> Iterator[tuple[int, int, CleanStill | Reason]]:
     cine, settings, regions = opened.cine, intake.settings, opened.regions
     single = cine.count == 1 or cine.pages
     frames = list(range(cine.count)) if single else key_frames(cine, settings.frame_count)
@@ -149,17 +149,17 @@ def _stills(intake: Intake, opened: Screens) -> Iterator[tuple[int, int, Still |
         found = [_still(intake, opened, frame, box, alone=len(parts) == 1) for box in parts]
         rendered = any(isinstance(one, Reason) and one.key == "usability.3d" for one in found)
         for place, one in enumerate(found):
-            beside = rendered and isinstance(one, Still)
+            beside = rendered and isinstance(one, CleanStill)
             yield index, place, Reason("usability.planes", {"count": len(parts)}) if beside else one
 
 
 def _still(
     intake: Intake, opened: Screens, frame: Pixels, box: tuple[int, int, int, int], *, alone: bool
-) -> Still | Reason:
+) -> CleanStill | Reason:
     """Make the still of a screen, or of one panel of it."""
     view, seen = (frame, opened.regions) if alone else _part(frame, opened.regions, box)
     still = make_still(view, seen, opened.claims, intake.settings, intake.verify)
-    if isinstance(still, Still):
+    if isinstance(still, CleanStill):
         left, top = still.origin
         still = replace(still, origin=(left + box[0], top + box[1]))
     return still
@@ -174,7 +174,7 @@ def _part(
 
 
 def _write(
-    intake: Intake, name: str, still: Still, ds: Dataset | None, person: Person
+    intake: Intake, name: str, still: CleanStill, ds: Dataset | None, person: IdentifiedPatient
 ) -> dict[str, bytes]:
     """Write the files of a still and return what they hold, by folder."""
     image = encode_png(still.grey, OF_IMAGES)
@@ -197,7 +197,7 @@ def _write(
     return {"images": image, "sectors": mask}
 
 
-def written(intake: Intake, record: Record) -> Iterator[Path]:
+def written_files(intake: Intake, record: Record) -> Iterator[Path]:
     """Yield the files that `ready` has written of a source."""
     for image in record.images:
         yield intake.out / image["image"]
@@ -210,10 +210,10 @@ def _row(
     intake: Intake,
     name: str,
     frame: int,
-    still: Still,
+    still: CleanStill,
     record: Record,
     ds: Dataset | None,
-    person: Person,
+    person: IdentifiedPatient,
 ) -> dict[str, Any]:
     """Return the image's row of the manifest, without what the labels say."""
     pseudonyms = intake.pseudonyms
@@ -249,14 +249,14 @@ def _plain(error: DataError) -> dict[str, str | int | float]:
     }
 
 
-def _outline(still: Still) -> str:
+def _outline(still: CleanStill) -> str:
     """Return the sector's outline to within a pixel, as in ``12,0 300,40 290,200``."""
     points = np.array(still.outline, dtype=np.int32).reshape(-1, 1, 2)
     few = cv2.approxPolyDP(points, 1.0, closed=True) if len(points) > 2 else points
     return " ".join(f"{x},{y}" for x, y in few.reshape(-1, 2).tolist())
 
 
-def _marks(still: Still) -> str:
+def _marks(still: CleanStill) -> str:
     """Return what is burned in, as in ``caliper:4 text:2``; ``none`` where nothing is."""
     kinds = [mark.kind for mark in still.marks]
     return " ".join(f"{kind}:{kinds.count(kind)}" for kind in sorted(set(kinds))) or "none"

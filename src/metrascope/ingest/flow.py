@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
-from metrascope.dataset.flow import Step
+from metrascope.dataset.flow import FlowStep
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.journal import Rejection
 
@@ -13,7 +13,7 @@ _OF_IMAGES = (*_COPIES, "decided.left_out")
 """Reasons of images that were made, of which a file may have several."""
 
 
-def flow(catalog: Catalog) -> tuple[Step, ...]:
+def flow(catalog: Catalog) -> tuple[FlowStep, ...]:
     """Count files, then stills, from what was found to what is in the data set.
 
     Boxes: ``files``, ``images`` (image files), ``readable``, ``matched`` (to a row of the
@@ -37,13 +37,13 @@ def flow(catalog: Catalog) -> tuple[Step, ...]:
     usable = kept + sum(copies.values())
     stills = usable + sum(single.values()) + sum(others.values())
     return (
-        Step("files", files, _ordered(not_images)),
-        Step("images", images, _ordered(unreadable)),
-        Step("readable", readable, _ordered(unmatched)),
-        Step("matched", matched),
-        Step("stills", stills, _ordered(single + others)),
-        Step("usable", usable, _ordered(copies)),
-        Step("kept", kept),
+        FlowStep("files", files, _ordered(not_images)),
+        FlowStep("images", images, _ordered(unreadable)),
+        FlowStep("readable", readable, _ordered(unmatched)),
+        FlowStep("matched", matched),
+        FlowStep("stills", stills, _ordered(single + others)),
+        FlowStep("usable", usable, _ordered(copies)),
+        FlowStep("kept", kept),
     )
 
 

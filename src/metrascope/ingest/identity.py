@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from metrascope.dicom.identifiers import chinese_first, without_zeros, written
+from metrascope.dicom.identifiers import chinese_first, identifier_spellings, without_zeros
 from metrascope.ingest.journal import Record
 
 IDENTITY: Final = ("patient_id", "accession", "study_uid", "name", "sop_uid")
@@ -12,7 +12,7 @@ IDENTITY: Final = ("patient_id", "accession", "study_uid", "name", "sop_uid")
 
 
 @dataclass(frozen=True)
-class Person:
+class IdentifiedPatient:
     """The patient of a file.
 
     Attributes
@@ -30,10 +30,10 @@ class Person:
     role: str
 
 
-def person_of(record: Record, row: Mapping[str, str]) -> Person:
+def person_of(record: Record, row: Mapping[str, str]) -> IdentifiedPatient:
     """Decide who the patient is: the labels know best, then the header, then the file itself.
 
-    Values are compared as people write them (`written`), so that ``US 001`` and ``US001`` are one
+    Values are compared as people write them (`identifier_spellings`), so that ``US 001`` and ``US001`` are one
     and a placeholder or a masked name is none. What is known by nothing is a patient of its own,
     by its content: names of files such as ``IM_0001.dcm`` are the same for many women. A name
     counts together with the date of birth, where that is known.
@@ -45,12 +45,12 @@ def person_of(record: Record, row: Mapping[str, str]) -> Person:
         value = f"{value} {record.keys.get('birth_date', '')}".strip()
     patient = value if role == "patient_id" else f"{role} {value}"
     study = known.get("study_uid") or known.get("accession") or f"study of {patient}"
-    return Person(patient, study, role)
+    return IdentifiedPatient(patient, study, role)
 
 
 def _form(role: str, row: Mapping[str, str], keys: Mapping[str, str]) -> str:
     for values in (row, keys):
-        forms = written(role, values.get(role, ""))
+        forms = identifier_spellings(role, values.get(role, ""))
         if forms:
             return without_zeros(chinese_first(forms))
     return ""

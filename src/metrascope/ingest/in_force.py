@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metrascope.dataset.patient_groups import GROUPS_FILE
 from metrascope.files.atomic import sha256
-from metrascope.ingest.decisions import LIST, STATUSES, WORKBOOK
+from metrascope.ingest.decisions import DIAGNOSIS_LIST, STATUSES, WORKBOOK
 from metrascope.ingest.diagnoses import DiagnosisList
 from metrascope.ingest.manifest_decisions import DECISIONS_FILE, CellDecisions
 from metrascope.labels.column_uses import ColumnUse, column_uses
@@ -67,7 +67,7 @@ def in_force(
     out, private
         The data set; the folder of the private lists.
     """
-    lists = [private / LIST, private / WORKBOOK, out / DECISIONS_FILE, out / GROUPS_FILE]
+    lists = [private / DIAGNOSIS_LIST, private / WORKBOOK, out / DECISIONS_FILE, out / GROUPS_FILE]
     return InForce(
         column_uses(labels),
         len(contradictions(labels)),

@@ -51,9 +51,9 @@ from metrascope.ingest.image_files import (
     retouched_images,
 )
 from metrascope.ingest.in_force import in_force
-from metrascope.ingest.journal import Journal, Record, Rejection
+from metrascope.ingest.journal import IngestJournal, Record, Rejection
 from metrascope.ingest.key_folder import (
-    MARKER,
+    KEY_MARKER,
     claim_data_set,
     close_to_others,
     key_folder,
@@ -185,7 +185,7 @@ def ingest(
     refuse_key_in_export(secret, source)
     refuse_missing_secret(out, secret)
     table = read_labels(labels, settings.columns, settings.labels)
-    needed = (source.absolute(), out.absolute() / MARKER)
+    needed = (source.absolute(), out.absolute() / KEY_MARKER)
     share_out = create_share_out(engine, jobs=jobs, address=address, needed=needed)
     found = list(find_sources(source, (out, labels, secret.parent)))
     if not found:
@@ -196,7 +196,7 @@ def ingest(
         private = claim_data_set(out, secret, pseudonyms)
         decisions = read_decisions(private)
         table = decided(table, decisions)
-        with Journal(private / "journal.jsonl", _fixed(settings)) as journal:
+        with IngestJournal(private / "journal.jsonl", _fixed(settings)) as journal:
             intake = Intake(out.absolute(), settings, _aware(table, found), pseudonyms)
             ours = image_names(journal.records.values())
             seen = seen_files(journal)
@@ -266,7 +266,9 @@ def ingest(
     )  # fmt: skip
 
 
-def _images(journal: Journal, names: Collection[str] | None = None) -> Iterator[Mapping[str, Any]]:
+def _images(
+    journal: IngestJournal, names: Collection[str] | None = None
+) -> Iterator[Mapping[str, Any]]:
     """Yield the images of a journal, all or those of some names."""
     for record in journal.records.values():
         for image in record.images:
@@ -283,9 +285,9 @@ def _check_folder(source: Path, out: Path) -> None:
     """Refuse a folder of originals or of something else, before anything is written anywhere."""
     if source.resolve() in (out.resolve(), *out.resolve().parents):
         raise DataError("ingest.out_in_source", path=out, source=source)
-    marker = out / MARKER
+    marker = out / KEY_MARKER
     if not marker.exists() and not is_unused(out):
-        raise DataError("ingest.foreign_folder", path=out, marker=MARKER)
+        raise DataError("ingest.foreign_folder", path=out, marker=KEY_MARKER)
 
 
 def _check_kept(
@@ -341,7 +343,7 @@ def _take_in_all(
     search: Search,
     intake: Intake,
     pending: list[Source],
-    journal: Journal,
+    journal: IngestJournal,
     share_out: ShareOut,
     progress: Callable[[int, int], None] | None,
 ) -> None:

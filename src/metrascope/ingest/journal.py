@@ -17,7 +17,7 @@ from metrascope.errors import DataError
 from metrascope.files.atomic import write_lines, writing
 from metrascope.screen.settings import option_of
 
-FORMAT: Final = 2
+_FORMAT: Final = 2
 _OLDER: Final = 1  # of 0.1.0: knew files by their relative name alone
 Key = tuple[str, str, str]
 """What a record is known by: folder searched, name below it, SHA-256 of the content."""
@@ -140,7 +140,7 @@ class Record:
         return cls(**values, refused=Rejection(**refused) if refused else None)
 
 
-class Journal:
+class IngestJournal:
     """Records by `Record.key`, each on disk as soon as it is known.
 
     One file name may be in two folders, or may have held two pictures one after the other.
@@ -163,7 +163,7 @@ class Journal:
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.path = path
         self.records: dict[Key, Record] = {}
-        header = {"format": FORMAT, "settings": json.loads(json.dumps(settings))}
+        header = {"format": _FORMAT, "settings": json.loads(json.dumps(settings))}
         if path.exists():
             self._read(header)
         lines = chain([header], map(asdict, self.records.values()))
@@ -241,8 +241,8 @@ class Journal:
 def _compare(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     """Refuse a journal of another format, or whose files were taken in with other settings."""
     version = found.get("format")
-    if version not in (_OLDER, FORMAT) or not isinstance(found["settings"], dict):
-        raise DataError("ingest.other_format", path=path, found=version, expected=FORMAT)
+    if version not in (_OLDER, _FORMAT) or not isinstance(found["settings"], dict):
+        raise DataError("ingest.other_format", path=path, found=version, expected=_FORMAT)
     theirs, ours = found["settings"], expected["settings"]
     if version == _OLDER:  # settings that came later do not touch files already taken in
         theirs, ours = _in_common(theirs, ours), _in_common(ours, theirs)

@@ -22,7 +22,7 @@ from metrascope.files.atomic import write_json
 from metrascope.ingest.pseudonyms import Pseudonyms
 
 __all__ = [
-    "MARKER",
+    "KEY_MARKER",
     "claim_data_set",
     "close_to_others",
     "key_folder",
@@ -30,7 +30,7 @@ __all__ = [
     "refuse_missing_secret",
 ]
 
-MARKER: Final = "ingest.json"
+KEY_MARKER: Final = "ingest.json"
 """File in a data set that says that ingest made it, with which secret, and which one it is."""
 _OWNER: Final = "data_set.json"
 """File in a folder of lists that names the data set whose lists they are."""
@@ -46,7 +46,7 @@ class _Owner:
     links
         The folder of lists.
     data_set
-        Identity, as in the data set's `MARKER`.
+        Identity, as in the data set's `KEY_MARKER`.
     folder
         Where the data set was when it was last ingested.
     place
@@ -93,7 +93,7 @@ def refuse_missing_secret(out: Path, secret: Path) -> None:
 def claim_data_set(out: Path, secret: Path, pseudonyms: Pseudonyms) -> Path:
     """Make a folder a data set of this secret, or check that it is one; return its private lists.
 
-    A data set is known by the identity in its `MARKER`, not by its name: it keeps its lists
+    A data set is known by the identity in its `KEY_MARKER`, not by its name: it keeps its lists
     when it is moved or renamed, one that was deleted and is made again at the same place goes on
     with them, a copy gets lists of its own, and so does another data set of the same name.
 
@@ -137,7 +137,7 @@ def claim_data_set(out: Path, secret: Path, pseudonyms: Pseudonyms) -> Path:
     wanted = {"made_by": f"metrascope {__version__}", **(marker or {})}
     wanted |= {"secret_check": check, "data_set": data_set}
     if wanted != marker:
-        write_json(out / MARKER, wanted)
+        write_json(out / KEY_MARKER, wanted)
     return links
 
 
@@ -216,9 +216,9 @@ def _owners(folder: Path) -> Iterator[_Owner]:
             found = json.loads(path.read_text(encoding="utf-8"))
             names = [found[name] for name in ("data_set", "folder", "place")]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError("ingest.bad_owner", path=path, marker=MARKER) from error
+            raise DataError("ingest.bad_owner", path=path, marker=KEY_MARKER) from error
         if not all(isinstance(name, str) and name for name in names):
-            raise DataError("ingest.bad_owner", path=path, marker=MARKER)
+            raise DataError("ingest.bad_owner", path=path, marker=KEY_MARKER)
         yield _Owner(path.parent, names[0], Path(names[1]), Path(names[2]))
 
 
@@ -245,7 +245,7 @@ def _free_identity(pseudonyms: Pseudonyms, used: Iterable[str]) -> str:
 
 def _read_marker(out: Path) -> dict[str, Any] | None:
     """Return what the marker of a data set holds, None where there is none."""
-    path = out / MARKER
+    path = out / KEY_MARKER
     if not path.exists():
         return None
     try:

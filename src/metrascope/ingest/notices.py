@@ -16,7 +16,7 @@ from metrascope.messages import text
 from metrascope.reason import Reason
 
 _KINDS: Final = ("gone", "replaced", "beside", "unread", "otherwise")
-LIST: Final = "earlier.csv"
+EARLIER_LIST: Final = "earlier.csv"
 """In the private folder: the files of earlier runs that a sentence is about."""
 
 
@@ -54,7 +54,7 @@ def _happened(earlier: Earlier, search: Search) -> list[Reason]:
                 "images": sum(len(record.images) for record in records),
                 "files": len(records),
                 "folder": search.root,
-                "list": LIST,
+                "list": EARLIER_LIST,
             },
         )
         for kind, records in kinds.items()
@@ -72,7 +72,7 @@ def write_earlier(earlier: Earlier, private: Path) -> None:
         for record in sorted(_records(earlier, kind), key=lambda record: record.key)
         for image in record.images
     )
-    write_table(private / LIST, header, rows)
+    write_table(private / EARLIER_LIST, header, rows)
 
 
 def _records(earlier: Earlier, kind: str) -> Sequence[Record]:

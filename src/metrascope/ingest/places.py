@@ -15,9 +15,9 @@ from typing import Final
 
 from metrascope.errors import DataError
 from metrascope.ingest.decisions import Decision, has_class_now
-from metrascope.ingest.file import Intake, match, written
+from metrascope.ingest.file import Intake, match, written_files
 from metrascope.ingest.identity import IDENTITY
-from metrascope.ingest.journal import Journal, Key, Record, Rejection
+from metrascope.ingest.journal import IngestJournal, Key, Record, Rejection
 from metrascope.ingest.label_notices import column_roles
 from metrascope.labels.columns import KEYS
 from metrascope.labels.labels import Keys, LabelRow
@@ -79,7 +79,7 @@ class Earlier:
     otherwise: tuple[Record, ...] = ()
 
 
-def refuse_other_table(search: Search, intake: Intake, journal: Journal) -> None:
+def refuse_other_table(search: Search, intake: Intake, journal: IngestJournal) -> None:
     """Refuse a table of labels that lacks most patients of the images that this folder gave.
 
     It is another month's, and all these images would leave the data set.
@@ -113,7 +113,7 @@ def refuse_other_table(search: Search, intake: Intake, journal: Journal) -> None
         )
 
 
-def _knows_no_file(search: Search, intake: Intake, journal: Journal) -> bool:
+def _knows_no_file(search: Search, intake: Intake, journal: IngestJournal) -> bool:
     """Tell whether the labels have a row for no file of a folder; of a new one nobody knows yet."""
     here = [record for record in journal.records.values() if record.place in search.places]
     if search.places - {record.place for record in here}:
@@ -129,7 +129,7 @@ def _has_no_row(record: Record, intake: Intake) -> bool:
 def pending_files(
     search: Search,
     intake: Intake,
-    journal: Journal,
+    journal: IngestJournal,
     left_out: Collection[str],
     changed: Collection[str] = (),
 ) -> list[Source]:
@@ -233,10 +233,10 @@ def _is_whole(
     images = tuple(image for image in record.images if image["image"] not in left_out)
     if any(image["image"] in changed for image in images):
         return False
-    return all(path.is_file() for path in written(intake, replace(record, images=images)))
+    return all(path.is_file() for path in written_files(intake, replace(record, images=images)))
 
 
-def settle(search: Search, journal: Journal, intake: Intake) -> Earlier:
+def settle(search: Search, journal: IngestJournal, intake: Intake) -> Earlier:
     """Decide what becomes of the records whose file is not where it was; forget what is doubled.
 
     Called when all files of the folder are in the journal. It asks nothing but journal, folder
@@ -294,13 +294,13 @@ def _was_read(record: Record) -> bool:
     return record.sha256 != ""
 
 
-def _now(journal: Journal, places: Collection[Key]) -> Iterator[Record]:
+def _now(journal: IngestJournal, places: Collection[Key]) -> Iterator[Record]:
     """Yield the records of the files that the folder holds; what could be read comes last."""
     held = [record for record in journal.records.values() if record.place in places]
     yield from sorted(held, key=_was_read)
 
 
-def _forget_emptied(search: Search, journal: Journal, moved: set[str]) -> None:
+def _forget_emptied(search: Search, journal: IngestJournal, moved: set[str]) -> None:
     """Forget what was no picture in a folder that has moved: it is counted where it is now."""
     names = {item.name for item in search.found}
     for record in [*journal.records.values()]:
@@ -339,7 +339,7 @@ def _is_classed_otherwise(record: Record, intake: Intake) -> bool:
 
 
 def awaited_records(
-    search: Search, journal: Journal, intake: Intake, decisions: Mapping[str, Decision]
+    search: Search, journal: IngestJournal, intake: Intake, decisions: Mapping[str, Decision]
 ) -> list[Record]:
     """Return records of other folders that were left out for their diagnosis and now have a class.
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from metrascope.dicom.identifiers import without_zeros, written
+from metrascope.dicom.identifiers import identifier_spellings, without_zeros
 from metrascope.ingest.conflicts import Matched, are_several, trait_of
 from metrascope.ingest.identity import person_of
 from metrascope.ingest.journal import Record
@@ -117,16 +117,16 @@ def _ties(record: Record, matched: Matched) -> Iterator[Tie]:
     listed = matched.get(record.key)
     # A row may have several numbers, of which the patient is known by the first.
     numbers = set(listed.forms.get("patient_id", ())) if isinstance(listed, LabelRow) else set()
-    for form in numbers | written("patient_id", keys.get("patient_id", "")):
+    for form in numbers | identifier_spellings("patient_id", keys.get("patient_id", "")):
         yield "number", without_zeros(form)
     for values in (row, keys):
         # A file that was corrected after it was sent keeps its instance's UID.
         for role in ("study_uid", "sop_uid"):
-            for form in written(role, values.get(role, "")):
+            for form in identifier_spellings(role, values.get(role, "")):
                 yield "exam", form
     unnumbered = person_of(record, row).role != "patient_id"
     for name in (row.get("name", ""), keys.get("name", "")):
-        for form in written("name", name):
+        for form in identifier_spellings("name", name):
             if keys.get("birth_date"):
                 yield "born", f"{form} {keys['birth_date']}"
             if unnumbered:

@@ -48,7 +48,7 @@ class Grid:
     dates: Collection[Place] = ()
 
 
-def check_cells(path: Path, grid: Grid, named: Mapping[str, str]) -> None:
+def check_sheet_cells(path: Path, grid: Grid, named: Mapping[str, str]) -> None:
     """Refuse a table that lacks what a person sees in it, or whose numbers are not whole.
 
     Parameters

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from metrascope.dicom.identifiers import is_placeholder
 from metrascope.dicom.vocabulary import clean_maker, clean_model, scanner_name
 
-COLUMNS: Final = ("centre", "plane", "scanner")
+ATTRIBUTES: Final = ("centre", "plane", "scanner")
 
 # Plane and the pattern that tells it, in lower case; the order is that of a name of two.
 _PLANES: Final = {
@@ -66,7 +66,7 @@ class ColumnWords:
     centres: Collection[str] = ()
 
     def clean(self, column: str, cell: str) -> str:
-        """Return what a cell of one of `COLUMNS` may be in the data set, ``""`` if it is empty."""
+        """Return what a cell of one of `ATTRIBUTES` may be in the data set, ``""`` if it is empty."""
         if is_placeholder(cell) and not cell.strip().isdigit():
             return ""
         how = {"centre": self._centre, "plane": self._plane, "scanner": self._scanner}
@@ -74,7 +74,7 @@ class ColumnWords:
 
     def coded(self, row: Mapping[str, str]) -> list[tuple[str, str, str]]:
         """Return column, what stands in the data set and the cell, where the two differ."""
-        cleaned = ((column, self.clean(column, row.get(column, ""))) for column in COLUMNS)
+        cleaned = ((column, self.clean(column, row.get(column, ""))) for column in ATTRIBUTES)
         return [(column, new, row[column]) for column, new in cleaned if new != row.get(column, "")]
 
     def _centre(self, cell: str) -> str:

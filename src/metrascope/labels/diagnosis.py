@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from metrascope.labels.clauses import Finding, read_findings
-from metrascope.labels.lexicon import Kind, is_empty, normal_form, words
-from metrascope.labels.strikethrough import MARK
+from metrascope.labels.clauses import ClauseFinding, read_findings
+from metrascope.labels.lexicon import WordKind, is_empty, lexicon_words, normal_form
+from metrascope.labels.strikethrough import STRUCK
 from metrascope.reason import Reason
 
 CLASSES: Final = ("normal", "fibroid", "polyp")
@@ -24,7 +24,15 @@ _CODE: Final = re.compile(
     r"\s*[:_-]?\s*\d+|(?:\d+|[a-z])\s*(?:类|组)|第[一二三四五六七八九十]+[类组]"
 )
 _FIELD: Final = frozenset(
-    (Kind.POLYP, Kind.MYOMA, Kind.CANCER, Kind.TUMOR, Kind.LESION, Kind.PHASE, Kind.CERVICAL)
+    (
+        WordKind.POLYP,
+        WordKind.MYOMA,
+        WordKind.CANCER,
+        WordKind.TUMOR,
+        WordKind.LESION,
+        WordKind.PHASE,
+        WordKind.CERVICAL,
+    )
 )
 
 
@@ -92,7 +100,7 @@ def read_diagnoses(
     return {value: readings.get(value) or _given(given[form]) for value, form in forms.items()}
 
 
-def is_code(form: str) -> bool:
+def is_class_code(form: str) -> bool:
     """Tell whether a diagnosis, after `normal_form`, is a bare code."""
     return _CODE.fullmatch(form) is not None
 
@@ -112,27 +120,27 @@ def _may_be_category(form: str, reading: Diagnosis) -> bool:
 
 
 def _is_of_the_field(form: str) -> bool:
-    return form not in _CATEGORIES and any(word.kind in _FIELD for word in words(form))
+    return form not in _CATEGORIES and any(word.kind in _FIELD for word in lexicon_words(form))
 
 
 def _reading(form: str) -> Diagnosis:
-    if MARK in form:
+    if STRUCK in form:
         return _none("struck")
     if is_empty(form):
         return Diagnosis(reason=Reason("labels.empty"))
-    if is_code(form):
+    if is_class_code(form):
         return _none("code")
     if form in _ABBREVIATIONS:
         return Diagnosis(_ABBREVIATIONS[form], offered=_ABBREVIATIONS[form])
-    spoken = list(words(form))
-    if any(word.kind is Kind.UNKNOWN for word in spoken):
-        named = any(word.kind in (Kind.POLYP, Kind.MYOMA) for word in spoken)
+    spoken = list(lexicon_words(form))
+    if any(word.kind is WordKind.UNKNOWN for word in spoken):
+        named = any(word.kind in (WordKind.POLYP, WordKind.MYOMA) for word in spoken)
         return _none("unknown_words" if named else "no_class")
     return _verdict(read_findings(spoken))
 
 
-def _verdict(findings: Sequence[Finding]) -> Diagnosis:
-    if any(f.kind in (Kind.CANCER, Kind.TUMOR) and _excludes(f) for f in findings):
+def _verdict(findings: Sequence[ClauseFinding]) -> Diagnosis:
+    if any(f.kind in (WordKind.CANCER, WordKind.TUMOR) and _excludes(f) for f in findings):
         return _none("other_lesion")
     if _contradict(findings):
         return _none("contradiction")
@@ -162,19 +170,19 @@ def _none(name: str, offered: str = "") -> Diagnosis:
     return Diagnosis(reason=Reason(f"labels.{name}"), offered=offered)
 
 
-def _excludes(finding: Finding) -> bool:
+def _excludes(finding: ClauseFinding) -> bool:
     """Cancer excludes where it is suspected or was once there, a former pregnancy does not."""
-    return not finding.denied and not (finding.kind is Kind.TUMOR and finding.past)
+    return not finding.denied and not (finding.kind is WordKind.TUMOR and finding.past)
 
 
-def _is_elsewhere(finding: Finding) -> bool:
-    inside = {Kind.ENDOMETRIUM, Kind.CAVITY}
-    return Kind.ELSEWHERE in finding.places and not finding.places & inside
+def _is_elsewhere(finding: ClauseFinding) -> bool:
+    inside = {WordKind.ENDOMETRIUM, WordKind.CAVITY}
+    return WordKind.ELSEWHERE in finding.places and not finding.places & inside
 
 
-def _tag(finding: Finding) -> str:
+def _tag(finding: ClauseFinding) -> str:
     """Return what a finding says for the class: its name, or why there is none."""
-    lesion = finding.kind in (Kind.POLYP, Kind.MYOMA)
+    lesion = finding.kind in (WordKind.POLYP, WordKind.MYOMA)
     if lesion and finding.denied:
         return "denied"
     if lesion and finding.past:
@@ -182,62 +190,64 @@ def _tag(finding: Finding) -> str:
     if lesion:
         where = _where(finding)
         return "doubtful" if finding.doubted and where != "elsewhere" else where
-    if finding.kind in (Kind.NORMAL, Kind.PHASE, Kind.ABNORMAL):
+    if finding.kind in (WordKind.NORMAL, WordKind.PHASE, WordKind.ABNORMAL):
         return _wellness(finding)
     gone = finding.denied or finding.past or _is_elsewhere(finding)
-    return "other" if finding.kind in (Kind.LESION, Kind.MASS) and not gone else ""
+    return "other" if finding.kind in (WordKind.LESION, WordKind.MASS) and not gone else ""
 
 
-def _where(finding: Finding) -> str:
+def _where(finding: ClauseFinding) -> str:
     places = finding.places
     if _is_elsewhere(finding):
         return "elsewhere"
-    if finding.kind is Kind.POLYP:
-        layers = {Kind.SUBMUCOSAL, Kind.WALL, Kind.REACHING}
+    if finding.kind is WordKind.POLYP:
+        layers = {WordKind.SUBMUCOSAL, WordKind.WALL, WordKind.REACHING}
         return "doubtful" if places & layers else "polyp"
-    if places & {Kind.SUBMUCOSAL, Kind.CAVITY}:
-        return "unplaced" if {Kind.WALL, Kind.REACHING} <= places else "fibroid"
-    if Kind.ELSEWHERE in places or (Kind.WALL in places and Kind.REACHING not in places):
+    if places & {WordKind.SUBMUCOSAL, WordKind.CAVITY}:
+        return "unplaced" if {WordKind.WALL, WordKind.REACHING} <= places else "fibroid"
+    if WordKind.ELSEWHERE in places or (
+        WordKind.WALL in places and WordKind.REACHING not in places
+    ):
         return "elsewhere"
     return "unplaced"
 
 
-def _wellness(finding: Finding) -> str:
-    elsewhere = _is_elsewhere(finding) and Kind.UTERUS not in finding.places
-    if elsewhere or finding.rest or Kind.WALL in finding.places:
+def _wellness(finding: ClauseFinding) -> str:
+    elsewhere = _is_elsewhere(finding) and WordKind.UTERUS not in finding.places
+    if elsewhere or finding.rest or WordKind.WALL in finding.places:
         return ""
     if finding.doubted:
         return "doubtful"
-    if finding.kind is Kind.ABNORMAL:
+    if finding.kind is WordKind.ABNORMAL:
         return "normal" if finding.denied else "other"
     if finding.denied:
         return "other"
-    return "normal" if finding.kind is Kind.NORMAL else "phase"
+    return "normal" if finding.kind is WordKind.NORMAL else "phase"
 
 
-def _settled(findings: Sequence[Finding]) -> list[Finding]:
+def _settled(findings: Sequence[ClauseFinding]) -> list[ClauseFinding]:
     """Leave out suspicions that pathology has settled."""
     settled = any(
-        f.method == "pathology" and f.affirmed and f.kind in (Kind.POLYP, Kind.MYOMA)
+        f.method == "pathology" and f.affirmed and f.kind in (WordKind.POLYP, WordKind.MYOMA)
         for f in findings
     )
     return [f for f in findings if not (settled and f.doubted and f.method != "pathology")]
 
 
-def _contradict(findings: Sequence[Finding]) -> bool:
+def _contradict(findings: Sequence[ClauseFinding]) -> bool:
     """Tell whether a text, or two examinations in it, say two things of one lesion."""
     findings = _settled(findings)
-    for kind in (Kind.POLYP, Kind.MYOMA):
+    for kind in (WordKind.POLYP, WordKind.MYOMA):
         here = [f for f in findings if f.kind is kind and not _is_elsewhere(f) and not f.rest]
         placed = [f for f in here if _where(f) in CLASSES]
-        denied = [f for f in here if f.denied and Kind.WALL not in f.places]
+        denied = [f for f in here if f.denied and WordKind.WALL not in f.places]
         if denied and any(f.affirmed for f in placed):
             return True
     well = [f for f in findings if _wellness_of(f) == "normal"]
     if well and any(_tag(f) == "polyp" for f in findings):
         return True
     if any(_tag(f) == "fibroid" for f in findings) and any(
-        Kind.ENDOMETRIUM not in f.places for f in well
+        WordKind.ENDOMETRIUM not in f.places for f in well
     ):
         return True
     results = {
@@ -251,14 +261,14 @@ def _contradict(findings: Sequence[Finding]) -> bool:
     )
 
 
-def _wellness_of(finding: Finding) -> str:
-    kinds = (Kind.NORMAL, Kind.ABNORMAL)
+def _wellness_of(finding: ClauseFinding) -> str:
+    kinds = (WordKind.NORMAL, WordKind.ABNORMAL)
     return _wellness(finding) if finding.kind in kinds else ""
 
 
-def _result(findings: Sequence[Finding]) -> str:
+def _result(findings: Sequence[ClauseFinding]) -> str:
     """Return what one examination comes to, ``""`` if it has nothing that can be compared."""
-    tags = {_tag(finding) for finding in findings if finding.kind is not Kind.MASS}
+    tags = {_tag(finding) for finding in findings if finding.kind is not WordKind.MASS}
     for name in ("polyp", "fibroid", "unplaced", "other", "normal", "phase", "denied"):
         if name in tags:
             return "normal" if name == "phase" else name

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from metrascope.dicom.identifiers import Keys, written
+from metrascope.dicom.identifiers import Keys, identifier_spellings
 from metrascope.errors import DataError
 from metrascope.labels.columns import (
     KEYS,
@@ -19,7 +19,7 @@ from metrascope.labels.columns import (
 from metrascope.labels.diagnosis import CLASSES, Diagnosis, read_diagnoses
 from metrascope.labels.matching import LabelRow, Labels, row_reason
 from metrascope.labels.sheet import Sheet, read_sheet
-from metrascope.labels.strikethrough import MARK
+from metrascope.labels.strikethrough import STRUCK
 from metrascope.reason import Reason, shown_rows
 
 __all__ = ["Keys", "LabelRow", "Labels", "read_labels"]
@@ -98,7 +98,7 @@ def _notices(
     rows: Iterable[LabelRow],
 ) -> Iterator[Reason]:
     """Yield a sentence on what a person may not see in the table, or may mean otherwise."""
-    struck = [number for number, row in cells.items() if any(MARK in row[n] for n in used)]
+    struck = [number for number, row in cells.items() if any(STRUCK in row[n] for n in used)]
     nobody = [
         int(row.values["row"])
         for row in rows
@@ -171,10 +171,10 @@ def _row(
 ) -> LabelRow:
     told = {role: [cells[n] for n in chosen.get(role, ()) if cells[n]] for role in ROLES}
     for role in set(ROLES) - {"label"}:
-        told[role] = [value for value in told[role] if MARK not in value]
+        told[role] = [value for value in told[role] if STRUCK not in value]
     for role in KEYS:
         # A placeholder is no number, and never goes before the header's own.
-        told[role] = [value for value in told[role] if written(role, value)]
+        told[role] = [value for value in told[role] if identifier_spellings(role, value)]
     values = {role: (told[role] or [""])[0] for role in ROLES}
     diagnosis = values["label"]
     read = diagnoses[diagnosis]
@@ -187,7 +187,7 @@ def _row(
         "age": _years(values["age"]),
     }
     forms = {
-        role: frozenset(form for value in told[role] for form in written(role, value))
+        role: frozenset(form for value in told[role] for form in identifier_spellings(role, value))
         for role in KEYS
     }
     return LabelRow(values, row_reason(values, read), forms)

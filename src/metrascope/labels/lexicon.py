@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Final
 
 
-class Kind(StrEnum):
+class WordKind(StrEnum):
     """Part of speech, as it were, of a word in a diagnosis; lexicon.toml has the words of each."""
 
     POLYP = auto()
@@ -57,10 +57,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class LexiconWord:
     """A word of a diagnosis: its kind and its spelling after `normal_form`."""
 
-    kind: Kind
+    kind: WordKind
     text: str
 
 
@@ -95,36 +95,39 @@ _PATTERNS: Final = tuple(
     (kind, re.compile(pattern))
     for kind, pattern in (
         (
-            Kind.NEUTRAL,
+            WordKind.NEUTRAL,
             rf"{_MARKER}(?![a-z])\s*[-:]?\s*(?:\((?:[^()]|\([^()]*\)){{0,40}}\)|[<>约~]*\d+%|"
             r"[-+]+(?=[\s,;、。]|$)|positive|negative|wild type|retained|intact|lost|loss|"
             r"阳性|阴性|弱阳性|强阳性|野生型|\+)",
         ),
-        (Kind.ABSENT, r"\(\s*-+\s*\)|(?<![\d.])0(?![\d.])\s*(?:枚|个|处|颗)?(?!\s*[型xX×*-])"),
-        (Kind.NEUTRAL, r"\(\s*\++\s*\)|\++(?=\s*(?:[,;、。)\n]|$))"),
-        (Kind.DOUBT, r"\(\s*[±?]+\s*\)|\+/-|[±?]+"),
+        (WordKind.ABSENT, r"\(\s*-+\s*\)|(?<![\d.])0(?![\d.])\s*(?:枚|个|处|颗)?(?!\s*[型xX×*-])"),
+        (WordKind.NEUTRAL, r"\(\s*\++\s*\)|\++(?=\s*(?:[,;、。)\n]|$))"),
+        (WordKind.DOUBT, r"\(\s*[±?]+\s*\)|\+/-|[±?]+"),
         (
-            Kind.NEUTRAL,
+            WordKind.NEUTRAL,
             r"(?:19|20)\d\d\s*[-./年]\s*\d{1,2}\s*[-./月]\s*\d{1,2}日?(?!\d)|(?:19|20)\d{6}(?!\d)",
         ),
         (
-            Kind.PAST,
+            WordKind.PAST,
             r"\d{1,2}\s*(?:多|余)?\s*(?:年|个?月|周|天)\s*(?:前|余前)|"
             r"(?:in\s+)?(?:19|20)\d\d(?![\d.])\s*年?(?:\d{1,2}月)?",
         ),
         # Type 1 and 2 by their definition: less or more than half of it in the wall.
         (
-            Kind.NEUTRAL,
+            WordKind.NEUTRAL,
             r"(?:[<>≤≥]=?|less than|more than|小于|大于|不足|超过)\s*50\s*%\s*(?:of it )?(?:is )?"
             r"(?:intramural|in(?:side|to)? the myometrium|within the myometrium|myometrial|"
             r"位于肌壁间|位于肌层内?|肌壁间|壁间|肌层内?)\s*(?:extension|component|部分|成分)?",
         ),
         (
-            Kind.NEUTRAL,
+            WordKind.NEUTRAL,
             rf"[<>≤≥约x×*]?\s*{_SIZE}(?:\s*(?:[x×*/~-]|to|by)\s*{_SIZE}){{0,3}}"
             r"\s*(?:个月|months?\b|weeks?\b|years?\b)?",
         ),
-        (Kind.NEUTRAL, r"[a-z]{1,3}\d{2,4}-?\d{3,}|[a-z]{0,3}\d{5,}(?:-\d+)?|[<>=~≤≥\"'`·•_|]+"),
+        (
+            WordKind.NEUTRAL,
+            r"[a-z]{1,3}\d{2,4}-?\d{3,}|[a-z]{0,3}\d{5,}(?:-\d+)?|[<>=~≤≥\"'`·•_|]+",
+        ),
     )
 )
 _BULLET: Final = re.compile(r"[①-⑳⑴-⒇⒈-⒛❶-❿㈠-㈩]")
@@ -132,12 +135,12 @@ _NUMBERING: Final = re.compile(
     r"(?:^|(?<=[\s。;,、:.]))(?:\(\s*\d{1,2}\s*\)|\d{1,2}\s*[.、)](?!\d)|[一二三四五六七八九十]\s*[、.]"
     r"|[a-h][.):](?=\s))(?=\s*\S)"
 )
-_SIGNS: Final[Mapping[str, Kind]] = {
-    **dict.fromkeys(",", Kind.COMMA),
-    **dict.fromkeys(";。！!.\n", Kind.STOP),  # a point within a number is part of it
-    **dict.fromkeys("([【{〔<《〈", Kind.OPEN),
-    **dict.fromkeys(")]】}〕>》〉", Kind.CLOSE),
-    **dict.fromkeys(":=→", Kind.COLON),
+_SIGNS: Final[Mapping[str, WordKind]] = {
+    **dict.fromkeys(",", WordKind.COMMA),
+    **dict.fromkeys(";。！!.\n", WordKind.STOP),  # a point within a number is part of it
+    **dict.fromkeys("([【{〔<《〈", WordKind.OPEN),
+    **dict.fromkeys(")]】}〕>》〉", WordKind.CLOSE),
+    **dict.fromkeys(":=→", WordKind.COLON),
 }
 _TRADITIONAL: Final = (
     "宮內瘜粘異見發確頸間漿惡變無陰陽慮診斷檢術後體單個處簡複復雜雙側經併並為與傾現縮組織鏡實誤"
@@ -178,7 +181,7 @@ def simplified(text: str) -> str:
     return text.translate(_SAME)
 
 
-def words(form: str) -> Iterator[Word]:
+def lexicon_words(form: str) -> Iterator[LexiconWord]:
     """Yield the words of a diagnosis.
 
     Parameters
@@ -190,7 +193,7 @@ def words(form: str) -> Iterator[Word]:
     place = 0
     while place < len(text):
         word = _word_at(text, place)
-        if word.text != " " or word.kind is Kind.BLANK:
+        if word.text != " " or word.kind is WordKind.BLANK:
             yield word
         place += len(word.text)
 
@@ -201,43 +204,43 @@ def is_empty(form: str) -> bool:
     return not bare or bare in _sections()[_EMPTY]
 
 
-def _word_at(text: str, place: int) -> Word:
+def _word_at(text: str, place: int) -> LexiconWord:
     sign = text[place]
     if sign == " ":
         chinese = 0 < place < len(text) - 1 and _is_chinese(text[place - 1], text[place + 1])
-        return Word(Kind.BLANK if chinese else Kind.NEUTRAL, " ")
+        return LexiconWord(WordKind.BLANK if chinese else WordKind.NEUTRAL, " ")
     if not _is_inside(text, place):
         if match := _FIGO.match(text, place):
-            return Word(_figo_place(match), match[0])
+            return LexiconWord(_figo_place(match), match[0])
         for kind, pattern in _PATTERNS:
             if match := pattern.match(text, place):
-                return Word(kind, match[0])
+                return LexiconWord(kind, match[0])
         if known := _longest(text, place):
             return known
     if sign == "-":
         rest = text[place + 1 :].lstrip(" ")
         ends = place > 0 and (not rest or rest[0] in ",;。)\n")
-        return Word(Kind.ABSENT if ends else Kind.COLON, sign)
+        return LexiconWord(WordKind.ABSENT if ends else WordKind.COLON, sign)
     if sign in _SIGNS:
-        return Word(_SIGNS[sign], sign)
+        return LexiconWord(_SIGNS[sign], sign)
     unknown = re.compile(r"[a-z0-9']+").match(text, place)
-    return Word(Kind.UNKNOWN, unknown[0] if unknown else sign)
+    return LexiconWord(WordKind.UNKNOWN, unknown[0] if unknown else sign)
 
 
-def _figo_place(match: re.Match[str]) -> Kind:
+def _figo_place(match: re.Match[str]) -> WordKind:
     """Types 0 to 2 lie under the mucosa; 2-5 reaches from there to the serosa (FIGO, 2011)."""
     types = [_FIGO_NUMBERS[name] for name in match.groups() if name]
     if max(types) <= 2:
-        return Kind.SUBMUCOSAL
-    return Kind.WALL if min(types) > 2 else Kind.REACHING
+        return WordKind.SUBMUCOSAL
+    return WordKind.WALL if min(types) > 2 else WordKind.REACHING
 
 
-def _longest(text: str, place: int) -> Word | None:
+def _longest(text: str, place: int) -> LexiconWord | None:
     kinds, longest = _lexicon()
     for length in range(min(longest.get(text[place], 0), len(text) - place), 0, -1):
         spelling = text[place : place + length]
         if spelling in kinds and not _is_inside(text, place + length):
-            return Word(kinds[spelling], spelling)
+            return LexiconWord(kinds[spelling], spelling)
     return None
 
 
@@ -254,13 +257,13 @@ def _is_chinese(*signs: str) -> bool:
 
 
 @cache
-def _lexicon() -> tuple[dict[str, Kind], dict[str, int]]:
+def _lexicon() -> tuple[dict[str, WordKind], dict[str, int]]:
     """Return the kind of each spelling, and by its first sign how long one is at most."""
-    kinds: dict[str, Kind] = {}
+    kinds: dict[str, WordKind] = {}
     longest: dict[str, int] = {}
     for section, spellings in _sections().items():
         for spelling in spellings if section != _EMPTY else ():
-            kinds[spelling] = Kind(section)
+            kinds[spelling] = WordKind(section)
             longest[spelling[0]] = max(longest.get(spelling[0], 0), len(spelling))
     return kinds, longest
 

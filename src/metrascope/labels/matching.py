@@ -11,12 +11,12 @@ from typing import Final, Self
 from metrascope.dicom.identifiers import (
     Keys,
     endings,
+    identifier_spellings,
     is_chinese,
     names_differ,
     numbers_differ,
     parts,
     without_zeros,
-    written,
 )
 from metrascope.labels.columns import KEYS
 from metrascope.labels.diagnosis import Diagnosis
@@ -176,7 +176,9 @@ class Labels:
             for role, form, owner in _claims(key):
                 owners[role, form].add(owner)
         shared = {claim for claim, names in owners.items() if len(names) > 1}
-        shared |= {("path", path) for name in several for path in written("file_name", name)}
+        shared |= {
+            ("path", path) for name in several for path in identifier_spellings("file_name", name)
+        }
         return replace(self, _shared=frozenset(shared), _exams_listed=listed)
 
     def _in_other_script(self, keys: Keys) -> bool:
@@ -234,7 +236,9 @@ class Labels:
         hits: dict[str, frozenset[int]] = {}
         for word in words:
             numbers, names = (
-                frozenset[int]().union(*(self._at(role, written(role, word)) for role in roles))
+                frozenset[int]().union(
+                    *(self._at(role, identifier_spellings(role, word)) for role in roles)
+                )
                 for roles in (_NUMBERS, ("name",))
             )
             # One word may be a number of two kinds; then it points to the rows of both.

@@ -17,9 +17,9 @@ from metrascope.files.csv_rows import (
     shown_separator,
     text_lines,
 )
-from metrascope.labels.cell_faults import Grid, check_cells, without_errors
+from metrascope.labels.cell_faults import Grid, check_sheet_cells, without_errors
 from metrascope.labels.columns import holds_results, looks_like_header
-from metrascope.labels.workbook import MOST_CELLS, Rows, SheetCells, read_workbook, tidy
+from metrascope.labels.workbook import MOST_CELLS, SheetCells, SheetRows, read_workbook, tidy
 from metrascope.messages import listing, text
 from metrascope.sources.signatures import HEAD, IMAGES, kind_of
 
@@ -83,7 +83,7 @@ def read_sheet(path: Path, named: Mapping[str, str]) -> Sheet:
         If the file cannot be read, is no table or has no rows, a row of CSV has more cells than
         the header or a quotation mark that swallows others, its separators are full-width, two
         sheets could be meant, or cells that decide lack what the spreadsheet showed
-        (`check_cells`).
+        (`check_sheet_cells`).
     MissingExtraError
         If the file is .xlsx and openpyxl is not installed.
     """
@@ -94,7 +94,7 @@ def read_sheet(path: Path, named: Mapping[str, str]) -> Sheet:
     else:
         chosen = SheetCells("", _csv(path, content, named))
         grid = _grid(chosen, named)
-    check_cells(path, grid, named)
+    check_sheet_cells(path, grid, named)
     if not grid.rows:
         raise DataError("data.no_rows", path=path)
     rows = {number: tuple(map(without_errors, cells)) for number, cells in grid.rows.items()}
@@ -123,13 +123,13 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _csv(path: Path, content: bytes, named: Mapping[str, str]) -> Rows:
+def _csv(path: Path, content: bytes, named: Mapping[str, str]) -> SheetRows:
     """Return the rows of a CSV file, none of which is wider than the header."""
     words = decoded(content)
     if words is None:
         raise DataError("table.encoding", path=path)
     separator = _separator(words, named)
-    rows: Rows = {}
+    rows: SheetRows = {}
     count = 0
     for number, row in csv_rows(path, words, separator):
         rows[number] = [tidy(cell) for cell in row]

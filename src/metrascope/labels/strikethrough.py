@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import Any, Final
 from xml.etree import ElementTree
 
-MARK: Final = "~~"
+STRUCK: Final = "~~"
 """Stands before and after what is struck out, as in Markdown."""
 
 
 def crossed_out(words: str) -> str:
     """Return a text that is struck out as a whole between marks."""
-    return f"{MARK}{words.replace(MARK, '')}{MARK}" if words else ""
+    return f"{STRUCK}{words.replace(STRUCK, '')}{STRUCK}" if words else ""
 
 
 def struck_styles(book: Any) -> frozenset[int]:
@@ -28,7 +28,7 @@ def struck_styles(book: Any) -> frozenset[int]:
 
 
 def marked_runs(value: Any) -> str:
-    """Return rich text, as openpyxl reads it, with `MARK` around what is struck out of it."""
+    """Return rich text, as openpyxl reads it, with `STRUCK` around what is struck out of it."""
     runs = (
         (run, False) if isinstance(run, str) else (run.text, bool(run.font and run.font.strike))
         for run in value

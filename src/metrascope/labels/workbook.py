@@ -33,7 +33,7 @@ _NOTED: Final = re.compile(
 _YES: Final = ("1", "true")
 _ESCAPED: Final = re.compile("_x(000[0-9A-F]|005F)_", re.IGNORECASE)
 
-Rows = dict[int, list[str]]
+SheetRows = dict[int, list[str]]
 Place = tuple[int, int]
 """Row and column, both from 1."""
 
@@ -57,7 +57,7 @@ class SheetCells:
     """
 
     name: str
-    rows: Rows
+    rows: SheetRows
     uncalculated: frozenset[Place] = frozenset()
     dates: frozenset[Place] = frozenset()
     hidden_rows: frozenset[int] = frozenset()
@@ -138,7 +138,7 @@ def tidy(cell: str) -> str:
 def _sheet(path: Path, book: Any, sheet: Any, crossed: Collection[int]) -> SheetCells:
     notes = _notes(book._archive.read(sheet._worksheet_path))
     sheet.reset_dimensions()  # what a file says of its size may be wrong, and cells be left out
-    rows: Rows = {}
+    rows: SheetRows = {}
     dates = set()
     count = 0
     for number, row in enumerate(sheet.iter_rows(max_col=_MOST_COLUMNS), start=1):
@@ -170,7 +170,9 @@ def _sheet(path: Path, book: Any, sheet: Any, crossed: Collection[int]) -> Sheet
     )
 
 
-def _spread(path: Path, rows: Rows, merged: list[tuple[int, int, int, int]], count: int) -> None:
+def _spread(
+    path: Path, rows: SheetRows, merged: list[tuple[int, int, int, int]], count: int
+) -> None:
     """Write the content of merged blocks into their cells, in the rows that there are."""
     numbers = sorted(rows)
     for left, top, right, bottom in merged:

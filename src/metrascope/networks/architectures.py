@@ -10,7 +10,7 @@ from torch.nn import functional
 from torchvision import models
 
 from metrascope.errors import SettingsError
-from metrascope.networks.weights import Published
+from metrascope.networks.weights import PublishedWeights
 
 Mapper = Callable[[nn.Module, Tensor], tuple[Tensor, Tensor | None]]
 
@@ -47,7 +47,7 @@ class Architecture:
     name: str
     title: str
     builder: Callable[..., nn.Module]
-    weights: Published
+    weights: PublishedWeights
     channels: int
     last_layer: str
     mapper: Mapper

@@ -22,12 +22,12 @@ from metrascope.files.atomic import replacing, sha256
 from metrascope.files.validation import place_of, reason_of
 from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.networks.networks import Network, Pooling, empty_network
-from metrascope.networks.weights import Origin, Tensors, fill, read_safetensors
+from metrascope.networks.weights import Tensors, WeightsOrigin, fill, read_safetensors
 
-MODEL: Final = "model.json"
+MODEL_FILE: Final = "model.json"
 WEIGHTS: Final = "weights.safetensors"
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Name = Annotated[str, Field(min_length=1, max_length=1000)]
+_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+_Name = Annotated[str, Field(min_length=1, max_length=1000)]
 
 _LARGEST: Final = 16 << 20
 """Bytes of a ``model.json``; ours have some thousand."""
@@ -70,8 +70,8 @@ class ModelDescription(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     format: Literal[1] = 1
-    network: Name
-    title: Name
+    network: _Name
+    title: _Name
     pooling: Pooling
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=_MOST_CLASSES)]
     preprocessing: Preprocessing
@@ -79,12 +79,12 @@ class ModelDescription(BaseModel):
     cleaned: bool = False
     fold: Annotated[int, Field(ge=0, le=10**9)] = 0
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
-    origin: Origin
+    origin: WeightsOrigin
     versions: dict[str, str]
-    manifest_sha256: Sha256
-    split_sha256: Sha256
-    settings_sha256: Sha256
-    weights_sha256: Sha256 | None = None
+    manifest_sha256: _Sha256
+    split_sha256: _Sha256
+    settings_sha256: _Sha256
+    weights_sha256: _Sha256 | None = None
 
     @field_validator("network")
     @classmethod
@@ -110,7 +110,7 @@ def save(folder: Path, network: nn.Module, description: ModelDescription) -> Mod
         If the folder cannot be written; the files that were there are still there then.
     """
     # The weights are renamed first: a model.json never stands before its weights.
-    with replacing(folder / MODEL) as model, replacing(folder / WEIGHTS) as weights:
+    with replacing(folder / MODEL_FILE) as model, replacing(folder / WEIGHTS) as weights:
         _write_tensors(weights, network.state_dict())
         written = description.model_copy(update={"weights_sha256": sha256(weights)})
         text = json.dumps(written.model_dump(mode="json"), indent=2, ensure_ascii=False)
@@ -127,10 +127,10 @@ def load(folder: Path) -> tuple[Network, ModelDescription]:
         If a file is missing, damaged, of another format or network, or if the weights are not
         the ones that ``model.json`` was written with.
     """
-    for name in (MODEL, WEIGHTS):
+    for name in (MODEL_FILE, WEIGHTS):
         if not (folder / name).is_file():
             raise WeightsError("weights.no_model", folder=folder, file=name)
-    description = read_description(folder / MODEL)
+    description = read_description(folder / MODEL_FILE)
     path = folder / WEIGHTS
     tensors = read_safetensors(path)
     if tensors.sha256 != description.weights_sha256:

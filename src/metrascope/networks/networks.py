@@ -18,7 +18,7 @@ from torchvision import models
 from metrascope.errors import SettingsError, WeightsError
 from metrascope.networks import weights as weight_files
 from metrascope.networks.architectures import ARCHITECTURES, Architecture, find_architecture
-from metrascope.networks.weights import Origin
+from metrascope.networks.weights import WeightsOrigin
 
 Pooling = Literal["avgmax", "avg"]
 
@@ -75,7 +75,7 @@ class Network(nn.Module):
         self.architecture = architecture
         self.classes = classes
         self.pooling = pooling
-        self.origin = Origin("none")
+        self.origin = WeightsOrigin("none")
         self.model = model
         if isinstance(model, models.Inception3):
             model.AuxLogits.fc = nn.Linear(768, classes)
@@ -168,7 +168,7 @@ def create_network(
     if str(weights) == "none":
         model = _initialized_backbone(architecture, pooling)
         network = Network(architecture, classes, pooling, model)
-        network.origin = Origin("none", new=len(list(network.parameters())))
+        network.origin = WeightsOrigin("none", new=len(list(network.parameters())))
         return network
     if str(weights) == "imagenet":
         tensors, source = weight_files.read_published(architecture.weights), "imagenet"
@@ -199,7 +199,7 @@ def _require_head(classes: int, pooling: str) -> None:
         raise SettingsError("networks.unknown_pooling", pooling=pooling)
 
 
-def _fill(network: Network, tensors: weight_files.Tensors, source: str) -> Origin:
+def _fill(network: Network, tensors: weight_files.Tensors, source: str) -> WeightsOrigin:
     """Copy a file's tensors into the network, by torchvision's names or by ours."""
     architecture = network.architecture
     ours = "head.weight" in tensors.values
@@ -218,7 +218,7 @@ def _fill(network: Network, tensors: weight_files.Tensors, source: str) -> Origi
             raise
         raise WeightsError("weights.recognized", **error.values, likely=likely.title) from error
     new = sum(n not in copied for n, _ in network.named_parameters())
-    return Origin(source, tensors.sha256, len(copied), new)
+    return WeightsOrigin(source, tensors.sha256, len(copied), new)
 
 
 def _our_names(network: Network, values: Mapping[str, Tensor]) -> dict[str, Tensor]:

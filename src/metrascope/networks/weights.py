@@ -24,7 +24,7 @@ _PICKLE_SUFFIXES: Final = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", 
 _SHOWN: Final = 3  # names of tensors in a sentence; a wrong file has hundreds
 
 
-class Published(Protocol):
+class PublishedWeights(Protocol):
     """What this module needs of a member of torchvision's weights enums."""
 
     @property
@@ -55,7 +55,7 @@ class Tensors:
 
 
 @dataclass(frozen=True)
-class Origin:
+class WeightsOrigin:
     """Where a network's weights come from.
 
     Parameters
@@ -105,7 +105,7 @@ def read_safetensors(path: Path) -> Tensors:
     return Tensors(path, sha256(path), values, metadata)
 
 
-def read_published(weights: Published) -> Tensors:
+def read_published(weights: PublishedWeights) -> Tensors:
     """Read torchvision's ImageNet weights from torch's cache, or download them into it.
 
     Raises

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from metrascope.phantom.lesions import Lesion, draw_fibroid, draw_polyp
+from metrascope.phantom.lesions import PhantomLesion, draw_fibroid, draw_polyp
 from metrascope.phantom.uterus import Endometrium, Uterus, draw_endometrium, draw_uterus
 
 LABELS: Final = ("normal", "fibroid", "polyp")
@@ -29,7 +29,7 @@ class Anatomy:
     label: str
     uterus: Uterus
     endometrium: Endometrium
-    lesion: Lesion | None
+    lesion: PhantomLesion | None
     bladder: Blob | None
     bowel: tuple[Blob, ...]
     patches: tuple[Blob, ...]

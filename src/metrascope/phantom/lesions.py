@@ -12,7 +12,7 @@ FIBROID_MM: Final = (8.0, 40.0)
 
 
 @dataclass(frozen=True)
-class Lesion:
+class PhantomLesion:
     """One polyp or one submucosal fibroid, in the frame of the uterus.
 
     ``echo_db`` is relative to the myometrium, ``attenuation`` in dB/cm/MHz, ``side`` the wall
@@ -41,7 +41,7 @@ class Lesion:
 
 def draw_polyp(
     uterus: Uterus, endometrium: Endometrium, difficulty: float, rng: np.random.Generator
-) -> Lesion:
+) -> PhantomLesion:
     """Draw a polyp: echogenic, oval, inside the cavity."""
     diameter = min(
         _draw_size(POLYP_MM, difficulty, rng), 0.8 * (uterus.cavity_mm[1] - uterus.cavity_mm[0])
@@ -49,7 +49,7 @@ def draw_polyp(
     aspect = float(rng.uniform(0.5, 0.85))
     contrast = (8.0 - 7.0 * difficulty) * float(rng.uniform(0.6, 1.4))
     floor = 4.5 if endometrium.phase == "secretory" else 3.0
-    return Lesion(
+    return PhantomLesion(
         "polyp",
         diameter,
         aspect,
@@ -68,7 +68,7 @@ def draw_polyp(
 
 def draw_fibroid(
     uterus: Uterus, endometrium: Endometrium, difficulty: float, rng: np.random.Generator
-) -> Lesion:
+) -> PhantomLesion:
     """Draw a submucosal fibroid of FIGO type 0, 1 or 2, hypo- to isoechoic, attenuating."""
     diameter = min(_draw_size(FIBROID_MM, difficulty, rng), 0.85 * uterus.depth_mm)
     aspect = float(rng.uniform(0.78, 1.0))
@@ -80,7 +80,7 @@ def draw_fibroid(
         1: wall - radius * float(rng.uniform(0.05, 0.6)),
         2: wall + radius * float(rng.uniform(0.05, 0.6)),
     }[figo]
-    return Lesion(
+    return PhantomLesion(
         "fibroid",
         diameter,
         aspect,

@@ -21,14 +21,14 @@ from metrascope.dataset.manifest import write_manifest
 from metrascope.errors import DataError, SettingsError
 from metrascope.files.atomic import is_unused, remove_leftovers, write_bytes, write_json
 from metrascope.phantom.anatomy import LABELS
-from metrascope.phantom.render import draw_case, render, sector
+from metrascope.phantom.render import draw_case, render_phantom, sector
 from metrascope.phantom.scanners import SCANNERS, find_scanner
 from metrascope.processes.cores import checked_jobs
 from metrascope.processes.files import map_in_order
 
 PAPER_COUNTS: Final = {"normal": 422, "fibroid": 238, "polyp": 631}
-MARKER: Final = "phantom.json"
-FORMAT: Final = 1
+_MARKER: Final = "phantom.json"
+_FORMAT: Final = 1
 _FOLDERS: Final = ("images", "masks", "sectors")
 # run lengths suit speckle and masks alike: smaller and faster than the default
 _PNG: Final = (
@@ -120,7 +120,7 @@ def write_phantom(
     return manifest
 
 
-def apportion(patients: int, prevalence: Mapping[str, float]) -> dict[str, int]:
+def patients_per_class(patients: int, prevalence: Mapping[str, float]) -> dict[str, int]:
     """Share patients out among the classes by the largest remainder (Hamilton's method).
 
     Parameters
@@ -158,8 +158,8 @@ def _checked(
         if name in scanners[:number]:
             raise SettingsError("phantom.repeated_scanner", name=name)
     weights = _weights(PAPER_COUNTS if prevalence is None else prevalence)
-    counts = tuple(apportion(patients, weights).values())
-    return _Settings(FORMAT, patients, seed, tuple(scanners), size, counts, float(difficulty))
+    counts = tuple(patients_per_class(patients, weights).values())
+    return _Settings(_FORMAT, patients, seed, tuple(scanners), size, counts, float(difficulty))
 
 
 def _need(name: str, value: object, holds: bool, expected: str) -> None:
@@ -186,7 +186,7 @@ def _option(name: str) -> str:
 
 def _claim(out: Path, settings: _Settings) -> None:
     """Make the folder ours: write the settings, or check that those there are the same."""
-    marker = out / MARKER
+    marker = out / _MARKER
     wanted = json.loads(json.dumps(asdict(settings)))
     if marker.exists():
         found = _read_marker(marker)
@@ -240,7 +240,7 @@ def _write_patient(out: Path, settings: _Settings, patient: _Patient) -> dict[st
     if (out / paths["images"]).exists():
         fan = sector(case, settings.size)
     else:
-        still = render(case, settings.size)
+        still = render_phantom(case, settings.size)
         fan = still.sector
         if still.mask is not None:
             write_bytes(out / paths["masks"], _png(still.mask))

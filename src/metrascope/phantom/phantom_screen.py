@@ -35,7 +35,7 @@ class Screen:
     bounds: tuple[int, int, int, int]
 
 
-def lay_out(scanner: Scanner, beam: Beam, size: int) -> Screen:
+def lay_out_screen(scanner: Scanner, beam: Beam, size: int) -> Screen:
     """Place the sector on the screen: depth to the height, sides cut off where it is wider."""
     half = np.deg2rad(beam.fov_deg) / 2
     top_mm = beam.radius_mm * np.cos(half)

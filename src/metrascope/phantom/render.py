@@ -7,17 +7,17 @@ import numpy as np
 from metrascope.arrays import Pixels
 from metrascope.phantom.acoustics import Beam, receive
 from metrascope.phantom.anatomy import Anatomy, draw_anatomy
-from metrascope.phantom.phantom_screen import compress, lay_out, scan_lookup, show, show_mask
+from metrascope.phantom.phantom_screen import compress, lay_out_screen, scan_lookup, show, show_mask
 from metrascope.phantom.scanners import Scanner, find_scanner
 from metrascope.phantom.shapes import FloatMap
 from metrascope.phantom.tissue import draw_tissue
-from metrascope.phantom.uterus import outline
+from metrascope.phantom.uterus import uterus_outline
 
 TISSUE_STEP = 2
 
 
 @dataclass(frozen=True)
-class Case:
+class PhantomCase:
     """One patient before the echo: who, what, on which scanner, with which settings."""
 
     label: str
@@ -32,7 +32,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Still:
+class PhantomStill:
     """Image, lesion mask (None for a normal uterus) and sector mask, ``(size, size)`` uint8."""
 
     image: Pixels
@@ -40,7 +40,9 @@ class Still:
     sector: Pixels
 
 
-def draw_case(label: str, scanner: str, *, seed: int, index: int, difficulty: float = 0.5) -> Case:
+def draw_case(
+    label: str, scanner: str, *, seed: int, index: int, difficulty: float = 0.5
+) -> PhantomCase:
     """Draw everything about a patient but the echo; the same arguments give the same patient.
 
     Parameters
@@ -62,33 +64,33 @@ def draw_case(label: str, scanner: str, *, seed: int, index: int, difficulty: fl
     beam = preset.beam(_depth_mm(anatomy, preset.radius_mm, rng), float(rng.uniform(20, 45)))
     gain = float(rng.normal(0, 2.5))
     contact, slide = _contact_db(beam, rng), _slide_db(beam, rng)
-    return Case(label, _age(rng), preset, anatomy, beam, gain, contact, slide, noise_seed)
+    return PhantomCase(label, _age(rng), preset, anatomy, beam, gain, contact, slide, noise_seed)
 
 
-def render(case: Case, size: int = 512) -> Still:
+def render_phantom(case: PhantomCase, size: int = 512) -> PhantomStill:
     """Make the image of a case and its masks, ``size`` pixels square."""
     rng = np.random.default_rng(case.noise_seed)
     beam, scanner = case.beam, case.scanner
     tissue = draw_tissue(case.anatomy, *beam.positions(TISSUE_STEP), beam.radius_mm, rng)
     envelope = receive(tissue, case.contact_db + case.slide_db, beam, rng)
     _near_field(envelope, beam, rng)
-    screen = lay_out(scanner, beam, size)
+    screen = lay_out_screen(scanner, beam, size)
     lookup = scan_lookup(screen, beam)
     marks = {"gain": round(60 + 2 * case.gain_db), "depth": round(beam.depth_mm / 10)}
     image = show(compress(envelope, scanner, case.gain_db), lookup, screen, scanner, beam, marks)
     if tissue.lesion is None:
-        return Still(image, None, lookup[2])
-    return Still(image, show_mask(tissue.lesion, lookup, TISSUE_STEP), lookup[2])
+        return PhantomStill(image, None, lookup[2])
+    return PhantomStill(image, show_mask(tissue.lesion, lookup, TISSUE_STEP), lookup[2])
 
 
-def sector(case: Case, size: int = 512) -> Pixels:
+def sector(case: PhantomCase, size: int = 512) -> Pixels:
     """Return the sector mask of a case without making its image."""
-    return scan_lookup(lay_out(case.scanner, case.beam, size), case.beam)[2]
+    return scan_lookup(lay_out_screen(case.scanner, case.beam, size), case.beam)[2]
 
 
 def _depth_mm(anatomy: Anatomy, radius_mm: float, rng: np.random.Generator) -> float:
     """Choose a depth that shows the whole uterus, as an operator does, in steps of 5 mm."""
-    points = outline(anatomy.uterus) + np.array(anatomy.uterus.center_mm, np.float32)
+    points = uterus_outline(anatomy.uterus) + np.array(anatomy.uterus.center_mm, np.float32)
     far = float(np.hypot(points[:, 0], points[:, 1]).max()) - radius_mm
     wanted = far + float(rng.uniform(0, 15))
     return float(np.clip(5 * np.ceil(wanted / 5), 60, 100))

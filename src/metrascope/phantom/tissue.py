@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from metrascope.phantom.anatomy import Anatomy, Blob
-from metrascope.phantom.lesions import Lesion
+from metrascope.phantom.lesions import PhantomLesion
 from metrascope.phantom.shapes import (
     FloatMap,
     Mottle,
@@ -229,7 +229,7 @@ def _deflection(anatomy: Anatomy, u: FloatMap) -> FloatMap:
 
 
 def _lesion_distance(
-    lesion: Lesion | None, u: FloatMap, v: FloatMap, mottle: Mottle, shift: float
+    lesion: PhantomLesion | None, u: FloatMap, v: FloatMap, mottle: Mottle, shift: float
 ) -> FloatMap | None:
     if lesion is None:
         return None
@@ -242,7 +242,7 @@ def _lesion_distance(
 
 
 def _draped(
-    lining: FloatMap, distance: FloatMap, lesion: Lesion, look: Endometrium, v: FloatMap
+    lining: FloatMap, distance: FloatMap, lesion: PhantomLesion, look: Endometrium, v: FloatMap
 ) -> FloatMap:
     """Spread the endometrium over the lesion: around a polyp, over the free side of a fibroid."""
     cover = 0.12 * look.thickness_mm + 0.5
@@ -272,7 +272,12 @@ def _paint_endometrium(
 
 
 def _paint_polyp(
-    canvas: _Canvas, lesion: Lesion, distance: FloatMap, u: FloatMap, v: FloatMap, shift: float
+    canvas: _Canvas,
+    lesion: PhantomLesion,
+    distance: FloatMap,
+    u: FloatMap,
+    v: FloatMap,
+    shift: float,
 ) -> None:
     grain = 0.8 * canvas.mottle(canvas.x, canvas.z, 2.0, shift + 95)
     canvas.paint(inside(distance), grain + np.float32(lesion.echo_db), lesion.attenuation)
@@ -286,7 +291,12 @@ def _paint_polyp(
 
 
 def _paint_fibroid(
-    canvas: _Canvas, lesion: Lesion, distance: FloatMap, u: FloatMap, v: FloatMap, shift: float
+    canvas: _Canvas,
+    lesion: PhantomLesion,
+    distance: FloatMap,
+    u: FloatMap,
+    v: FloatMap,
+    shift: float,
 ) -> None:
     along, across = rotate(u, v, (lesion.u_mm, lesion.v_mm), lesion.tilt_rad)
     warp = canvas.mottle(u, v, 5.0, shift + 97)

@@ -93,7 +93,7 @@ def draw_uterus(radius_mm: float, rng: np.random.Generator) -> Uterus:
 
 def _placed(uterus: Uterus, radius_mm: float, gap_mm: float) -> Uterus:
     """Move the uterus along z until its nearest point lies ``gap_mm`` from the probe's face."""
-    points = outline(uterus) + np.array([uterus.center_mm[0], 0], np.float32)
+    points = uterus_outline(uterus) + np.array([uterus.center_mm[0], 0], np.float32)
     reach = radius_mm + gap_mm
     # a point clears the probe when z >= sqrt(reach^2 - x^2); the tightest point decides
     clear = np.sqrt(np.clip(reach**2 - points[:, 0] ** 2, 0, None))
@@ -120,7 +120,7 @@ def draw_endometrium(difficulty: float, rng: np.random.Generator) -> Endometrium
     )
 
 
-def outline(uterus: Uterus) -> NDArray[np.float32]:
+def uterus_outline(uterus: Uterus) -> NDArray[np.float32]:
     """Return points on the outline of the uterus as seen from its centre, ``(n, 2)`` x and z."""
     turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     along, across = uterus.corpus_mm

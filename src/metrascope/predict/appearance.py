@@ -14,7 +14,7 @@ import numpy.typing as npt
 from metrascope.arrays import Floats32, Pixels
 from metrascope.dataset.preprocess import Preprocessing, centre_crop, square
 
-WIDTH: Final = 144
+APPEARANCE_WIDTH: Final = 144
 """Numbers of an image: 16 for each of 3 x 3 cells."""
 _SIDE: Final = 96
 _CELL: Final = 32
@@ -34,11 +34,13 @@ def appearance(squares: Pixels) -> Floats32:
 
     Returns
     -------
-    (n, `WIDTH`), at least 0. Of each cell: five quantiles of grey, the mean strength of detail in
+    (n, `APPEARANCE_WIDTH`), at least 0. Of each cell: five quantiles of grey, the mean strength of detail in
     five octaves, and which share of the edges lies in each of six directions; scaled so that
     they spread alike.
     """
-    return np.array([_describe(one) for one in squares], dtype=np.float32).reshape(-1, WIDTH)
+    return np.array([_describe(one) for one in squares], dtype=np.float32).reshape(
+        -1, APPEARANCE_WIDTH
+    )
 
 
 def appearance_of(grey: Pixels, steps: Preprocessing) -> Floats32:
@@ -53,7 +55,7 @@ def appearance_of(grey: Pixels, steps: Preprocessing) -> Floats32:
 
     Returns
     -------
-    (`WIDTH`,).
+    (`APPEARANCE_WIDTH`,).
     """
     seen = centre_crop(square(grey, steps.stored_size, steps.fit)[None], steps.input_size)
     return np.asarray(appearance(seen)[0], dtype=np.float32)

@@ -33,7 +33,7 @@ _BROKEN: Final = (
 )
 
 
-def read_array(path: Path, largest: int) -> npt.NDArray[Any]:
+def read_bounded_array(path: Path, largest: int) -> npt.NDArray[Any]:
     """Return the array of an ``.npy`` file of floats, bytes or text.
 
     Parameters
@@ -56,7 +56,7 @@ def read_array(path: Path, largest: int) -> npt.NDArray[Any]:
 
 
 def read_arrays(path: Path, names: tuple[str, ...], largest: int) -> list[npt.NDArray[Any]]:
-    """Return arrays of an ``.npz`` file; see `read_array`.
+    """Return arrays of an ``.npz`` file; see `read_bounded_array`.
 
     Parameters
     ----------

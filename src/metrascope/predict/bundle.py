@@ -21,9 +21,9 @@ from metrascope.files.validation import place_of, reason_of
 from metrascope.predict.familiarity import FamiliarityDescription
 from metrascope.predict.refusal import RefusalRule
 
-MODEL: Final = "model.json"
+BUNDLE_FILE: Final = "model.json"
 SUMS: Final = "SHA256SUMS"
-FORMAT: Final = "metrascope-bundle/1"
+BUNDLE_FORMAT: Final = "metrascope-bundle/1"
 OPSET: Final = 18
 
 
@@ -34,13 +34,13 @@ def _printable(value: str) -> str:
     return value
 
 
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
-Text = Annotated[str, Field(max_length=1000), AfterValidator(_printable)]
+_Text = Annotated[str, Field(max_length=1000), AfterValidator(_printable)]
 Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
-Count = Annotated[int, Field(ge=0, le=10**9)]
-Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-Share = Annotated[float, Field(ge=0, le=1)]
+_Count = Annotated[int, Field(ge=0, le=10**9)]
+_Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+_Share = Annotated[float, Field(ge=0, le=1)]
 
 _LARGEST_JSON: Final = 16 << 20
 _LARGEST_SUMS: Final = 1 << 20
@@ -86,16 +86,16 @@ class Member(_Record):
     graph: FileName
     familiarity_file: FileName
     looks_file: FileName
-    network: Text
-    title: Text
-    pooling: Text
-    fold: Count
-    seed: Seed
+    network: _Text
+    title: _Text
+    pooling: _Text
+    fold: _Count
+    seed: _Seed
     temperature: Annotated[float, Field(gt=0)]
     preprocessing: Preprocessing
-    initial_weights: Text
-    weights_sha256: Sha256
-    settings_sha256: Sha256
+    initial_weights: _Text
+    weights_sha256: _Sha256
+    settings_sha256: _Sha256
     familiarity: FamiliarityDescription
     looks: FamiliarityDescription
 
@@ -119,16 +119,16 @@ class TrainingSet(_Record):
         (``training.best_epoch``): then they look easier than new ones, and so do thresholds.
     """
 
-    name: Text
-    manifest_sha256: Sha256
-    split_sha256: Sha256
-    training: dict[Label, Count]
-    validation: dict[Label, Count]
+    name: _Text
+    manifest_sha256: _Sha256
+    split_sha256: _Sha256
+    training: dict[Label, _Count]
+    validation: dict[Label, _Count]
     cleaned: bool
     chose_epoch: bool = False
 
 
-class Figure(_Record):
+class MeasuredFigure(_Record):
     """One measured figure of a network, with the data that it is about.
 
     Attributes
@@ -141,13 +141,13 @@ class Figure(_Record):
         Where it was measured.
     """
 
-    network: Text
-    measure: Text
-    value: Share
-    low: Share | None = None
-    high: Share | None = None
-    partition: Text
-    patients: Count
+    network: _Text
+    measure: _Text
+    value: _Share
+    low: _Share | None = None
+    high: _Share | None = None
+    partition: _Text
+    patients: _Count
 
 
 class Parity(_Record):
@@ -196,18 +196,18 @@ class BundleDescription(_Record):
         Of the program and its libraries at export.
     """
 
-    format: Literal["metrascope-bundle/1"] = FORMAT
+    format: Literal["metrascope-bundle/1"] = BUNDLE_FORMAT
     opset: Literal[18] = OPSET
     classes: Annotated[tuple[Label, ...], Field(min_length=2, max_length=_MOST_CLASSES)]
     members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=_MOST_MEMBERS)]
     data: TrainingSet
     neighbors_file: FileName | None = None
     rule: RefusalRule
-    performance: tuple[Figure, ...]
+    performance: tuple[MeasuredFigure, ...]
     parity: Parity
-    scaling_no_better: tuple[Text, ...] = ()
-    intended_use: dict[Literal["en", "zh"], Text]
-    versions: dict[Text, Text]
+    scaling_no_better: tuple[_Text, ...] = ()
+    intended_use: dict[Literal["en", "zh"], _Text]
+    versions: dict[_Text, _Text]
 
     @model_validator(mode="after")
     def _distinct(self) -> "BundleDescription":
@@ -264,7 +264,7 @@ def open_bundle(folder: Path) -> Bundle:
             raise WeightsError("serving.file_missing", folder=folder, file=name)
         if sha256(path) != expected:
             raise WeightsError("serving.file_changed", folder=folder, file=name)
-    description = _description(folder / MODEL)
+    description = _description(folder / BUNDLE_FILE)
     parts = {
         name
         for own in description.members
@@ -272,7 +272,7 @@ def open_bundle(folder: Path) -> Bundle:
     }
     if description.neighbors_file:
         parts.add(description.neighbors_file)
-    needed = {MODEL, *parts}
+    needed = {BUNDLE_FILE, *parts}
     if not needed <= set(sums):
         missing = min(needed - set(sums))
         raise WeightsError("serving.file_missing", folder=folder, file=missing)
@@ -294,8 +294,8 @@ def _sums(folder: Path) -> tuple[dict[str, str], str]:
     if not found or None in found or len(content) > _LARGEST_SUMS:
         raise WeightsError("serving.bad_sums", folder=folder)
     sums = {match[2]: match[1] for match in found if match}
-    if MODEL not in sums:
-        raise WeightsError("serving.file_missing", folder=folder, file=MODEL)
+    if BUNDLE_FILE not in sums:
+        raise WeightsError("serving.file_missing", folder=folder, file=BUNDLE_FILE)
     return sums, hashlib.sha256(content).hexdigest()
 
 
@@ -306,8 +306,10 @@ def _description(path: Path) -> BundleDescription:
         read = path.read_bytes()
         content: Any = json.loads(read)
         found = content.get("format") if isinstance(content, dict) else None
-        if found != FORMAT:
-            raise WeightsError("serving.version", path=path, found=_shown(found), expected=FORMAT)
+        if found != BUNDLE_FORMAT:
+            raise WeightsError(
+                "serving.version", path=path, found=_shown(found), expected=BUNDLE_FORMAT
+            )
         _check_count(content)
         return BundleDescription.model_validate_json(read)
     except ValidationError as error:

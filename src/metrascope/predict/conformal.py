@@ -25,7 +25,7 @@ Unit = Literal["patient", "image"]
 Score = Annotated[float, Field(ge=0, le=1)]
 Rank = Annotated[float, Field(ge=0)]
 
-MOST: Final = 1000
+MOST_SCORES: Final = 1000
 """Scores that are kept of a class."""
 _DIGITS: Final = 6
 _SLACK: Final = 1e-9
@@ -40,7 +40,7 @@ class Calibration(BaseModel):
     patients
         How many there are, n.
     scores
-        1 minus the probability of the class, distinct, ascending; at most `MOST`, rounded up.
+        1 minus the probability of the class, distinct, ascending; at most `MOST_SCORES`, rounded up.
     ranks
         For each score, how many patients fit as well or better, ascending. Of the images of a
         patient with m of them, each counts 1/m.
@@ -49,8 +49,8 @@ class Calibration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     patients: Annotated[int, Field(ge=0, le=10**9)]
-    scores: Annotated[tuple[Score, ...], Field(max_length=MOST)]
-    ranks: Annotated[tuple[Rank, ...], Field(max_length=MOST)]
+    scores: Annotated[tuple[Score, ...], Field(max_length=MOST_SCORES)]
+    ranks: Annotated[tuple[Rank, ...], Field(max_length=MOST_SCORES)]
 
     @model_validator(mode="after")
     def _sound(self) -> "Calibration":
@@ -210,7 +210,7 @@ def _calibration(scores: Floats, weights: Floats) -> Calibration:
     rounded = np.clip(np.ceil(scores * unit - _SLACK) / unit, 0, 1)
     distinct, place = np.unique(rounded, return_inverse=True)
     ranks: Floats = np.cumsum(np.bincount(place, weights, len(distinct)), dtype=np.float64)
-    if len(distinct) > MOST:
+    if len(distinct) > MOST_SCORES:
         # From the worst fit down in equal steps, more finely where high confidence is asked.
         kept = _kept(ranks)
         distinct, ranks = distinct[kept], ranks[kept]
@@ -224,7 +224,7 @@ def _calibration(scores: Floats, weights: Floats) -> Calibration:
 
 def _kept(ranks: Floats) -> npt.NDArray[np.int64]:
     """Return which ranks to keep: half of them evenly, half closer and closer to the worst fit."""
-    total, half = ranks[-1], MOST // 2
+    total, half = ranks[-1], MOST_SCORES // 2
     evenly = np.linspace(0, 1, half)
     closing = 1 - np.geomspace(1 / total, 1, half)
     wanted = np.unique(np.concatenate([evenly, closing])) * total

@@ -17,7 +17,13 @@ from metrascope.predict.appearance import appearance_of
 from metrascope.predict.bundle import Bundle
 from metrascope.predict.familiarity import Familiarity, Known
 from metrascope.predict.refusal import disagreement
-from metrascope.predict.runtime import Answer, Runtime, RuntimeName, choose_runtime, open_runtime
+from metrascope.predict.runtime import (
+    NetworkOutput,
+    Runtime,
+    RuntimeName,
+    choose_runtime,
+    open_runtime,
+)
 
 _ROUNDING: Final = 1e-3
 """How far probabilities may be from 1 together: 32 bits and half precision stay well below."""
@@ -47,7 +53,7 @@ class Combined:
         float64, (n,): see `metrascope.predict.refusal.disagreement`.
     """
 
-    answers: tuple[Answer, ...]
+    answers: tuple[NetworkOutput, ...]
     probabilities: npt.NDArray[np.float64]
     maps: npt.NDArray[np.float32]
     unfamiliarity: npt.NDArray[np.float64] | None
@@ -116,7 +122,7 @@ class Ensemble:
             except DataError:  # said of each image, as its refusal
                 continue
 
-    def _ask(self, member: int, grey: Pixels) -> Answer:
+    def _ask(self, member: int, grey: Pixels) -> NetworkOutput:
         answer = self.runtimes[member](grey[:, None])
         width = len(self.known[member].features.middle) if self.known else None
         fault = _fault(answer, len(grey), self._classes, width)
@@ -125,7 +131,7 @@ class Ensemble:
         return answer
 
     def _unfamiliarity(
-        self, grey: Pixels, answers: Sequence[Answer]
+        self, grey: Pixels, answers: Sequence[NetworkOutput]
     ) -> npt.NDArray[np.float64] | None:
         if not self.known:
             return None
@@ -203,7 +209,9 @@ def open_run(folder: Path) -> tuple[Ensemble, tuple[str, ...], bool]:
     return network, said.classes, said.cleaned
 
 
-def _fault(answer: Answer, images: int, classes: int | None, width: int | None) -> str | None:
+def _fault(
+    answer: NetworkOutput, images: int, classes: int | None, width: int | None
+) -> str | None:
     """Return in a few signs what is wrong with an answer, None where it is sound."""
     for name, value in answer._asdict().items():
         if value.dtype.kind != "f" or not value.size:

@@ -11,12 +11,12 @@ from pydicom import Dataset
 from metrascope.arrays import Pixels
 from metrascope.dicom.frames import Cine
 from metrascope.dicom.header import looks_like_dicom, read_header
-from metrascope.dicom.identifiers import written
+from metrascope.dicom.identifiers import identifier_spellings
 from metrascope.dicom.regions import Region
 from metrascope.dicom.values import day, string
 from metrascope.errors import DataError
 from metrascope.messages import language, table, text
-from metrascope.predict.patient import Person, digest_of
+from metrascope.predict.patient import HeaderPatient, digest_of
 from metrascope.predict.reading import Said
 from metrascope.reason import Reason
 from metrascope.screen.key_frames import key_frames
@@ -25,7 +25,7 @@ from metrascope.screen.panels import panels
 from metrascope.screen.screens import open_screens
 from metrascope.screen.sector import Sector
 from metrascope.screen.settings import IngestSettings
-from metrascope.screen.still import Still, make_still
+from metrascope.screen.still import CleanStill, make_still
 from metrascope.screen.usability import Claims
 
 _DAMAGED: Final = {"dicom": "damaged", "picture": "damaged"}
@@ -107,20 +107,22 @@ def open_exam(content: bytes) -> Exam:
     return Exam(patient, screens.cine, screens.claims, screens.regions)
 
 
-def read_person(content: bytes) -> Person:
+def read_person(content: bytes) -> HeaderPatient:
     """Return whose a file says that it is: nobody's where it is a picture or cannot be read."""
     if not looks_like_dicom(content[:256]):
-        return Person()
+        return HeaderPatient()
     try:
         ds = read_header(content)
     except DataError:
-        return Person()
-    number = "".join(written("patient_id", string(ds, "PatientID")))
+        return HeaderPatient()
+    number = "".join(identifier_spellings("patient_id", string(ds, "PatientID")))
     birth = day(ds, "PatientBirthDate")
     # A Chinese name is not compared with its Latin spelling, of which there are several.
-    names = sorted(filter(_CHINESE.search, written("name", string(ds, "PatientName"))))
+    names = sorted(filter(_CHINESE.search, identifier_spellings("name", string(ds, "PatientName"))))
     known = birth is not None and birth.year >= _FIRST_BIRTH
-    return Person(number, digest_of(str(birth)) if known else "", tuple(map(digest_of, names)))
+    return HeaderPatient(
+        number, digest_of(str(birth)) if known else "", tuple(map(digest_of, names))
+    )
 
 
 def crop_frames(
@@ -158,9 +160,9 @@ def crop_frames(
             yield number, Reason(error.key, values)
             continue
         still = make_still(frame, exam.regions, exam.claims, _SETTINGS, None, known)
-        if isinstance(still, Still) and _is_cut_off(still):
+        if isinstance(still, CleanStill) and _is_cut_off(still):
             yield number, Reason("serving.cut_off")
-        elif isinstance(still, Still):
+        elif isinstance(still, CleanStill):
             if not exam.cine.pages:
                 known = known or _sector(still, (exam.cine.height, exam.cine.width))
             yield number, _crop(frame, still, cleaned=cleaned)
@@ -168,7 +170,7 @@ def crop_frames(
             yield number, still
 
 
-def _crop(frame: Pixels, still: Still, *, cleaned: bool) -> Crop:
+def _crop(frame: Pixels, still: CleanStill, *, cleaned: bool) -> Crop:
     if cleaned:
         kept = tuple(mark for mark in still.marks if mark.kind != "text")
         return Crop(still.grey, kept, still.origin)
@@ -204,7 +206,7 @@ def refusal_message(key: str, sentence: str) -> Said:
     return Said(key=key, text=told)
 
 
-def _is_cut_off(still: Still) -> bool:
+def _is_cut_off(still: CleanStill) -> bool:
     """Tell whether a side of a fan is missing: then the probe does not stand over its middle.
 
     Screens cut wide fans off a little; of 289 real and synthetic ones none had its probe more
@@ -217,7 +219,7 @@ def _is_cut_off(still: Still) -> bool:
     return len(near) > 0 and abs((near[0] + near[-1]) / 2 - width / 2) > _BESIDE * width
 
 
-def _sector(still: Still, shape: tuple[int, int]) -> Sector:
+def _sector(still: CleanStill, shape: tuple[int, int]) -> Sector:
     (left, top), (height, width) = still.origin, still.grey.shape
     mask = np.zeros(shape, dtype=bool)
     mask[top : top + height, left : left + width] = still.sector
@@ -227,7 +229,7 @@ def _sector(still: Still, shape: tuple[int, int]) -> Sector:
 
 def _patient(ds: Dataset) -> str:
     found = string(ds, "PatientID")
-    return found if written("patient_id", found) else ""
+    return found if identifier_spellings("patient_id", found) else ""
 
 
 def _plain(found: object) -> str | int | float:

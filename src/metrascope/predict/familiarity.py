@@ -20,12 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from metrascope.arrays import Floats, Floats32
 from metrascope.errors import WeightsError
 from metrascope.files.atomic import replacing
-from metrascope.predict.arrays import read_array
+from metrascope.predict.arrays import read_bounded_array
 
 Size = Annotated[int, Field(ge=1, le=65536)]
 
 NEIGHBORS: Final = 6
-MOST: Final = 2000
+_MOST_KEPT: Final = 2000
 """Training images that are kept: more cost time and room, and change little."""
 _LEAST_SPREAD: Final = 0.5
 """Of a feature, against the mean one: one that training hardly used must not outweigh all."""
@@ -138,7 +138,7 @@ class Familiarity:
             If the file cannot be read or does not hold what the description says.
         """
         try:
-            stored = read_array(path, 2 * description.numbers + _HEADER)
+            stored = read_bounded_array(path, 2 * description.numbers + _HEADER)
         except ValueError as error:
             raise WeightsError("refusal.bad_features", path=path, reason=error) from error
         images, width = description.images, description.width
@@ -170,7 +170,7 @@ def fit_familiarity(
     features
         (n, d), finite, of the training images as they are read, not as they were augmented.
     labels
-        (n,), the class of each: of more than `MOST` images, every class keeps its share.
+        (n,), the class of each: of more than `_MOST_KEPT` images, every class keeps its share.
     neighbors
         How many nearest ones count; fewer where there are fewer images.
 
@@ -185,10 +185,10 @@ def fit_familiarity(
         raise ValueError(f"features {values.shape} and labels {own.shape} do not belong together")
     if not np.isfinite(values).all():
         raise ValueError("features are not finite")
-    if len(own) > MOST:
+    if len(own) > _MOST_KEPT:
         # Evenly through the classes, one after the other.
         order = np.argsort(own.astype(str), kind="stable")
-        kept = np.sort(order[np.linspace(0, len(own) - 1, MOST).astype(np.int64)])
+        kept = np.sort(order[np.linspace(0, len(own) - 1, _MOST_KEPT).astype(np.int64)])
         values = values[kept]
     roots = _root(values)
     variance = roots.var(axis=0, dtype=np.float64)

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from metrascope.errors import DataError, StudyError
-from metrascope.predict.patient import Finding, Person
+from metrascope.predict.patient import HeaderPatient, ImageFinding
 from metrascope.sources.search import Source
 
-FORMAT: Final = 3
+_FORMAT: Final = 3
 NAME: Final = "journal.sqlite"
 _PAGE: Final = 256
 _EPOCH_DIGITS: Final = 11
@@ -63,7 +63,7 @@ ORDER BY firsts.first, files.place
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FileOutcome:
     """What was read of one file.
 
     Attributes
@@ -82,7 +82,7 @@ class Outcome:
 
     readings: tuple[str, ...]
     patient: str
-    finding: Finding
+    finding: ImageFinding
     person: str = ""
     passing: bool = False
 
@@ -109,7 +109,7 @@ class Pending(NamedTuple):
     day: str
 
 
-class Journal:
+class ReadingJournal:
     """Files by name, each with its outcome as soon as it is known.
 
     Parameters
@@ -133,7 +133,7 @@ class Journal:
             # Nameless, SQLite keeps it in a temporary file that goes when it is closed.
             self._base = sqlite3.connect("" if path is None else path, isolation_level=None)
             try:
-                self._begin({"format": FORMAT, **settings})
+                self._begin({"format": _FORMAT, **settings})
             except BaseException:
                 self.close()
                 raise
@@ -172,18 +172,18 @@ class Journal:
                 self._base.execute(_ENTER, row)
         return None if known is None else str(known[0])
 
-    def enter_skipped(self, place: int, name: str, outcome: Outcome) -> None:
+    def enter_skipped(self, place: int, name: str, outcome: FileOutcome) -> None:
         """Enter a file that is not to be read, with the reason as its outcome."""
         identity = json.dumps(["", name])
         with self._sqlite_errors():
             self._base.execute(_ENTER, (identity, place, name, "", "", "", self._day))
         self._keep(identity, outcome)
 
-    def keep(self, pending: Pending, outcome: Outcome) -> None:
+    def keep(self, pending: Pending, outcome: FileOutcome) -> None:
         """Keep what was read of a file."""
         self._keep(pending.identity, outcome)
 
-    def _keep(self, identity: str, outcome: Outcome) -> None:
+    def _keep(self, identity: str, outcome: FileOutcome) -> None:
         values = (
             json.dumps(outcome.readings),
             outcome.patient,
@@ -234,7 +234,7 @@ class Journal:
             yield row[0], json.loads(row[1])
             start = row[0] + 1
 
-    def patients(self) -> Iterator[tuple[str, str, Iterator[Finding]]]:
+    def patients(self) -> Iterator[tuple[str, str, Iterator[ImageFinding]]]:
         """Yield patients in the order of their first file, by key and name, with all findings."""
         with self._sqlite_errors():
             rows = self._base.execute(_PEOPLE)
@@ -319,14 +319,14 @@ def _real_path(path: Path) -> str:
     return str(path.resolve() if path.is_symlink() else _real_folder(path.parent) / path.name)
 
 
-def _unpacked(packed: str) -> Finding:
+def _unpacked(packed: str) -> ImageFinding:
     values = json.loads(packed)
     person = values.pop("person")
     mean = values.pop("mean")
-    return Finding(
+    return ImageFinding(
         mean=None if mean is None else tuple(mean),
         labels=tuple(values.pop("labels")),
-        person=Person(person["number"], person["birth"], tuple(person["names"])),
+        person=HeaderPatient(person["number"], person["birth"], tuple(person["names"])),
         **values,
     )
 

@@ -47,13 +47,13 @@ _SAMPLE: Final = "正常肌瘤息肉仅供研究"
 _MISSING: Final = "\U0010fffe"
 
 
-def lettering(lang: str | None = None) -> str:
+def picture_font(lang: str | None = None) -> str:
     """Return the language to letter pictures in: ``lang``, or English where no font serves it."""
     wanted = lang or language()
     return "en" if wanted == "zh" and _chinese_file() is None else wanted
 
 
-def printable(content: str) -> str:
+def picture_text(content: str) -> str:
     """Replace what no font at hand can draw by a question mark."""
     return "".join(sign if _face(sign) else "?" for sign in content)
 
@@ -74,7 +74,7 @@ def draw_text(
         left += font.getlength(run)
 
 
-def fitting(content: str, size: int, width: float) -> str:
+def fitted_text(content: str, size: int, width: float) -> str:
     """Return a line that is no wider than so many pixels, its middle left out if need be."""
     if text_width(content, size) <= width:
         return content
@@ -86,7 +86,7 @@ def fitting(content: str, size: int, width: float) -> str:
 
 
 def _runs(content: str) -> Iterator[tuple[str, str]]:
-    faced = ((_face(sign), sign) for sign in printable(content))
+    faced = ((_face(sign), sign) for sign in picture_text(content))
     for face, signs in groupby(faced, key=lambda one: one[0]):
         yield face, "".join(sign for _, sign in signs)
 

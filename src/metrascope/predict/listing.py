@@ -10,7 +10,7 @@ from metrascope.messages import text
 from metrascope.predict.reading import ImageReading, PatientReading, Said
 from metrascope.results.notation import probability
 
-WIDTH: Final = 80
+LINE_WIDTH: Final = 80
 _LEFT: Final = 26
 _GAP: Final = 2
 # A Latin word with its space, a Chinese character (which may end a line anywhere), or space.
@@ -22,17 +22,17 @@ _CLOSING: Final = "，。；：、）”’！？"
 def heading() -> str:
     """Return the first two lines of a listing."""
     left, right = text("serving.list_image"), text("serving.list_reading")
-    rule = "-" * _LEFT + " " * _GAP + "-" * (WIDTH - _LEFT - _GAP)
+    rule = "-" * _LEFT + " " * _GAP + "-" * (LINE_WIDTH - _LEFT - _GAP)
     return f"{_padded(left, _LEFT + _GAP)}{right}\n{rule}\n"
 
 
-def listed(reading: ImageReading | PatientReading) -> str:
+def reading_lines(reading: ImageReading | PatientReading) -> str:
     """Return the lines of a reading, each at most 80 columns wide."""
     left = wrapped(_subject(reading), _LEFT)
     right = [
         line
         for said in _reading_lines(reading)
-        for line in wrapped(_plain(said), WIDTH - _LEFT - _GAP)
+        for line in wrapped(_plain(said), LINE_WIDTH - _LEFT - _GAP)
     ]
     count = max(len(left), len(right))
     left += [""] * (count - len(left))

@@ -17,7 +17,7 @@ from metrascope.predict.reading import Neighbor
 
 Thumbnails = npt.NDArray[np.uint8]
 
-SIDE: Final = 96
+THUMBNAIL_SIDE: Final = 96
 """Of a thumbnail, pixels."""
 NEAREST: Final = 3
 _MOST: Final = 5000
@@ -94,7 +94,9 @@ class Neighborhood:
         """
         names = ("directions", "images", "labels", "thumbnails")
         try:
-            parts = read_arrays(path, names, _MOST * (SIDE * SIDE + 2 * width + _NAMES))
+            parts = read_arrays(
+                path, names, _MOST * (THUMBNAIL_SIDE * THUMBNAIL_SIDE + 2 * width + _NAMES)
+            )
             for name in (*parts[1].ravel()[:_MOST], *parts[2].ravel()[:_MOST]):
                 str(name).encode()
         except ValueError as error:
@@ -107,7 +109,7 @@ class Neighborhood:
             images.dtype.kind == labels.dtype.kind == "U",
             thumbnails.dtype == np.uint8,
         )
-        expected = ((count, width), (count,), (count, SIDE, SIDE))
+        expected = ((count, width), (count,), (count, THUMBNAIL_SIDE, THUMBNAIL_SIDE))
         if count > _MOST or shapes != expected or not all(kinds):
             reason = ", ".join(f"{part.dtype} {part.shape}" for part in parts)
             raise WeightsError("serving.bad_neighbors", path=path, reason=reason)
@@ -143,13 +145,13 @@ def make_neighborhood(
 
 
 def thumbnail(grey: npt.NDArray[np.uint8]) -> Thumbnails:
-    """Return an image reduced into a square of `SIDE` pixels, black around it."""
+    """Return an image reduced into a square of `THUMBNAIL_SIDE` pixels, black around it."""
     height, width = grey.shape
-    scale = SIDE / max(height, width)
+    scale = THUMBNAIL_SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    square = np.zeros((SIDE, SIDE), np.uint8)
-    top, left = (SIDE - size[1]) // 2, (SIDE - size[0]) // 2
+    square = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
+    top, left = (THUMBNAIL_SIDE - size[1]) // 2, (THUMBNAIL_SIDE - size[0]) // 2
     square[top : top + size[1], left : left + size[0]] = small
     return square
 

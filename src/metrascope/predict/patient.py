@@ -19,7 +19,7 @@ import numpy.typing as npt
 from metrascope.arrays import Floats
 from metrascope.classes import class_title
 from metrascope.messages import text
-from metrascope.predict.reading import ImageReading, Kind, PatientReading, Said
+from metrascope.predict.reading import GroupKind, ImageReading, PatientReading, Said
 from metrascope.predict.refusal import CONFIDENCE, RefusalRule
 
 _NAMED: Final = 3
@@ -28,13 +28,13 @@ _SLACK: Final = 1e-9
 
 
 @dataclass(frozen=True)
-class Person:
+class HeaderPatient:
     """Who a header says that the patient is, as far as two headers can be compared.
 
     Attributes
     ----------
     number
-        The patient's number, as `metrascope.dicom.identifiers.written` compares it; ``""`` if
+        The patient's number, as `metrascope.dicom.identifiers.identifier_spellings` compares it; ``""`` if
         unknown.
     birth, names
         Digests of the date of birth and of the Chinese forms of the name, so that the journal
@@ -47,7 +47,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ImageFinding:
     """What one image adds to the reading of its patient, and one frame to that of its loop.
 
     Attributes
@@ -71,7 +71,7 @@ class Finding:
     predicted: str | None = None
     labels: tuple[str, ...] = ()
     contradictory: bool = False
-    person: Person = field(default_factory=Person)
+    person: HeaderPatient = field(default_factory=HeaderPatient)
 
 
 def digest_of(value: str) -> str:
@@ -82,8 +82,8 @@ def digest_of(value: str) -> str:
 def finding_of(
     reading: ImageReading | PatientReading,
     mean: npt.ArrayLike | None,
-    person: Person | None = None,
-) -> Finding:
+    person: HeaderPatient | None = None,
+) -> ImageFinding:
     """Return what an image, a frame or a loop adds.
 
     Parameters
@@ -100,13 +100,13 @@ def finding_of(
     else:
         name, contradictory = reading.file, False
     labels = reading.prediction_set or ((reading.predicted,) if reading.predicted else ())
-    return Finding(
+    return ImageFinding(
         name=name,
         mean=None if mean is None else tuple(np.asarray(mean, dtype=np.float64).tolist()),
         predicted=reading.predicted,
         labels=labels if reading.predicted else (),
         contradictory=contradictory,
-        person=person or Person(),
+        person=person or HeaderPatient(),
     )
 
 
@@ -137,7 +137,7 @@ class Summary:
         self._names: list[frozenset[str]] = []
         self._numbers: set[str] = set()
 
-    def add(self, finding: Finding) -> None:
+    def add(self, finding: ImageFinding) -> None:
         """Add one image, or one frame."""
         self.files += 1
         if finding.mean is not None:
@@ -153,7 +153,7 @@ class Summary:
             self._contradictory.append(finding.name)
         self._add_person(finding.person)
 
-    def _add_person(self, person: Person) -> None:
+    def _add_person(self, person: HeaderPatient) -> None:
         if person.birth:
             self._births.add(person.birth)
         if person.number:
@@ -187,7 +187,7 @@ class Summary:
         """Return how many images exclude the class that is given for all."""
         return sum(self.counts.values()) - self._open[predicted]
 
-    def by_class(self, kind: Kind) -> str:
+    def by_class(self, kind: GroupKind) -> str:
         """Return in words how many images are read as each class, and names of some."""
         if self._contradictory:
             return ", ".join(self._contradictory)
@@ -206,7 +206,7 @@ def sum_up(
     summary: Summary,
     patient: str,
     *,
-    kind: Kind,
+    kind: GroupKind,
     rule: RefusalRule | None,
     confidence: float | None,
     bundle: str,
@@ -265,7 +265,7 @@ class _Judged(NamedTuple):
 
 def _judge(
     summary: Summary,
-    kind: Kind,
+    kind: GroupKind,
     rule: RefusalRule | None,
     confidence: float | None,
     *,

@@ -14,9 +14,9 @@ from metrascope.files.atomic import cannot_write, remove_leftovers
 from metrascope.messages import language
 from metrascope.predict.bundle import Bundle, is_bundle, open_bundle
 from metrascope.predict.inputs import Found, find_inputs, input_roots
-from metrascope.predict.journal import NAME, Journal, Outcome, Pending, recorded_settings
+from metrascope.predict.journal import NAME, FileOutcome, Pending, ReadingJournal, recorded_settings
 from metrascope.predict.patient import Summary
-from metrascope.predict.predictor import Frames, Predictor
+from metrascope.predict.predictor import FrameChoice, Predictor
 from metrascope.predict.reading import ImageReading, PatientReading
 from metrascope.predict.runtime import RuntimeName, installed
 from metrascope.predict.task import HEAT_MAPS, FileWork, not_read
@@ -27,8 +27,8 @@ from metrascope.processes.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.reason import Reason
 from metrascope.sources.search import Skipped, Source
 
-Reading = ImageReading | PatientReading
-Advance = Callable[[int, int], None]
+AnyReading = ImageReading | PatientReading
+CountFiles = Callable[[int, int], None]
 
 _FEW: Final = 8
 """Files that are read at once sooner than a process of its own has started."""
@@ -65,7 +65,7 @@ class Order:
     inputs: tuple[Path, ...]
     out: Path | None = None
     confidence: float | None = None
-    frames: Frames = "all"
+    frames: FrameChoice = "all"
     runtime: RuntimeName | tuple[RuntimeName, ...] | None = None
     by_folder: bool = False
     heat_maps: bool = False
@@ -90,7 +90,7 @@ class Order:
         )
 
 
-class Reader:
+class BatchPredictor:
     """Files, read one after the other or shared out; a context that keeps their journal open.
 
     Parameters
@@ -137,7 +137,7 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._journal.close()
 
-    def read(self, advance: Advance | None = None) -> Iterator[Reading]:
+    def read(self, advance: CountFiles | None = None) -> Iterator[AnyReading]:
         """Read what has not been read yet, and yield the results in order as they are known.
 
         Parameters
@@ -162,7 +162,7 @@ class Reader:
                 place = at + 1
         yield from self._patients()
 
-    def results(self) -> Iterator[Reading]:
+    def results(self) -> Iterator[AnyReading]:
         """Yield all that has been read once more."""
         for _, readings in self._journal.readings():
             yield from map(_parsed, readings)
@@ -173,7 +173,7 @@ class Reader:
         """Whether there are so many files that progress is worth showing."""
         return self._apart
 
-    def _opened(self) -> Journal:
+    def _opened(self) -> ReadingJournal:
         order = self.order
         fixed = {
             "bundle": self.predictor.digest or str(order.bundle.resolve()),
@@ -186,12 +186,12 @@ class Reader:
             "lang": language(),
         }
         if order.out is None:
-            return Journal(None, fixed)
+            return ReadingJournal(None, fixed)
         try:
             order.out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(order.out, error) from error
-        journal = Journal(order.out / NAME, fixed)
+        journal = ReadingJournal(order.out / NAME, fixed)
         for folder in (order.out, order.out / HEAT_MAPS):
             remove_leftovers(folder, alone=True)  # no other command has the journal
         return journal
@@ -214,7 +214,7 @@ class Reader:
             done += 1
             yield done, all_
 
-    def _outcomes(self, pending: Iterator[Pending]) -> Iterator[tuple[Pending, Outcome]]:
+    def _outcomes(self, pending: Iterator[Pending]) -> Iterator[tuple[Pending, FileOutcome]]:
         if not self._apart:
             work = FileWork(self.order, self.predictor)
             for task in pending:
@@ -251,7 +251,7 @@ class Reader:
         folder = bundle.folder if bundle else self.order.bundle
         return sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) >> 20
 
-    def _failed(self, task: Pending, reason: str) -> Outcome:
+    def _failed(self, task: Pending, reason: str) -> FileOutcome:
         patient = task.folder if self.order.by_folder else ""
         told = Reason(f"serving.{reason}")
         return not_read(task.source.name, told, patient, self.predictor.digest)
@@ -268,7 +268,7 @@ class Reader:
             )
 
 
-def _parsed(line: str) -> Reading:
+def _parsed(line: str) -> AnyReading:
     kind = ImageReading if line.startswith(_IMAGE) else PatientReading
     return kind.model_validate_json(line)
 
@@ -285,7 +285,7 @@ def _as_begun(order: Order, bundle: Bundle) -> Order:
     return replace(order, runtime=tuple(names))
 
 
-def _in_time(work: FileWork, task: Pending) -> Outcome:
+def _in_time(work: FileWork, task: Pending) -> FileOutcome:
     try:
         return within(_SECONDS, partial(work.attempt, task))
     except TimeoutError:

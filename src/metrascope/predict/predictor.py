@@ -17,8 +17,15 @@ from metrascope.predict.bundle import Bundle, is_bundle, open_bundle
 from metrascope.predict.ensemble import Ensemble, open_ensemble, open_run
 from metrascope.predict.exam import Crop, Exam, crop_frames, open_exam, refusal_message
 from metrascope.predict.neighbors import Neighborhood
-from metrascope.predict.patient import Finding, Person, Summary, finding_of, rounded, sum_up
-from metrascope.predict.reading import ImageReading, Kind, Neighbor, PatientReading, Said, Seen
+from metrascope.predict.patient import (
+    HeaderPatient,
+    ImageFinding,
+    Summary,
+    finding_of,
+    rounded,
+    sum_up,
+)
+from metrascope.predict.reading import GroupKind, ImageReading, Neighbor, PatientReading, Said, Seen
 from metrascope.predict.refusal import RefusalRule, Verdict
 from metrascope.predict.runtime import RuntimeName
 from metrascope.processes.cores import available_cores
@@ -26,7 +33,7 @@ from metrascope.reason import Reason
 from metrascope.screen.marks import Mark
 from metrascope.sources.search import shown
 
-Frames = Literal["key", "all"] | int
+FrameChoice = Literal["key", "all"] | int
 
 _MISSING: Final = "serving.frames_missing"
 _HOT: Final = 0.5
@@ -71,7 +78,7 @@ class Predictor:
         runtime: RuntimeName | Sequence[RuntimeName] | None = None,
         threads: int | None = None,
         confidence: float | None = None,
-        frames: Frames = "all",
+        frames: FrameChoice = "all",
     ) -> None:
         if confidence is not None and not 0 < confidence < 1:
             raise SettingsError("serving.confidence", found=confidence)
@@ -167,7 +174,7 @@ class Predictor:
         return self._read_crop(Crop(grey, (), (0, 0)), about, time.perf_counter())
 
     def read_patient(
-        self, patient: str, readings: Sequence[FrameReading], *, kind: Kind = "patient"
+        self, patient: str, readings: Sequence[FrameReading], *, kind: GroupKind = "patient"
     ) -> PatientReading:
         """Sum up what was read of a patient's images, or of a loop: every file counts once.
 
@@ -194,8 +201,8 @@ class Predictor:
         return self.sum_up(summary, patient)
 
     def read_whole(
-        self, readings: Sequence[FrameReading], person: Person | None = None
-    ) -> tuple[Finding, PatientReading | None]:
+        self, readings: Sequence[FrameReading], person: HeaderPatient | None = None
+    ) -> tuple[ImageFinding, PatientReading | None]:
         """Return what a file adds to the reading of its patient, and of a loop its reading.
 
         Parameters
@@ -218,7 +225,7 @@ class Predictor:
         summary: Summary,
         patient: str,
         *,
-        kind: Kind = "patient",
+        kind: GroupKind = "patient",
         warnings: Sequence[Said] = (),
         by_folder: bool = False,
     ) -> PatientReading:
@@ -238,7 +245,7 @@ class Predictor:
     def _stated(self) -> float | None:
         return self.confidence if self.rule else None
 
-    def _frame_finding(self, one: FrameReading) -> Finding:
+    def _frame_finding(self, one: FrameReading) -> ImageFinding:
         seen = one.seen
         mean = seen.probabilities if seen is not None and seen.usable else None
         return replace(finding_of(one.reading, mean), name=str(one.reading.frame))

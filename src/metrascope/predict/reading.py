@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT: Final = "metrascope-reading/1"
+READING_FORMAT: Final = "metrascope-reading/1"
 NOTICE: Final = "Research use only, not a medical device."
 
-Kind = Literal["patient", "loop"]
-Share = Annotated[float, Field(ge=0, le=1)]
+GroupKind = Literal["patient", "loop"]
+_Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Record(BaseModel):
@@ -95,17 +95,17 @@ class ImageReading(_Record):
     """
 
     kind: Literal["image"] = "image"
-    format: Literal["metrascope-reading/1"] = FORMAT
+    format: Literal["metrascope-reading/1"] = READING_FORMAT
     file: str
     patient: str
     frame: Annotated[int, Field(ge=1)] = 1
     frames: Annotated[int, Field(ge=1)] = 1
     key_frame: bool = True
-    probabilities: dict[str, Share] | None = None
-    refused_probabilities: dict[str, Share] | None = None
+    probabilities: dict[str, _Share] | None = None
+    refused_probabilities: dict[str, _Share] | None = None
     predicted: str | None = None
     prediction_set: tuple[str, ...] | None = None
-    confidence: Share | None = None
+    confidence: _Share | None = None
     refusal: Said | None = None
     warnings: tuple[Said, ...] = ()
     strangeness: Annotated[float, Field(ge=0)] | None = None
@@ -137,18 +137,18 @@ class PatientReading(_Record):
         What to mind: files beside hers that say no patient, images that are read otherwise.
     """
 
-    kind: Kind = "patient"
-    format: Literal["metrascope-reading/1"] = FORMAT
+    kind: GroupKind = "patient"
+    format: Literal["metrascope-reading/1"] = READING_FORMAT
     patient: str
     files: Annotated[int, Field(ge=1)]
     read: Annotated[int, Field(ge=0)]
     counts: dict[str, int] = {}
     contradiction: bool = False
-    probabilities: dict[str, Share] | None = None
-    refused_probabilities: dict[str, Share] | None = None
+    probabilities: dict[str, _Share] | None = None
+    refused_probabilities: dict[str, _Share] | None = None
     predicted: str | None = None
     prediction_set: tuple[str, ...] | None = None
-    confidence: Share | None = None
+    confidence: _Share | None = None
     refusal: Said | None = None
     warnings: tuple[Said, ...] = ()
     bundle: str

@@ -15,7 +15,13 @@ from metrascope.files.atomic import replacing
 from metrascope.files.file_names import picture_name
 from metrascope.messages import text
 from metrascope.overlay import SCALE, overlay
-from metrascope.predict.lettering import draw_text, fitting, lettering, printable, text_width
+from metrascope.predict.lettering import (
+    draw_text,
+    fitted_text,
+    picture_font,
+    picture_text,
+    text_width,
+)
 from metrascope.predict.listing import prediction_set, share_text, wrapped
 from metrascope.predict.reading import ImageReading, Seen
 
@@ -36,7 +42,7 @@ _Line = tuple[str, int, int]
 """Content, size and grey level."""
 
 
-class Origin(NamedTuple):
+class PictureOrigin(NamedTuple):
     """What made a picture, and when: a picture is passed on without the table beside it.
 
     Attributes
@@ -54,7 +60,7 @@ class Origin(NamedTuple):
     date: str
 
 
-def write_picture(path: Path, reading: ImageReading, seen: Seen, origin: Origin) -> None:
+def write_picture(path: Path, reading: ImageReading, seen: Seen, origin: PictureOrigin) -> None:
     """Write a PNG with the image, the heat map of the predicted class and what was read.
 
     Parameters
@@ -78,17 +84,17 @@ def write_picture(path: Path, reading: ImageReading, seen: Seen, origin: Origin)
         picture.save(temporary, format="png", compress_level=4)
 
 
-def file_name(reading: ImageReading) -> str:
+def reading_picture_name(reading: ImageReading) -> str:
     """Return a name for the picture of a reading, after its file: no other's, on any system."""
     unique = f"{reading.file}\n{reading.frame}"
     frame = f"-{reading.frame}" if reading.frames > 1 else ""
     return f"{picture_name(reading.file, unique)}{frame}.png"
 
 
-def draw_picture(reading: ImageReading, seen: Seen, origin: Origin) -> Image.Image:
+def draw_picture(reading: ImageReading, seen: Seen, origin: PictureOrigin) -> Image.Image:
     """Draw the image and beside it the heat map of the predicted class over it, RGB."""
     number = list(reading.probabilities or {}).index(reading.predicted or "")
-    lang, heat = lettering(), seen.maps[number]
+    lang, heat = picture_font(), seen.maps[number]
     panels = _panels(seen, heat)
     words = max(text_width(text(f"figures.{key}", lang), _SMALL) for key in ("low", "high"))
     right = 3 * _MARGIN + 2 * panels.side + _BAR + 8 + int(words)
@@ -137,7 +143,7 @@ def _draw_title(
 ) -> None:
     name = class_name(reading.predicted or "", number, lang)
     share = share_text((reading.probabilities or {})[reading.predicted or ""], lang)
-    title = f"{fitting(name, _TITLE, width - text_width(share, _TITLE) - 40)}  {share}"
+    title = f"{fitted_text(name, _TITLE, width - text_width(share, _TITLE) - 40)}  {share}"
     draw_text(pen, _MARGIN, _MARGIN, title, _TITLE, _BRIGHT)
 
 
@@ -157,7 +163,7 @@ def _draw_panels(sheet: Image.Image, pen: ImageDraw.ImageDraw, panels: _Panels, 
 def class_name(label: str, number: int, lang: str) -> str:
     """Return the name of a class that can be drawn; a number where its letters cannot."""
     for name in (class_title(label, lang), class_title(label, "en"), label):
-        if name and printable(name) == name:
+        if name and picture_text(name) == name:
             return name
     return text("serving.class_number", lang, number=number + 1)
 
@@ -182,11 +188,11 @@ def _lines(reading: ImageReading, lang: str, width: int) -> Iterator[_Line]:
     told = reading.file
     if reading.frames > 1:
         told += " · " + text("serving.frame_of", lang, frame=reading.frame, frames=reading.frames)
-    yield fitting(printable(told), _LINE, width - 2 * _MARGIN), _LINE, _DIM
+    yield fitted_text(picture_text(told), _LINE, width - 2 * _MARGIN), _LINE, _DIM
 
 
 def _notes(
-    heat: npt.NDArray[np.float32], origin: Origin, lang: str, width: int, *, framed: bool
+    heat: npt.NDArray[np.float32], origin: PictureOrigin, lang: str, width: int, *, framed: bool
 ) -> Iterator[_Line]:
     """Yield what the picture shows, what made it, and what it must not be used for."""
     if framed:
@@ -195,7 +201,7 @@ def _notes(
     yield from _wrapped(shown, _SMALL, _DIM, width)
     key = "serving.made_by" if origin.sha256 else "serving.made_by_run"
     made = text(
-        key, lang, name=printable(origin.bundle), digest=origin.sha256[:12], date=origin.date
+        key, lang, name=picture_text(origin.bundle), digest=origin.sha256[:12], date=origin.date
     )
     yield from _wrapped(made, _SMALL, _DIM, width)
     yield from _wrapped(text("common.research_only", lang), _LINE, _BRIGHT, width)
@@ -203,8 +209,8 @@ def _notes(
 
 def _wrapped(content: str, size: int, grade: int, width: int) -> Iterator[_Line]:
     room = width - 2 * _MARGIN
-    for line in wrapped(printable(content), int(room / (_COLUMN * size))):
-        yield fitting(line, size, room), size, grade
+    for line in wrapped(picture_text(content), int(room / (_COLUMN * size))):
+        yield fitted_text(line, size, room), size, grade
 
 
 def _neighbors(reading: ImageReading, seen: Seen, lang: str) -> Image.Image | None:
@@ -219,8 +225,8 @@ def _neighbors(reading: ImageReading, seen: Seen, lang: str) -> Image.Image | No
     draw_text(pen, 0, 0, text("serving.nearest_shown", lang), _LINE, _DIM)
     for at, (one, picture) in enumerate(zip(reading.neighbors, seen.thumbnails, strict=True)):
         sheet.paste(Image.fromarray(picture).convert("RGB"), (at * step, 2 * _LINE))
-        told = fitting(
-            printable(f"{class_title(one.label, lang)} {one.similarity:.2f}"), _SMALL, step - 8
+        told = fitted_text(
+            picture_text(f"{class_title(one.label, lang)} {one.similarity:.2f}"), _SMALL, step - 8
         )
         draw_text(pen, at * step, 2 * _LINE + side + 2, told, _SMALL, _DIM)
     return sheet

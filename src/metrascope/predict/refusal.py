@@ -19,7 +19,7 @@ from metrascope.arrays import Floats
 from metrascope.predict.conformal import Conformal, Unit, fit_conformal
 from metrascope.reason import Reason
 
-Share = Annotated[float, Field(ge=0, le=1)]
+_Share = Annotated[float, Field(ge=0, le=1)]
 Inside = Annotated[float, Field(gt=0, lt=1)]
 
 _STRANGERS: Final = ("refusal.unfamiliar", "refusal.disagreement")
@@ -75,15 +75,15 @@ class Refusals(_Record):
 
     images: Annotated[int, Field(ge=1, le=10**9)]
     patients: Annotated[int, Field(ge=1, le=10**9)]
-    unfamiliar: Share
-    disagreeing: Share
-    either: Share
-    empty_image: Share
-    full_image: Share
-    other_image: Share
-    empty_patient: Share
-    full_patient: Share
-    other_patient: Share
+    unfamiliar: _Share
+    disagreeing: _Share
+    either: _Share
+    empty_image: _Share
+    full_image: _Share
+    other_image: _Share
+    empty_patient: _Share
+    full_patient: _Share
+    other_patient: _Share
 
     @property
     def undecided_image(self) -> float:

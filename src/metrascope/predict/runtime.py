@@ -42,7 +42,7 @@ _PROBE: Final = (480, 640)
 """Height and width of the sector that runtimes are timed on, pixels."""
 
 
-class Answer(NamedTuple):
+class NetworkOutput(NamedTuple):
     """What a graph gives for n images and K classes; see `metrascope.predict.graph`."""
 
     logits: Floats32
@@ -58,7 +58,7 @@ class Runtime(Protocol):
     def name(self) -> str:
         """What runs the graph."""
 
-    def __call__(self, pixels: Pixels) -> Answer:
+    def __call__(self, pixels: Pixels) -> NetworkOutput:
         """Read n images of one size."""
 
 
@@ -117,7 +117,7 @@ class _Bounded:
     def __init__(self, path: Path, runtime: Runtime) -> None:
         self.name, self._path, self._runtime = runtime.name, path, runtime
 
-    def __call__(self, pixels: Pixels) -> Answer:
+    def __call__(self, pixels: Pixels) -> NetworkOutput:
         try:
             return within(_READING, lambda: self._runtime(pixels))
         except TimeoutError as error:
@@ -158,8 +158,8 @@ class _OnnxRuntime:
             [item.name for item in self._session.get_outputs()],
         )
 
-    def __call__(self, pixels: Pixels) -> Answer:
-        return Answer(*self._session.run(list(OUTPUTS), {INPUT: pixels}, self._silent))
+    def __call__(self, pixels: Pixels) -> NetworkOutput:
+        return NetworkOutput(*self._session.run(list(OUTPUTS), {INPUT: pixels}, self._silent))
 
 
 class _OpenVino:
@@ -188,9 +188,9 @@ class _OpenVino:
         self._compiled = core.compile_model(model, "CPU", settings)
         self._request = self._compiled.create_infer_request()
 
-    def __call__(self, pixels: Pixels) -> Answer:
+    def __call__(self, pixels: Pixels) -> NetworkOutput:
         self._request.infer({INPUT: np.ascontiguousarray(pixels)})
-        return Answer(*(self._request.get_tensor(name).data.copy() for name in OUTPUTS))
+        return NetworkOutput(*(self._request.get_tensor(name).data.copy() for name in OUTPUTS))
 
 
 def _check_names(inputs: Sequence[str], outputs: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Final, TextIO
 
 from metrascope.classes import class_title
 from metrascope.files.cells import guarded
-from metrascope.files.csv_file import MARK
+from metrascope.files.csv_file import BYTE_ORDER_MARK
 from metrascope.messages import text
 from metrascope.predict.listing import share_text
 from metrascope.predict.reading import ImageReading, PatientReading
@@ -54,7 +54,7 @@ def write_csv(
     heat_maps
         Whether pictures were asked for: then an image without one says why.
     """
-    file.write(MARK)
+    file.write(BYTE_ORDER_MARK)
     table = csv.writer(file, lineterminator="\r\n")
     shares = [f"p_{label}" for label in classes]
     if lang == "zh":

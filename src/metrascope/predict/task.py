@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Final
 
 from metrascope.errors import DataError, MetrascopeError, is_memory_failure
 from metrascope.predict.exam import read_person
-from metrascope.predict.journal import Outcome, Pending
-from metrascope.predict.patient import Finding
+from metrascope.predict.journal import FileOutcome, Pending
+from metrascope.predict.patient import ImageFinding
 from metrascope.predict.predictor import FrameReading, Predictor
 from metrascope.predict.reading import ImageReading, Said
-from metrascope.predict.reading_picture import Origin, file_name, write_picture
+from metrascope.predict.reading_picture import PictureOrigin, reading_picture_name, write_picture
 from metrascope.reason import Reason
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class FileWork:
         self._order = order
         self._predictor = predictor or order.predictor(order.threads)
 
-    def __call__(self, task: Pending) -> Outcome:
+    def __call__(self, task: Pending) -> FileOutcome:
         """Read a file; what it holds never raises."""
         source = task.source
         try:
@@ -58,9 +58,9 @@ class FileWork:
         if loop is not None:
             readings.append(loop.model_dump_json())
         key = patient if self._order.by_folder else person.number
-        return Outcome(tuple(readings), patient, finding, key)
+        return FileOutcome(tuple(readings), patient, finding, key)
 
-    def attempt(self, task: Pending) -> Outcome:
+    def attempt(self, task: Pending) -> FileOutcome:
         """Read a file; a bug or a shortage of memory costs this file and no other.
 
         Raises
@@ -78,7 +78,7 @@ class FileWork:
             traceback.print_exc()
             return self.failure(task, Reason("serving.bug"))
 
-    def failure(self, task: Pending, reason: Reason) -> Outcome:
+    def failure(self, task: Pending, reason: Reason) -> FileOutcome:
         """Return the outcome of a file that could not be read."""
         patient = task.folder if self._order.by_folder else ""
         return not_read(task.source.name, reason, patient, self._predictor.digest)
@@ -87,14 +87,14 @@ class FileWork:
         changes: dict[str, str | None] = {"patient": patient, "seconds": None}
         order = self._order
         if order.out is not None and order.heat_maps and read.seen and not read.reading.refusal:
-            name = f"{HEAT_MAPS}/{file_name(read.reading)}"
-            origin = Origin(self._predictor.name, self._predictor.digest, day)
+            name = f"{HEAT_MAPS}/{reading_picture_name(read.reading)}"
+            origin = PictureOrigin(self._predictor.name, self._predictor.digest, day)
             write_picture(order.out / name, read.reading, read.seen, origin)
             changes["heat_map"] = name
         return read.reading.model_copy(update=changes).model_dump_json()
 
 
-def not_read(name: str, reason: Reason, patient: str, bundle: str) -> Outcome:
+def not_read(name: str, reason: Reason, patient: str, bundle: str) -> FileOutcome:
     """Return the outcome of a file that could not be read, with the reason.
 
     Parameters
@@ -111,4 +111,4 @@ def not_read(name: str, reason: Reason, patient: str, bundle: str) -> Outcome:
     said = Said(key=reason.key, text=reason.text())
     reading = ImageReading(file=name, patient=patient, refusal=said, bundle=bundle)
     passing = reason.key in _PASSING
-    return Outcome((reading.model_dump_json(),), patient, Finding(name), patient, passing)
+    return FileOutcome((reading.model_dump_json(),), patient, ImageFinding(name), patient, passing)

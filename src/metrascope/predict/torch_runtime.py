@@ -8,7 +8,7 @@ import torch
 
 from metrascope.networks.checkpoint import load
 from metrascope.predict.graph import Graph
-from metrascope.predict.runtime import Answer
+from metrascope.predict.runtime import NetworkOutput
 
 
 class TorchRuntime:
@@ -35,8 +35,8 @@ class TorchRuntime:
         self.graph = Graph(network, self.description.preprocessing, self.description.temperature)
         self.graph.eval()
 
-    def __call__(self, pixels: npt.NDArray[np.uint8]) -> Answer:
+    def __call__(self, pixels: npt.NDArray[np.uint8]) -> NetworkOutput:
         """Read n images of one size; see `metrascope.predict.runtime.Runtime`."""
         with torch.inference_mode():
             output = self.graph(torch.from_numpy(np.require(pixels, requirements=["C", "W"])))
-        return Answer(*(value.numpy() for value in output))
+        return NetworkOutput(*(value.numpy() for value in output))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, TypeVar
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 _INTERRUPTED: Final = 2.0
 """Seconds that work has to end after an interrupt: a process that ends under it may crash."""
@@ -22,7 +22,7 @@ _BEGUN: Final = 30.0
 _left: list[threading.Event] = []
 
 
-def within(seconds: float, work: Callable[[], Result]) -> Result:
+def within(seconds: float, work: Callable[[], _Result]) -> _Result:
     """Do work in a thread, and return its result or raise what it raised.
 
     Parameters
@@ -39,7 +39,7 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     MemoryError
         If there is too little memory for a thread.
     """
-    results: list[Result] = []
+    results: list[_Result] = []
     errors: list[BaseException] = []
     begun, ended, stopped = threading.Event(), threading.Event(), threading.Event()
 

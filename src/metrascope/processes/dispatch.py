@@ -9,10 +9,10 @@ from metrascope.errors import SettingsError
 from metrascope.processes.cores import available_cores, checked_jobs
 
 if TYPE_CHECKING:
-    from metrascope.processes.files import Failed, Work
+    from metrascope.processes.files import Failed, FileTask
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
 EngineName = Literal["local", "ray"]
 
 
@@ -21,12 +21,12 @@ class ShareOut(Protocol):
 
     def __call__(
         self,
-        start: "Callable[[], Work[Task, Result]]",
-        tasks: Iterable[Task],
+        start: "Callable[[], FileTask[_Task, _Result]]",
+        tasks: Iterable[_Task],
         *,
         seconds: float,
         memory_mb: int,
-    ) -> "Generator[tuple[Task, Result | Failed], None, None]":
+    ) -> "Generator[tuple[_Task, _Result | Failed], None, None]":
         """Do tasks and yield each with its result, as they are done."""
 
 
@@ -56,9 +56,9 @@ def create_share_out(
     if jobs is not None:
         checked_jobs(jobs)
     if engine == "ray":
-        from metrascope.processes.ray_files import connect  # not everyone has Ray
+        from metrascope.processes.ray_files import connect_file_pool  # not everyone has Ray
 
-        return connect(address, jobs=jobs, needed=needed).share_out
+        return connect_file_pool(address, jobs=jobs, needed=needed).share_out
     if address is not None:
         raise SettingsError("engine.address", address=address)
     from metrascope.processes.files import share_out  # not every reading takes processes

@@ -23,9 +23,9 @@ from metrascope.files.atomic import begin_worker
 from metrascope.messages import language, set_language
 from metrascope.processes.worker import end_with_parent, environment
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
-Work = Callable[[Task], Result]
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+FileTask = Callable[[_Task], _Result]
 
 _MEGABYTE: Final = 2**20
 _ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -56,13 +56,13 @@ class Failed:
 
 
 def share_out(
-    start: Callable[[], Work[Task, Result]],
-    tasks: Iterable[Task],
+    start: Callable[[], FileTask[_Task, _Result]],
+    tasks: Iterable[_Task],
     *,
     jobs: int,
     seconds: float,
     memory_mb: int | None,
-) -> Generator[tuple[Task, Result | Failed], None, None]:
+) -> Generator[tuple[_Task, _Result | Failed], None, None]:
     """Do tasks in processes and yield each with its result, as they are done.
 
     Parameters
@@ -87,7 +87,7 @@ def share_out(
         or if a process cannot start.
     """
     pending = iter(tasks)
-    workers: list[Worker[Task, Result]] = []
+    workers: list[Worker[_Task, _Result]] = []
     try:
         while len(workers) < max(1, jobs):
             workers.append(Worker(start, memory_mb))
@@ -107,12 +107,12 @@ def share_out(
 
 
 def map_in_order(
-    work: Work[Task, Result],
-    tasks: Sequence[Task],
+    work: FileTask[_Task, _Result],
+    tasks: Sequence[_Task],
     *,
     jobs: int,
     begin: Callable[[], object] | None = None,
-) -> Iterator[Result]:
+) -> Iterator[_Result]:
     """Do tasks in processes and yield their results in the order of the tasks.
 
     Parameters
@@ -139,7 +139,7 @@ def map_in_order(
         seconds=_LONGEST_SECONDS,
         memory_mb=None,
     )
-    waiting: dict[int, Result] = {}
+    waiting: dict[int, _Result] = {}
     place = 0
     with closing(results):
         for (number, _), result in results:
@@ -152,24 +152,24 @@ def map_in_order(
 
 
 def _begun(
-    begin: Callable[[], object] | None, work: Work[Task, Result]
-) -> Work[tuple[int, Task], Result]:
+    begin: Callable[[], object] | None, work: FileTask[_Task, _Result]
+) -> FileTask[tuple[int, _Task], _Result]:
     if begin is not None:
         begin()
     return partial(_numbered, work)
 
 
-def _numbered(work: Work[Task, Result], task: tuple[int, Task]) -> Result:
+def _numbered(work: FileTask[_Task, _Result], task: tuple[int, _Task]) -> _Result:
     return work(task[1])
 
 
-def _wait(busy: "list[Worker[Task, Result]]", seconds: float) -> None:
+def _wait(busy: "list[Worker[_Task, _Result]]", seconds: float) -> None:
     handles = [handle for worker in busy for handle in worker.handles]
     left = min(worker.deadline(seconds) for worker in busy) - time.monotonic()
     connection.wait(handles, timeout=max(0.0, left))
 
 
-class Worker(Generic[Task, Result]):
+class Worker(Generic[_Task, _Result]):
     """One process and the task that it has in hand; the process is replaced when it ends.
 
     It is replaced after a task that found too little memory too: what that task left behind would
@@ -182,15 +182,17 @@ class Worker(Generic[Task, Result]):
         As of `share_out`.
     """
 
-    def __init__(self, start: Callable[[], Work[Task, Result]], memory_mb: int | None) -> None:
+    def __init__(
+        self, start: Callable[[], FileTask[_Task, _Result]], memory_mb: int | None
+    ) -> None:
         self._start, self._memory_mb = start, memory_mb
         self._process: SpawnProcess | None = None
         self._ready = False
         self._used = False
         self._since = 0.0
-        self._task: list[Task] = []
+        self._task: list[_Task] = []
 
-    def do(self, task: Task, seconds: float) -> Result | Failed:
+    def do(self, task: _Task, seconds: float) -> _Result | Failed:
         """Do one task and wait for it, for as long as `share_out` would.
 
         Raises
@@ -217,7 +219,7 @@ class Worker(Generic[Task, Result]):
         """Return when the task has taken too long, by the monotonic clock."""
         return self._since + (seconds if self._ready else _START_SECONDS)
 
-    def give(self, pending: Iterator[Task]) -> None:
+    def give(self, pending: Iterator[_Task]) -> None:
         """Draw a task, if there is one, and begin it."""
         for task in pending:
             if self._process is None or not self._process.is_alive():
@@ -227,7 +229,7 @@ class Worker(Generic[Task, Result]):
                 self._pipe.send(task)
             return
 
-    def take(self, seconds: float) -> tuple[Task, Result | Failed] | None:
+    def take(self, seconds: float) -> tuple[_Task, _Result | Failed] | None:
         """Return the task with its result or failure, None while it is under way."""
         try:
             while self._pipe.poll():
@@ -254,8 +256,8 @@ class Worker(Generic[Task, Result]):
             self._process = None
 
     def _finished(
-        self, message: Result | Failed | MetrascopeError
-    ) -> tuple[Task, Result | Failed] | None:
+        self, message: _Result | Failed | MetrascopeError
+    ) -> tuple[_Task, _Result | Failed] | None:
         if isinstance(message, MetrascopeError):
             raise message
         if isinstance(message, Failed) and message.reason == "memory":
@@ -265,7 +267,7 @@ class Worker(Generic[Task, Result]):
 
     def _given_up(
         self, reason: Literal["crashed", "too_slow", "memory"]
-    ) -> tuple[Task, Failed] | None:
+    ) -> tuple[_Task, Failed] | None:
         if not self._ready:  # it never began: no task is to blame, and none would fare better
             raise StudyError("isolation.no_start")
         again = self._used and reason != "too_slow"
@@ -299,7 +301,7 @@ def _serve(pipe: connection.Connection, lang: str, memory_mb: int | None) -> Non
     begin_worker()
     set_language(lang)
     try:
-        start: Callable[[], Work[Any, Any]] = pipe.recv()
+        start: Callable[[], FileTask[Any, Any]] = pipe.recv()
         work = start()
     except MetrascopeError as error:
         pipe.send(error)
@@ -320,7 +322,7 @@ def _serve(pipe: connection.Connection, lang: str, memory_mb: int | None) -> Non
         pipe.send(_attempt(work, task))
 
 
-def _attempt(work: Work[Task, Result], task: Task) -> Result | Failed | MetrascopeError:
+def _attempt(work: FileTask[_Task, _Result], task: _Task) -> _Result | Failed | MetrascopeError:
     try:
         return work(task)
     except MetrascopeError as error:

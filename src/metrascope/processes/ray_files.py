@@ -24,12 +24,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from metrascope import __version__
 from metrascope.errors import MetrascopeError, StudyError
 from metrascope.messages import language, set_language, text
-from metrascope.processes.files import Failed, Work, Worker
+from metrascope.processes.files import Failed, FileTask, Worker
 from metrascope.processes.ray_runs import RETRIES, Machine, join, machines
 from metrascope.progress import say
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
 
 _AHEAD: Final = 2
 """Tasks that a process is given: one in hand, and one so that it need not wait for the next."""
@@ -54,12 +54,12 @@ class Pool:
 
     def share_out(
         self,
-        start: Callable[[], Work[Task, Result]],
-        tasks: Iterable[Task],
+        start: Callable[[], FileTask[_Task, _Result]],
+        tasks: Iterable[_Task],
         *,
         seconds: float,
         memory_mb: int,
-    ) -> Generator[tuple[Task, Result | Failed], None, None]:
+    ) -> Generator[tuple[_Task, _Result | Failed], None, None]:
         """Do what `metrascope.processes.files.share_out` does, on the machines of the cluster.
 
         Raises
@@ -72,7 +72,7 @@ class Pool:
         if not pending:
             return
         common = (language(), ray.put(start), seconds, memory_mb, self.needed)
-        crew = _Crew[Task, Result](self.jobs, common)
+        crew = _Crew[_Task, _Result](self.jobs, common)
         try:
             while pending or crew.busy:
                 crew.fill()
@@ -83,7 +83,7 @@ class Pool:
             crew.stop()
 
 
-def connect(address: str | None, *, jobs: int | None, needed: Sequence[Path]) -> Pool:
+def connect_file_pool(address: str | None, *, jobs: int | None, needed: Sequence[Path]) -> Pool:
     """Connect to a cluster, or start one of this machine alone.
 
     Parameters
@@ -102,32 +102,32 @@ def connect(address: str | None, *, jobs: int | None, needed: Sequence[Path]) ->
     return Pool(jobs, tuple(needed))
 
 
-class _Attempt(NamedTuple, Generic[Task]):
-    task: Task
+class _Attempt(NamedTuple, Generic[_Task]):
+    task: _Task
     losses: int = 0
     """How often a process was lost that had it in hand."""
 
 
-class _Pending(Generic[Task]):
+class _Pending(Generic[_Task]):
     """Tasks that no process has: drawn one at a time, or come back from one that was lost."""
 
-    def __init__(self, tasks: Iterable[Task]) -> None:
+    def __init__(self, tasks: Iterable[_Task]) -> None:
         self._tasks = iter(tasks)
-        self._waiting: deque[_Attempt[Task]] = deque()
+        self._waiting: deque[_Attempt[_Task]] = deque()
 
     def __bool__(self) -> bool:
         if not self._waiting:
             self._waiting.extend(_Attempt(task) for task in _first(self._tasks))
         return bool(self._waiting)
 
-    def pop(self) -> _Attempt[Task]:
+    def pop(self) -> _Attempt[_Task]:
         return self._waiting.popleft()
 
-    def put_back(self, attempt: _Attempt[Task]) -> None:
+    def put_back(self, attempt: _Attempt[_Task]) -> None:
         self._waiting.append(attempt)
 
 
-def _first(tasks: Iterator[Task]) -> Iterator[Task]:
+def _first(tasks: Iterator[_Task]) -> Iterator[_Task]:
     for task in tasks:
         yield task
         return
@@ -139,7 +139,7 @@ class _Place:
     def __init__(
         self,
         lang: str,
-        start: Callable[[], Work[Task, Result]],
+        start: Callable[[], FileTask[_Task, _Result]],
         seconds: float,
         memory_mb: int,
         needed: Sequence[Path],
@@ -169,12 +169,12 @@ class _Place:
             return error
 
 
-class _Slot(Generic[Task]):
+class _Slot(Generic[_Task]):
     """A place on a machine, and the tasks that it has been given, of which the first is in hand."""
 
     def __init__(self, machine: Machine, share: float, common: tuple[object, ...]) -> None:
         self.machine = machine
-        self.given: dict[Any, _Attempt[Task]] = {}
+        self.given: dict[Any, _Attempt[_Task]] = {}
         strategy = NodeAffinitySchedulingStrategy(machine.identifier, soft=False)
         untyped: Any = ray
         remote = untyped.remote(num_cpus=share, scheduling_strategy=strategy)(_Place)
@@ -191,10 +191,10 @@ class _Slot(Generic[Task]):
         """What is answered next, None where nothing was asked."""
         return next(iter(self.given), None) if self.ready else self._look
 
-    def give(self, attempt: _Attempt[Task]) -> None:
+    def give(self, attempt: _Attempt[_Task]) -> None:
         self.given[self._place.do.remote(attempt.task)] = attempt
 
-    def answer(self) -> tuple[_Attempt[Task] | None, Any]:
+    def answer(self) -> tuple[_Attempt[_Task] | None, Any]:
         """Return a task that was done, none where the slot has become ready, and what came of it.
 
         Raises
@@ -214,12 +214,12 @@ class _Slot(Generic[Task]):
             ray.kill(self._place)
 
 
-class _Crew(Generic[Task, Result]):
+class _Crew(Generic[_Task, _Result]):
     """All slots on all machines."""
 
     def __init__(self, jobs: int | None, common: tuple[object, ...]) -> None:
         self._jobs, self._common = jobs, common
-        self._slots: list[_Slot[Task]] = []
+        self._slots: list[_Slot[_Task]] = []
         self._lost_early: Counter[str] = Counter()
         """By machine, how many of its places in a row were lost before they were ready."""
         self._looked = -_LOOK_SECONDS
@@ -244,19 +244,19 @@ class _Crew(Generic[Task, Result]):
         if not self._slots:
             raise StudyError("engine.no_machine")
 
-    def _open(self, machine: Machine, jobs: int) -> _Slot[Task]:
+    def _open(self, machine: Machine, jobs: int) -> _Slot[_Task]:
         share = machine.cores / jobs
         # Ray counts in ten-thousandths, and above one in whole cores.
         return _Slot(machine, int(share) if share > 1 else int(share * 1e4) / 1e4, self._common)
 
-    def give(self, pending: _Pending[Task]) -> None:
+    def give(self, pending: _Pending[_Task]) -> None:
         """Give each slot a task before any has two."""
         for depth in range(_AHEAD):
             for slot in self._slots:
                 if slot.ready and len(slot.given) == depth and pending:
                     slot.give(pending.pop())
 
-    def wait(self) -> list[_Slot[Task]]:
+    def wait(self) -> list[_Slot[_Task]]:
         """Wait for an answer, not for ever; return the slots that have one."""
         handles = {slot.handle: slot for slot in self._slots if slot.handle is not None}
         ended, _ = ray.wait(list(handles), num_returns=1, timeout=_LOOK_SECONDS)
@@ -268,8 +268,8 @@ class _Crew(Generic[Task, Result]):
         return [handles[handle] for handle in ended]
 
     def take(
-        self, slot: _Slot[Task], pending: _Pending[Task]
-    ) -> Iterator[tuple[Task, Result | Failed]]:
+        self, slot: _Slot[_Task], pending: _Pending[_Task]
+    ) -> Iterator[tuple[_Task, _Result | Failed]]:
         """Yield the task that a slot has done; if it is lost, see to its tasks."""
         try:
             attempt, answer = slot.answer()
@@ -284,8 +284,8 @@ class _Crew(Generic[Task, Result]):
             yield attempt.task, answer
 
     def _lose(
-        self, slot: _Slot[Task], pending: _Pending[Task], error: exceptions.RayError
-    ) -> Iterator[tuple[Task, Failed]]:
+        self, slot: _Slot[_Task], pending: _Pending[_Task], error: exceptions.RayError
+    ) -> Iterator[tuple[_Task, Failed]]:
         failed = isinstance(error, exceptions.RayTaskError)
         if failed and slot.ready:
             raise error  # a bug of ours

@@ -17,7 +17,7 @@ from ray import exceptions
 
 from metrascope.errors import StudyError
 from metrascope.messages import language, set_language, text
-from metrascope.processes.worker import Arguments, Work, environment, run_isolated
+from metrascope.processes.worker import Arguments, WorkerCall, environment, run_isolated
 
 RETRIES: Final = 3
 _REACH_SECONDS: Final = 10.0
@@ -41,7 +41,9 @@ class Cluster:
     threads: int
     gpu_share: float
 
-    def share_out(self, work: Work, tasks: Sequence[Arguments]) -> Iterator[tuple[int, str | None]]:
+    def share_out(
+        self, work: WorkerCall, tasks: Sequence[Arguments]
+    ) -> Iterator[tuple[int, str | None]]:
         """Run tasks as `processes.worker.run_side_by_side` does, on the machines of the cluster."""
         remote = ray.remote(
             num_cpus=self.threads,
@@ -63,7 +65,7 @@ class Cluster:
                 ray.cancel(task, force=True)
 
 
-def connect(address: str | None, device: str, *, jobs: int) -> Cluster:
+def connect_cluster(address: str | None, device: str, *, jobs: int) -> Cluster:
     """Connect to a cluster, or start one of this machine alone.
 
     Parameters
@@ -168,7 +170,7 @@ def machines() -> list[Machine]:
     ]
 
 
-def _carry_out(lang: str, work: Work, *arguments: object) -> str | None:
+def _carry_out(lang: str, work: WorkerCall, *arguments: object) -> str | None:
     """Do a task on a machine of the cluster."""
     set_language(lang)
     return run_isolated(work, *arguments)

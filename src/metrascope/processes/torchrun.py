@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from metrascope.errors import StudyError
-from metrascope.processes.worker import Arguments, Work
+from metrascope.processes.worker import Arguments, WorkerCall
 
 _PATIENCE: Final = timedelta(days=7)
 """While the first process draws phantoms or decodes, the others wait; torchrun ends them all when
@@ -37,7 +37,7 @@ def is_follower() -> bool:
     return launched() and int(os.environ["RANK"]) > 0
 
 
-def follow() -> NoReturn:
+def follow_first_process() -> NoReturn:
     """Do the tasks of the first process with it until there are none left, then end this process.
 
     It ends without taking Python down: a thread of gloo that lets go of a tensor meanwhile needs
@@ -48,7 +48,7 @@ def follow() -> NoReturn:
 
     _join()
     while True:
-        message: list[tuple[Work, Arguments] | None] = [None]
+        message: list[tuple[WorkerCall, Arguments] | None] = [None]
         distributed.broadcast_object_list(message, 0)
         if message[0] is None:
             _leave()
@@ -59,7 +59,9 @@ def follow() -> NoReturn:
         work(*task)
 
 
-def share_out_to_ranks(work: Work, tasks: Sequence[Arguments]) -> Iterator[tuple[int, str | None]]:
+def share_out_to_ranks(
+    work: WorkerCall, tasks: Sequence[Arguments]
+) -> Iterator[tuple[int, str | None]]:
     """Do tasks one after the other in all processes at once; called in the first one.
 
     A failure ends the command: the processes cannot agree on how far each of them came.
@@ -83,7 +85,7 @@ def share_out_to_ranks(work: Work, tasks: Sequence[Arguments]) -> Iterator[tuple
 
 
 def dismiss() -> None:
-    """End what the other processes do in `follow`; called in the first one, when all is done."""
+    """End what the other processes do in `follow_first_process`; called in the first one, when all is done."""
     from torch import distributed
 
     _join()

@@ -20,7 +20,7 @@ from metrascope.processes.search_path import child_environment
 from metrascope.progress import progress
 
 Arguments = tuple[object, ...]
-Work = Callable[..., None]
+WorkerCall = Callable[..., None]
 
 ENVIRONMENT: Final = {
     "GOMP_SPINCOUNT": "10000",
@@ -45,7 +45,7 @@ system each time, and of the step of a small network up to half goes into having
 and mapped again. Only glibc reads this, at the start of a process."""
 
 
-def run_isolated(work: Work, *arguments: object) -> str | None:
+def run_isolated(work: WorkerCall, *arguments: object) -> str | None:
     """Call ``work(*arguments)`` in a fresh process and wait for it.
 
     Parameters
@@ -62,7 +62,7 @@ def run_isolated(work: Work, *arguments: object) -> str | None:
 
 
 def run_side_by_side(
-    work: Work, tasks: Sequence[Arguments], *, jobs: int, title: str = ""
+    work: WorkerCall, tasks: Sequence[Arguments], *, jobs: int, title: str = ""
 ) -> Iterator[tuple[int, str | None]]:
     """Call ``work(*task)`` for every task, each in a fresh process, ``jobs`` of them at a time.
 
@@ -101,7 +101,7 @@ class _Isolated:
     """One process, and the pipe that takes it its work and brings back how it ended."""
 
     def __init__(
-        self, work: Work, number: int, arguments: Arguments, title: str, *, alone: bool
+        self, work: WorkerCall, number: int, arguments: Arguments, title: str, *, alone: bool
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self.number = number
@@ -165,7 +165,7 @@ def _enter(pipe: connection.Connection, lang: str, title: str, alone: bool) -> N
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     set_language(lang)
-    work: Work
+    work: WorkerCall
     with progress(title, lines=not alone) if title else nullcontext():
         work, arguments = pipe.recv()  # which loads the module of the work
     try:

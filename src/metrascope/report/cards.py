@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.bilingual import listed
+from metrascope.bilingual import join_items
 from metrascope.classes import class_title
 from metrascope.messages import LANGUAGES, text
 from metrascope.report import page_tables as tables
@@ -20,7 +20,7 @@ from metrascope.report.methods import finished, sentences
 from metrascope.results.numbers import ABSENT, percent
 from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
-from metrascope.study_folder.contents import Run, Study
+from metrascope.study_folder.contents import Study, StudyRun
 
 _MACRO: Final = ("macro_precision", "macro_recall", "macro_f1", "accuracy")
 _CLASS: Final = ("precision", "recall", "f1")
@@ -28,7 +28,7 @@ _MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
 @dataclass(frozen=True)
-class Part:
+class CardPart:
     """A section of a card: sentences, then a table where there is one."""
 
     heading: str
@@ -37,12 +37,12 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Card:
+class ModelCard:
     """The model card of one network in one language."""
 
     network: str
     title: str
-    parts: tuple[Part, ...]
+    parts: tuple[CardPart, ...]
 
 
 def card_networks(study: Study) -> list[str]:
@@ -50,7 +50,7 @@ def card_networks(study: Study) -> list[str]:
     return list(dict.fromkeys(run.network for run in finished(study)))
 
 
-def model_card(study: Study, network: str, lang: str) -> Card:
+def model_card(study: Study, network: str, lang: str) -> ModelCard:
     """Make the card of a network of :func:`card_networks`."""
     runs = [run for run in finished(study) if run.network == network]
     parts = [
@@ -65,7 +65,7 @@ def model_card(study: Study, network: str, lang: str) -> Card:
         _part("versions", sentences(study, "software", lang), lang),
     ]
     title = text("cards.title", lang, network=network_title(network), data=_data(study, lang))
-    return Card(
+    return ModelCard(
         network, title, tuple(part for part in parts if part.lines or part.table is not None)
     )
 
@@ -75,12 +75,14 @@ def card_markdown(study: Study, network: str) -> str:
     return "\n---\n\n".join(_markdown(model_card(study, network, lang), lang) for lang in LANGUAGES)
 
 
-def _part(name: str, lines: Sequence[str], lang: str, table: pd.DataFrame | None = None) -> Part:
-    return Part(text(f"cards.{name}", lang), tuple(lines), table)
+def _part(
+    name: str, lines: Sequence[str], lang: str, table: pd.DataFrame | None = None
+) -> CardPart:
+    return CardPart(text(f"cards.{name}", lang), tuple(lines), table)
 
 
-def _details(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
-    steps = (recipe.networks, recipe.weights, recipe.preprocessing, recipe.training)
+def _details(study: Study, runs: Sequence[StudyRun], lang: str) -> list[str]:
+    steps = (recipe.network_sentences, recipe.weights, recipe.preprocessing, recipe.training)
     told = [line for step in steps for line in step(study, runs, lang)]
     told += recipe.selection(study, runs, lang)
     return told + [
@@ -123,12 +125,12 @@ def _evaluation_data(study: Study, network: str, lang: str) -> list[str]:
             partition=text(f"evaluation.{study.partition}", lang),
             data=_data(study, lang),
             counted=counted(study.metrics, lang, scores["n"]),
-            seeds=listed(scores.get("seeds", ()), lang),
+            seeds=join_items(scores.get("seeds", ()), lang),
         )
     ]
 
 
-def _figures(study: Study, network: str, lang: str) -> list[Part]:
+def _figures(study: Study, network: str, lang: str) -> list[CardPart]:
     scores = study.scores.get(network)
     if scores is None:
         return [_part("figures", [text("cards.no_figures", lang)], lang)]
@@ -147,7 +149,7 @@ def _figures(study: Study, network: str, lang: str) -> list[Part]:
     ]
 
 
-def _limits(study: Study, network: str, runs: Sequence[Run], lang: str) -> list[str]:
+def _limits(study: Study, network: str, runs: Sequence[StudyRun], lang: str) -> list[str]:
     alone = replace(study, runs=tuple(runs))
     told = [warning.in_language(lang) for warning in tables.warnings(alone)]
     scores = study.scores.get(network)
@@ -165,18 +167,18 @@ def _limits(study: Study, network: str, runs: Sequence[Run], lang: str) -> list[
     return told
 
 
-def _license(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
+def _license(study: Study, runs: Sequence[StudyRun], lang: str) -> list[str]:
     sources = dict.fromkeys(tables.weights_source(study, run) for run in runs)
     begun = [source for source in sources if source not in ("none", ABSENT)]
     key = "cards.license_weights" if begun else "cards.license_own"
-    return [text("cards.license_software", lang), text(key, lang, source=listed(begun, lang))]
+    return [text("cards.license_software", lang), text(key, lang, source=join_items(begun, lang))]
 
 
 def _data(study: Study, lang: str) -> str:
     return study.name or text("report.unnamed", lang)
 
 
-def _markdown(card: Card, lang: str) -> str:
+def _markdown(card: ModelCard, lang: str) -> str:
     lines = [f"# {_escaped(card.title)}", "", _escaped(text("common.research_only", lang)), ""]
     lines += [_escaped(text("cards.after", lang)), ""]
     for part in card.parts:

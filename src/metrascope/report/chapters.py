@@ -28,7 +28,7 @@ from metrascope.results.tables import data_heading
 from metrascope.statistics.published import network_title
 from metrascope.study_folder.contents import Study
 
-Metrics = Mapping[str, Any]
+_Metrics = Mapping[str, Any]
 
 CHAPTERS: Final = ("statistics", "calibration", "subgroups", "explanations")
 _CHARTS: Final = {
@@ -180,7 +180,7 @@ def _order(study: Study, lang: str) -> list[str]:
     return [*said, *weakest, *few_sentences(metrics, lang)]
 
 
-def _calibration(metrics: Metrics, lang: str) -> list[str]:
+def _calibration(metrics: _Metrics, lang: str) -> list[str]:
     said: list[str] = []
     if metrics.get("calibration"):
         said += calibration_sentences(metrics["calibration"], lang)
@@ -191,12 +191,12 @@ def _calibration(metrics: Metrics, lang: str) -> list[str]:
     return said
 
 
-def _subgroups(metrics: Metrics, lang: str) -> list[str]:
+def _subgroups(metrics: _Metrics, lang: str) -> list[str]:
     found = metrics.get("subgroups", {})
     return subgroup_sentences(found, lang) if found.get("attributes") else []
 
 
-def _explanations(metrics: Metrics, lang: str) -> list[str]:
+def _explanations(metrics: _Metrics, lang: str) -> list[str]:
     """Return what was found and how to read the tables, where there are any."""
     measured = any(
         numbers.get("localization") or numbers.get("faithfulness") or numbers.get("shortcuts")
@@ -207,7 +207,7 @@ def _explanations(metrics: Metrics, lang: str) -> list[str]:
     return [*explanation_sentences(metrics, lang), text("statistics.explanations_read", lang)]
 
 
-def _charts(metrics: Metrics, chapter: str) -> tuple[str, ...]:
+def _charts(metrics: _Metrics, chapter: str) -> tuple[str, ...]:
     networks = metrics["networks"].values()
     parts = {"localization": "maps", "faithfulness": "deletion", "shortcuts": "changes"}
     there = {

@@ -18,7 +18,7 @@ _COLUMNS: Final = ("number", "section", "asks", "state", "answer", "pointer")
 
 
 @dataclass(frozen=True)
-class Answer:
+class ItemAnswer:
     """One row of a checklist in one language.
 
     Attributes
@@ -47,7 +47,7 @@ class Checklist:
     name: str
     source: str
     note: str
-    answers: tuple[Answer, ...]
+    answers: tuple[ItemAnswer, ...]
 
     def count(self, state: State) -> int:
         """Return how many rows are in a state."""
@@ -87,14 +87,14 @@ def checklist_table(checklist: Checklist, lang: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[text(f"checklist.{name}", lang) for name in _COLUMNS])
 
 
-def _answer(study: Study, item: dict[str, Any], lang: str) -> Answer:
+def _answer(study: Study, item: dict[str, Any], lang: str) -> ItemAnswer:
     named = item.get("facts", [])
     found = [fact for name in named if (fact := find_fact(study, name, lang)) is not None]
     state: State = "open"
     if found:
         whole = len(found) == len(named) and not item.get("partly", False)
         state = "filled" if whole else "partly"
-    return Answer(
+    return ItemAnswer(
         number=item["number"],
         section=text(f"checklist.section_{item['section']}", lang),
         asks=item[lang],

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from metrascope.study_folder.contents import Run
+from metrascope.study_folder.contents import StudyRun
 
 
 @dataclass(frozen=True)
 class Curve:
     """A run's training in numbers; losses are means over the steps of an epoch."""
 
-    run: Run
+    run: StudyRun
     steps: int
     epochs: int
     lowest_rate: float
@@ -21,7 +21,7 @@ class Curve:
     last_f1: float | None
 
 
-def summarize_run(run: Run) -> Curve:
+def summarize_run(run: StudyRun) -> Curve:
     """Return the numbers of a run that has a history."""
     history = run.history if run.history is not None else pd.DataFrame()
     losses = history.groupby("epoch")["loss"].mean()

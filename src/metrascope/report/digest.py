@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 
-from metrascope.bilingual import Bilingual, bilingual, listing, sentence
+from metrascope.bilingual import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.classes import class_title
 from metrascope.report import page_tables as tables
 from metrascope.report.chapters import chapter_findings, order_findings
-from metrascope.results.numbers import count, percent
+from metrascope.results.numbers import count_text, percent
 from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
 from metrascope.study_folder.contents import Study
 
 
 @dataclass(frozen=True)
-class Point:
+class DigestPoint:
     """One point of the summary: what it is about, what is said, and details below it."""
 
     lead: Bilingual
@@ -21,30 +21,32 @@ class Point:
     details: tuple[Bilingual, ...] = ()
 
 
-def digest(study: Study) -> list[Point]:
+def digest(study: Study) -> list[DigestPoint]:
     """Return the points of the summary, empty before the evaluation."""
     best = tables.best_networks(study)
     if not best:
         return []
     points = [_compared(study), _data(study), _best(study, best)]
     if study.metrics.get("majority"):
-        points.append(Point(sentence("report.lead_majority"), _majority(study)))
+        points.append(DigestPoint(sentence("report.lead_majority"), _majority(study)))
     said = order_findings(study)
     lead = "report.lead_ranking" if len(study.scores) > 1 else "report.lead_shown"
-    points.append(Point(sentence(lead), said[0], tuple(said[1:])))
+    points.append(DigestPoint(sentence(lead), said[0], tuple(said[1:])))
     for lead, findings in chapter_findings(study).items():
-        points.append(Point(sentence(f"report.lead_{lead}"), findings[0], tuple(findings[1:])))
+        points.append(
+            DigestPoint(sentence(f"report.lead_{lead}"), findings[0], tuple(findings[1:]))
+        )
     return points
 
 
-def _compared(study: Study) -> Point:
-    names = listing(network_title(name) for name in study.networks if name in study.scores)
+def _compared(study: Study) -> DigestPoint:
+    names = join_bilingual(network_title(name) for name in study.networks if name in study.scores)
     key = "report.sum_compared_one" if len(study.scores) == 1 else "report.sum_compared"
     words = sentence(key, names=names, classes=tables.choices(study))
-    return Point(sentence("report.lead_compared"), words)
+    return DigestPoint(sentence("report.lead_compared"), words)
 
 
-def _data(study: Study) -> Point:
+def _data(study: Study) -> DigestPoint:
     lead, name = sentence("report.lead_data"), study.name or sentence("report.unnamed")
     counts = tables.partition_counts(study)
     held, train = counts.get(study.partition), counts.get("train")
@@ -53,26 +55,26 @@ def _data(study: Study) -> Point:
         words = sentence(
             "report.sum_data_folds",
             data=name,
-            images=count(held[""][1]),
-            patients=count(held[""][0]),
+            images=count_text(held[""][1]),
+            patients=count_text(held[""][0]),
             design=_design(study, len(folds)),
         )
-        return Point(lead, words)
+        return DigestPoint(lead, words)
     if not held or not train:
         told = bilingual(lambda lang: counted(study.metrics, lang))
-        return Point(lead, sentence("report.sum_data_plain", data=name, counted=told))
+        return DigestPoint(lead, sentence("report.sum_data_plain", data=name, counted=told))
     words = sentence(
         "report.sum_data",
         data=name,
-        images=count(study.data.get("images")),
-        patients=count(study.data.get("patients")),
-        train_images=count(train[""][1]),
-        train_patients=count(train[""][0]),
-        images_held=count(held[""][1]),
-        patients_held=count(held[""][0]),
+        images=count_text(study.data.get("images")),
+        patients=count_text(study.data.get("patients")),
+        train_images=count_text(train[""][1]),
+        train_patients=count_text(train[""][0]),
+        images_held=count_text(held[""][1]),
+        patients_held=count_text(held[""][0]),
         held=sentence(f"report.partition_{study.partition}"),
     )
-    return Point(lead, words)
+    return DigestPoint(lead, words)
 
 
 def _design(study: Study, folds: int) -> Bilingual:
@@ -86,16 +88,16 @@ def _design(study: Study, folds: int) -> Bilingual:
     return sentence("report.design_folds", folds=folds)
 
 
-def _best(study: Study, best: list[str]) -> Point:
+def _best(study: Study, best: list[str]) -> DigestPoint:
     lead = sentence("report.lead_best" if len(study.scores) > 1 else "report.lead_alone")
     f1 = percent(study.scores[best[0]].get("macro_f1"))
     value, _, interval = f1.partition(" ")
     if len(best) > 1:
-        names = listing(map(network_title, best))
-        return Point(lead, sentence("report.sum_best_shared", networks=names, f1=value))
+        names = join_bilingual(map(network_title, best))
+        return DigestPoint(lead, sentence("report.sum_best_shared", networks=names, f1=value))
     told = sentence("report.interval", ends=interval.strip("()")) if interval else ""
     words = sentence("report.sum_best", network=network_title(best[0]), f1=value, interval=told)
-    return Point(lead, words, tuple(_details(study, best[0])))
+    return DigestPoint(lead, words, tuple(_details(study, best[0])))
 
 
 def _majority(study: Study) -> Bilingual:
@@ -144,7 +146,7 @@ def _errors(study: Study, best: str, of: str) -> Bilingual:
     if len(errors) == 1:
         labels = {"true": _label(errors[0].true), "predicted": _label(errors[0].predicted)}
         return sentence(f"report.sum_error{of}", **labels, **counts)
-    kinds = listing(
+    kinds = join_bilingual(
         sentence("report.one_error", true=_label(one.true), predicted=_label(one.predicted))
         for one in errors
     )

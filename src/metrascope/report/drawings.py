@@ -13,8 +13,8 @@ from metrascope.figures.canvas import PAGE_WIDTH, svg_bytes
 from metrascope.figures.evaluation import write_figures
 from metrascope.figures.recipes import page_recipes
 from metrascope.messages import LANGUAGES
-from metrascope.report.gallery import Card, Gallery
-from metrascope.report.thumbnails import read_grey
+from metrascope.report.gallery import Gallery, ImageCard
+from metrascope.report.thumbnails import read_case_grey
 from metrascope.results.tables import write_tables
 from metrascope.study_folder.contents import Study
 
@@ -38,7 +38,7 @@ class Drawings:
     charts: dict[str, dict[str, Drawing]] = field(default_factory=dict)
 
 
-def draw(
+def draw_page_figures(
     study: Study, written: str | None = None, drawn: Mapping[str, Mapping[str, bytes]] | None = None
 ) -> Drawings:
     """Draw the t-SNE maps, the learning curves and the charts of statistics in each language.
@@ -113,30 +113,30 @@ def _histories(study: Study) -> dict[str, pd.DataFrame]:
     return {run.name: run.history for run in study.runs if run.history is not None}
 
 
-def _cases(study: Study, gallery: Gallery) -> list[gradcam.Case]:
+def _cases(study: Study, gallery: Gallery) -> list[gradcam.PanelCase]:
     shown = [label for label in study.classes if gallery.chosen.get(label) in gallery.cases]
     return [_case(study, gallery, label) for label in shown]
 
 
-def _case(study: Study, gallery: Gallery, label: str) -> gradcam.Case:
+def _case(study: Study, gallery: Gallery, label: str) -> gradcam.PanelCase:
     row = study.cases[gallery.chosen[label]]
     cards = {network: cards[label] for network, cards in gallery.panel.items() if label in cards}
     found = {network: _reading(study, card) for network, card in cards.items()}
-    return gradcam.Case(
+    return gradcam.PanelCase(
         label=label,
-        grey=read_grey(study.folder, row["file"]),
-        mask=read_grey(study.folder, row["mask_file"]) if row["mask_file"] else None,
+        grey=read_case_grey(study.folder, row["file"]),
+        mask=read_case_grey(study.folder, row["mask_file"]) if row["mask_file"] else None,
         box=(row["left"], row["top"], row["right"], row["bottom"]),
         readings={network: reading for network, reading in found.items() if reading is not None},
     )
 
 
-def _reading(study: Study, card: Card) -> gradcam.Reading | None:
+def _reading(study: Study, card: ImageCard) -> gradcam.PanelReading | None:
     reading = card.reading
     if reading.run.heatmaps is None:
         return None
     heat = reading.run.heatmaps[reading.row, study.classes.index(reading.predicted)]
-    return gradcam.Reading(heat, reading.predicted, max(reading.probabilities))
+    return gradcam.PanelReading(heat, reading.predicted, max(reading.probabilities))
 
 
 def _embedded(content: bytes) -> Drawing:

@@ -9,17 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from metrascope.bilingual import listed
+from metrascope.bilingual import join_items
 from metrascope.classes import class_short
 from metrascope.files.atomic import sha256
 from metrascope.messages import text
 from metrascope.report import inference, methods
 from metrascope.report import page_tables as tables
 from metrascope.report.flow import flow_sentences, scanner_sentences
-from metrascope.report.gallery import MOST
+from metrascope.report.gallery import MOST_CARDS
 from metrascope.report.misread import misread, readings
 from metrascope.report.split_facts import fold_counts, is_disjoint, written_folds
-from metrascope.results.numbers import count, percent
+from metrascope.results.numbers import count_text, percent
 from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
 from metrascope.study_folder.contents import Study
@@ -169,8 +169,10 @@ def _measures(study: Study, lang: str) -> Fact | None:
     named = methods.measures(study, lang)
     if not named:
         return None
-    classes = listed(methods.class_measures(study, lang), lang)
-    told = text("checklist.measures", lang, measures=listed(named, lang), class_measures=classes)
+    classes = join_items(methods.class_measures(study, lang), lang)
+    told = text(
+        "checklist.measures", lang, measures=join_items(named, lang), class_measures=classes
+    )
     return Fact(told, "metrics.json: networks")
 
 
@@ -222,8 +224,8 @@ def _failures(study: Study, lang: str) -> Fact | None:
         return None
     by_network = Counter(item.run.network for item in misread(found, study.classes))
     wrong, most = by_network.total(), max(by_network.values(), default=0)
-    key = "checklist.failures" if most <= MOST else "checklist.failures_some"
-    told = text(key, lang, wrong=wrong, all=len(found), shown=MOST)
+    key = "checklist.failures" if most <= MOST_CARDS else "checklist.failures_some"
+    told = text(key, lang, wrong=wrong, all=len(found), shown=MOST_CARDS)
     section = text("report.cases", lang)
     return Fact(told, text("checklist.report_section", lang, section=section))
 
@@ -231,7 +233,7 @@ def _failures(study: Study, lang: str) -> Fact | None:
 def _included(study: Study, lang: str) -> Fact | None:
     if not study.data.get("patients"):
         return None
-    images, patients = count(study.data.get("images")), count(study.data["patients"])
+    images, patients = count_text(study.data.get("images")), count_text(study.data["patients"])
     told = text("checklist.included", lang, images=images, patients=patients)
     return Fact(told, "data.json: images, patients")
 
@@ -247,13 +249,13 @@ def _class_counts(study: Study, lang: str) -> Fact | None:
                 "checklist.one_class",
                 lang,
                 label=class_short(name, lang),
-                patients=count(rows[name][0]),
-                images=count(rows[name][1]),
+                patients=count_text(rows[name][0]),
+                images=count_text(rows[name][1]),
             )
             for name in study.classes
         )
         title = methods.partition_title(partition, lang)
-        told = listed(classes, lang, "semicolon")
+        told = join_items(classes, lang, "semicolon")
         parts.append(text("checklist.class_count", lang, name=title, list=told) + ".")
     return Fact(methods.joined(parts, lang), "data.json: partitions")
 
@@ -275,7 +277,7 @@ def _weights(study: Study, lang: str) -> Fact | None:
 
 def _macro_f1(study: Study, lang: str) -> str:
     scores = study.scores.items()
-    return listed((f"{network_title(n)} {percent(s.get('macro_f1'))}" for n, s in scores), lang)
+    return join_items((f"{network_title(n)} {percent(s.get('macro_f1'))}" for n, s in scores), lang)
 
 
 FACTS: Final[dict[str, Callable[[Study, str], Fact | None]]] = {
@@ -301,10 +303,10 @@ FACTS: Final[dict[str, Callable[[Study, str], Fact | None]]] = {
     "measures": _measures,
     "intervals": _intervals,
     "comparisons": _inferred(inference.comparisons, "comparisons"),
-    "calibration": _inferred(inference.calibration, "calibration"),
+    "calibration": _inferred(inference.calibration_inference, "calibration"),
     "ensemble": _key("ensemble"),
     "external": _key("external"),
-    "subgroups": _inferred(inference.subgroups, "subgroups"),
+    "subgroups": _inferred(inference.subgroup_inference, "subgroups"),
     "heatmaps": _heatmaps,
     "evaluated": _evaluated,
     "performance": _performance,

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from metrascope.bilingual import listed
+from metrascope.bilingual import join_items
 from metrascope.dataset.reasons import reason_title
 from metrascope.messages import table, text
-from metrascope.results.numbers import ABSENT, count
+from metrascope.results.numbers import ABSENT, count_text
 from metrascope.study_folder.contents import Study
 
 _MOST_NAMED = 12
@@ -22,7 +22,7 @@ def flow_table(study: Study, lang: str) -> pd.DataFrame | None:
     rows = [
         [
             text(f"evidence.step_{step['step']}", lang),
-            count(step["count"]),
+            count_text(step["count"]),
             _reasons(step["left_out"], lang) or ABSENT,
         ]
         for step in steps
@@ -37,7 +37,7 @@ def scanner_table(study: Study, lang: str) -> pd.DataFrame | None:
     if not any(scanners):
         return None
     rows = [
-        [_scanner(name, lang), count(part["patients"]), count(part["images"])]
+        [_scanner(name, lang), count_text(part["patients"]), count_text(part["images"])]
         for name, part in scanners.items()
     ]
     heads = [text(f"report.{name}", lang) for name in ("scanner", "patients", "images")]
@@ -49,7 +49,9 @@ def flow_sentences(study: Study, lang: str) -> list[str]:
     steps = {step["step"]: step for step in _steps(study)}
     if not steps:
         return []
-    values = {name: count(steps[name]["count"]) for name in ("files", "images", "stills", "kept")}
+    values = {
+        name: count_text(steps[name]["count"]) for name in ("files", "images", "stills", "kept")
+    }
     told = [text("methods.flow", lang, **values)]
     left = {name: number for step in steps.values() for name, number in step["left_out"].items()}
     if left:
@@ -69,12 +71,12 @@ def scanner_sentences(study: Study, lang: str) -> list[str]:
             "methods.scanner",
             lang,
             name=_scanner(name, lang),
-            images=count(part["images"]),
-            patients=count(part["patients"]),
+            images=count_text(part["images"]),
+            patients=count_text(part["patients"]),
         )
         for name, part in scanners.items()
     )
-    return [text("methods.scanners", lang, list=listed(named, lang, "semicolon"))]
+    return [text("methods.scanners", lang, list=join_items(named, lang, "semicolon"))]
 
 
 def _steps(study: Study) -> Sequence[Any]:
@@ -84,10 +86,10 @@ def _steps(study: Study) -> Sequence[Any]:
 
 def _reasons(reasons: Mapping[str, int], lang: str) -> str:
     parts = (
-        text("report.flow_reason", lang, reason=reason_title(name, lang), count=count(number))
+        text("report.flow_reason", lang, reason=reason_title(name, lang), count=count_text(number))
         for name, number in reasons.items()
     )
-    return listed(parts, lang, "semicolon")
+    return join_items(parts, lang, "semicolon")
 
 
 def _scanner(name: str, lang: str) -> str:

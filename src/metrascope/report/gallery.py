@@ -5,17 +5,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from metrascope.report.misread import Reading, misread, missed_by_several, panel_cases, readings
-from metrascope.report.thumbnails import Case, heat_address, read_case
-from metrascope.study_folder.contents import Run, Study
+from metrascope.report.misread import (
+    GalleryReading,
+    misread,
+    missed_by_several,
+    panel_cases,
+    readings,
+)
+from metrascope.report.thumbnails import CaseImage, heat_address, read_case
+from metrascope.study_folder.contents import Study, StudyRun
 
-MOST: Final = 250
+MOST_CARDS: Final = 250
 """Wrong readings that are shown of each network, and images that several misread: a page of more
 opens slowly, and nobody looks at them all."""
 
 
 @dataclass(frozen=True)
-class Heat:
+class HeatPicture:
     """A heat map for one class, ``address`` empty where the map is zero, ``None`` without map."""
 
     label: str
@@ -23,15 +29,15 @@ class Heat:
 
 
 @dataclass(frozen=True)
-class Card:
+class ImageCard:
     """A reading with its heat maps: for the predicted class, then for the true one if other.
 
     ``unreliable`` is of the former: whether it misses the lesion; None where that was not judged.
     """
 
-    reading: Reading
-    case: Case | None
-    heats: tuple[Heat, ...]
+    reading: GalleryReading
+    case: CaseImage | None
+    heats: tuple[HeatPicture, ...]
     unreliable: bool | None
 
 
@@ -39,22 +45,22 @@ class Card:
 class Group:
     """The misread cases of one network, ``total`` readings in all, ``wrong`` of them misread.
 
-    Of more than `MOST` the ones it was surest of are there.
+    Of more than `MOST_CARDS` the ones it was surest of are there.
     """
 
     network: str
     total: int
     wrong: int
-    cards: tuple[Card, ...]
+    cards: tuple[ImageCard, ...]
 
 
 @dataclass(frozen=True)
 class Missed:
     """An image that several networks misread."""
 
-    case: Case | None
+    case: CaseImage | None
     networks: int
-    readings: tuple[Reading, ...]
+    readings: tuple[GalleryReading, ...]
 
 
 @dataclass(frozen=True)
@@ -73,9 +79,9 @@ class Gallery:
         Number of readings of all networks.
     """
 
-    cases: dict[str, Case]
+    cases: dict[str, CaseImage]
     chosen: dict[str, str]
-    panel: dict[str, dict[str, Card]]
+    panel: dict[str, dict[str, ImageCard]]
     groups: tuple[Group, ...]
     several: tuple[Missed, ...]
     several_in_all: int
@@ -112,7 +118,7 @@ def build_gallery(study: Study) -> Gallery:
     surest = {network: _surest(wrong, network) for network in study.networks}
     several = missed_by_several(found)
     shown = [item.image for items in surest.values() for item in items]
-    shown += [items[0].image for items in several[:MOST]]
+    shown += [items[0].image for items in several[:MOST_CARDS]]
     cases = _cases(study, [*chosen.values(), *shown])
     sides = [side for run in study.runs for side in _sides(run)]
     return Gallery(
@@ -120,7 +126,7 @@ def build_gallery(study: Study) -> Gallery:
         chosen=chosen,
         panel=_panel(study, found, chosen, cases),
         groups=_groups(study, found, wrong, surest, cases),
-        several=tuple(_missed(item, cases) for item in several[:MOST]),
+        several=tuple(_missed(item, cases) for item in several[:MOST_CARDS]),
         several_in_all=len(several),
         networks_read=len({item.run.network for item in found}),
         map_sides=(min(sides), max(sides)) if sides else None,
@@ -133,7 +139,7 @@ def long_side(pictures: int) -> int:
     return 360 if pictures <= 150 else 256 if pictures <= 400 else 176
 
 
-def _cases(study: Study, images: Iterable[str]) -> dict[str, Case]:
+def _cases(study: Study, images: Iterable[str]) -> dict[str, CaseImage]:
     known = [image for image in sorted(set(images)) if image in study.cases]
     size = long_side(len(known))
     return {
@@ -143,9 +149,12 @@ def _cases(study: Study, images: Iterable[str]) -> dict[str, Case]:
 
 
 def _panel(
-    study: Study, found: Sequence[Reading], chosen: dict[str, str], cases: dict[str, Case]
-) -> dict[str, dict[str, Card]]:
-    panel: dict[str, dict[str, Card]] = {}
+    study: Study,
+    found: Sequence[GalleryReading],
+    chosen: dict[str, str],
+    cases: dict[str, CaseImage],
+) -> dict[str, dict[str, ImageCard]]:
+    panel: dict[str, dict[str, ImageCard]] = {}
     for item in found:
         row = panel.setdefault(item.run.network, {})
         if chosen.get(item.label) == item.image and item.label not in row:
@@ -153,19 +162,19 @@ def _panel(
     return panel
 
 
-def _surest(wrong: Sequence[Reading], network: str) -> list[Reading]:
+def _surest(wrong: Sequence[GalleryReading], network: str) -> list[GalleryReading]:
     """Return the wrong readings of a network that are shown, in their order."""
     own = [item for item in wrong if item.run.network == network]
     by_probability = sorted(range(len(own)), key=lambda place: -max(own[place].probabilities))
-    return [own[place] for place in sorted(by_probability[:MOST])]
+    return [own[place] for place in sorted(by_probability[:MOST_CARDS])]
 
 
 def _groups(
     study: Study,
-    found: Sequence[Reading],
-    wrong: Sequence[Reading],
-    shown: Mapping[str, Sequence[Reading]],
-    cases: dict[str, Case],
+    found: Sequence[GalleryReading],
+    wrong: Sequence[GalleryReading],
+    shown: Mapping[str, Sequence[GalleryReading]],
+    cases: dict[str, CaseImage],
 ) -> tuple[Group, ...]:
     groups = []
     totals, misread_by = (Counter(item.run.network for item in items) for items in (found, wrong))
@@ -176,21 +185,23 @@ def _groups(
     return tuple(groups)
 
 
-def _missed(wrong: Sequence[Reading], cases: dict[str, Case]) -> Missed:
+def _missed(wrong: Sequence[GalleryReading], cases: dict[str, CaseImage]) -> Missed:
     networks = len({item.run.network for item in wrong})
     return Missed(cases.get(wrong[0].image), networks, tuple(wrong))
 
 
-def _card(study: Study, reading: Reading, labels: Sequence[str], cases: dict[str, Case]) -> Card:
-    heats = tuple(Heat(label, _heat(study, reading, label)) for label in labels)
+def _card(
+    study: Study, reading: GalleryReading, labels: Sequence[str], cases: dict[str, CaseImage]
+) -> ImageCard:
+    heats = tuple(HeatPicture(label, _heat(study, reading, label)) for label in labels)
     unreliable = study.unreliable.get((reading.run.name, reading.image))
-    return Card(reading, cases.get(reading.image), heats, unreliable)
+    return ImageCard(reading, cases.get(reading.image), heats, unreliable)
 
 
-def _heat(study: Study, reading: Reading, label: str) -> str | None:
+def _heat(study: Study, reading: GalleryReading, label: str) -> str | None:
     maps = reading.run.heatmaps
     return None if maps is None else heat_address(maps[reading.row, study.classes.index(label)])
 
 
-def _sides(run: Run) -> tuple[int, ...]:
+def _sides(run: StudyRun) -> tuple[int, ...]:
     return () if run.heatmaps is None else tuple(int(side) for side in run.heatmaps.shape[2:])

@@ -5,14 +5,14 @@ A sentence is there only when ``metrics.json`` holds what it tells of.
 
 from typing import Any
 
-from metrascope.bilingual import listed
+from metrascope.bilingual import join_items
 from metrascope.classes import class_short
 from metrascope.messages import text
 from metrascope.results.findings import attribute_title
 from metrascope.statistics.reliability import SIMULATIONS
 from metrascope.study_folder.contents import Study
 
-Sentences = list[str]
+_Sentences = list[str]
 
 
 def has_intervals(study: Study) -> bool:
@@ -21,7 +21,7 @@ def has_intervals(study: Study) -> bool:
     return bool(scores) and all(score.get("low") is not None for score in scores)
 
 
-def intervals(study: Study, lang: str) -> Sentences:
+def intervals(study: Study, lang: str) -> _Sentences:
     """Return how the intervals of each network's figures were made."""
     if not has_intervals(study):
         return []
@@ -34,11 +34,11 @@ def intervals(study: Study, lang: str) -> Sentences:
     told.append(text("methods.intervals_given", lang))
     if shares := study.metrics.get("prevalence"):
         names = (f"{class_short(name, lang)} {100 * share:g}%" for name, share in shares.items())
-        told.append(text("methods.prevalence", lang, shares=listed(names, lang)))
+        told.append(text("methods.prevalence", lang, shares=join_items(names, lang)))
     return told
 
 
-def comparisons(study: Study, lang: str) -> Sentences:
+def comparisons(study: Study, lang: str) -> _Sentences:
     """Return by which tests the networks were compared with each other."""
     found = study.metrics.get("comparisons")
     if not found:
@@ -56,7 +56,7 @@ def comparisons(study: Study, lang: str) -> Sentences:
     return told
 
 
-def calibration(study: Study, lang: str) -> Sentences:
+def calibration_inference(study: Study, lang: str) -> _Sentences:
     """Return how the probabilities were judged, and of what use they are."""
     found = study.metrics.get("calibration")
     if not found:
@@ -67,7 +67,7 @@ def calibration(study: Study, lang: str) -> Sentences:
     return told
 
 
-def thresholds(study: Study, lang: str) -> Sentences:
+def thresholds(study: Study, lang: str) -> _Sentences:
     """Return at which thresholds the networks were judged."""
     told = []
     if points := study.metrics.get("operating_points"):
@@ -78,7 +78,7 @@ def thresholds(study: Study, lang: str) -> Sentences:
     return told
 
 
-def subgroups(study: Study, lang: str) -> Sentences:
+def subgroup_inference(study: Study, lang: str) -> _Sentences:
     """Return by what attributes patients were divided, and how the parts were compared."""
     found = study.metrics.get("subgroups", {})
     attributes = [
@@ -86,14 +86,16 @@ def subgroups(study: Study, lang: str) -> Sentences:
     ]
     if not attributes:
         return []
-    names = listed((attribute_title(one["name"], lang) for one in attributes), lang, "semicolon")
+    names = join_items(
+        (attribute_title(one["name"], lang) for one in attributes), lang, "semicolon"
+    )
     told = [text("methods.subgroups", lang, list=names, fewest=found.get("fewest"))]
     if any(one.get("tests") for one in attributes):
         told.append(text("methods.subgroups_test", lang))
     return told
 
 
-def explanations(study: Study, lang: str) -> Sentences:
+def explanations(study: Study, lang: str) -> _Sentences:
     """Return how heat maps were judged and shortcuts looked for."""
     parts = {"localization": "maps", "faithfulness": "deletion", "shortcuts": "changes"}
     told = []

@@ -7,7 +7,7 @@ of which no file tells, nothing is said.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from metrascope.bilingual import listed
+from metrascope.bilingual import join_items
 from metrascope.messages import table, text
 from metrascope.report import inference, recipe
 from metrascope.report import page_tables as tables
@@ -18,12 +18,12 @@ from metrascope.report.split_facts import (
     is_disjoint,
     written_folds,
 )
-from metrascope.results.numbers import ABSENT, count, duration, flat
+from metrascope.results.numbers import ABSENT, count_text, duration, flat
 from metrascope.results.units import counted, is_by_class, unit
 from metrascope.statistics.published import network_title
-from metrascope.study_folder.contents import Run, Study
+from metrascope.study_folder.contents import Study, StudyRun
 
-Sentences = list[str]
+_Sentences = list[str]
 
 
 def methods(study: Study, lang: str) -> str:
@@ -40,7 +40,7 @@ def paragraphs(study: Study, lang: str) -> dict[str, str]:
     return {name: words for name, words in found.items() if words}
 
 
-def sentences(study: Study, topic: str, lang: str) -> Sentences:
+def sentences(study: Study, topic: str, lang: str) -> _Sentences:
     """Return the sentences of one of :data:`TOPICS`, empty where no file tells of it."""
     return TOPICS[topic](study, lang)
 
@@ -50,16 +50,19 @@ def joined(parts: Iterable[str], lang: str) -> str:
     return text("evaluation.between_sentences", lang).join(parts)
 
 
-def finished(study: Study) -> list[Run]:
+def finished(study: Study) -> list[StudyRun]:
     """Return the runs that the paragraph is about: those that were trained to the end."""
     return [run for run in study.runs if run.predictions is not None]
 
 
-def _data(study: Study, lang: str) -> Sentences:
+def _data(study: Study, lang: str) -> _Sentences:
     if not study.data.get("images"):
         return []
     names = tables.choices(study).in_language(lang)
-    values = {"images": count(study.data["images"]), "patients": count(study.data.get("patients"))}
+    values = {
+        "images": count_text(study.data["images"]),
+        "patients": count_text(study.data.get("patients")),
+    }
     told = [
         text(
             "methods.data",
@@ -73,15 +76,15 @@ def _data(study: Study, lang: str) -> Sentences:
     if len(sources) > 12:
         told.append(text("methods.data_sources", lang, count=len(sources)))
     elif sources:
-        told.append(text("methods.data_source", lang, source=listed(sources, lang)))
+        told.append(text("methods.data_source", lang, source=join_items(sources, lang)))
     return [*told, *scanner_sentences(study, lang), *flow_sentences(study, lang)]
 
 
-def _partitions(study: Study, lang: str) -> Sentences:
+def _partitions(study: Study, lang: str) -> _Sentences:
     told = _drawn(study, lang)
     design = study.data.get("design") or study.metrics.get("design")
     if design:
-        told.insert(0, text("methods.design", lang, design=listed(words(design), lang)))
+        told.insert(0, text("methods.design", lang, design=join_items(value_words(design), lang)))
     told += _near(study, lang)
     folds = len(fold_counts(study))
     if folds > 1:
@@ -95,15 +98,15 @@ def _partitions(study: Study, lang: str) -> Sentences:
                 "methods.partition",
                 lang,
                 name=partition_title(name, lang),
-                patients=count(patients),
-                images=count(images),
+                patients=count_text(patients),
+                images=count_text(images),
             )
             for name, (patients, images) in counts.items()
         )
         key = (
             "partitions" if folds < 2 else "evaluated_in_all" if len(counts) == 1 else "first_fold"
         )
-        told.append(text(f"methods.{key}", lang, list=listed(parts, lang, "semicolon")))
+        told.append(text(f"methods.{key}", lang, list=join_items(parts, lang, "semicolon")))
     if is_disjoint(study):
         told.append(text("methods.disjoint", lang))
     if study.data.get("leaks"):
@@ -111,7 +114,7 @@ def _partitions(study: Study, lang: str) -> Sentences:
     return told
 
 
-def _drawn(study: Study, lang: str) -> Sentences:
+def _drawn(study: Study, lang: str) -> _Sentences:
     made, settings = study.data.get("split"), study.settings.get("split", {})
     if made == "drawn" and {"validation", "seed"} <= settings.keys():
         known = {"test": 0, "folds": 0, "repeats": 1, **settings}
@@ -127,13 +130,13 @@ def _drawn(study: Study, lang: str) -> Sentences:
     return []
 
 
-def _near(study: Study, lang: str) -> Sentences:
+def _near(study: Study, lang: str) -> _Sentences:
     """Say whether near duplicates were looked for before the split."""
     state, drawn = study.data.get("near_duplicates"), study.data.get("split") == "drawn"
     if state == "searched":
         pairs = int(study.data.get("near_pairs", 0))
         kind = "none" if not pairs else "drawn" if drawn else "given"
-        result = text(f"methods.near_pairs_{kind}", lang, count=count(pairs))
+        result = text(f"methods.near_pairs_{kind}", lang, count=count_text(pairs))
         return [text("methods.near_searched", lang, result=result)]
     return [text(f"methods.near_{state}", lang)] if state in ("audited", "skipped") else []
 
@@ -152,39 +155,39 @@ def partition_title(name: str, lang: str) -> str:
     return text(key, lang) if key in table() else name
 
 
-def _runs(study: Study, lang: str) -> Sentences:
+def _runs(study: Study, lang: str) -> _Sentences:
     runs = finished(study)
     if not runs:
         return []
-    seeds = listed((str(seed) for seed in sorted({run.seed for run in runs})), lang)
+    seeds = join_items((str(seed) for seed in sorted({run.seed for run in runs})), lang)
     once = len({(run.fold, run.seed) for run in runs}) == 1
     return [text(f"methods.runs{'_once' if once else ''}", lang, runs=len(runs), seeds=seeds)]
 
 
-def _hardware(study: Study, lang: str) -> Sentences:
+def _hardware(study: Study, lang: str) -> _Sentences:
     resources = [run.resources for run in finished(study) if run.resources.get("device")]
     seconds = [item.get("train_seconds") for item in resources]
     measured = [float(item) for item in seconds if isinstance(item, int | float)]
     if not measured or len(measured) < len(resources):
         return []
     names = (str(item["device"]) for item in resources)
-    devices = listed(dict.fromkeys("CPU" if name == "cpu" else name for name in names), lang)
+    devices = join_items(dict.fromkeys("CPU" if name == "cpu" else name for name in names), lang)
     time = duration(sum(measured))
     if ":" in time:
         time = text("methods.hours", lang, time=time)
     return [text("methods.hardware", lang, devices=devices, time=time)]
 
 
-def _software(study: Study, lang: str) -> Sentences:
+def _software(study: Study, lang: str) -> _Sentences:
     versions = [
         f"{name.capitalize() if name in ('metrascope', 'python') else name} {version}"
         for name, version in study.versions.items()
         if version
     ]
-    return [text("methods.software", lang, list=listed(versions, lang))] if versions else []
+    return [text("methods.software", lang, list=join_items(versions, lang))] if versions else []
 
 
-def _statistics(study: Study, lang: str) -> Sentences:
+def _statistics(study: Study, lang: str) -> _Sentences:
     if not study.scores:
         return []
     told = [
@@ -193,8 +196,8 @@ def _statistics(study: Study, lang: str) -> Sentences:
             lang,
             partition=text(f"evaluation.{study.partition}", lang),
             counted=counted(study.metrics, lang),
-            measures=listed(measures(study, lang), lang),
-            class_measures=listed(class_measures(study, lang), lang),
+            measures=join_items(measures(study, lang), lang),
+            class_measures=join_items(class_measures(study, lang), lang),
         )
     ]
     if study.metrics.get("unit") == "patient":
@@ -207,14 +210,14 @@ def _statistics(study: Study, lang: str) -> Sentences:
     parts = (
         inference.intervals,
         inference.comparisons,
-        inference.calibration,
+        inference.calibration_inference,
         inference.thresholds,
-        inference.subgroups,
+        inference.subgroup_inference,
     )
     return told + [sentence for part in parts for sentence in part(study, lang)]
 
 
-def _averaged(study: Study, lang: str) -> Sentences:
+def _averaged(study: Study, lang: str) -> _Sentences:
     """Say over what the readings were pooled and the figures averaged."""
     told = []
     if len({run.fold for run in finished(study)}) > 1:
@@ -262,22 +265,22 @@ def _in_sentence(name: str) -> str:
     return name[:1].lower() + name[1:] if name[1:2].islower() and not person else name
 
 
-def words(value: object) -> list[str]:
+def value_words(value: object) -> list[str]:
     """Return what a file says of a design as words, whatever its form."""
     if isinstance(value, Mapping):
         return [f"{k}: {v}" for k, v in flat(value).items()]
     return list(map(str, value)) if isinstance(value, list) else [str(value)]
 
 
-def _heatmaps(study: Study, lang: str) -> Sentences:
+def _heatmaps(study: Study, lang: str) -> _Sentences:
     mapped = dict.fromkeys(run.network for run in finished(study) if run.heatmaps is not None)
-    names = listed(map(network_title, mapped), lang)
+    names = join_items(map(network_title, mapped), lang)
     return [text("methods.heatmaps", lang, networks=names)] if mapped else []
 
 
-def _embedding(study: Study, lang: str) -> Sentences:
+def _embedding(study: Study, lang: str) -> _Sentences:
     mapped = [name for name in study.networks if name in set(study.embeddings["network"])]
-    names = listed(map(network_title, mapped), lang)
+    names = join_items(map(network_title, mapped), lang)
     if not mapped:
         return []
     laid_out = tables.laid_out(study)
@@ -286,17 +289,17 @@ def _embedding(study: Study, lang: str) -> Sentences:
 
 
 def _recipe(
-    part: Callable[[Study, list[Run], str], Sentences],
-) -> Callable[[Study, str], Sentences]:
+    part: Callable[[Study, list[StudyRun], str], _Sentences],
+) -> Callable[[Study, str], _Sentences]:
     return lambda study, lang: part(study, runs, lang) if (runs := finished(study)) else []
 
 
-TOPICS: Final[dict[str, Callable[[Study, str], Sentences]]] = {
+TOPICS: Final[dict[str, Callable[[Study, str], _Sentences]]] = {
     "data": _data,
     "partitions": _partitions,
     "preprocessing": _recipe(recipe.preprocessing),
     "augmentation": _recipe(recipe.augmentation),
-    "networks": _recipe(recipe.networks),
+    "networks": _recipe(recipe.network_sentences),
     "weights": _recipe(recipe.weights),
     "training": _recipe(recipe.training),
     "selection": _recipe(recipe.selection),

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from metrascope.study_folder.contents import Run, Study
+from metrascope.study_folder.contents import Study, StudyRun
 
 
 @dataclass(frozen=True)
-class Reading:
+class GalleryReading:
     """How one run read one image.
 
     Attributes
@@ -20,7 +20,7 @@ class Reading:
         In class order.
     """
 
-    run: Run
+    run: StudyRun
     row: int
     image: str
     patient_id: str
@@ -35,7 +35,7 @@ class Reading:
         return self.predicted == self.label
 
 
-def readings(study: Study) -> list[Reading]:
+def readings(study: Study) -> list[GalleryReading]:
     """Return every reading of every finished run on the evaluated partition, as in the files."""
     found = []
     for network in study.networks:
@@ -45,16 +45,16 @@ def readings(study: Study) -> list[Reading]:
     return [item for item in found if item.partition == study.partition]
 
 
-def misread(found: Iterable[Reading], classes: Sequence[str]) -> list[Reading]:
+def misread(found: Iterable[GalleryReading], classes: Sequence[str]) -> list[GalleryReading]:
     """Return the wrong readings by true class, predicted class and image."""
     rank = {name: place for place, name in enumerate(classes)}
     wrong = [item for item in found if not item.right]
     return sorted(wrong, key=lambda item: (rank[item.label], rank[item.predicted], item.image))
 
 
-def missed_by_several(found: Iterable[Reading]) -> list[list[Reading]]:
+def missed_by_several(found: Iterable[GalleryReading]) -> list[list[GalleryReading]]:
     """Return the wrong readings of each image that two or more networks misread, most first."""
-    by_image: dict[str, list[Reading]] = {}
+    by_image: dict[str, list[GalleryReading]] = {}
     for item in found:
         if not item.right:
             by_image.setdefault(item.image, []).append(item)
@@ -62,7 +62,7 @@ def missed_by_several(found: Iterable[Reading]) -> list[list[Reading]]:
     return sorted(several, key=lambda wrong: (-_network_count(wrong), wrong[0].image))
 
 
-def panel_cases(found: Sequence[Reading], classes: Sequence[str]) -> dict[str, str]:
+def panel_cases(found: Sequence[GalleryReading], classes: Sequence[str]) -> dict[str, str]:
     """Choose one image per class for the panel of heat maps.
 
     Of the class's images that most runs read right, the one whose mean probability for the true
@@ -90,16 +90,18 @@ def _median_of_best(images: pd.DataFrame) -> str:
     return str(ordered["image"].iloc[(len(ordered) - 1) // 2])
 
 
-def _network_count(wrong: Sequence[Reading]) -> int:
+def _network_count(wrong: Sequence[GalleryReading]) -> int:
     return len({item.run.network for item in wrong})
 
 
-def _readings_of(run: Run, table: pd.DataFrame, classes: Sequence[str]) -> list[Reading]:
+def _readings_of(
+    run: StudyRun, table: pd.DataFrame, classes: Sequence[str]
+) -> list[GalleryReading]:
     probabilities = table[[f"p_{name}" for name in classes]].to_numpy(dtype=float).tolist()
     names = ("image", "patient_id", "label", "predicted", "partition")
     columns = [table[name].astype(str).tolist() for name in names]
     return [
-        Reading(run, row, image, patient, label, predicted, partition, tuple(values))
+        GalleryReading(run, row, image, patient, label, predicted, partition, tuple(values))
         for row, (image, patient, label, predicted, partition, values) in enumerate(
             zip(*columns, probabilities, strict=True)
         )

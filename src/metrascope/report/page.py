@@ -11,7 +11,7 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
-from metrascope.bilingual import Bilingual, bilingual, listing, sentence
+from metrascope.bilingual import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.classes import class_short, class_title
 from metrascope.files.atomic import sha256, write_text
 from metrascope.messages import LANGUAGES, table
@@ -21,7 +21,7 @@ from metrascope.report.chapters import CHAPTERS, chart_caption, of_data, page_ch
 from metrascope.report.curves import summarize_run
 from metrascope.report.digest import digest
 from metrascope.report.documents import page_values, write_documents
-from metrascope.report.drawings import Drawings, draw, other_languages, write_files
+from metrascope.report.drawings import Drawings, draw_page_figures, other_languages, write_files
 from metrascope.report.gallery import Gallery, build_gallery
 from metrascope.report.thumbnails import heat_colors
 from metrascope.report.titles import study_title
@@ -87,11 +87,11 @@ def write_report(study: Path, lang: str) -> Path:
     write_documents(content, lang)
     begin("page")
     page = study / "report.html"
-    write_text(page, render(content, gallery, draw(content, lang, drawn), lang))
+    write_text(page, render_report(content, gallery, draw_page_figures(content, lang, drawn), lang))
     return page
 
 
-def render(study: Study, gallery: Gallery, drawings: Drawings, lang: str) -> str:
+def render_report(study: Study, gallery: Gallery, drawings: Drawings, lang: str) -> str:
     """Return the page as text; ``lang`` is the language it opens in."""
     values = _values(study, lang) | {"gallery": gallery, "drawings": drawings}
     return _template().render(values)
@@ -116,7 +116,7 @@ def _template() -> jinja2.Template:
 def _words() -> dict[str, Any]:
     return {
         "t": sentence,
-        "listing": listing,
+        "listing": join_bilingual,
         "title_of": network_title,
         "label": lambda name: bilingual(lambda lang: class_title(name, lang)),
         "short": lambda name: bilingual(lambda lang: class_short(name, lang)),

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from metrascope.bilingual import Bilingual, bilingual, listing, sentence
+from metrascope.bilingual import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.classes import PAPER_CLASSES, class_title
 from metrascope.messages import LANGUAGES, text
 from metrascope.results.numbers import ABSENT, flat, percent, value_of
 from metrascope.results.ranking import absent_classes, fewer_read, highest_networks, same_answers
-from metrascope.results.units import is_by_class, patients
+from metrascope.results.units import counted_patients, is_by_class
 from metrascope.statistics.published import network_title
-from metrascope.study_folder.contents import Run, Study
+from metrascope.study_folder.contents import Study, StudyRun
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A count in a confusion matrix and its share of the true class, 0 to 1."""
 
     count: int
@@ -63,7 +63,7 @@ def partition_counts(study: Study) -> dict[str, dict[str, tuple[int, int]]]:
     return table
 
 
-def fold_counts(study: Study) -> list[Fold]:
+def fold_rows(study: Study) -> list[Fold]:
     """Return the patients of each fold, empty where there is one fold only."""
     return [
         Fold(
@@ -78,10 +78,10 @@ def fold_counts(study: Study) -> list[Fold]:
     ]
 
 
-def confusion_cells(study: Study, network: str) -> list[list[Cell]]:
+def confusion_cells(study: Study, network: str) -> list[list[TableCell]]:
     """Return a network's confusion matrix, rows true, columns predicted, in class order."""
     matrix = study.scores[network].get("confusion", [])
-    return [[Cell(int(n), n / sum(row) if sum(row) else 0.0) for n in row] for row in matrix]
+    return [[TableCell(int(n), n / sum(row) if sum(row) else 0.0) for n in row] for row in matrix]
 
 
 def best_networks(study: Study) -> list[str]:
@@ -177,7 +177,7 @@ def warnings(study: Study) -> list[Bilingual]:
     if _no_better_than_guessing(study):
         found.append(sentence("report.warn_no_better"))
     if study.metrics and is_by_class(study.metrics):
-        values = {"n": int(study.metrics["n"]), "patients": patients(study.metrics)}
+        values = {"n": int(study.metrics["n"]), "patients": counted_patients(study.metrics)}
         found.append(sentence("report.warn_by_class", **values))
     chosen = study.settings.get("training", {}).get("best_epoch")
     if chosen and study.partition == "validation":
@@ -201,7 +201,7 @@ def warnings(study: Study) -> list[Bilingual]:
         found += [Bilingual(words) for words in zip(*same, strict=True)]
     scratch = [run.network for run in study.runs if weights_source(study, run) == "none"]
     if scratch:
-        names = listing(network_title(name) for name in dict.fromkeys(scratch))
+        names = join_bilingual(network_title(name) for name in dict.fromkeys(scratch))
         found.append(sentence("report.warn_no_weights", networks=names))
     return found
 
@@ -229,14 +229,14 @@ def has_paper_classes(study: Study) -> bool:
     return study.classes == PAPER_CLASSES
 
 
-def weights_source(study: Study, run: Run) -> str:
+def weights_source(study: Study, run: StudyRun) -> str:
     """Return where a run's first weights came from: its own record, else the settings."""
     recorded = run.model.get("origin", {}).get("source")
     planned = study.settings.get("weights", {})
     return str(recorded or planned.get(run.network, planned.get("*", ABSENT)))
 
 
-def input_size(run: Run) -> str:
+def input_size_text(run: StudyRun) -> str:
     """Return the side of what a run's network sees, in pixels."""
     recorded = run.resources.get("input_size")
     return str(recorded or run.model.get("preprocessing", {}).get("input_size", ABSENT))

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from metrascope.bilingual import listed
+from metrascope.bilingual import join_items
 from metrascope.messages import text
 from metrascope.report.page_tables import weights_source
-from metrascope.results.numbers import count
+from metrascope.results.numbers import count_text
 from metrascope.statistics.published import network_title
-from metrascope.study_folder.contents import Run, Study
+from metrascope.study_folder.contents import Study, StudyRun
 
 
-def preprocessing(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
+def preprocessing(study: Study, runs: Sequence[StudyRun], lang: str) -> list[str]:
     """Say how an image became what a network reads."""
     steps = study.settings.get("preprocessing", {})
     told = [text("methods.sector_crop", lang)] if steps.get("sector_crop") else []
@@ -27,7 +27,7 @@ def preprocessing(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
     return told
 
 
-def augmentation(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
+def augmentation(study: Study, runs: Sequence[StudyRun], lang: str) -> list[str]:
     """Name the random steps of training that were on, with their ranges."""
     settings = study.settings.get("augmentation", {})
     steps = [text("methods.step_crop", lang)] if settings.get("crop") else []
@@ -40,27 +40,29 @@ def augmentation(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
         if settings.get(name)
     ]
     return (
-        [text("methods.augmented", lang, steps=listed(steps, lang, "semicolon"))] if steps else []
+        [text("methods.augmented", lang, steps=join_items(steps, lang, "semicolon"))]
+        if steps
+        else []
     )
 
 
-def networks(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
+def network_sentences(study: Study, runs: Sequence[StudyRun], lang: str) -> list[str]:
     """Name the networks, their size and their head."""
     sizes = {run.network: run.resources.get("parameters") for run in runs}
     names = [
-        text("methods.parameters", lang, network=network_title(name), count=count(size))
+        text("methods.parameters", lang, network=network_title(name), count=count_text(size))
         if isinstance(size, int)
         else network_title(name)
         for name, size in sizes.items()
     ]
     key = "methods.networks" if len(names) > 1 else "methods.network"
-    told = [text(key, lang, networks=listed(names, lang))]
+    told = [text(key, lang, networks=join_items(names, lang))]
     if study.settings.get("pooling") in ("avgmax", "avg"):
         told.append(text(f"methods.pooling_{study.settings['pooling']}", lang))
     return told
 
 
-def weights(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
+def weights(study: Study, runs: Sequence[StudyRun], lang: str) -> list[str]:
     """Say where the first weights came from."""
     told = []
     for source, whose in _by(lambda run: weights_source(study, run), runs, lang):
@@ -69,7 +71,7 @@ def weights(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
     return told
 
 
-def training(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
+def training(study: Study, runs: Sequence[StudyRun], lang: str) -> list[str]:
     """State loss, optimizer, schedule and arithmetic."""
     recipe = study.settings.get("training", {})
     told = []
@@ -93,7 +95,7 @@ def training(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
     return told
 
 
-def selection(study: Study, runs: Sequence[Run], lang: str) -> list[str]:
+def selection(study: Study, runs: Sequence[StudyRun], lang: str) -> list[str]:
     """Say which epoch is reported."""
     best = study.settings.get("training", {}).get("best_epoch")
     if best is None:
@@ -146,18 +148,20 @@ def _schedule(recipe: Mapping[str, Any], lang: str) -> str:
     return told + text(f"methods.rate_by_{recipe['update']}", lang)
 
 
-def _sizes(run: Run) -> tuple[object, object] | None:
+def _sizes(run: StudyRun) -> tuple[object, object] | None:
     steps = run.model.get("preprocessing", {})
     found = steps.get("input_size"), steps.get("stored_size")
     return None if None in found else found
 
 
-def _channels(run: Run) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+def _channels(run: StudyRun) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     steps = run.model.get("preprocessing", {})
     return (tuple(steps["mean"]), tuple(steps["std"])) if "mean" in steps else None
 
 
-def _by(key: Callable[[Run], Any], runs: Sequence[Run], lang: str) -> list[tuple[Any, str]]:
+def _by(
+    key: Callable[[StudyRun], Any], runs: Sequence[StudyRun], lang: str
+) -> list[tuple[Any, str]]:
     """Return each value that the runs have, and whose it is where there are several."""
     found: dict[Any, dict[str, None]] = {}
     for run in runs:
@@ -165,7 +169,7 @@ def _by(key: Callable[[Run], Any], runs: Sequence[Run], lang: str) -> list[tuple
     found.pop(None, None)
     several = len(found) > 1
     return [
-        (value, text("methods.whose", lang, networks=listed(names, lang)) if several else "")
+        (value, text("methods.whose", lang, networks=join_items(names, lang)) if several else "")
         for value, names in found.items()
     ]
 

@@ -4,9 +4,9 @@ from typing import Final
 
 import pandas as pd
 
-from metrascope.bilingual import listed
+from metrascope.bilingual import join_items
 from metrascope.study_folder.contents import Study
-from metrascope.study_folder.readers import read_table
+from metrascope.study_folder.readers import read_study_table
 
 _SHOWN: Final = 10
 _COLUMNS: Final = ("patient_id", "label", "fold", "partition")
@@ -47,8 +47,8 @@ def written_folds(study: Study, lang: str) -> str:
         f"{sizes['train']} / {sizes['validation']} / {sizes['test']}"
         for sizes in fold_counts(study).values()
     ]
-    return listed(folds[:_SHOWN] + ["…"] * (len(folds) > _SHOWN), lang, "semicolon")
+    return join_items(folds[:_SHOWN] + ["…"] * (len(folds) > _SHOWN), lang, "semicolon")
 
 
 def _split(study: Study) -> pd.DataFrame:
-    return read_table(study.folder / "splits.csv", "input", _COLUMNS, ())
+    return read_study_table(study.folder / "splits.csv", "input", _COLUMNS, ())

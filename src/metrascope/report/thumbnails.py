@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from metrascope.errors import StudyError
-from metrascope.overlay import heat_rgb, outline, spread_heat
+from metrascope.overlay import heat_rgb, mask_outline, spread_heat
 from metrascope.study_folder.readers import damaged
 
 # Odd, so that the map's own values, and its maximum, are among the pixels.
@@ -32,7 +32,7 @@ _NO_PICTURE: Final = (OSError, ValueError, SyntaxError, EOFError, Image.Decompre
 
 
 @dataclass(frozen=True)
-class Case:
+class CaseImage:
     """A validation image as the page shows it.
 
     Attributes
@@ -55,7 +55,7 @@ class Case:
     box: tuple[float, float, float, float]
 
 
-def read_case(study: Path, row: Mapping[str, Any], key: str, long_side: int) -> Case:
+def read_case(study: Path, row: Mapping[str, Any], key: str, long_side: int) -> CaseImage:
     """Read the picture of one row of ``cases.csv``, reduced to ``long_side`` pixels.
 
     Raises
@@ -69,7 +69,7 @@ def read_case(study: Path, row: Mapping[str, Any], key: str, long_side: int) -> 
     mask_file = str(row["mask_file"])
     mask = _open(study, mask_file) if mask_file else None
     left, top, right, bottom = (float(row[edge]) for edge in _EDGES)
-    return Case(
+    return CaseImage(
         key=key,
         picture=_address(reduced, "jpeg", quality=82),
         outline="" if mask is None else _outline(mask.resize(reduced.size)),
@@ -106,7 +106,7 @@ def heat_colors(levels: int = _LEVELS) -> tuple[NDArray[np.uint8], NDArray[np.ui
     return colors, np.rint(_STRENGTH * at**0.75 * 255).astype(np.uint8)
 
 
-def read_grey(study: Path, name: str) -> NDArray[np.uint8]:
+def read_case_grey(study: Path, name: str) -> NDArray[np.uint8]:
     """Read a picture of the study as grey levels, ``(height, width)`` uint8.
 
     Raises
@@ -118,7 +118,7 @@ def read_grey(study: Path, name: str) -> NDArray[np.uint8]:
 
 
 def _outline(mask: Image.Image) -> str:
-    edge = outline(np.where(np.asarray(mask) > 127, 1, 0).astype(np.uint8)).astype(np.uint8)
+    edge = mask_outline(np.where(np.asarray(mask) > 127, 1, 0).astype(np.uint8)).astype(np.uint8)
     if not edge.any():
         return ""
     picture = Image.fromarray(edge).convert("P")

@@ -26,7 +26,7 @@ from docx.table import _Cell
 from docx.text.paragraph import Paragraph
 
 from metrascope.messages import text
-from metrascope.report.word_columns import PADDING, Layout, lay_out, parted
+from metrascope.report.word_columns import PADDING, ColumnLayout, lay_out_columns, parted
 
 TEXT_WIDTH: Final = 16.0  # cm: A4 with margins of 2.5 cm
 TURNED_WIDTH: Final = 24.7  # cm: the same page turned by 90°
@@ -46,7 +46,7 @@ _THICK, _THIN = 12, 6  # eighths of a point
 _SIZES: Final = {"Title": 20, "Heading 1": 14, "Heading 2": 11.5, "Caption": 9, "Normal": 10.5}
 
 
-class Word:
+class WordDocument:
     """A document that is written from top to bottom, then turned into bytes.
 
     Parameters
@@ -122,9 +122,9 @@ class Word:
         """
         heads = _heads(frame)
         rows = [[_written(cell) for cell in row] for row in frame.to_numpy(dtype=object).tolist()]
-        layout = Layout(False, False, tuple(TEXT_WIDTH * share for share in widths))
+        layout = ColumnLayout(False, False, tuple(TEXT_WIDTH * share for share in widths))
         if not widths:
-            layout = lay_out(heads, rows, size, TEXT_WIDTH, TURNED_WIDTH)
+            layout = lay_out_columns(heads, rows, size, TEXT_WIDTH, TURNED_WIDTH)
         self._turn(on=layout.turned)
         self._caption("table", caption)
         table = self._document.add_table(len(heads) + len(rows), frame.shape[1])

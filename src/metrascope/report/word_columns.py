@@ -22,7 +22,7 @@ _ESTIMATE: Final = re.compile(r"(\S+) (\([−\d.]+(?:–|, )[−\d.∞]+\))")
 
 
 @dataclass(frozen=True)
-class Layout:
+class ColumnLayout:
     """How a table is laid out.
 
     Attributes
@@ -40,13 +40,13 @@ class Layout:
     widths: tuple[float, ...]
 
 
-def lay_out(
+def lay_out_columns(
     heads: Sequence[Sequence[str]],
     rows: Sequence[Sequence[str]],
     size: float,
     upright: float,
     turned: float,
-) -> Layout:
+) -> ColumnLayout:
     """Return the first layout that fits: plain, with intervals under their numbers, turned.
 
     Parameters
@@ -66,7 +66,7 @@ def lay_out(
         if sum(least) <= room or (stacked, room) == tried[-1]:
             break
     wanted = _wanted(heads[-1], rows, size, least)
-    return Layout(stacked, room == turned, _shared(least, wanted, room))
+    return ColumnLayout(stacked, room == turned, _shared(least, wanted, room))
 
 
 def parted(cell: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from metrascope.report.digest import digest
 from metrascope.report.flow import flow_table, scanner_table
 from metrascope.report.methods import paragraphs, partition_title
 from metrascope.report.titles import study_title
-from metrascope.report.word import Word
+from metrascope.report.word import WordDocument
 from metrascope.results.tables import (
     best_columns,
     comparison,
@@ -35,7 +35,7 @@ def report_document(study: Study, lang: str) -> bytes:
     """
     notice = text("common.research_only", lang)
     version = f"Metrascope {study.versions.get('metrascope', '')}".strip()
-    word = Word(study_title(study).in_language(lang), notice, version, lang)
+    word = WordDocument(study_title(study).in_language(lang), notice, version, lang)
     _summary(word, study, lang)
     _data(word, study, lang)
     _results(word, study, lang)
@@ -73,7 +73,7 @@ def data_caption(study: Study, lang: str) -> str:
     return text("report.data_caption", lang, data=name)
 
 
-def _summary(word: Word, study: Study, lang: str) -> None:
+def _summary(word: WordDocument, study: Study, lang: str) -> None:
     word.heading(text("report.summary", lang))
     warnings = [warning.in_language(lang) for warning in tables.warnings(study)]
     if warnings:
@@ -87,7 +87,7 @@ def _summary(word: Word, study: Study, lang: str) -> None:
         word.paragraph(text("report.sum_none", lang))
 
 
-def _data(word: Word, study: Study, lang: str) -> None:
+def _data(word: WordDocument, study: Study, lang: str) -> None:
     word.heading(text("report.data", lang), new_page=True)
     if not tables.partition_counts(study):
         word.paragraph(text("report.data_absent", lang))
@@ -109,7 +109,7 @@ def _data(word: Word, study: Study, lang: str) -> None:
             word.paragraph(text(f"report.{key}", lang) + colon + study.data[shown], note=True)
 
 
-def _results(word: Word, study: Study, lang: str) -> None:
+def _results(word: WordDocument, study: Study, lang: str) -> None:
     word.heading(text("report.results", lang))
     if not study.scores:
         word.paragraph(text("report.metrics_absent", lang))
@@ -121,7 +121,7 @@ def _results(word: Word, study: Study, lang: str) -> None:
     word.table(per_class(metrics, lang), per_class_caption(metrics, lang, study.name))
 
 
-def _chapters(word: Word, study: Study, lang: str) -> None:
+def _chapters(word: WordDocument, study: Study, lang: str) -> None:
     """Add the chapters of statistics: findings, charts, tables."""
     for chapter in chapters(study, lang):
         if chapter.empty:
@@ -136,7 +136,7 @@ def _chapters(word: Word, study: Study, lang: str) -> None:
             word.table(table.frame, table.caption, size=8)
 
 
-def _pictures(word: Word, study: Study, lang: str) -> None:
+def _pictures(word: WordDocument, study: Study, lang: str) -> None:
     """Add the figures that there are, each under the heading and words that it has on the page."""
     parts = {
         "macro_f1": ("", text("document.figure_macro_f1", lang)),
@@ -163,7 +163,7 @@ def _of_maps(study: Study, lang: str) -> str:
     return f"{caption} {text('report.embedding_some', lang, count=count)}" if count else caption
 
 
-def _checklists(word: Word, study: Study, lang: str) -> None:
+def _checklists(word: WordDocument, study: Study, lang: str) -> None:
     for letter, key in zip(ascii_uppercase, CHECKLISTS, strict=False):
         filled = fill_checklist(study, key, lang)
         title = text("document.appendix", lang, letter=letter, name=filled.name)

@@ -15,7 +15,7 @@ from metrascope.results.notation import (
 
 __all__ = [
     "ABSENT",
-    "count",
+    "count_text",
     "decimal",
     "duration",
     "flat",
@@ -43,7 +43,7 @@ def memory(size: object) -> str:
     return f"{float(str(size)) / 1e9:.2f} GB" if _finite(size) else ABSENT
 
 
-def count(number: object) -> str:
+def count_text(number: object) -> str:
     """Write a whole number with commas between thousands."""
     if not _finite(number):
         return ABSENT

@@ -11,12 +11,12 @@ from metrascope.results.units import counted, patients_counted
 from metrascope.statistics.limits import FEW_IN_A_CLASS
 from metrascope.statistics.published import network_title
 
-Metrics = Mapping[str, Any]
+_Metrics = Mapping[str, Any]
 
 _EQUAL: Final = 1e-9
 
 
-def ranking_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
+def ranking_sentences(metrics: _Metrics, lang: str | None = None) -> list[str]:
     """Return which networks can be told apart and which cannot, and what luck may have done.
 
     Parameters
@@ -38,7 +38,7 @@ def ranking_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
     return [*said, *_needed(found, order, lang), *_spread_over_all(found, len(order), lang)]
 
 
-def highest_networks(metrics: Metrics) -> list[str]:
+def highest_networks(metrics: _Metrics) -> list[str]:
     """Return the networks whose macro F1 no other exceeds: several where they are equal."""
     ranks = metrics.get("comparisons", {}).get("ranking", {})
     if ranks:
@@ -47,7 +47,7 @@ def highest_networks(metrics: Metrics) -> list[str]:
     return [name for name, value in values.items() if value >= max(values.values()) - _EQUAL]
 
 
-def fewer_read(metrics: Metrics, lang: str | None = None) -> str:
+def fewer_read(metrics: _Metrics, lang: str | None = None) -> str:
     """Say which of several networks have not read everyone; empty where all have."""
     n = int(metrics["n"])
     few = {name: one["n"] for name, one in metrics["networks"].items() if one["n"] < n}
@@ -61,7 +61,7 @@ def fewer_read(metrics: Metrics, lang: str | None = None) -> str:
     return text("report.warn_fewer" if common else "report.warn_apart", lang, list=told, n=common)
 
 
-def absent_classes(metrics: Metrics, lang: str | None = None) -> str:
+def absent_classes(metrics: _Metrics, lang: str | None = None) -> str:
     """Say which classes nobody evaluated has, which no average holds; empty where all are there."""
     networks = metrics["networks"].values()
     absent = [
@@ -74,7 +74,7 @@ def absent_classes(metrics: Metrics, lang: str | None = None) -> str:
     return text("statistics.absent_classes", lang, names=text("report.comma", lang).join(absent))
 
 
-def same_answers(metrics: Metrics, lang: str | None = None) -> list[str]:
+def same_answers(metrics: _Metrics, lang: str | None = None) -> list[str]:
     """Say which networks gave one and the same answer to everyone, where classes differ."""
     told = []
     for name, numbers in metrics["networks"].items():
@@ -89,7 +89,7 @@ def same_answers(metrics: Metrics, lang: str | None = None) -> list[str]:
     return told
 
 
-def agreement_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
+def agreement_sentences(metrics: _Metrics, lang: str | None = None) -> list[str]:
     """Return how far the networks agree, and how many patients all of them misread."""
     found = metrics.get("agreement")
     if not found:
@@ -102,7 +102,7 @@ def agreement_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
     ]
 
 
-def weakest_sentences(metrics: Metrics, network: str, lang: str | None = None) -> list[str]:
+def weakest_sentences(metrics: _Metrics, network: str, lang: str | None = None) -> list[str]:
     """Return for which class a network's sensitivity is lowest, with its interval.
 
     Nothing is said of classes that nobody evaluated has, of a network that finds everyone, nor
@@ -128,7 +128,7 @@ def weakest_sentences(metrics: Metrics, network: str, lang: str | None = None) -
     ]
 
 
-def few_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
+def few_sentences(metrics: _Metrics, lang: str | None = None) -> list[str]:
     """Return which classes have so few patients that their numbers are rough."""
     networks = metrics["networks"].values()
     support = {
@@ -147,7 +147,7 @@ def few_sentences(metrics: Metrics, lang: str | None = None) -> list[str]:
     ]
 
 
-def _uncompared(metrics: Metrics, lang: str | None) -> list[str]:
+def _uncompared(metrics: _Metrics, lang: str | None) -> list[str]:
     """Tell of every network by itself, where there is one or no patient was read by all."""
     said = [one for name in metrics["networks"] for one in _alone(metrics, name, lang)]
     if len(metrics["networks"]) > 1:
@@ -155,7 +155,7 @@ def _uncompared(metrics: Metrics, lang: str | None) -> list[str]:
     return said
 
 
-def _alone(metrics: Metrics, name: str, lang: str | None) -> list[str]:
+def _alone(metrics: _Metrics, name: str, lang: str | None) -> list[str]:
     numbers = metrics["networks"][name]
     read = int(numbers.get("n", metrics["n"]))
     said = text(
@@ -172,7 +172,7 @@ def _alone(metrics: Metrics, name: str, lang: str | None) -> list[str]:
     return [said, text("statistics.width", lang, needed=about(needed))]
 
 
-def _order(metrics: Metrics, lang: str | None) -> list[str]:
+def _order(metrics: _Metrics, lang: str | None) -> list[str]:
     """Say which network is highest, what it is better than, and what it cannot be told from."""
     ranks = metrics["comparisons"]["ranking"]
     highest = highest_networks(metrics)
@@ -195,7 +195,7 @@ def _order(metrics: Metrics, lang: str | None) -> list[str]:
     return said
 
 
-def _common(metrics: Metrics, lang: str | None) -> str:
+def _common(metrics: _Metrics, lang: str | None) -> str:
     """Return how many units every network read."""
     ensemble = metrics.get("ensemble", {})
     return counted(metrics, lang, int(ensemble.get("n", metrics["comparisons"]["n"])))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from metrascope.classes import PAPER_CLASSES, class_short, class_title
 from metrascope.files.atomic import write_text
-from metrascope.files.csv_file import MARK, guarded_frame
+from metrascope.files.csv_file import BYTE_ORDER_MARK, guarded_frame
 from metrascope.messages import text
 from metrascope.results.calibration_tables import calibration_tables
 from metrascope.results.estimate import Estimate
@@ -17,15 +17,15 @@ from metrascope.results.latex import latex_table
 from metrascope.results.statistic_tables import statistic_tables
 from metrascope.results.subgroup_tables import subgroup_tables
 from metrascope.results.units import counted, unit
-from metrascope.statistics.published import N_PUBLISHED, PUBLISHED, Figure, network_title
+from metrascope.statistics.published import N_PUBLISHED, PUBLISHED, PublishedFigure, network_title
 
-Metrics = dict[str, Any]
+_Metrics = dict[str, Any]
 _MACRO: Final = ("macro_precision", "macro_recall", "macro_f1", "accuracy")
 _CLASS: Final = ("precision", "recall", "f1")
 
 
 def comparison(
-    metrics: Metrics, lang: str | None = None, data_name: str = "", paper: bool | None = None
+    metrics: _Metrics, lang: str | None = None, data_name: str = "", paper: bool | None = None
 ) -> pd.DataFrame:
     """Return the networks' macro averages and accuracy with the published figures beside them.
 
@@ -66,7 +66,7 @@ def comparison(
     return pd.DataFrame(columns)
 
 
-def per_class(metrics: Metrics, lang: str | None = None) -> pd.DataFrame:
+def per_class(metrics: _Metrics, lang: str | None = None) -> pd.DataFrame:
     """Return precision, recall, F1 (estimates) and patients, a row per network and class."""
     rows = [
         [
@@ -83,7 +83,7 @@ def per_class(metrics: Metrics, lang: str | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*heads, text("evaluation.support", lang)])
 
 
-def confusion(metrics: Metrics, lang: str | None = None) -> pd.DataFrame:
+def confusion(metrics: _Metrics, lang: str | None = None) -> pd.DataFrame:
     """Return the confusion matrices' counts, a row per network and true class."""
     classes = metrics["classes"]
     rows = [
@@ -97,7 +97,7 @@ def confusion(metrics: Metrics, lang: str | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=heads)
 
 
-def data_heading(metrics: Metrics, lang: str | None = None, data_name: str = "") -> str:
+def data_heading(metrics: _Metrics, lang: str | None = None, data_name: str = "") -> str:
     """Return whose data our figures are from: name of the data, partition and n."""
     name = data_name or text("evaluation.unnamed", lang)
     partition = text(f"evaluation.{metrics['partition']}", lang)
@@ -106,7 +106,7 @@ def data_heading(metrics: Metrics, lang: str | None = None, data_name: str = "")
 
 
 def write_tables(
-    metrics: Metrics, folder: Path, lang: str | None = None, data_name: str = ""
+    metrics: _Metrics, folder: Path, lang: str | None = None, data_name: str = ""
 ) -> list[Path]:
     """Write comparison, per-class, confusion and statistics tables as CSV, and LaTeX but for one.
 
@@ -144,7 +144,7 @@ def write_tables(
 
 
 def comparison_caption(
-    metrics: Metrics, table: pd.DataFrame, lang: str | None = None, data_name: str = ""
+    metrics: _Metrics, table: pd.DataFrame, lang: str | None = None, data_name: str = ""
 ) -> str:
     """Return what stands over :func:`comparison`: whose data, and what its signs mean."""
     keys = ["comparison"]
@@ -160,7 +160,7 @@ def best_columns(table: pd.DataFrame) -> range:
     return range(1, 1 + len(_MACRO)) if len(table) > 1 else range(0)
 
 
-def per_class_caption(metrics: Metrics, lang: str | None = None, data_name: str = "") -> str:
+def per_class_caption(metrics: _Metrics, lang: str | None = None, data_name: str = "") -> str:
     """Return what stands over :func:`per_class`."""
     scores = [
         one for network in metrics["networks"].values() for one in network["classes"].values()
@@ -170,20 +170,20 @@ def per_class_caption(metrics: Metrics, lang: str | None = None, data_name: str 
 
 
 def _comparison_latex(
-    metrics: Metrics, table: pd.DataFrame, lang: str | None, data_name: str
+    metrics: _Metrics, table: pd.DataFrame, lang: str | None, data_name: str
 ) -> str:
     caption = comparison_caption(metrics, table, lang, data_name)
     return latex_table(table, caption, "tab:comparison", best_columns(table))
 
 
 def _per_class_latex(
-    metrics: Metrics, table: pd.DataFrame, lang: str | None, data_name: str
+    metrics: _Metrics, table: pd.DataFrame, lang: str | None, data_name: str
 ) -> str:
     caption = per_class_caption(metrics, lang, data_name)
     return latex_table(table, caption, "tab:per-class", range(0), rule=len(metrics["classes"]))
 
 
-def _caption(keys: Sequence[str], metrics: Metrics, lang: str | None, data_name: str) -> str:
+def _caption(keys: Sequence[str], metrics: _Metrics, lang: str | None, data_name: str) -> str:
     values = {"data": data_heading(metrics, lang, data_name), "unit": unit(metrics, lang)}
     sentences = [text(f"evaluation.caption_{key}", lang, **values) for key in keys]
     sentences.append(text("common.research_only", lang))
@@ -205,7 +205,9 @@ def csv_text(table: pd.DataFrame) -> str:
     if table.columns.nlevels > 1:
         table = _flat(table)
     table = _in_numbers(table)
-    return MARK + guarded_frame(table).to_csv(index=False, float_format="%.2f", lineterminator="\n")
+    return BYTE_ORDER_MARK + guarded_frame(table).to_csv(
+        index=False, float_format="%.2f", lineterminator="\n"
+    )
 
 
 def _flat(table: pd.DataFrame) -> pd.DataFrame:
@@ -237,5 +239,5 @@ def _percent_heading(key: str, lang: str | None) -> str:
 
 def _published(network: str, key: str) -> str:
     published = PUBLISHED.get(network)
-    figure = getattr(published, key) if published else Figure()
+    figure = getattr(published, key) if published else PublishedFigure()
     return str(figure)

@@ -5,20 +5,20 @@ from typing import Any
 
 from metrascope.messages import text
 
-Metrics = Mapping[str, Any]
+_Metrics = Mapping[str, Any]
 
 
-def patients(metrics: Metrics) -> int:
+def counted_patients(metrics: _Metrics) -> int:
     """Return how many patients were evaluated; ``n`` counts one of two classes in each."""
     return int(metrics.get("patients", metrics["n"]))
 
 
-def is_by_class(metrics: Metrics) -> bool:
+def is_by_class(metrics: _Metrics) -> bool:
     """Tell whether a patient counts once for each class of hers, so that units are not patients."""
-    return patients(metrics) != int(metrics["n"])
+    return counted_patients(metrics) != int(metrics["n"])
 
 
-def counted(metrics: Metrics, lang: str | None = None, n: int | None = None) -> str:
+def counted(metrics: _Metrics, lang: str | None = None, n: int | None = None) -> str:
     """Return how many were evaluated and what they are: ``125 patients``.
 
     Parameters
@@ -36,7 +36,7 @@ def counted(metrics: Metrics, lang: str | None = None, n: int | None = None) -> 
         return patients_counted(number, lang)
     if number < whole:
         return text("evaluation.counted_some", lang, n=number)
-    return text("evaluation.counted_by_class", lang, n=number, patients=patients(metrics))
+    return text("evaluation.counted_by_class", lang, n=number, patients=counted_patients(metrics))
 
 
 def patients_counted(n: int, lang: str | None = None) -> str:
@@ -44,6 +44,6 @@ def patients_counted(n: int, lang: str | None = None) -> str:
     return text("evaluation.counted_one" if n == 1 else "evaluation.counted", lang, n=n)
 
 
-def unit(metrics: Metrics, lang: str | None = None) -> str:
+def unit(metrics: _Metrics, lang: str | None = None) -> str:
     """Return what one of those evaluated is: the patient, or the patient and class."""
     return text(f"evaluation.unit_{'class' if is_by_class(metrics) else 'patient'}", lang)

@@ -103,7 +103,7 @@ def _found(grey: GreyImage, *, textured: bool) -> Echo | None:
     return Echo(factor, ground, evidence, evidence & _flag(small > ground + 2 * DARK), region)
 
 
-def outline(region: GreyImage) -> tuple[Points, Points, Points]:
+def echo_outline(region: GreyImage) -> tuple[Points, Points, Points]:
     """Return a region's contour, the points of it that lie on the convex hull, and the hull.
 
     All are float64, (points, 2), x and y. Dents (shadow, fluid, a probe's face) are not on the

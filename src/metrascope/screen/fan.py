@@ -24,7 +24,7 @@ _ONE: Final = 0.5
 
 
 @dataclass(frozen=True)
-class Fan:
+class FanShape:
     """Geometry of a fan in pixels; pixel centers are whole numbers.
 
     Attributes
@@ -47,12 +47,12 @@ class Fan:
     right: float
     clip: Clip
 
-    def scaled(self, factor: float) -> "Fan":
+    def scaled(self, factor: float) -> "FanShape":
         """Return the fan in an image reduced by a factor, back in the image's own pixels."""
         radii = self.near / factor, self.far / factor
         at = (self.x + 0.5) / factor - 0.5, (self.y + 0.5) / factor - 0.5
         clip = [round(edge / factor) for edge in self.clip]
-        return Fan(*at, *radii, self.left, self.right, (clip[0], clip[1], clip[2], clip[3]))
+        return FanShape(*at, *radii, self.left, self.right, (clip[0], clip[1], clip[2], clip[3]))
 
     def draw(self, shape: tuple[int, int], margin: float = 0.0) -> GreyImage:
         """Return the fan as 0 and 1, grown by a margin in pixels where the screen allows."""
@@ -81,7 +81,7 @@ class Fan:
         return np.vstack([outer, inner])
 
 
-def fit_fans(echo: Echo, contour: Points, outer: Points) -> Iterator[Fan]:
+def fit_fans(echo: Echo, contour: Points, outer: Points) -> Iterator[FanShape]:
     """Fit fans to the echo of a reduced image: one around each likely center.
 
     Parameters
@@ -99,7 +99,7 @@ def fit_fans(echo: Echo, contour: Points, outer: Points) -> Iterator[Fan]:
     rows, columns = np.nonzero(echo.region[::2, ::2])
     pixels = np.column_stack([columns * 2.0, rows * 2.0])
     whole = (0, 0, echo.region.shape[1], echo.region.shape[0])
-    settled: list[Fan] = []
+    settled: list[FanShape] = []
     for center in _centers(edge, free, box):
         fan = _around(pixels, center)
         if fan is None:
@@ -114,7 +114,7 @@ def fit_fans(echo: Echo, contour: Points, outer: Points) -> Iterator[Fan]:
         yield replace(fan, clip=find_clip(echo.region, echo.bright, drawn))
 
 
-def refine_fan(fan: Fan, grey: GreyImage, reach: int) -> Fan:
+def refine_fan(fan: FanShape, grey: GreyImage, reach: int) -> FanShape:
     """Move the edges of a fan to where the full image has them.
 
     Parameters
@@ -243,7 +243,7 @@ def _flank(points: Points, side: int, shortest: float) -> tuple[float, float, fl
     return float(normal[best, 0]), float(normal[best, 1]), float(offset[best])
 
 
-def _around(echo: Points, center: tuple[float, float]) -> Fan | None:
+def _around(echo: Points, center: tuple[float, float]) -> FanShape | None:
     """Fit radii and angles to echo around a center; in polar coordinates a fan is a rectangle."""
     radius, angle = _polar(echo, center)
     ahead = np.abs(angle) < _WIDEST
@@ -258,7 +258,7 @@ def _around(echo: Points, center: tuple[float, float]) -> Fan | None:
     left, right = _flanks(radius[inside], angle[inside], near, far)
     if right - left < 0.3:
         return None
-    return Fan(center[0], center[1], near, far, left, right, (0, 0, 0, 0))
+    return FanShape(center[0], center[1], near, far, left, right, (0, 0, 0, 0))
 
 
 def _polar(points: Points, center: tuple[float, float]) -> tuple[Floats, Floats]:
@@ -317,7 +317,7 @@ def _smallest(group: npt.NDArray[np.int_], values: Floats, groups: int) -> Float
     return np.asarray(least[np.isfinite(least)])
 
 
-def _settled(fan: Fan, contour: Points) -> Fan:
+def _settled(fan: FanShape, contour: Points) -> FanShape:
     """Return the fan whose edges are where the contour is, gate by gate closer.
 
     Every point counts for the edge it is closest to; the farther, the less.
@@ -346,14 +346,14 @@ def _settled(fan: Fan, contour: Points) -> Fan:
     return fan
 
 
-def _same(fan: Fan, other: Fan) -> bool:
+def _same(fan: FanShape, other: FanShape) -> bool:
     """Tell whether two centers have led to one fan, to within half a pixel."""
     shift = np.hypot(fan.x - other.x, fan.y - other.y) + abs(fan.near - other.near)
     turn = max(abs(fan.left - other.left), abs(fan.right - other.right)) * fan.far
     return bool(max(shift, abs(fan.far - other.far), turn) < _ONE)
 
 
-def _widen_at_face(fan: Fan, bright: GreyImage) -> Fan:
+def _widen_at_face(fan: FanShape, bright: GreyImage) -> FanShape:
     """Follow the bright ring at the probe's face: beside poor contact nothing else is seen."""
     if fan.near < 6:
         return fan
@@ -362,7 +362,7 @@ def _widen_at_face(fan: Fan, bright: GreyImage) -> Fan:
     return replace(fan, left=max(left, -_WIDEST), right=min(right, _WIDEST))
 
 
-def _ring_beyond(fan: Fan, bright: GreyImage, flank: float, side: int) -> float:
+def _ring_beyond(fan: FanShape, bright: GreyImage, flank: float, side: int) -> float:
     """Return by which angle the ring reaches beyond a flank."""
     step = 0.5 / fan.near
     angles = flank + side * step * np.arange(1, max(2, int(0.6 / step)))
@@ -385,7 +385,7 @@ class _Edge:
     shift: float
 
 
-def _edge(fan: Fan, grey: GreyImage, name: str, reach: int) -> _Edge | None:
+def _edge(fan: FanShape, grey: GreyImage, name: str, reach: int) -> _Edge | None:
     points, normals = _samples(fan, name)
     left, top, right, bottom = fan.clip
     shown = (points[:, 0] > max(left, 0) + 1) & (points[:, 0] < min(right, grey.shape[1]) - 2)
@@ -402,7 +402,7 @@ def _edge(fan: Fan, grey: GreyImage, name: str, reach: int) -> _Edge | None:
     return _Edge(name, points[on] + offsets[on, None] * normals[on], -shift)
 
 
-def _samples(fan: Fan, name: str) -> tuple[Points, Points]:
+def _samples(fan: FanShape, name: str) -> tuple[Points, Points]:
     """Return points along an edge and the unit vectors outward."""
     if name in ("left", "right"):
         angle = fan.left if name == "left" else fan.right
@@ -418,7 +418,7 @@ def _samples(fan: Fan, name: str) -> tuple[Points, Points]:
     return np.array([fan.x, fan.y]) + radius * away, -away if name == "near" else away
 
 
-def _adjusted(fan: Fan, edges: list[_Edge]) -> Fan:
+def _adjusted(fan: FanShape, edges: list[_Edge]) -> FanShape:
     """Return the fan through the points found, by one step of damped least squares.
 
     Unknowns are center, radii and angles; the angles are counted in pixels at the far arc.
@@ -441,7 +441,7 @@ def _adjusted(fan: Fan, edges: list[_Edge]) -> Fan:
     )
 
 
-def _equations(fan: Fan, edge: _Edge) -> tuple[npt.NDArray[np.float64], Floats]:
+def _equations(fan: FanShape, edge: _Edge) -> tuple[npt.NDArray[np.float64], Floats]:
     """Return how far each point moves off the edge per unknown, and how far off it is."""
     away = edge.points - np.array([fan.x, fan.y])
     design = np.zeros((len(away), 6))

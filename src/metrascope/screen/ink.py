@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from metrascope.arrays import Mask, Pixels
 
-Labels = NDArray[np.int32]
+_Labels = NDArray[np.int32]
 
 _WINDOW: Final = 9
 """Side in pixels of the window in which a letter must show edges in two directions."""
@@ -151,7 +151,7 @@ def _cornered(grey: Pixels, inside: Mask) -> Mask:
     return _at_edge(found, patches & inside & ~core)
 
 
-def _evidence(part: int, labels: Labels, box: Labels, maps: tuple[Any, ...]) -> float:
+def _evidence(part: int, labels: _Labels, box: _Labels, maps: tuple[Any, ...]) -> float:
     """Return how much speaks for ink: sharpness, size, height over ground, corner strength.
 
     The weights are those of a logistic regression on patches of phantom screens and of lettering
@@ -175,7 +175,7 @@ def _nearly_largest(values: Pixels, share: float) -> int:
     return int(np.partition(values, place)[place])
 
 
-def _in_line(evidence: NDArray[np.float64], boxes: Labels) -> Mask:
+def _in_line(evidence: NDArray[np.float64], boxes: _Labels) -> Mask:
     """Tell which patches have evidence enough, or stand in a line with one that has."""
     sure = evidence > _ALONE
     left, top, right, bottom = (

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from metrascope.arrays import Box, Floats32, Mask, Pixels
 
-Counts = NDArray[np.int32]
+_Counts = NDArray[np.int32]
 
 _COARSE: Final = 6.0
 """Standard deviation in pixels of the blur that parts brightness from speckle."""
@@ -105,7 +105,7 @@ def _brightness(image: Pixels, source: Mask, wanted: Mask) -> Floats32:
     return np.asarray(cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _copy_speckle(filled: Floats32, image: Pixels, blocked: Counts, tile: Box) -> None:
+def _copy_speckle(filled: Floats32, image: Pixels, blocked: _Counts, tile: Box) -> None:
     """Add to a tile what another place deviates from its own local mean."""
     left, top, wide, high = tile
     found = _nearest_free(blocked, tile)
@@ -117,7 +117,7 @@ def _copy_speckle(filled: Floats32, image: Pixels, blocked: Counts, tile: Box) -
     filled[top : top + high, left : left + wide] += speckle
 
 
-def _nearest_free(blocked: Counts, tile: Box) -> tuple[int, int] | None:
+def _nearest_free(blocked: _Counts, tile: Box) -> tuple[int, int] | None:
     """Return the top left corner of the nearest box of this size that is all source."""
     for reach in _REACHES:
         found = _free_within(blocked, tile, reach)
@@ -127,7 +127,7 @@ def _nearest_free(blocked: Counts, tile: Box) -> tuple[int, int] | None:
     return None
 
 
-def _free_within(blocked: Counts, tile: Box, reach: int) -> tuple[float, tuple[int, int]] | None:
+def _free_within(blocked: _Counts, tile: Box, reach: int) -> tuple[float, tuple[int, int]] | None:
     """Return distance and corner of the nearest box in the square of this reach, if any."""
     left, top, wide, high = tile
     x0, y0 = max(0, left - reach), max(0, top - reach)

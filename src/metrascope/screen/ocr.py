@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from metrascope.arrays import Pixels
 from metrascope.errors import MissingExtraError
 
-Point = tuple[float, float]
+_Point = tuple[float, float]
 
 _THREADS: Final = "METRASCOPE_OCR_THREADS"
 _INK: Final = 0.3
@@ -48,7 +48,7 @@ class Strip:
         Of the line against the image's rows, degrees, clockwise as y points down; -90 to 90.
     """
 
-    middle: Point
+    middle: _Point
     size: tuple[float, float]
     angle: float
 
@@ -78,7 +78,7 @@ class _Networks:
 
 
 @cache
-def networks() -> _Networks:
+def ocr_networks() -> _Networks:
     """Load the networks, once in each process.
 
     Raises
@@ -129,7 +129,7 @@ def find_strips(color: Pixels) -> list[Strip]:
     height, width = color.shape[:2]
     size = (max(32, round(width / 32) * 32), max(32, round(height / 32) * 32))
     tensor = _tensor(np.asarray(cv2.resize(color, size), np.uint8))[None]
-    finder = networks().finder
+    finder = ocr_networks().finder
     chance = finder.run(None, {finder.get_inputs()[0].name: tensor})[0][0, 0]
     count, labels, stats, _ = cv2.connectedComponentsWithStats((chance > _INK).astype(np.uint8))
     total = np.bincount(labels.ravel(), weights=chance.ravel(), minlength=count)
@@ -202,10 +202,10 @@ def recognize(crops: Sequence[Pixels]) -> list[tuple[str, float]]:
         tensors = np.zeros((len(batch), 3, _LETTER_HEIGHT, max(wide, 96)), np.float32)
         for row, index in enumerate(batch):
             tensors[row, :, :, : crops[index].shape[1]] = _tensor(crops[index])
-        recognizer = networks().recognizer
+        recognizer = ocr_networks().recognizer
         chances = recognizer.run(None, {recognizer.get_inputs()[0].name: tensors})[0]
         for index, each in zip(batch, chances, strict=True):
-            read[index] = _decode(each, networks().characters)
+            read[index] = _decode(each, ocr_networks().characters)
     return read
 
 

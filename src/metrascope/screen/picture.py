@@ -35,7 +35,7 @@ _BROKEN: Final = (
 FORMATS: Final = ("PNG", "JPEG", "BMP", "TIFF")
 """What Pillow may decode: other formats of its can start programs (PostScript) or hold films."""
 
-LARGEST: Final = 64_000_000
+LARGEST_PICTURE: Final = 64_000_000
 """Pixels beyond which an image is refused: no ultrasound screen comes near."""
 
 MOST_PAGES: Final = 200
@@ -62,7 +62,7 @@ def read_grey(path: Path, row: int) -> GreyImage:
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > LARGEST:
+            if image.width * image.height > LARGEST_PICTURE:
                 size = f"{image.width} x {image.height}"
                 raise DataError("picture.too_large", path=path, row=row, size=size)
             return np.asarray(_to_grey(ImageOps.exif_transpose(image)))
@@ -130,7 +130,7 @@ def decode_picture(
     with _opened(content) as image:
         image.seek(page)
         width, height = image.size
-        if width * height > LARGEST:
+        if width * height > LARGEST_PICTURE:
             raise DataError("picture.claims_too_much", width=width, height=height)
         if enough is not None and width * height > enough:
             share = (enough / (width * height)) ** 0.5

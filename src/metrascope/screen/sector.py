@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.arrays import Box, GreyImage
-from metrascope.screen.echo import DARK, Echo, find_echo, outline
-from metrascope.screen.fan import Fan, fit_fans, refine_fan
+from metrascope.screen.echo import DARK, Echo, echo_outline, find_echo
+from metrascope.screen.fan import FanShape, fit_fans, refine_fan
 from metrascope.screen.slab import Slab, fit_slab, refine_slab
 
-__all__ = ["DARK", "Box", "Kind", "Sector", "agrees", "find_sector"]
+__all__ = ["DARK", "Box", "SectorKind", "Sector", "agrees", "find_sector"]
 
-Kind = Literal["curved", "phased", "linear", "whole"]
+SectorKind = Literal["curved", "phased", "linear", "whole"]
 
 _MARGIN: Final = 0.5
 _POINT: Final = 0.07
@@ -45,7 +45,7 @@ class Sector:
 
     box: Box
     mask: npt.NDArray[np.bool_]
-    kind: Kind
+    kind: SectorKind
     outline: tuple[tuple[int, int], ...]
 
 
@@ -107,12 +107,12 @@ def agrees(box: Box, sector: Sector) -> bool:
 class _Fit:
     """A shape fitted to the reduced image, 0 and 1, and how well it fits, 0 to 2."""
 
-    shape: Fan | Slab
+    shape: FanShape | Slab
     drawn: GreyImage
     score: float
 
 
-def _find(grey: GreyImage) -> tuple[GreyImage, Kind]:
+def _find(grey: GreyImage) -> tuple[GreyImage, SectorKind]:
     echo = find_echo(grey)
     if echo is None:
         return np.ones(grey.shape, np.uint8), "whole"
@@ -125,7 +125,7 @@ def _find(grey: GreyImage) -> tuple[GreyImage, Kind]:
     if fit.score < _GOOD:
         turned = find_echo(np.ascontiguousarray(grey[::-1]))
         other = fit if turned is None else _best_fit(turned)
-        if turned and isinstance(other.shape, Fan) and other.score > fit.score + _CLEARLY:
+        if turned and isinstance(other.shape, FanShape) and other.score > fit.score + _CLEARLY:
             # The probe is at the bottom of the screen.
             mask, kind = _finish(other, turned, np.ascontiguousarray(grey[::-1]))
             return np.ascontiguousarray(mask[::-1]), kind
@@ -133,7 +133,7 @@ def _find(grey: GreyImage) -> tuple[GreyImage, Kind]:
 
 
 def _best_fit(echo: Echo) -> _Fit:
-    contour, outer, _ = outline(echo.region)
+    contour, outer, _ = echo_outline(echo.region)
     best = _rated(fit_slab(echo), echo, outer)
     for fan in fit_fans(echo, contour, outer):
         fit = _rated(fan, echo, outer)
@@ -145,7 +145,7 @@ def _best_fit(echo: Echo) -> _Fit:
     return best
 
 
-def _rated(shape: Fan | Slab, echo: Echo, outer: npt.NDArray[np.float64]) -> _Fit:
+def _rated(shape: FanShape | Slab, echo: Echo, outer: npt.NDArray[np.float64]) -> _Fit:
     """Rate a shape by the outer contour on its edge, the echo it holds, and how full it is."""
     drawn = shape.draw((echo.region.shape[0], echo.region.shape[1]), 0.3)
     framed = cv2.copyMakeBorder(drawn, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
@@ -158,13 +158,13 @@ def _rated(shape: Fan | Slab, echo: Echo, outer: npt.NDArray[np.float64]) -> _Fi
     return _Fit(shape, drawn, on_edge + 0.6 * held + 0.4 * full)
 
 
-def _finish(fit: _Fit, echo: Echo, grey: GreyImage) -> tuple[GreyImage, Kind]:
+def _finish(fit: _Fit, echo: Echo, grey: GreyImage) -> tuple[GreyImage, SectorKind]:
     """Return the mask in the full image, and the kind of the sector."""
     shape = grey.shape[0], grey.shape[1]
     if fit.score < _POOR:
         return _hull(echo, shape), "curved"
     reach = max(3, round(2.5 / echo.factor))
-    if isinstance(fit.shape, Fan):
+    if isinstance(fit.shape, FanShape):
         fan = refine_fan(fit.shape.scaled(echo.factor), grey, reach)
         return fan.draw(shape, _MARGIN), "phased" if fan.near < _POINT * fan.far else "curved"
     slab = refine_slab(fit.shape.scaled(echo.factor), grey, reach)
@@ -181,7 +181,7 @@ def _fills(slab: Slab, shape: tuple[int, int]) -> bool:
 
 
 def _hull(echo: Echo, shape: tuple[int, int]) -> GreyImage:
-    hull = (outline(echo.region)[2] + 0.5) / echo.factor - 0.5
+    hull = (echo_outline(echo.region)[2] + 0.5) / echo.factor - 0.5
     mask = np.zeros(shape, np.uint8)
     points = np.rint(hull * 16).astype(np.int32)
     return np.asarray(cv2.fillConvexPoly(mask, points, 1, shift=4), np.uint8)

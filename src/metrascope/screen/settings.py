@@ -10,8 +10,8 @@ from metrascope.files.toml_file import apply_changes, read_toml
 from metrascope.screen.usability import Usability
 from metrascope.settings.study import Section, parse_section
 
-Count = Annotated[int, Field(ge=1, le=10**6)]
-Text = Annotated[str, Field(max_length=200)]
+_Count = Annotated[int, Field(ge=1, le=10**6)]
+_Text = Annotated[str, Field(max_length=200)]
 
 _OPTIONS: Final = {
     "frames": "--frames",
@@ -62,13 +62,13 @@ class IngestSettings(Section):
         Largest memory of a working process (Linux).
     """
 
-    frames: Literal["key", "all"] | Count = "key"
-    key_frames: Count = 3
+    frames: Literal["key", "all"] | _Count = "key"
+    key_frames: _Count = 3
     marks: Literal["keep", "inpaint", "reject"] = "keep"
     verify: bool = True
     keep_dicom: bool = False
-    centre: Text = ""
-    centres: Annotated[tuple[Text, ...], Field(max_length=1000)] = ()
+    centre: _Text = ""
+    centres: Annotated[tuple[_Text, ...], Field(max_length=1000)] = ()
     columns: dict[str, str] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
     two_diagnoses: Literal["reject", "keep"] = "reject"

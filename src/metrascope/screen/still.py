@@ -24,7 +24,7 @@ _TEXT: Final = ("text",)
 
 
 @dataclass(frozen=True)
-class Still:
+class CleanStill:
     """A frame with nothing but echoes in it.
 
     Attributes
@@ -64,7 +64,7 @@ def make_still(
     settings: IngestSettings,
     verify: Verify | None,
     known: Sector | None = None,
-) -> Still | Reason:
+) -> CleanStill | Reason:
     """Return the clean still of a frame, or why it is not usable.
 
     Parameters
@@ -107,7 +107,7 @@ def make_still(
     clean, checked = cleaned
     if clean[inside].std() < settings.usability.least_contrast:
         return Reason("ingest.nothing_left")
-    return Still(
+    return CleanStill(
         np.ascontiguousarray(clean, dtype=np.uint8),
         cut.mask,
         (left, top),

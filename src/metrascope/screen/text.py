@@ -46,7 +46,7 @@ _LEAST_SPREAD: Final = 4.0
 
 
 @dataclass(frozen=True)
-class Line:
+class TextLine:
     """One line of lettering.
 
     Attributes
@@ -88,7 +88,7 @@ class Verified:
     """
 
     image: Pixels
-    found: tuple[Line, ...]
+    found: tuple[TextLine, ...]
     state: Literal["clean", "masked", "quarantine"]
 
 
@@ -132,7 +132,7 @@ def verify(image: Pixels, sector: Sector, masked: Mask | None = None) -> Verifie
     return Verified(image, found, "masked" if found else "clean")
 
 
-def _read_near(image: Pixels, changed: Mask) -> tuple[Line, ...]:
+def _read_near(image: Pixels, changed: Mask) -> tuple[TextLine, ...]:
     """Return the lines that count near what was filled in; the rest has been read before."""
     height, width = changed.shape
     near = cv2.dilate(changed.view(np.uint8), np.ones((2 * _MARGIN + 1, 2 * _MARGIN + 1)))
@@ -140,15 +140,15 @@ def _read_near(image: Pixels, changed: Mask) -> tuple[Line, ...]:
     boxes = [(int(x), int(y), int(wide), int(high)) for x, y, wide, high, _ in stats[1:]]
     if sum(wide * high for _, _, wide, high in boxes) > _WHOLE * height * width:
         return still_reads(image)
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     for left, top, wide, high in boxes:
         part = image[top : top + high, left : left + wide]
         found = still_reads(np.ascontiguousarray(part), image.shape[:2])
-        lines += [Line(line.text, line.score, line.strip.moved(left, top)) for line in found]
+        lines += [TextLine(line.text, line.score, line.strip.moved(left, top)) for line in found]
     return tuple(lines)
 
 
-def still_reads(image: Pixels, of: tuple[int, ...] | None = None) -> tuple[Line, ...]:
+def still_reads(image: Pixels, of: tuple[int, ...] | None = None) -> tuple[TextLine, ...]:
     """Return the lines of an image that count as text, from top to bottom.
 
     A line counts with two letters, digits or characters that were read with a mean probability
@@ -175,17 +175,17 @@ def still_reads(image: Pixels, of: tuple[int, ...] | None = None) -> tuple[Line,
     )
 
 
-def _counts(line: Line) -> bool:
+def _counts(line: TextLine) -> bool:
     letters = sum(sign.isalnum() for sign in line.text)
     return line.score >= (_SURE if letters > 1 else _SURE_OF_ONE) if letters else False
 
 
-def _is_covered(line: Line, mask: Mask) -> bool:
+def _is_covered(line: TextLine, mask: Mask) -> bool:
     area = _area_of((line,), mask.shape, grown=False)
     return bool(mask[area].mean() > _COVERED) if area.any() else True
 
 
-def _area_of(lines: Sequence[Line], shape: tuple[int, ...], *, grown: bool = True) -> Mask:
+def _area_of(lines: Sequence[TextLine], shape: tuple[int, ...], *, grown: bool = True) -> Mask:
     """Return the pixels of lines, with an edge that antialiasing may have touched."""
     area = np.zeros(shape[:2], np.uint8)
     for strip in (line.strip for line in lines):
@@ -194,7 +194,7 @@ def _area_of(lines: Sequence[Line], shape: tuple[int, ...], *, grown: bool = Tru
     return area.astype(bool)
 
 
-def read_text(image: Pixels, of: tuple[int, ...] | None = None) -> tuple[Line, ...]:
+def read_text(image: Pixels, of: tuple[int, ...] | None = None) -> tuple[TextLine, ...]:
     """Read all lettering in an image, from top to bottom, also what is hardly lettering.
 
     Parameters
@@ -210,18 +210,18 @@ def read_text(image: Pixels, of: tuple[int, ...] | None = None) -> tuple[Line, .
         The extra ``ocr`` is not installed, or its package carries no models.
     """
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     for view in views(np.asarray(grey, np.uint8), of):
         color = np.asarray(cv2.cvtColor(view, cv2.COLOR_GRAY2BGR), np.uint8)
         factor = grey.shape[1] / view.shape[1]
         strips = find_strips(color)
         for (text, score), strip in zip(read_strips(color, strips), strips, strict=True):
             if text:
-                lines.append(Line(text, score, strip.resized(factor)))
+                lines.append(TextLine(text, score, strip.resized(factor)))
     return tuple(sorted(_once(lines, grey.shape), key=lambda line: line.box[1::-1]))
 
 
-def _once(lines: Sequence[Line], shape: tuple[int, ...]) -> Iterator[Line]:
+def _once(lines: Sequence[TextLine], shape: tuple[int, ...]) -> Iterator[TextLine]:
     """Yield lines without those that lie in the area of one that reads more surely."""
     seen = np.zeros(shape, dtype=bool)
     for line in sorted(lines, key=lambda line: -line.score * len(line.text)):

@@ -25,12 +25,12 @@ NETWORKS: Final = (
 )
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
+_Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 Images = Annotated[int, Field(ge=0, le=10**6)]
 Epochs = Annotated[int, Field(ge=1, le=10**5)]
-Name = Annotated[str, Field(max_length=200)]
+_Name = Annotated[str, Field(max_length=200)]
 
 
 class Section(BaseModel):
@@ -69,7 +69,7 @@ class SplitSettings(Section):
     test: Annotated[float, Field(ge=0, lt=1)] = 0.0
     folds: Annotated[int, Field(ge=2, le=100)] = 5
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
-    seed: Seed = 0
+    seed: _Seed = 0
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -165,7 +165,7 @@ class EvaluationSettings(Section):
         as well as at that of the data; empty for none.
     """
 
-    prevalence: Annotated[dict[Name, Fraction], Field(max_length=1000)] = {}
+    prevalence: Annotated[dict[_Name, Fraction], Field(max_length=1000)] = {}
 
 
 class ReportSettings(Section):
@@ -185,7 +185,7 @@ class PhantomSettings(Section):
     """The embedded data set, made where a study is given no data."""
 
     patients: Annotated[int, Field(ge=10, le=99_999)] = 1291
-    seed: Seed = 0
+    seed: _Seed = 0
     size: Annotated[int, Field(ge=128, le=2048)] = 512
     difficulty: Fraction = 0.5
 
@@ -198,9 +198,9 @@ class Settings(Section):
     all others, to ``imagenet``, ``none`` or a safetensors file.
     """
 
-    classes: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
+    classes: Annotated[tuple[_Name, ...], Field(max_length=1000)] = ()
     networks: tuple[str, ...] = NETWORKS
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=1000)] = (0,)
+    seeds: Annotated[tuple[_Seed, ...], Field(min_length=1, max_length=1000)] = (0,)
     pooling: Literal["avgmax", "avg"] = "avgmax"
     weights: dict[str, str] = {"*": "imagenet"}
     split: SplitSettings = SplitSettings()

@@ -10,7 +10,7 @@ Present = Callable[[tuple[str, ...]], bool]
 """Tells whether a file is there, by the parts of its path below the DICOMDIR."""
 
 
-def missing_files(content: bytes, present: Present) -> Iterator[tuple[str, ...]]:
+def files_missing_on_disc(content: bytes, present: Present) -> Iterator[tuple[str, ...]]:
     """Yield the files that a DICOMDIR names (PS3.3, F.3) and that are not beside it.
 
     Parameters

@@ -25,7 +25,7 @@ from metrascope.sources.archive import (
     read_member,
     readable,
 )
-from metrascope.sources.dicomdir import Present, in_archive, missing_files, on_disk
+from metrascope.sources.dicomdir import Present, files_missing_on_disc, in_archive, on_disk
 from metrascope.sources.signatures import HEAD, IMAGES, kind_of
 
 _SYSTEM: Final = {
@@ -321,7 +321,7 @@ def _directory(
     yield Skipped(source.name, Reason("sources.dicomdir"))
     folder = source.name[: -len(PurePosixPath(source.name).name)]
     try:
-        for parts in missing_files(source.read(limits), present):
+        for parts in files_missing_on_disc(source.read(limits), present):
             yield Skipped(folder + shown("/".join(parts)), Reason("sources.missing"))
     except MemoryError as error:
         yield Skipped(source.name, _shut(error))

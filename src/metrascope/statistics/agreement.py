@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from metrascope.arrays import Floats
 from metrascope.statistics.cohort import Cohort, Readings
-from metrascope.statistics.measures import mean
+from metrascope.statistics.measures import mean_statistic
 from metrascope.statistics.resampling import Statistic, Weights, of_units
 
 ENSEMBLE = "ensemble"
@@ -71,7 +71,7 @@ def fleiss_kappa(cohort: Cohort) -> Statistic:
     raters = len(votes)
     counts = np.stack([(votes == label).sum(0) for label in range(len(cohort.classes))], 1)
     agreed = ((counts**2).sum(1) - raters) / (raters * (raters - 1))
-    average = mean(np.column_stack([agreed, counts / raters]))
+    average = mean_statistic(np.column_stack([agreed, counts / raters]))
 
     def statistic(weights: Weights) -> Floats:
         means = average(of_units(weights, units))

@@ -14,7 +14,7 @@ from metrascope.errors import DataError
 NAMED: Final = ("scanner", "centre", "plane")
 AGES: Final = (30, 40, 50)
 """Years at which a new band begins."""
-SIZES: Final = (10, 15)
+_SIZES: Final = (10, 15)
 """Millimetres at which a new band begins; polyps over 15 mm are resected (Liu et al. 2025)."""
 UNKNOWN: Final = ""
 
@@ -39,7 +39,7 @@ def attributes(manifest: pd.DataFrame) -> pd.DataFrame:
     if "age" in manifest:
         found["age"] = _banded(manifest["age"], AGES)
     if "lesion_mm" in manifest:
-        found["lesion_mm"] = _banded(manifest["lesion_mm"], SIZES)
+        found["lesion_mm"] = _banded(manifest["lesion_mm"], _SIZES)
     if "marks" in manifest:
         known = {UNKNOWN: UNKNOWN, "none": "without"}
         found["marks"] = [known.get(marks, "with") for marks in manifest["marks"]]

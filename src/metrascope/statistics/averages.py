@@ -6,7 +6,7 @@ import pandas as pd
 
 from metrascope.arrays import Floats
 from metrascope.statistics.interval import Interval
-from metrascope.statistics.resampling import Weights, bca, draw, replicate
+from metrascope.statistics.resampling import Weights, bca, draw_patients, replicate
 
 
 def averages(
@@ -35,7 +35,7 @@ def averages(
     means = table.groupby(np.asarray(patients).astype(str)).mean().to_numpy(np.float64)
     if not len(means):
         return [Interval(np.nan, np.nan, np.nan)] * table.shape[1]
-    found = replicate(lambda weights: _means(means, weights), draw(np.arange(len(means))))
+    found = replicate(lambda weights: _means(means, weights), draw_patients(np.arange(len(means))))
     lows, highs = bca(found, low, high)
     return [Interval(*map(float, ends)) for ends in zip(found.value, lows, highs, strict=True)]
 

@@ -8,7 +8,7 @@ import numpy as np
 from metrascope.arrays import Floats
 from metrascope.statistics.cohort import Cohort, Readings, cohort
 from metrascope.statistics.interval import Interval
-from metrascope.statistics.limits import ALTOGETHER, FEW_MISREAD, patients
+from metrascope.statistics.limits import ALTOGETHER, FEW_MISREAD, patient_count
 from metrascope.statistics.predictions import Predictions
 from metrascope.statistics.proportions import wilson
 from metrascope.statistics.recalibration import intercept, slope
@@ -21,7 +21,7 @@ from metrascope.statistics.reliability import (
 )
 from metrascope.statistics.scaling import scaled, temperatures
 
-SEED: Final = 0
+_SEED: Final = 0
 _ECE: Final = ("value", "low", "high", "expected", "expected_high", "p")
 
 
@@ -87,9 +87,9 @@ def _block(readings: Readings, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def _errors(readings: Readings) -> list[dict[str, Any]]:
-    if patients(readings) < ALTOGETHER:
+    if patient_count(readings) < ALTOGETHER:
         return [dict.fromkeys(_ECE) for _ in range(readings.classes + 2)]
-    perfect = expected_errors(readings, SEED)
+    perfect = expected_errors(readings, _SEED)
     by_replication = errors_by_replication(readings)
     told = []
     for index, narrow in enumerate(error_intervals(readings)):
@@ -118,7 +118,7 @@ def _seldom_large(error: Interval, readings: Readings) -> Interval:
     misread = float((readings.predicted != readings.truth).mean(0).sum())
     if misread >= FEW_MISREAD:
         return error
-    count = patients(readings)
+    count = patient_count(readings)
     return Interval(
         error.value, error.low, max(error.high, wilson(error.value * count, count).high)
     )

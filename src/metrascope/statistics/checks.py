@@ -10,7 +10,7 @@ import pandas as pd
 from metrascope.errors import DataError
 from metrascope.messages import text
 
-PARTITIONS: Final = ("train", "validation", "test")
+_PARTITIONS: Final = ("train", "validation", "test")
 RUN: Final = ["network", "fold", "seed"]
 SHOWN: Final = 20
 SUM_TOLERANCE: Final = 1e-3
@@ -42,13 +42,13 @@ class Problems:
         raise DataError("evaluation.problems", count=self.count, problems=listed)
 
 
-def check_cells(table: pd.DataFrame, problems: Problems) -> pd.DataFrame:
+def check_prediction_cells(table: pd.DataFrame, problems: Problems) -> pd.DataFrame:
     """Check every cell by itself; return the table with probabilities as float64."""
     table = table.copy()
     for name in ("image", "patient_id", "label", "network"):
         _note(problems, "blank", table, table[name].str.strip() == "", name)
-    unknown = ~table["partition"].isin(PARTITIONS)
-    _note(problems, "partition", table, unknown, "partition", allowed=", ".join(PARTITIONS))
+    unknown = ~table["partition"].isin(_PARTITIONS)
+    _note(problems, "partition", table, unknown, "partition", allowed=", ".join(_PARTITIONS))
     for name in ("fold", "seed"):
         _note(problems, "integer", table, ~table[name].str.fullmatch(r"\d{1,15}"), name)
     columns = [str(name) for name in table.columns if str(name).startswith("p_")]

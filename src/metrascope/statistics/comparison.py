@@ -44,7 +44,7 @@ class Difference:
         return {**self.interval.json(), **{k: None if v != v else v for k, v in told.items()}}
 
 
-def compare(
+def compare_networks(
     cohort: Cohort, macro_f1: Mapping[str, Replicates], intervals: Mapping[str, Interval]
 ) -> dict[str, Any]:
     """Return all comparisons of the networks of a cohort.

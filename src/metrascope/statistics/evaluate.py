@@ -17,10 +17,10 @@ from metrascope.statistics.agreement import (
 )
 from metrascope.statistics.calibration import calibration
 from metrascope.statistics.cohort import Cohort, Readings, cohort
-from metrascope.statistics.comparison import compare
+from metrascope.statistics.comparison import compare_networks
 from metrascope.statistics.decision_curves import decision_curves
 from metrascope.statistics.interval import Interval
-from metrascope.statistics.measures import count, overall
+from metrascope.statistics.measures import confusion_counts, overall
 from metrascope.statistics.operating_points import operating_points
 from metrascope.statistics.performance import performance
 from metrascope.statistics.power import for_width
@@ -30,13 +30,13 @@ from metrascope.statistics.resampling import (
     REPLICATES,
     Resamples,
     bca,
-    draw,
+    draw_patients,
     replicate,
 )
 from metrascope.statistics.roc_curves import roc_curves
 from metrascope.statistics.subgroups import subgroups
 
-SEED: Final = 0
+_SEED: Final = 0
 
 
 def evaluate(
@@ -88,7 +88,7 @@ def _evaluated(
     classes = people.classes
     if prevalence is not None:
         check_prevalence(prevalence, classes)
-    drawn = draw(people.table["patient_id"], replicates=replicates, seed=SEED)
+    drawn = draw_patients(people.table["patient_id"], replicates=replicates, seed=_SEED)
     networks, macro_f1 = {}, {}
     for name, readings in people.readings.items():
         own, resamples = _by_itself(people, readings, drawn)
@@ -127,7 +127,7 @@ def _evaluated(
         else:
             scores = networks
         intervals = {name: _macro_f1(numbers) for name, numbers in scores.items()}
-        content["comparisons"] = compare(shared, macro_f1, intervals)
+        content["comparisons"] = compare_networks(shared, macro_f1, intervals)
         content |= _together(people, shared, drawn, prevalence)
     return {name: _json_value(value) for name, value in content.items()}
 
@@ -138,7 +138,7 @@ def _by_itself(people: Cohort, readings: Readings, drawn: Resamples) -> tuple[Re
         return readings, drawn
     names = people.table["patient_id"].iloc[readings.units]
     alone = replace(readings, units=np.arange(len(readings.units)))
-    return alone, draw(names, replicates=len(drawn.counts), seed=SEED)
+    return alone, draw_patients(names, replicates=len(drawn.counts), seed=_SEED)
 
 
 def _json_value(value: Any) -> Any:
@@ -220,6 +220,6 @@ def _majority(people: Cohort) -> dict[str, Any]:
         predicted=np.full((1, len(truth)), most),
         probabilities=None,
     )
-    scores = overall(count(guess, np.ones((1, len(truth)), dtype=np.float32)))
+    scores = overall(confusion_counts(guess, np.ones((1, len(truth)), dtype=np.float32)))
     numbers = {name: {"value": float(scores[name][0, 0])} for name in ("accuracy", "macro_f1")}
     return {"label": classes[most], **numbers}

@@ -37,7 +37,7 @@ ALIKE: Final = 0.001
 slope can be fitted: a tenth of a percentage point."""
 
 
-def patients(readings: Readings) -> int:
+def patient_count(readings: Readings) -> int:
     """Return how many patients a network read."""
     return len(np.unique(readings.clusters))
 

@@ -8,11 +8,11 @@ from metrascope.arrays import Floats
 from metrascope.statistics import mover
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.interval import LEVEL, Interval
-from metrascope.statistics.limits import ALTOGETHER, FEW_MISREAD, patients
+from metrascope.statistics.limits import ALTOGETHER, FEW_MISREAD, patient_count
 from metrascope.statistics.measures import Weights, brier, log_loss
 from metrascope.statistics.proportions import wilson
 from metrascope.statistics.resampling import Replicates, Resamples, bca, of_units, replicate
-from metrascope.statistics.temperature import SMALLEST
+from metrascope.statistics.temperature import SMALLEST_PROBABILITY
 
 _NOTHING: Final = 1e-3
 """Share of a standard error that a resample without a large loss has at least."""
@@ -33,7 +33,7 @@ def losses(readings: Readings, resamples: Resamples) -> dict[str, Interval]:
     resamples
         Of the cohort's units.
     """
-    count = patients(readings)
+    count = patient_count(readings)
     if count < ALTOGETHER:
         return dict.fromkeys(("brier", "log_loss"), Interval(np.nan, np.nan, np.nan))
     misread = float((readings.predicted != readings.truth).mean(0).sum())
@@ -95,4 +95,4 @@ def _worst(readings: Readings) -> tuple[float, float]:
         raise ValueError("hard labels have no probabilities")
     given: Floats = readings.probabilities
     squares = (given**2).sum(-1) - 2 * given.min(-1) + 1
-    return float(squares.max()), float(-np.log(max(float(given.min()), SMALLEST)))
+    return float(squares.max()), float(-np.log(max(float(given.min()), SMALLEST_PROBABILITY)))

@@ -43,7 +43,7 @@ OVERALL: Final = (
 """Measures of all classes together, from counts alone."""
 
 
-def count(readings: Readings, weights: Weights) -> Floats:
+def confusion_counts(readings: Readings, weights: Weights) -> Floats:
     """Return the confusion matrices (b, replications, classes, classes), rows true.
 
     Parameters
@@ -132,7 +132,7 @@ def log_loss(readings: Readings) -> Floats:
     return np.asarray(losses.mean(0), dtype=np.float64)
 
 
-def mean(values: Floats) -> Callable[[Weights], Floats]:
+def mean_statistic(values: Floats) -> Callable[[Weights], Floats]:
     """Return the statistic that is the mean of patients' values (n,) or (n, ...)."""
     flat = values.reshape(len(values), -1).astype(np.float32)
 

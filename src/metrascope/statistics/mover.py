@@ -47,7 +47,7 @@ def weighted_sum(
     )
 
 
-def mean(parts: Sequence[Interval]) -> Interval:
+def mean_interval(parts: Sequence[Interval]) -> Interval:
     """Return the interval of the mean of independent estimates; NaN where there is none."""
     if not parts:
         return Interval(nan, nan, nan)

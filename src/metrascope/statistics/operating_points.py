@@ -18,7 +18,7 @@ from metrascope.statistics.interval import Interval
 from metrascope.statistics.predictions import Predictions
 from metrascope.statistics.proportions import proportion
 from metrascope.statistics.questions import Collapse, collapses
-from metrascope.statistics.scaling import Run, by_run
+from metrascope.statistics.scaling import RunKey, by_run
 
 SENSITIVE: Final = 0.95
 RULES: Final = ("half", "youden", "sensitive")
@@ -101,7 +101,7 @@ def _points(
     readings: Readings,
     folds: npt.NDArray[np.int64],
     question: Collapse,
-    validated: dict[Run, Readings] | None,
+    validated: dict[RunKey, Readings] | None,
 ) -> dict[str, Any]:
     rows, score, has = _scores(readings, question)
     told = {}
@@ -145,7 +145,7 @@ def _scores(
     return rows, above / np.maximum(above + below, 1e-12), np.isin(readings.truth[rows], positive)
 
 
-def _validated(predictions: Predictions) -> dict[Run, Readings]:
+def _validated(predictions: Predictions) -> dict[RunKey, Readings]:
     """Return each run's readings of its validation patients."""
     table = predictions.table
     found = {}

@@ -10,12 +10,12 @@ from metrascope.arrays import Floats
 from metrascope.statistics.average_precision import average_precisions
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.interval import Interval
-from metrascope.statistics.limits import patients
+from metrascope.statistics.limits import patient_count
 from metrascope.statistics.losses import losses
 from metrascope.statistics.measures import (
     OF_CLASSES,
     OVERALL,
-    count,
+    confusion_counts,
     of_classes,
     overall,
 )
@@ -32,7 +32,7 @@ from metrascope.statistics.roc import class_areas, mean_area
 from metrascope.statistics.shares import class_shares
 from metrascope.statistics.totals import around, total_intervals
 
-Name = tuple[int, str]
+_MeasureName = tuple[int, str]
 """Place of a class in class order, or `TOGETHER`, and the measure."""
 
 TOGETHER: Final = -1
@@ -84,7 +84,7 @@ def _over(readings: Readings, function: Callable[[Floats], Floats]) -> Statistic
     """Return the statistic that is a function of the confusion matrices."""
 
     def statistic(weights: Weights) -> Floats:
-        return function(count(readings, of_units(weights, readings.units)))
+        return function(confusion_counts(readings, of_units(weights, readings.units)))
 
     return statistic
 
@@ -107,7 +107,9 @@ def _columns(replicates: Replicates, which: int | npt.NDArray[np.bool_]) -> Repl
     return replicates.map(lambda values: values[:, which])
 
 
-def _of_classes(readings: Readings, points: Mapping[Name, float]) -> dict[Name, Interval]:
+def _of_classes(
+    readings: Readings, points: Mapping[_MeasureName, float]
+) -> dict[_MeasureName, Interval]:
     """Return the measures of each class: shares with Wilson's intervals, and likelihood ratios."""
     found = {}
     for label, shares in enumerate(class_shares(readings)):
@@ -121,7 +123,7 @@ def _of_classes(readings: Readings, points: Mapping[Name, float]) -> dict[Name, 
 
 def _of_probabilities(
     readings: Readings, classes: Sequence[str], resamples: Resamples
-) -> dict[Name, Interval]:
+) -> dict[_MeasureName, Interval]:
     areas = class_areas(readings)
     found = {(label, "auc"): one.interval() for label, one in enumerate(areas)}
     found[TOGETHER, "macro_auc"] = mean_area(areas).interval()
@@ -132,13 +134,13 @@ def _of_probabilities(
     return found | dict(zip(names, precisions, strict=True))
 
 
-def _points(readings: Readings) -> dict[Name, float]:
+def _points(readings: Readings) -> dict[_MeasureName, float]:
     """Return the value of everything that counts give, the mean of the replications."""
     values = _mean(_counted(readings, range(len(readings.seeds))))[0]
     return dict(zip(_names(readings), values.tolist(), strict=True))
 
 
-def _by_seed(readings: Readings) -> dict[Name, list[float]]:
+def _by_seed(readings: Readings) -> dict[_MeasureName, list[float]]:
     """Return each number by seed, where there are several."""
     seeds = sorted(set(readings.seeds))
     if len(seeds) < 2:
@@ -152,7 +154,7 @@ def _by_seed(readings: Readings) -> dict[Name, list[float]]:
     return dict(zip(_names(readings), values.T.tolist(), strict=True))
 
 
-def _names(readings: Readings) -> list[Name]:
+def _names(readings: Readings) -> list[_MeasureName]:
     labels = range(readings.classes)
     names = [(TOGETHER, name) for name in OVERALL]
     return names + [(label, name) for label in labels for name in OF_CLASSES]
@@ -161,7 +163,7 @@ def _names(readings: Readings) -> list[Name]:
 def _counted(readings: Readings, replications: Sequence[int]) -> Floats:
     """Return what the counts of these replications give, (1, replications, m) as `_names`."""
     everyone = np.ones((1, len(readings.truth)), dtype=np.float32)
-    counts = count(readings, everyone)[:, list(replications)]
+    counts = confusion_counts(readings, everyone)[:, list(replications)]
     together, one = overall(counts), of_classes(counts)
     columns = [together[name] for name in OVERALL]
     labels = range(readings.classes)
@@ -172,17 +174,17 @@ def _counted(readings: Readings, replications: Sequence[int]) -> Floats:
 def _nested(
     readings: Readings,
     classes: Sequence[str],
-    numbers: Mapping[Name, Interval],
-    seeds: Mapping[Name, list[float]],
+    numbers: Mapping[_MeasureName, Interval],
+    seeds: Mapping[_MeasureName, list[float]],
 ) -> dict[str, Any]:
     """Arrange the numbers as ``metrics.json`` has them."""
     told = {name: number.json() | _seeds(seeds.get(name)) for name, number in numbers.items()}
     everyone = np.ones((1, len(readings.truth)), dtype=np.float32)
-    matrix = count(readings, everyone)[0].sum(0)
+    matrix = confusion_counts(readings, everyone)[0].sum(0)
     supports = np.bincount(readings.truth, minlength=len(classes))
     return {
         "n": len(readings.truth),
-        "patients": patients(readings),
+        "patients": patient_count(readings),
         "seeds": sorted(set(readings.seeds)),
         "replications": len(readings.seeds),
         **_of(TOGETHER, told),
@@ -194,7 +196,7 @@ def _nested(
     }
 
 
-def _of(label: int, told: Mapping[Name, Any]) -> dict[str, Any]:
+def _of(label: int, told: Mapping[_MeasureName, Any]) -> dict[str, Any]:
     return {measure: number for (whose, measure), number in told.items() if whose == label}
 
 

@@ -20,8 +20,8 @@ from metrascope.classes import order_classes
 from metrascope.errors import DataError
 from metrascope.files.cells import bare
 from metrascope.files.csv_file import write_frame
-from metrascope.files.csv_rows import LARGEST, csv_rows, read_file, reading_reason
-from metrascope.statistics.checks import Problems, check_cells, check_table
+from metrascope.files.csv_rows import LARGEST_TABLE, csv_rows, read_file, reading_reason
+from metrascope.statistics.checks import Problems, check_prediction_cells, check_table
 
 KEY_COLUMNS: Final = ("image", "patient_id", "label", "network", "partition", "fold", "seed")
 _REPEATED: Final = ("patient_id", "label", "network", "partition", "fold", "seed", "predicted")
@@ -109,7 +109,7 @@ def _checked(path: Path, problems: Problems) -> pd.DataFrame:
             if len(row) != len(header):
                 widths.add("width", path, number, "", found=len(row), expected=len(header))
         if not widths.count:
-            frames.append(check_cells(_frame(path, header, some, same), problems))
+            frames.append(check_prediction_cells(_frame(path, header, some, same), problems))
     widths.raise_if_any()
     return pd.concat(frames, ignore_index=True)
 
@@ -142,7 +142,7 @@ def _frame(
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows by their number in a spreadsheet, blank ones left out."""
     try:
-        content = read_file(path, LARGEST).decode("utf-8-sig")
+        content = read_file(path, LARGEST_TABLE).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError("evaluation.encoding", path=path) from error
     except OSError as error:

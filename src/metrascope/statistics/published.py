@@ -9,7 +9,7 @@ from typing import Final
 
 
 @dataclass(frozen=True)
-class Figure:
+class PublishedFigure:
     """One published figure in percent: a value, or only a bound that it stays under."""
 
     value: float | None = None
@@ -23,30 +23,34 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedStudy:
     """The study's macro averages of one network on its validation set, n = 125."""
 
     title: str
-    precision: Figure
-    recall: Figure
-    f1: Figure
+    precision: PublishedFigure
+    recall: PublishedFigure
+    f1: PublishedFigure
 
 
 N_PUBLISHED: Final = 125
-_SILENT: Final = Figure()
-_UNDER_78: Final = Figure(below=78.0)
+_SILENT: Final = PublishedFigure()
+_UNDER_78: Final = PublishedFigure(below=78.0)
 # Only Inception-v3 had a recall over 80; only the three networks with a value had an F1 over 78.
-_UNDER_80: Final = Figure(below=80.0)
+_UNDER_80: Final = PublishedFigure(below=80.0)
 
 PUBLISHED: Final = {
-    "densenet121": Published("DenseNet-121", Figure(81.13), _UNDER_80, Figure(78.30)),
-    "densenet201": Published("DenseNet-201", _SILENT, _UNDER_80, _UNDER_78),
-    "efficientnet_b0": Published("EfficientNet-B0", _SILENT, _UNDER_80, _UNDER_78),
-    "vgg16": Published("VGG-16", Figure(74.40), _UNDER_80, _UNDER_78),
-    "mobilenet_v2": Published("MobileNetV2", _SILENT, _UNDER_80, _UNDER_78),
-    "resnet18": Published("ResNet-18", _SILENT, _UNDER_80, Figure(79.10)),
-    "resnet34": Published("ResNet-34", _SILENT, _UNDER_80, _UNDER_78),
-    "inception_v3": Published("Inception-v3", Figure(85.22), Figure(80.69), Figure(82.46)),
+    "densenet121": PublishedStudy(
+        "DenseNet-121", PublishedFigure(81.13), _UNDER_80, PublishedFigure(78.30)
+    ),
+    "densenet201": PublishedStudy("DenseNet-201", _SILENT, _UNDER_80, _UNDER_78),
+    "efficientnet_b0": PublishedStudy("EfficientNet-B0", _SILENT, _UNDER_80, _UNDER_78),
+    "vgg16": PublishedStudy("VGG-16", PublishedFigure(74.40), _UNDER_80, _UNDER_78),
+    "mobilenet_v2": PublishedStudy("MobileNetV2", _SILENT, _UNDER_80, _UNDER_78),
+    "resnet18": PublishedStudy("ResNet-18", _SILENT, _UNDER_80, PublishedFigure(79.10)),
+    "resnet34": PublishedStudy("ResNet-34", _SILENT, _UNDER_80, _UNDER_78),
+    "inception_v3": PublishedStudy(
+        "Inception-v3", PublishedFigure(85.22), PublishedFigure(80.69), PublishedFigure(82.46)
+    ),
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.proportions import proportion
-from metrascope.statistics.roc import area
+from metrascope.statistics.roc import delong_area
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def binary_performance(readings: Readings, question: Collapse) -> dict[str, Any]
         score = above / np.maximum(above + below, 1e-12)
         said = score > 0.5
         numbers = np.unique(clusters, return_inverse=True)[1].reshape(-1)
-        told = {"auc": area(score, has, numbers).interval().json()}
+        told = {"auc": delong_area(score, has, numbers).interval().json()}
     present = np.broadcast_to(has, said.shape)
     told["sensitivity"] = proportion(said, present, clusters).json()
     told["specificity"] = proportion(~said, ~present, clusters).json()

@@ -19,9 +19,9 @@ from metrascope.arrays import Floats
 from metrascope.statistics import mover
 from metrascope.statistics.interval import Interval, Z
 from metrascope.statistics.limits import ALIKE, FOR_A_SLOPE, ON_A_SIDE, are_enough
-from metrascope.statistics.temperature import SMALLEST
+from metrascope.statistics.temperature import SMALLEST_PROBABILITY
 
-Outcome = npt.NDArray[np.bool_]
+_Outcome = npt.NDArray[np.bool_]
 
 _STEPS: Final = 100
 _CLOSE: Final = 1e-10
@@ -29,12 +29,12 @@ _CLOSE: Final = 1e-10
 
 def logits(probability: Floats) -> Floats:
     """Return log(p / (1 - p)); 0 and 1 count as half of the last digit that is written."""
-    inside = np.clip(probability, SMALLEST, 1 - SMALLEST)
+    inside = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     return np.asarray(np.log(inside / (1 - inside)), dtype=np.float64)
 
 
 def slope(
-    probability: Floats, outcome: Outcome, clusters: npt.NDArray[np.int64]
+    probability: Floats, outcome: _Outcome, clusters: npt.NDArray[np.int64]
 ) -> tuple[Interval, list[float]]:
     """Return the calibration slope, the intercept being free.
 
@@ -60,7 +60,7 @@ def slope(
 
 
 def intercept(
-    probability: Floats, outcome: Outcome, clusters: npt.NDArray[np.int64]
+    probability: Floats, outcome: _Outcome, clusters: npt.NDArray[np.int64]
 ) -> tuple[Interval, list[float]]:
     """Return the intercept with the slope fixed at 1: calibration in the large.
 
@@ -76,7 +76,7 @@ def intercept(
     return mover.hull(found, Interval(found.value, float(ends[0]), float(ends[1]))), values
 
 
-def _score_ends(score: Floats, outcome: Outcome) -> tuple[float, float]:
+def _score_ends(score: Floats, outcome: _Outcome) -> tuple[float, float]:
     """Return the intercepts at which as many as were seen are 1.96 errors from as many as expected.
 
     They are searched for on either side of the range of the scores, by which every intercept of a
@@ -106,7 +106,7 @@ def _mean(
     return Interval(value, value - half, value + half), values
 
 
-def _slope(score: Floats, outcome: Outcome) -> tuple[float, Floats]:
+def _slope(score: Floats, outcome: _Outcome) -> tuple[float, Floats]:
     """Return the slope and what each unit adds to its deviation (its influence)."""
     nothing = np.nan, np.full(len(score), np.nan)
     if not _overlap(score, outcome):
@@ -120,7 +120,7 @@ def _slope(score: Floats, outcome: Outcome) -> tuple[float, Floats]:
     return float(fitted[1]), influence[:, 1]
 
 
-def _intercept(score: Floats, outcome: Outcome) -> tuple[float, Floats]:
+def _intercept(score: Floats, outcome: _Outcome) -> tuple[float, Floats]:
     if outcome.all() or not outcome.any():
         return np.nan, np.full(len(score), np.nan)
     design = np.ones((len(score), 1))
@@ -131,7 +131,7 @@ def _intercept(score: Floats, outcome: Outcome) -> tuple[float, Floats]:
     return float(fitted[0]), residual / float(_information(design, fitted, score)[0, 0])
 
 
-def _overlap(score: Floats, outcome: Outcome) -> bool:
+def _overlap(score: Floats, outcome: _Outcome) -> bool:
     """Whether the outcomes overlap on the score, each with enough units among the others.
 
     Without any overlap a logistic regression has no finite best fit (Albert & Anderson 1984).
@@ -143,7 +143,7 @@ def _overlap(score: Floats, outcome: Outcome) -> bool:
     return bool(min(among) >= ON_A_SIDE and other.min() < having.max())
 
 
-def _fit(design: Floats, outcome: Outcome, offset: Floats | float = 0.0) -> Floats | None:
+def _fit(design: Floats, outcome: _Outcome, offset: Floats | float = 0.0) -> Floats | None:
     """Return the coefficients of the highest likelihood by Newton's method, steps halved."""
     fitted = np.zeros(design.shape[1])
     likelihood = _likelihood(design @ fitted + offset, outcome)
@@ -170,5 +170,5 @@ def _information(design: Floats, fitted: Floats, offset: Floats | float = 0.0) -
     return np.asarray(design.T @ (design * (chance * (1 - chance))[:, None]), dtype=np.float64)
 
 
-def _likelihood(score: Floats, outcome: Outcome) -> float:
+def _likelihood(score: Floats, outcome: _Outcome) -> float:
     return float(log_expit(np.where(outcome, score, -score)).sum())

@@ -18,7 +18,7 @@ from metrascope.statistics.calibration_error import Bins, error_interval
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.interval import Interval
 from metrascope.statistics.proportions import proportion
-from metrascope.statistics.temperature import SMALLEST
+from metrascope.statistics.temperature import SMALLEST_PROBABILITY
 
 MOST_BINS: Final = 10
 PER_BIN: Final = 15
@@ -126,7 +126,7 @@ def _bins(
     np.add.at(of_patient, clusters, residual - which * gaps)
     found = (of_patient**2).sum(0) * sizes / np.maximum(sizes - 1, 1)
     spreads = np.sqrt(np.maximum(stated, found)) / sizes
-    return Bins(sizes / len(probability), gaps, np.maximum(spreads, SMALLEST))
+    return Bins(sizes / len(probability), gaps, np.maximum(spreads, SMALLEST_PROBABILITY))
 
 
 def errors_by_replication(readings: Readings) -> Floats:

@@ -122,7 +122,9 @@ class Replicates:
         return Replicates(value, function(self.drawn), function(self.left_out), self.patients)
 
 
-def draw(clusters: npt.ArrayLike, *, replicates: int = REPLICATES, seed: int = 0) -> Resamples:
+def draw_patients(
+    clusters: npt.ArrayLike, *, replicates: int = REPLICATES, seed: int = 0
+) -> Resamples:
     """Draw patients with replacement, as many as there are, a patient's units together.
 
     Parameters

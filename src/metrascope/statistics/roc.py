@@ -107,7 +107,9 @@ class Area:
         return float(2 * norm.sf(abs(self.value) / np.sqrt(self.variance)))
 
 
-def area(scores: Floats, positive: npt.NDArray[np.bool_], clusters: npt.NDArray[np.int64]) -> Area:
+def delong_area(
+    scores: Floats, positive: npt.NDArray[np.bool_], clusters: npt.NDArray[np.int64]
+) -> Area:
     """Return the area under the ROC curve.
 
     Parameters
@@ -162,7 +164,7 @@ def class_areas(readings: Readings) -> list[Area]:
         raise ValueError("hard labels have no ROC curve")
     clusters = np.unique(readings.clusters, return_inverse=True)[1].reshape(-1)
     return [
-        area(probabilities[:, :, label], readings.truth == label, clusters)
+        delong_area(probabilities[:, :, label], readings.truth == label, clusters)
         for label in range(probabilities.shape[2])
     ]
 

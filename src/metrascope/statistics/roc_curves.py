@@ -15,7 +15,7 @@ from metrascope.statistics.resampling import Counts, Resamples
 
 RATES: Final[Floats] = np.linspace(0, 1, 101)
 """False positive rates at which a curve is read."""
-MOST: Final = 1000
+_MOST_STEPS: Final = 1000
 """Resamples of a band: the ends of 95 % are found to a seventh of a standard error."""
 _FALSE_POSITIVES: Final = 2
 """False positives that a rate must make among the patients without the class to have a band.
@@ -53,7 +53,7 @@ def roc_curves(people: Cohort, resamples: Resamples) -> dict[str, Any]:
     people
         The evaluated units.
     resamples
-        Of these units; the first `MOST` are used.
+        Of these units; the first `_MOST_STEPS` are used.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def roc_curves(people: Cohort, resamples: Resamples) -> dict[str, Any]:
     """
     if any(readings.probabilities is None for readings in people.readings.values()):
         return {}
-    counts = resamples.counts[:MOST][:, resamples.clusters]
+    counts = resamples.counts[:_MOST_STEPS][:, resamples.clusters]
     networks = {
         name: _network(readings, people.classes, counts[:, readings.units])
         for name, readings in people.readings.items()

@@ -12,15 +12,19 @@ import numpy as np
 import pandas as pd
 
 from metrascope.statistics.predictions import Predictions
-from metrascope.statistics.temperature import SMALLEST, apply_temperature, fit_temperature
+from metrascope.statistics.temperature import (
+    SMALLEST_PROBABILITY,
+    apply_temperature,
+    fit_temperature,
+)
 
-Run = tuple[str, int, int]
+RunKey = tuple[str, int, int]
 """Network, fold and seed."""
 
 _RUN: Final = ["network", "fold", "seed"]
 
 
-def by_run(table: pd.DataFrame) -> dict[Run, pd.DataFrame]:
+def by_run(table: pd.DataFrame) -> dict[RunKey, pd.DataFrame]:
     """Return the rows of each network, fold and seed."""
     return {
         (str(network), int(str(fold)), int(str(seed))): rows
@@ -28,7 +32,7 @@ def by_run(table: pd.DataFrame) -> dict[Run, pd.DataFrame]:
     }
 
 
-def temperatures(predictions: Predictions) -> dict[Run, float]:
+def temperatures(predictions: Predictions) -> dict[RunKey, float]:
     """Return the temperature of every run that has both validation and test rows.
 
     Parameters
@@ -54,7 +58,7 @@ def temperatures(predictions: Predictions) -> dict[Run, float]:
     }
 
 
-def scaled(predictions: Predictions, fitted: Mapping[Run, float]) -> Predictions:
+def scaled(predictions: Predictions, fitted: Mapping[RunKey, float]) -> Predictions:
     """Return the predictions with each run's probabilities at its temperature.
 
     Parameters
@@ -77,4 +81,6 @@ def _fitted(rows: pd.DataFrame, classes: Sequence[str]) -> float:
     values = rows[[f"p_{name}" for name in classes]].to_numpy(np.float64)
     truth = rows["label"].map({label: i for i, label in enumerate(classes)}).to_numpy(np.int64)
     patients = int(rows["patient_id"].nunique())
-    return fit_temperature(np.log(np.maximum(values, SMALLEST)), truth, patients=patients)
+    return fit_temperature(
+        np.log(np.maximum(values, SMALLEST_PROBABILITY)), truth, patients=patients
+    )

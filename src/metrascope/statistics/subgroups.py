@@ -25,12 +25,12 @@ from metrascope.statistics.shares import class_shares
 from metrascope.statistics.subgroup_test import detectable, spread_test, strata_of
 from metrascope.statistics.totals import around
 
-FEWEST: Final = 20
-SEED: Final = 0
+FEWEST_PATIENTS: Final = 20
+_SEED: Final = 0
 
 
 def subgroups(
-    people: Cohort, attributes: pd.DataFrame, resamples: Resamples, *, fewest: int = FEWEST
+    people: Cohort, attributes: pd.DataFrame, resamples: Resamples, *, fewest: int = FEWEST_PATIENTS
 ) -> dict[str, Any]:
     """Return the numbers of every subgroup of every attribute.
 
@@ -144,7 +144,7 @@ def _numbers(
 
 def _no_narrower(macro_f1: Interval, part: Readings) -> Interval:
     """Return the bootstrap's interval, no narrower than the classes' own make it."""
-    of_classes = mover.mean([one["f1"] for one in class_shares(part)])
+    of_classes = mover.mean_interval([one["f1"] for one in class_shares(part)])
     return mover.hull(macro_f1, around(macro_f1.value, of_classes))
 
 
@@ -235,7 +235,7 @@ def _tests(people: Cohort, groups: Sequence[Integers]) -> dict[str, Any]:
         for readings in people.readings.values()
     ]
     strata = strata_of(numbers.reshape(-1), common.truth[rows])
-    p_values = spread_test(np.stack(right, axis=1), of_unit[first], strata, SEED)
+    p_values = spread_test(np.stack(right, axis=1), of_unit[first], strata, _SEED)
     sizes = np.bincount(of_unit[first]).tolist()
     return {
         name: {

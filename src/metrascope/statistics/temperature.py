@@ -22,7 +22,7 @@ PRIOR: Final = 4.0
 """Weight of the prior, in patients: near T = 1 that of a normal one of log T with a deviation of
 1 / √4 = 0.5, so that 0.37 to 2.7 are ordinary temperatures. Of 1, 2, 4, 8 and 16 it lost least
 where it lost most (`benchmarks/temperature.py`)."""
-SMALLEST: Final = 0.5e-8
+SMALLEST_PROBABILITY: Final = 0.5e-8
 """Probabilities are written with eight decimals: what reads 0 is below this."""
 
 
@@ -98,6 +98,6 @@ def apply_temperature(probabilities: npt.ArrayLike, temperature: float) -> Float
     -------
     (n, classes), rows adding up to 1. The order of the classes stays.
     """
-    known = np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST)
+    known = np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST_PROBABILITY)
     scaled: Floats = np.exp(log_softmax(np.log(known) / temperature, axis=1))
     return scaled

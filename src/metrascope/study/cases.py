@@ -14,8 +14,8 @@ from metrascope.files.atomic import replacing
 from metrascope.files.csv_file import write_frame
 from metrascope.settings.study import PreprocessingSettings
 
-LONGEST: Final = 640
-COLUMNS: Final = ("image", "file", "mask_file", "left", "top", "right", "bottom")
+_LONGEST: Final = 640
+_COLUMNS: Final = ("image", "file", "mask_file", "left", "top", "right", "bottom")
 
 
 def write_cases(
@@ -38,7 +38,7 @@ def write_cases(
     if (study / "cases.csv").is_file():
         return
     table = [_write_case(manifest, int(row), steps, study) for row in rows]
-    content = pd.DataFrame(table, columns=list(COLUMNS))
+    content = pd.DataFrame(table, columns=list(_COLUMNS))
     write_frame(study / "cases.csv", content)
 
 
@@ -47,7 +47,7 @@ def _write_case(
 ) -> list[object]:
     picture = read_picture(manifest, row, sector_crop=steps.sector_crop)
     height, width = picture.grey.shape
-    scale = min(1.0, LONGEST / max(height, width))
+    scale = min(1.0, _LONGEST / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     name = f"cases/{row + 2:05d}"
     _write_png(Image.fromarray(picture.grey), size, study / f"{name}.png")

@@ -20,10 +20,10 @@ from metrascope.explain.embedding import (
 )
 from metrascope.explain.sample import some_of
 from metrascope.statistics.averages import averages
-from metrascope.study.layouts import Points, Sample, lay_out
-from metrascope.study_folder.readers import read_table
+from metrascope.study.layouts import MapPoints, Sample, embedding_layouts
+from metrascope.study_folder.readers import read_study_table
 
-MOST: Final = 3_000
+MOST_MAPPED: Final = 3_000
 """Images that are laid out. Of 3,000 a map takes 25 s on a core, and every pair is compared; three
 separate draws of 3,000 from one source agreed within 0.01 in silhouette and 0.003 in purity."""
 
@@ -40,7 +40,7 @@ def embed_runs(
     tables
         ``predictions.csv`` of each finished run.
     partition
-        The one evaluated, which the numbers are of; the maps show all that the run read, or `MOST`
+        The one evaluated, which the numbers are of; the maps show all that the run read, or `MOST_MAPPED`
         of them, the same of every network.
 
     Returns
@@ -58,7 +58,7 @@ def embed_runs(
         for sample, table in samples.values()
         for perplexity in _distinct(len(table))
     ]
-    points_of = dict(zip(wanted, lay_out(study, wanted), strict=True))
+    points_of = dict(zip(wanted, embedding_layouts(study, wanted), strict=True))
     for network, (sample, table) in samples.items():
         features = sample.read()
         table = table.assign(
@@ -88,8 +88,8 @@ def _samples(tables: Mapping[Path, pd.DataFrame]) -> dict[str, tuple[Sample, pd.
         if network in found:
             continue
         sample = Sample(run, len(table))
-        if len(table) > MOST:
-            chosen = some_of(table["patient_id"].to_numpy(), MOST, 0)
+        if len(table) > MOST_MAPPED:
+            chosen = some_of(table["patient_id"].to_numpy(), MOST_MAPPED, 0)
             sample = Sample(run, len(table), tuple(chosen.tolist()))
             table = table.iloc[chosen].reset_index(drop=True)
         found[network] = sample, table
@@ -102,7 +102,7 @@ def _distinct(count: int) -> list[float]:
     return [value for value in PERPLEXITIES if value in used.values()]
 
 
-def _rows(table: pd.DataFrame, points: Points, perplexity: float) -> pd.DataFrame:
+def _rows(table: pd.DataFrame, points: MapPoints, perplexity: float) -> pd.DataFrame:
     places = table[["network", "image", "label"]].assign(x=points[:, 0], y=points[:, 1])
     return places.assign(
         perplexity=perplexity,
@@ -112,7 +112,7 @@ def _rows(table: pd.DataFrame, points: Points, perplexity: float) -> pd.DataFram
     )
 
 
-def _separated(apart: Points, points: Points, table: pd.DataFrame) -> dict[str, Any]:
+def _separated(apart: MapPoints, points: MapPoints, table: pd.DataFrame) -> dict[str, Any]:
     """Return how well the classes stand apart on a map, and how far the map can be trusted."""
     values = separation(points, table["label"])._asdict()
     values["trustworthiness"] = trust(apart, points, apart=apart)
@@ -123,7 +123,7 @@ def _separated(apart: Points, points: Points, table: pd.DataFrame) -> dict[str, 
 
 
 def _sorted_by(
-    features: Points, points: Points, table: pd.DataFrame, held: npt.NDArray[np.bool_]
+    features: MapPoints, points: MapPoints, table: pd.DataFrame, held: npt.NDArray[np.bool_]
 ) -> dict[str, Any]:
     """Return how far neighbors share class, scanner and partition, and how far by chance."""
     numbers: dict[str, Any] = {}
@@ -146,14 +146,14 @@ def _sorted_by(
 
 
 def _interval(
-    points: Points, table: pd.DataFrame, column: str, near: npt.NDArray[np.int64] | None = None
+    points: MapPoints, table: pd.DataFrame, column: str, near: npt.NDArray[np.int64] | None = None
 ) -> dict[str, float | None]:
     shares = purity(points, table[column], near=near)
     return averages(shares[:, None], table["patient_id"])[0].json()
 
 
 def _scanners(study: Path) -> dict[str, str]:
-    table = read_table(study / "images.csv", "input", ("image",), ())
+    table = read_study_table(study / "images.csv", "input", ("image",), ())
     if "scanner" not in table:
         return {}
     return dict(zip(table["image"], table["scanner"], strict=True))

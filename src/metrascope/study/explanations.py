@@ -23,9 +23,9 @@ from metrascope.explain.faithfulness import (
     faithfulness_numbers,
 )
 from metrascope.explain.lesions import (
-    COLUMNS,
+    LESION_COLUMNS,
     MAPS,
-    Lesion,
+    LocatedLesion,
     add_sizes,
     localization_numbers,
     localize,
@@ -37,9 +37,9 @@ from metrascope.files.csv_file import write_frame
 from metrascope.messages import text
 from metrascope.processes.cores import available_cores
 from metrascope.processes.files import map_in_order
-from metrascope.report.thumbnails import read_grey
+from metrascope.report.thumbnails import read_case_grey
 from metrascope.statistics.averages import averages
-from metrascope.study_folder.readers import damaged, read_array, read_object, read_table
+from metrascope.study_folder.readers import damaged, read_array, read_object, read_study_table
 from metrascope.study_folder.schemas import ModelForm
 
 _AT_ONCE: Final = 64
@@ -94,7 +94,7 @@ class RunRows:
         The table with ``patient_id``.
         """
         path = self.folder / name
-        table = read_table(path, "run", ("image", *keys), columns, gaps)
+        table = read_study_table(path, "run", ("image", *keys), columns, gaps)
         rows = max(map(len, keys.values()), default=1)
         patients = dict(zip(self.table["image"], self.table["patient_id"], strict=True))
         expected = [name for name in table["image"][::rows] for _ in range(rows)]
@@ -172,14 +172,14 @@ class _Explainer:
         with threadpool_limits(limits=1):
             if not task.network:
                 chosen = self.masks[task.start : task.start + _AT_ONCE]
-                return pd.DataFrame(self._located(chosen), columns=list(COLUMNS))
+                return pd.DataFrame(self._located(chosen), columns=list(LESION_COLUMNS))
             own = [run for run in self.runs if run.network == task.network]
             return {"faithfulness": _faithfulness(own), "shortcuts": _shortcuts(own, self.classes)}
 
     @cached_property
     def masks(self) -> list[tuple[str, str]]:
         """Images that have a lesion mask, and its file."""
-        cases = read_table(self.study / "cases.csv", "case", ("image", "mask_file"), ())
+        cases = read_study_table(self.study / "cases.csv", "case", ("image", "mask_file"), ())
         files = dict(zip(cases["image"], cases["mask_file"], strict=True))
         return [(image, file) for image, file in files.items() if file]
 
@@ -202,12 +202,12 @@ class _Explainer:
 
     def _located(self, masks: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
         for image, file in masks:
-            mask = read_grey(self.study, file)
-            lesions: dict[View, Lesion] = {}
+            mask = read_case_grey(self.study, file)
+            lesions: dict[_View, LocatedLesion] = {}
             for run in self._opened:
                 if run.view not in lesions:
                     seen = seen_mask(mask, run.view.size, run.view.fit)
-                    lesions[run.view] = Lesion(seen, self._millimeters.get(image, np.nan))
+                    lesions[run.view] = LocatedLesion(seen, self._millimeters.get(image, np.nan))
                 if image in run.readings and lesions[run.view].mask.any():
                     row, reading = run.readings[image]
                     maps = {
@@ -222,7 +222,7 @@ def _evaluated(folder: Path, table: pd.DataFrame, partition: str) -> RunRows:
     return RunRows(folder, len(table), numbered[numbered["partition"] == partition])
 
 
-class View(NamedTuple):
+class _View(NamedTuple):
     """The square that a network sees: side in pixels, and how the image was fitted to it."""
 
     size: int
@@ -233,7 +233,7 @@ class View(NamedTuple):
 class _Opened:
     """The heat maps of a run, and its readings with their rows by image."""
 
-    view: View
+    view: _View
     heats: npt.NDArray[np.float32]
     readings: Mapping[str, tuple[int, dict[str, Any]]]
 
@@ -243,7 +243,7 @@ def _opened(run: RunRows, classes: Sequence[str]) -> _Opened:
     columns = ["network", "fold", "seed", "image", "patient_id", "label", "predicted"]
     rows = [dict(zip(columns, row, strict=True)) for row in run.table[columns].to_numpy()]
     return _Opened(
-        View(int(steps.get("input_size", 224)), steps.get("fit", "crop")),
+        _View(int(steps.get("input_size", 224)), steps.get("fit", "crop")),
         read_array(run.folder / "heatmaps.npy", run.rows, (len(classes), None, None)),
         {str(row["image"]): (int(at), row) for at, row in zip(run.table.index, rows, strict=True)},
     )
@@ -254,7 +254,7 @@ def _labels(run: RunRows, masked: set[str]) -> set[str]:
 
 
 def _millimeters(study: Path) -> dict[str, float]:
-    table = read_table(study / "images.csv", "input", ("image",), (), ("lesion_mm",))
+    table = read_study_table(study / "images.csv", "input", ("image",), (), ("lesion_mm",))
     if "lesion_mm" not in table:
         return {}
     return dict(zip(table["image"], table["lesion_mm"], strict=True))

@@ -14,7 +14,7 @@ from metrascope.dataset.store import StoreKey, files_digest, open_store
 from metrascope.dataset.study_images import shared_with
 from metrascope.errors import DataError, WeightsError
 from metrascope.messages import text
-from metrascope.networks.checkpoint import MODEL, ModelDescription, load
+from metrascope.networks.checkpoint import MODEL_FILE, ModelDescription, load
 from metrascope.progress import progress, say
 from metrascope.statistics.predictions import write_predictions
 from metrascope.study_folder.contents import is_finished
@@ -22,7 +22,7 @@ from metrascope.training.batches import Feed, TrainingData
 from metrascope.training.execute import make_deterministic
 from metrascope.training.loop import predict
 from metrascope.training.outputs import prediction_table
-from metrascope.training.run import Run
+from metrascope.training.run import TrainingRun
 
 _BATCH = 16
 
@@ -70,7 +70,7 @@ def predict_external(trained: Path, data: Path, out: Path) -> Path:
 
 
 def _runs(trained: Path) -> list[Path]:
-    if (trained / MODEL).is_file():
+    if (trained / MODEL_FILE).is_file():
         return [trained]
     found = [path for path in sorted(trained.glob("runs/*")) if is_finished(path)]
     if not found:
@@ -101,7 +101,7 @@ def _read(fabric: Fabric, folder: Path, manifest: Manifest, out: Path) -> pd.Dat
         for output in predict(fabric, network, feed, rows, _BATCH):
             logits.append(output.logits.cpu().double())
             advance(min(len(logits) * _BATCH, len(rows)), len(rows))
-    run = Run(description.network, description.fold, description.seed)
+    run = TrainingRun(description.network, description.fold, description.seed)
     partitions = ["test"] * len(rows)
     return prediction_table(manifest.table, partitions, torch.cat(logits), description.classes, run)
 

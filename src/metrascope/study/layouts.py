@@ -20,7 +20,7 @@ from metrascope.processes.cores import available_cores
 from metrascope.processes.files import map_in_order
 from metrascope.study_folder.readers import read_array
 
-Points = npt.NDArray[np.float32]
+MapPoints = npt.NDArray[np.float32]
 
 _SEED: Final = 0
 _FEW: Final = 1_500
@@ -45,7 +45,7 @@ class Sample(NamedTuple):
     total: int
     rows: tuple[int, ...] | None = None
 
-    def read(self) -> Points:
+    def read(self) -> MapPoints:
         """Return the features, float32 (n, d).
 
         Raises
@@ -57,7 +57,7 @@ class Sample(NamedTuple):
         return np.asarray(features if self.rows is None else features[list(self.rows)])
 
 
-def lay_out(study: Path, maps: Sequence[tuple[Sample, float]]) -> list[Points]:
+def embedding_layouts(study: Path, maps: Sequence[tuple[Sample, float]]) -> list[MapPoints]:
     """Return maps, float32 (n, 2) each: those that are kept, and others made and kept.
 
     Parameters
@@ -104,7 +104,7 @@ def _digest(sample: Sample) -> str:
     return content.hexdigest()[:32]
 
 
-def _kept(file: Path, sample: Sample) -> Points | None:
+def _kept(file: Path, sample: Sample) -> MapPoints | None:
     """Return a map that an earlier summary left; one that is damaged is made again."""
     try:
         found = np.load(file, allow_pickle=False)
@@ -116,6 +116,6 @@ def _kept(file: Path, sample: Sample) -> Points | None:
     return np.asarray(found)
 
 
-def _made(task: tuple[Sample, float]) -> Points:
+def _made(task: tuple[Sample, float]) -> MapPoints:
     sample, perplexity = task
     return embed(sample.read(), seed=_SEED, perplexity=perplexity)

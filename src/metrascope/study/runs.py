@@ -13,11 +13,11 @@ from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.processes.cores import available_cores, checked_jobs
 from metrascope.processes.dispatch import EngineName
 from metrascope.processes.torchrun import dismiss, launched, share_out_to_ranks
-from metrascope.processes.worker import Arguments, Work, run_side_by_side
+from metrascope.processes.worker import Arguments, WorkerCall, run_side_by_side
 from metrascope.progress import paused, say
 from metrascope.training.execute import execute
-from metrascope.training.precision import measure, precision_of, unmeasured
-from metrascope.training.run import Run, StudyInputs, is_finished, remove_training_state
+from metrascope.training.precision import measure_precision, precision_of, unmeasured
+from metrascope.training.run import StudyInputs, TrainingRun, remove_training_state, run_is_finished
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Engine:
     """
 
     device: str
-    share_out: Callable[[Work, Sequence[Arguments]], Iterator[tuple[int, str | None]]]
+    share_out: Callable[[WorkerCall, Sequence[Arguments]], Iterator[tuple[int, str | None]]]
     threads: int | None
     alone: bool
 
@@ -68,9 +68,9 @@ def create_engine(
     """
     checked_jobs(jobs)
     if name == "ray":
-        from metrascope.processes.ray_runs import connect  # not everyone has Ray
+        from metrascope.processes.ray_runs import connect_cluster  # not everyone has Ray
 
-        cluster = connect(address, device, jobs=jobs)
+        cluster = connect_cluster(address, device, jobs=jobs)
         return Engine(cluster.device, cluster.share_out, cluster.threads, alone=False)
     if launched():
         return Engine(_device(device), share_out_to_ranks, None, alone=True)
@@ -88,11 +88,11 @@ def _device(asked: str) -> str:
     return asked if asked != "auto" else "cuda" if found else "cpu"
 
 
-def carry_out(engine: Engine, inputs: StudyInputs, runs: Sequence[Run]) -> None:
+def carry_out(engine: Engine, inputs: StudyInputs, runs: Sequence[TrainingRun]) -> None:
     """Carry out the runs that are not finished; tell and record those that fail."""
     pending = []
     for run in runs:
-        if is_finished(inputs.folder, run):
+        if run_is_finished(inputs.folder, run):
             remove_training_state(inputs.folder / "runs" / run.name)
             say(text("study.run_kept", run=run.name))
         else:
@@ -120,7 +120,7 @@ def _choose_precision(engine: Engine, inputs: StudyInputs, networks: list[str]) 
     names = unmeasured(inputs, networks)
     for name in names:
         with paused():
-            for _ in engine.share_out(measure, [(inputs, name, engine.threads)]):
+            for _ in engine.share_out(measure_precision, [(inputs, name, engine.threads)]):
                 pass
         kind = "mixed" if precision_of(inputs, name) == "bf16-mixed" else "full"
         say(text(f"engine.precision_{kind}", network=ARCHITECTURES[name].title))

@@ -8,7 +8,7 @@ from typing import Literal
 from metrascope.audit.duplicates import find_duplicates
 from metrascope.audit.groups import patient_groups
 from metrascope.audit.leaks import Leak, find_leaks
-from metrascope.audit.pairs import Pair, exact_pairs, in_threads
+from metrascope.audit.pairs import DuplicatePair, exact_pairs, in_threads
 from metrascope.audit.partitions import partitions_of
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
@@ -40,7 +40,7 @@ class KnownPairs:
         count; ``skipped``: nobody has; ``phantom``: every image of it is drawn anew.
     """
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[DuplicatePair, ...]
     near: NearSearch
 
 
@@ -84,7 +84,7 @@ def choose_split(
     classes: Sequence[str],
     settings: SplitSettings,
     given: Path | None,
-    pairs: Sequence[Pair],
+    pairs: Sequence[DuplicatePair],
     *,
     allow_leaks: bool = False,
 ) -> tuple[Split, int]:

@@ -51,10 +51,10 @@ from metrascope.study.split_choice import (
 from metrascope.study.summary import summarize
 from metrascope.study_folder.folder import check_study_folder, is_study
 from metrascope.training.run import (
-    Run,
     StudyInputs,
+    TrainingRun,
     input_size,
-    is_finished,
+    run_is_finished,
     store_keys,
 )
 
@@ -135,7 +135,7 @@ def run_study(
         say(caution)
     runs = _runs(settings, split)
     if is_study(out):
-        pending = [run.network for run in runs if not is_finished(out, run)]
+        pending = [run.network for run in runs if not run_is_finished(out, run)]
         _check_weights(settings, pending, len(classes))
     origin = _split_origin(out, splits)
     inputs = StudyInputs(out, manifest, split, classes, settings, carrier.device)
@@ -272,9 +272,9 @@ def _command(inputs: StudyInputs, leaks: int, known: KnownPairs) -> list[str]:
     return ["metrascope", "study", str(out / "settings.toml"), *map(str, parts), *flags]
 
 
-def _runs(settings: Settings, split: Split) -> list[Run]:
+def _runs(settings: Settings, split: Split) -> list[TrainingRun]:
     return [
-        Run(network, fold, seed)
+        TrainingRun(network, fold, seed)
         for network in settings.networks
         for fold in split.folds
         for seed in settings.seeds

@@ -17,7 +17,7 @@ from metrascope.statistics.predictions import read_predictions, write_prediction
 from metrascope.study.embeddings import embed_runs
 from metrascope.study.explanations import explain_runs
 from metrascope.study_folder.contents import is_finished, read_data, read_failure
-from metrascope.study_folder.readers import damaged, read_run_predictions, read_table
+from metrascope.study_folder.readers import damaged, read_run_predictions, read_study_table
 
 
 def summarize(study: Path, lang: str) -> Path:
@@ -66,7 +66,7 @@ def summarize(study: Path, lang: str) -> Path:
 
 def _attributes(study: Path) -> pd.DataFrame | None:
     """Return what the data set knows of each image, None where the study kept no record of it."""
-    table = read_table(study / "images.csv", "input", ("image",), ())
+    table = read_study_table(study / "images.csv", "input", ("image",), ())
     return attributes(table.astype(str)) if len(table) else None
 
 

@@ -25,7 +25,7 @@ from metrascope.study_folder.readers import (
     read_array,
     read_object,
     read_run_predictions,
-    read_table,
+    read_study_table,
 )
 from metrascope.study_folder.schemas import (
     Anything,
@@ -51,7 +51,7 @@ _RUN_NAME: Final = re.compile(r"(?P<network>.+)-f(?P<fold>\d+)-s(?P<seed>\d+)")
 
 
 @dataclass(frozen=True)
-class Run:
+class StudyRun:
     """One network, fold and seed.
 
     Attributes
@@ -110,7 +110,7 @@ class Study:
     embeddings: pd.DataFrame
     unreliable: Mapping[tuple[str, str], bool]
     command: tuple[str, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[StudyRun, ...]
     missing: tuple[str, ...]
 
     @property
@@ -141,7 +141,7 @@ class Study:
         """Whether the files in ``figures/`` say that they are for research use only."""
         return bool(self.settings.get("report", {}).get("figure_notices", True))
 
-    def runs_of(self, network: str) -> tuple[Run, ...]:
+    def runs_of(self, network: str) -> tuple[StudyRun, ...]:
         """Return the runs of one network, by fold and seed."""
         return tuple(run for run in self.runs if run.network == network)
 
@@ -169,7 +169,9 @@ def read_study(folder: Path) -> Study:
         versions=versions,
         metrics=metrics,
         cases=_cases(folder / "cases.csv"),
-        embeddings=read_table(embeddings, "result", ("network", "image", "label"), ("x", "y")),
+        embeddings=read_study_table(
+            embeddings, "result", ("network", "image", "label"), ("x", "y")
+        ),
         unreliable=_unreliable(folder / "localization.csv"),
         command=tuple(_decoration(folder / "command.json", CommandForm).get("argv", ())),
         runs=_runs(folder / "runs", classes),
@@ -216,19 +218,19 @@ def is_finished(run: Path) -> bool:
     return (run / "resources.json").is_file()
 
 
-def _runs(folder: Path, classes: Sequence[str]) -> tuple[Run, ...]:
+def _runs(folder: Path, classes: Sequence[str]) -> tuple[StudyRun, ...]:
     found = [_run(path, classes) for path in folder.iterdir()] if folder.is_dir() else []
     runs = [run for run in found if run is not None]
     order = order_networks(run.network for run in runs)
     return tuple(sorted(runs, key=lambda run: (order.index(run.network), run.fold, run.seed)))
 
 
-def _run(folder: Path, classes: Sequence[str]) -> Run | None:
+def _run(folder: Path, classes: Sequence[str]) -> StudyRun | None:
     name = _RUN_NAME.fullmatch(folder.name)
     if name is None or not folder.is_dir():
         return None
     predictions = _predictions(folder, classes)
-    return Run(
+    return StudyRun(
         name=folder.name,
         network=name["network"],
         fold=int(name["fold"]),
@@ -250,7 +252,7 @@ def _predictions(run: Path, classes: Sequence[str]) -> pd.DataFrame | None:
 
 
 def _history(path: Path) -> pd.DataFrame | None:
-    table = read_table(path, "run", (), ("epoch", "step", *_CURVES), _CURVES)
+    table = read_study_table(path, "run", (), ("epoch", "step", *_CURVES), _CURVES)
     return table if len(table) else None
 
 
@@ -264,7 +266,7 @@ def _heatmaps(
 
 def _cases(path: Path) -> dict[str, dict[str, Any]]:
     edges = ("left", "top", "right", "bottom")
-    table = read_table(path, "case", ("image", "file", "mask_file"), edges)
+    table = read_study_table(path, "case", ("image", "file", "mask_file"), edges)
     if (table["left"] >= table["right"]).any() or (table["top"] >= table["bottom"]).any():
         raise damaged(path, "case", text("report.reason_box"))
     columns = [str(name) for name in table]
@@ -274,7 +276,7 @@ def _cases(path: Path) -> dict[str, dict[str, Any]]:
 
 def _unreliable(path: Path) -> dict[tuple[str, str], bool]:
     words, numbers = ("network", "fold", "seed", "image", "map"), ("unreliable",)
-    table = read_table(path, "result", words, numbers, numbers)
+    table = read_study_table(path, "result", words, numbers, numbers)
     judged = table[(table["map"] == "predicted") & table["unreliable"].notna()]
     return {
         (f"{row.network}-f{row.fold}-s{row.seed}", str(row.image)): bool(row.unreliable)

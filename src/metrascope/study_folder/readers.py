@@ -19,17 +19,17 @@ from pydantic import BaseModel, ValidationError
 
 from metrascope.errors import DataError, StudyError
 from metrascope.files.cells import bare
-from metrascope.files.csv_rows import LARGEST, csv_rows, decoded, read_file
+from metrascope.files.csv_rows import LARGEST_TABLE, csv_rows, decoded, read_file
 from metrascope.files.validation import place_of, reason_of
 from metrascope.messages import text
 from metrascope.statistics.predictions import Predictions, read_predictions
 
-Part = Literal["input", "run", "case", "picture", "result"]
+StudyPart = Literal["input", "run", "case", "picture", "result"]
 # What numpy raises for files that are cut short or no arrays at all.
 _NO_ARRAY: Final = (OSError, ValueError, EOFError, SyntaxError, TokenError, MemoryError, TypeError)
 
 
-def damaged(path: Path, part: Part, reason: object) -> StudyError:
+def damaged(path: Path, part: StudyPart, reason: object) -> StudyError:
     """Return the error for a file that cannot be used.
 
     Parameters
@@ -47,7 +47,7 @@ def damaged(path: Path, part: Part, reason: object) -> StudyError:
     return StudyError(f"report.damaged_{part}", path=path, folder=path.parent, reason=reason)
 
 
-def read_object(path: Path, part: Part, form: type[BaseModel]) -> dict[str, Any]:
+def read_object(path: Path, part: StudyPart, form: type[BaseModel]) -> dict[str, Any]:
     """Read a JSON object or a TOML file and check its form; empty where there is no file.
 
     Raises
@@ -69,9 +69,9 @@ def read_object(path: Path, part: Part, form: type[BaseModel]) -> dict[str, Any]
     return found
 
 
-def read_table(
+def read_study_table(
     path: Path,
-    part: Part,
+    part: StudyPart,
     words: Sequence[str],
     measured: Sequence[str],
     gaps: Sequence[str] = (),
@@ -105,7 +105,7 @@ def read_table(
 
 def _cells(path: Path) -> list[list[str]]:
     """Return header and rows; words are kept as they are: a class may well be called "NA"."""
-    content = decoded(read_file(path, LARGEST))
+    content = decoded(read_file(path, LARGEST_TABLE))
     if content is None:
         raise ValueError(text("report.reason_no_table"))
     rows = [[bare(cell) for cell in row] for _, row in csv_rows(path, content)]

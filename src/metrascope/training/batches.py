@@ -12,7 +12,7 @@ from metrascope.dataset.preprocess import Preprocessing
 from metrascope.dataset.rows import read_rows
 from metrascope.training.augment import centre_transforms, resample
 
-Rows = npt.NDArray[np.int64]
+ImageRows = npt.NDArray[np.int64]
 
 _RESIDENT: Final = 0.25
 """Share of a GPU's free memory that the images may take."""
@@ -92,7 +92,7 @@ class Feed:
         self.resident = _fits(data.pixels.nbytes, device)
         self._pixels = _copied(data.pixels, device) if self.resident else None
 
-    def to_device(self, rows: Rows) -> Tensor:
+    def to_device(self, rows: ImageRows) -> Tensor:
         """Return numbers of rows as the other methods take them."""
         device = self._device if self.resident else torch.device("cpu")
         return torch.tensor(rows, device=device)

@@ -6,7 +6,7 @@ from typing import TypeVar, cast
 from lightning_fabric import Fabric
 from torch import Tensor, distributed, nn
 
-Part = TypeVar("Part")
+_Part = TypeVar("_Part")
 
 
 def mean_of(fabric: Fabric, value: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ def own_batches(fabric: Fabric, count: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, count))
 
 
-def gather(fabric: Fabric, own: list[Part]) -> list[Part]:
+def gather(fabric: Fabric, own: list[_Part]) -> list[_Part]:
     """Return what all processes made of their batches, in the order of the batches.
 
     Parameters
@@ -55,7 +55,7 @@ def gather(fabric: Fabric, own: list[Part]) -> list[Part]:
     """
     if fabric.world_size == 1:
         return own
-    everyone: list[list[Part]] = [[] for _ in range(fabric.world_size)]
+    everyone: list[list[_Part]] = [[] for _ in range(fabric.world_size)]
     distributed.all_gather_object(everyone, own)
     turns = range(max(map(len, everyone)))
     return [parts[turn] for turn in turns for parts in everyone if turn < len(parts)]

@@ -20,11 +20,16 @@ from metrascope.processes.torchrun import launched
 from metrascope.processes.worker import end_with_parent
 from metrascope.progress import progress
 from metrascope.training.loop import HISTORY, StepReport, derived_seed, fit
-from metrascope.training.outputs import write_answers, write_model, write_readings, write_resources
+from metrascope.training.outputs import (
+    write_answers,
+    write_model,
+    write_resources,
+    write_run_predictions,
+)
 from metrascope.training.precision import precision_of
 from metrascope.training.run import (
-    Run,
     StudyInputs,
+    TrainingRun,
     input_size,
     remove_training_state,
     training_data,
@@ -33,7 +38,7 @@ from metrascope.training.run import (
 
 def execute(
     inputs: StudyInputs,
-    run: Run,
+    run: TrainingRun,
     threads: int | None = None,
     alone: bool = True,
     place: tuple[int, int] = (1, 1),
@@ -75,7 +80,7 @@ def execute(
         raise StudyError("study.process_failed", reason=reason) from error
 
 
-def _fabric(inputs: StudyInputs, run: Run) -> Fabric:
+def _fabric(inputs: StudyInputs, run: TrainingRun) -> Fabric:
     recipe, precision = inputs.settings.training, precision_of(inputs, run.network)
     if launched():
         return Fabric(
@@ -101,7 +106,7 @@ def _is_of_another_process(error: RuntimeError) -> bool:
 def _execute(
     fabric: Fabric,
     inputs: StudyInputs,
-    run: Run,
+    run: TrainingRun,
     threads: int | None,
     alone: bool,
     place: tuple[int, int],
@@ -132,7 +137,7 @@ def _execute(
     trained = time.monotonic()
     shown = progress(text("progress.reading_held", run=title), lines=not alone)
     with shown if fabric.is_global_zero else nullcontext(_silent):
-        temperature = write_readings(fabric, network, data, inputs, run, folder)
+        temperature = write_run_predictions(fabric, network, data, inputs, run, folder)
     if not fabric.is_global_zero:
         return
     write_table(folder / "history.csv", HISTORY, fitted.history)
@@ -185,7 +190,7 @@ def make_deterministic() -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
-def _create(inputs: StudyInputs, run: Run) -> Network:
+def _create(inputs: StudyInputs, run: TrainingRun) -> Network:
     torch.manual_seed(derived_seed("weights", run.seed, run.network))
     network = create_network(
         run.network,

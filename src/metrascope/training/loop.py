@@ -21,7 +21,7 @@ from metrascope.networks.checkpoint import load_resume, load_weights, save_resum
 from metrascope.networks.networks import Network, Output
 from metrascope.settings.study import Settings, TrainingSettings
 from metrascope.training.augment import draw_transforms
-from metrascope.training.batches import Feed, Rows, TrainingData
+from metrascope.training.batches import Feed, ImageRows, TrainingData
 from metrascope.training.distributed import (
     gather,
     mean_of,
@@ -30,7 +30,7 @@ from metrascope.training.distributed import (
     synchronized,
 )
 from metrascope.training.schedule import learning_rate
-from metrascope.training.step import Step
+from metrascope.training.step import TrainingStep
 
 HISTORY: Final = (
     "epoch",
@@ -108,7 +108,7 @@ def fit(
     done, history, best, earlier = _resumed(resume, network, optimizer)
     feed = Feed(data, fabric.device)
     model, fabric_optimizer = fabric.setup(synchronized(fabric, network), optimizer)
-    step = Step(
+    step = TrainingStep(
         fabric,
         model,
         fabric_optimizer,
@@ -143,7 +143,7 @@ def best_weights(resume: Path) -> Path:
 
 
 def predict(
-    fabric: Fabric, network: Network, feed: Feed, rows: Rows, batch_size: int
+    fabric: Fabric, network: Network, feed: Feed, rows: ImageRows, batch_size: int
 ) -> Iterator[Output]:
     """Yield the network's output for this process's batches of images, without randomness.
 
@@ -197,7 +197,7 @@ def _resumed(
 
 def _train_epoch(
     fabric: Fabric,
-    step: Step,
+    step: TrainingStep,
     feed: Feed,
     data: TrainingData,
     settings: Settings,

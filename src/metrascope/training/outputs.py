@@ -20,7 +20,7 @@ from metrascope.dataset.rows import read_rows, row_writer
 from metrascope.dataset.store import open_store
 from metrascope.explain.heatmap import class_maps
 from metrascope.explain.measurements import Evaluated, images_to_read, record
-from metrascope.explain.probe import Reader
+from metrascope.explain.probe import Probe
 from metrascope.files.atomic import write_json
 from metrascope.networks.checkpoint import ModelDescription, save
 from metrascope.networks.networks import Network
@@ -30,7 +30,7 @@ from metrascope.statistics.temperature import fit_temperature
 from metrascope.training.batches import Feed, Normalizer, TrainingData
 from metrascope.training.distributed import gather
 from metrascope.training.loop import derived_seed, predict
-from metrascope.training.run import Run, StudyInputs, store_key
+from metrascope.training.run import StudyInputs, TrainingRun, store_key
 
 _BATCHES: Final = 64
 """Batches that several processes read before they put together what they have."""
@@ -41,7 +41,7 @@ def prediction_table(
     partitions: Sequence[str],
     logits: torch.Tensor,
     classes: Sequence[str],
-    run: Run,
+    run: TrainingRun,
 ) -> pd.DataFrame:
     """Return the predictions table of one run.
 
@@ -67,12 +67,12 @@ def prediction_table(
     return pd.concat([table, values], axis=1)
 
 
-def write_readings(
+def write_run_predictions(
     fabric: Fabric,
     network: Network,
     data: TrainingData,
     inputs: StudyInputs,
-    run: Run,
+    run: TrainingRun,
     folder: Path,
 ) -> float:
     """Read validation and test, write what the network says; return the validation's temperature.
@@ -120,7 +120,7 @@ def write_answers(
     network: Network,
     data: TrainingData,
     inputs: StudyInputs,
-    run: Run,
+    run: TrainingRun,
     folder: Path,
     advance: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -155,7 +155,7 @@ def write_answers(
             advance(read, needed)
         return normalizer(grey)
 
-    reader = Reader(
+    reader = Probe(
         network.eval(),
         normalize,
         inputs.settings.training.batch_size,
@@ -168,7 +168,7 @@ def write_model(
     network: Network,
     data: TrainingData,
     inputs: StudyInputs,
-    run: Run,
+    run: TrainingRun,
     folder: Path,
     temperature: float,
 ) -> None:

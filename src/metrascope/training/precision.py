@@ -28,7 +28,7 @@ from metrascope.settings.study import PreprocessingSettings
 from metrascope.training.augment import centre_transforms
 from metrascope.training.batches import Feed, TrainingData
 from metrascope.training.run import StudyInputs, input_size
-from metrascope.training.step import Step
+from metrascope.training.step import TrainingStep
 
 Precision = Literal["32-true", "bf16-mixed"]
 
@@ -69,7 +69,7 @@ def may_gain() -> bool:
     return supported is not None and bool(supported())
 
 
-def measure(inputs: StudyInputs, network: str, threads: int | None) -> None:
+def measure_precision(inputs: StudyInputs, network: str, threads: int | None) -> None:
     """Train a few steps in both arithmetics, in turns; record both times and the faster one.
 
     Parameters
@@ -124,7 +124,7 @@ class _Trial:
         optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, fused=True)
         feed = Feed(_noise(count, size, inputs.settings.preprocessing), fabric.device)
         model, wrapped = fabric.setup(network.train(), optimizer)
-        self._step = Step(fabric, model, wrapped, feed, _loss, recorded=count)
+        self._step = TrainingStep(fabric, model, wrapped, feed, _loss, recorded=count)
         self._rows = feed.to_device(np.arange(count))
         centre = centre_transforms(count, input_size=size, stored_size=stored_size(size))
         self._transforms = centre.to(fabric.device)

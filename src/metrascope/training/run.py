@@ -18,7 +18,7 @@ from metrascope.training.loop import best_weights
 
 
 @dataclass(frozen=True, order=True)
-class Run:
+class TrainingRun:
     """One network, fold and seed of a study."""
 
     network: str
@@ -43,7 +43,7 @@ class StudyInputs:
     device: str
 
 
-def is_finished(folder: Path, run: Run) -> bool:
+def run_is_finished(folder: Path, run: TrainingRun) -> bool:
     """Tell whether a run of the study in ``folder`` has written all its files."""
     return (folder / "runs" / run.name / "resources.json").is_file()
 
@@ -78,7 +78,7 @@ def remove_training_state(folder: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def training_data(inputs: StudyInputs, run: Run) -> TrainingData:
+def training_data(inputs: StudyInputs, run: TrainingRun) -> TrainingData:
     """Open the pixel store and fit the grey-level table to the run's training partition alone."""
     manifest, settings = inputs.manifest, inputs.settings
     key = store_key(manifest, settings, run.network)

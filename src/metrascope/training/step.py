@@ -21,7 +21,7 @@ _REHEARSALS: Final = 3
 """Steps before recording, in which libraries choose their algorithms and take their memory."""
 
 
-class Step:
+class TrainingStep:
     """Trains on one batch at a time.
 
     Parameters

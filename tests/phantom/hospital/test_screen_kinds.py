@@ -8,10 +8,10 @@ import pytest
 
 from metrascope.phantom.hospital import burned_text as lettering
 from metrascope.phantom.hospital.burned_text import has_chinese
-from metrascope.phantom.hospital.fan_screen import Echo, listen
+from metrascope.phantom.hospital.fan_screen import FanEcho, listen
 from metrascope.phantom.hospital.layouts import LAYOUTS
 from metrascope.phantom.hospital.screen_kinds import draw_screen
-from metrascope.phantom.hospital.shot import KINDS, Screenshot, ShotKind, View
+from metrascope.phantom.hospital.shot import SHOT_KINDS, ProbeView, Screenshot, ShotKind
 from metrascope.phantom.render import draw_case
 from metrascope.phantom.scanners import SCANNERS
 
@@ -33,7 +33,7 @@ class Someone:
 
 
 @pytest.fixture(scope="module")
-def echoes() -> dict[str, Echo]:
+def echoes() -> dict[str, FanEcho]:
     labels = ("fibroid", "polyp", "normal", "fibroid", "polyp")
     return {
         name: listen(draw_case(label, name, seed=4, index=index))
@@ -41,7 +41,7 @@ def echoes() -> dict[str, Echo]:
     }
 
 
-def shoot(echo: Echo, layout: str, seed: int, kind: ShotKind = "bmode") -> Screenshot:
+def shoot(echo: FanEcho, layout: str, seed: int, kind: ShotKind = "bmode") -> Screenshot:
     return draw_screen(echo, layout, Someone(), np.random.default_rng(seed), kind=kind)
 
 
@@ -50,8 +50,8 @@ def test_layouts_are_those_of_the_scanners() -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_kind_tells_the_truth_about_itself(echoes: dict[str, Echo], layout: str) -> None:
-    for kind in KINDS:
+def test_every_kind_tells_the_truth_about_itself(echoes: dict[str, FanEcho], layout: str) -> None:
+    for kind in SHOT_KINDS:
         shot = shoot(echoes[layout], layout, 7, kind)
         height, width = shot.image.shape[:2]
         assert (width, height) in LAYOUTS[layout].sizes
@@ -68,7 +68,9 @@ def test_every_kind_tells_the_truth_about_itself(echoes: dict[str, Echo], layout
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_identifying_letters_are_drawn_in_their_boxes(echoes: dict[str, Echo], layout: str) -> None:
+def test_identifying_letters_are_drawn_in_their_boxes(
+    echoes: dict[str, FanEcho], layout: str
+) -> None:
     for seed in range(4):
         shot = shoot(echoes[layout], layout, seed)
         boxed = np.zeros(shot.sector.shape, np.bool_)
@@ -88,7 +90,9 @@ def test_identifying_letters_are_drawn_in_their_boxes(echoes: dict[str, Echo], l
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_screen_names_everything_about_the_patient(echoes: dict[str, Echo], layout: str) -> None:
+def test_a_screen_names_everything_about_the_patient(
+    echoes: dict[str, FanEcho], layout: str
+) -> None:
     shot, someone = shoot(echoes[layout], layout, 1), Someone()
     words = " ".join(mark.text for mark in shot.marks if mark.identifying)
     harmless = " ".join(mark.text for mark in shot.marks if not mark.identifying)
@@ -101,14 +105,14 @@ def test_a_screen_names_everything_about_the_patient(echoes: dict[str, Echo], la
         assert secret not in harmless
 
 
-def test_letters_reach_into_the_fan_now_and_then(echoes: dict[str, Echo]) -> None:
+def test_letters_reach_into_the_fan_now_and_then(echoes: dict[str, FanEcho]) -> None:
     shots = [shoot(echoes["samsung"], "samsung", seed) for seed in range(16)]
     over = [np.count_nonzero(shot.glyphs & shot.sector) for shot in shots]
     assert any(pixels > 50 for pixels in over)
     assert any(pixels == 0 for pixels in over)
 
 
-def test_letters_change_the_pixels(echoes: dict[str, Echo]) -> None:
+def test_letters_change_the_pixels(echoes: dict[str, FanEcho]) -> None:
     # a screen for nobody: the same strokes are missing where the letters were
     class Nobody(Someone):
         pass
@@ -132,8 +136,8 @@ def echo_rows() -> slice:
     return slice(100, 680)
 
 
-def test_the_same_seed_is_the_same_screen(echoes: dict[str, Echo]) -> None:
-    for kind in KINDS:
+def test_the_same_seed_is_the_same_screen(echoes: dict[str, FanEcho]) -> None:
+    for kind in SHOT_KINDS:
         first, second = (shoot(echoes["epiq"], "epiq", 3, kind) for _ in range(2))
         assert np.array_equal(first.image, second.image)
         assert first.marks == second.marks
@@ -143,7 +147,7 @@ def test_the_same_seed_is_the_same_screen(echoes: dict[str, Echo]) -> None:
 
 
 @pytest.mark.parametrize("view", ["curved", "phased", "linear"])
-def test_the_sector_has_the_shape_of_its_probe(view: View) -> None:
+def test_the_sector_has_the_shape_of_its_probe(view: ProbeView) -> None:
     case = draw_case("fibroid", "voluson", seed=4, index=1)
     shot = draw_screen(case, "voluson", Someone(), np.random.default_rng(0), view=view)
     widths = shot.sector.sum(axis=1)
@@ -163,7 +167,7 @@ def test_the_sector_has_the_shape_of_its_probe(view: View) -> None:
 
 @pytest.mark.parametrize("layout", ["voluson", "nuewa"])
 def test_the_curved_sector_is_a_ring_of_the_right_size(
-    echoes: dict[str, Echo], layout: str
+    echoes: dict[str, FanEcho], layout: str
 ) -> None:
     shots = [shoot(echoes[layout], layout, seed) for seed in range(8)]
     areas = [np.count_nonzero(shot.sector) * shot.mm_per_pixel**2 for shot in shots]
@@ -177,7 +181,7 @@ def test_the_curved_sector_is_a_ring_of_the_right_size(
     assert 0.35 * whole < min(areas) < 0.95 * whole
 
 
-def test_the_lesion_keeps_its_size(echoes: dict[str, Echo]) -> None:
+def test_the_lesion_keeps_its_size(echoes: dict[str, FanEcho]) -> None:
     lesion = echoes["aplio"].case.anatomy.lesion
     shot = shoot(echoes["aplio"], "aplio", 0)
     assert lesion is not None
@@ -187,7 +191,7 @@ def test_the_lesion_keeps_its_size(echoes: dict[str, Echo]) -> None:
     assert area == pytest.approx(np.pi * lesion.semi_mm[0] * lesion.semi_mm[1], rel=0.35)
 
 
-def test_calipers_measure_what_they_say(echoes: dict[str, Echo]) -> None:
+def test_calipers_measure_what_they_say(echoes: dict[str, FanEcho]) -> None:
     found = 0
     for seed in range(12):
         shot = shoot(echoes["voluson"], "voluson", seed)
@@ -203,7 +207,7 @@ def test_calipers_measure_what_they_say(echoes: dict[str, Echo]) -> None:
     assert found > 4
 
 
-def test_colors_are_in_color_and_grays_are_gray(echoes: dict[str, Echo]) -> None:
+def test_colors_are_in_color_and_grays_are_gray(echoes: dict[str, FanEcho]) -> None:
     for kind in ("color_doppler", "power_doppler", "elastography"):
         shot = shoot(echoes["samsung"], "samsung", 2, kind)
         window = next(region for region in shot.regions if region.kind != "2d")
@@ -216,7 +220,7 @@ def test_colors_are_in_color_and_grays_are_gray(echoes: dict[str, Echo]) -> None
 
 
 def test_without_a_chinese_font_screens_are_latin(
-    echoes: dict[str, Echo], monkeypatch: pytest.MonkeyPatch
+    echoes: dict[str, FanEcho], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lettering, "_chinese_file", lambda: None)
     for layout, echo in echoes.items():
@@ -227,7 +231,7 @@ def test_without_a_chinese_font_screens_are_latin(
         assert any(Someone().hospital_latin in text for text in words)
 
 
-def test_names_with_accents_are_drawn(echoes: dict[str, Echo]) -> None:
+def test_names_with_accents_are_drawn(echoes: dict[str, FanEcho]) -> None:
     someone = Someone(latin_name="Yılmaz Øst Müller", chinese_name="Yılmaz Øst Müller")
     shot = draw_screen(echoes["samsung"], "samsung", someone, np.random.default_rng(1))
     words = [mark.text for mark in shot.marks if mark.identifying]

@@ -35,7 +35,7 @@ from rle.utils import encode_pixel_data as encode_runs
 
 from metrascope.phantom.hospital.lossless_jpeg import encode_lossless_jpeg
 
-Frames = NDArray[np.uint8]
+FrameStack = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ CODINGS: Final = (
 )
 
 
-def store_pixels(ds: Dataset, frames: Frames, coding: Coding) -> None:
+def store_pixels(ds: Dataset, frames: FrameStack, coding: Coding) -> None:
     """Put frames into a data set and describe them as the coding's header does.
 
     Parameters
@@ -133,12 +133,12 @@ def store_pixels(ds: Dataset, frames: Frames, coding: Coding) -> None:
     ds["PixelData"].VR = "OW" if ds.BitsAllocated == 16 else "OB"
 
 
-def to_gray(frame: Frames) -> Frames:
+def to_gray(frame: FrameStack) -> FrameStack:
     """Return the luma of an RGB picture, ``(h, w)`` uint8."""
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _describe(ds: Dataset, frames: Frames, coding: Coding) -> None:
+def _describe(ds: Dataset, frames: FrameStack, coding: Coding) -> None:
     count, height, width = frames.shape[:3]
     if coding.pixels == "YBR_FULL_422" and not coding.syntax.is_encapsulated:
         width -= width % 2
@@ -160,7 +160,7 @@ def _describe(ds: Dataset, frames: Frames, coding: Coding) -> None:
         ds.WindowCenter, ds.WindowWidth = "4079", "8192"
 
 
-def _native(frame: Frames, coding: Coding, ds: Dataset) -> bytes:
+def _native(frame: FrameStack, coding: Coding, ds: Dataset) -> bytes:
     """Return one frame in the coding's order of bytes, not compressed."""
     if coding.pixels == "YBR_FULL_422":
         return _half_chroma(_ybr(frame[:, : ds.Columns]))
@@ -174,7 +174,7 @@ def _native(frame: Frames, coding: Coding, ds: Dataset) -> bytes:
     return planes.tobytes()
 
 
-def _planes(frame: Frames, coding: Coding) -> Frames:
+def _planes(frame: FrameStack, coding: Coding) -> FrameStack:
     """Return the samples that the coding's photometric interpretation asks for."""
     if coding.pixels == "MONOCHROME1":
         return 255 - to_gray(frame)
@@ -185,18 +185,18 @@ def _planes(frame: Frames, coding: Coding) -> Frames:
     return _ybr(frame) if coding.pixels == "YBR_FULL" else frame
 
 
-def _twelve_bits(gray: Frames) -> NDArray[np.uint16]:
+def _twelve_bits(gray: FrameStack) -> NDArray[np.uint16]:
     """Spread 8 bits over 12, with the low bits as a scanner's interpolation leaves them."""
     return np.asarray(gray.astype(np.uint16) * 16 + (gray >> 4), np.uint16)
 
 
-def _ybr(frame: Frames) -> Frames:
+def _ybr(frame: FrameStack) -> FrameStack:
     """Return Y, Cb and Cr of full range (PS3.3 C.7.6.3.1.2)."""
     swapped = cv2.cvtColor(frame, cv2.COLOR_RGB2YCrCb)
     return np.asarray(swapped[..., [0, 2, 1]], np.uint8)
 
 
-def _half_chroma(ybr: Frames) -> bytes:
+def _half_chroma(ybr: FrameStack) -> bytes:
     """Return Y1 Y2 Cb Cr for every two pixels (PS3.3 C.7.6.3.1.2)."""
     height, width = ybr.shape[:2]
     pairs = np.empty((height, width // 2, 4), np.uint8)
@@ -205,7 +205,7 @@ def _half_chroma(ybr: Frames) -> bytes:
     return pairs.tobytes()
 
 
-def _palette() -> Frames:
+def _palette() -> FrameStack:
     """Return 128 grays, then 125 colors of a cube, then black, ``(256, 3)``."""
     grays = np.repeat((np.arange(128) * 2 + 1).astype(np.uint8)[:, None], 3, axis=1)
     steps = np.arange(5, dtype=np.uint8) * 63
@@ -213,7 +213,7 @@ def _palette() -> Frames:
     return np.concatenate([grays, cube, np.zeros((3, 3), np.uint8)])
 
 
-def _indices(frame: Frames) -> Frames:
+def _indices(frame: FrameStack) -> FrameStack:
     """Return the palette's index of every pixel: gray where it is about gray, else the cube."""
     parts = frame.astype(np.int16)
     colored = parts.max(axis=2) - parts.min(axis=2) > 12
@@ -233,7 +233,7 @@ def _store_palette(ds: Dataset, bits: int) -> None:
         ds[f"{name}PaletteColorLookupTableData"].VR = "OW"
 
 
-def _compress(frame: Frames, coding: Coding) -> bytes:
+def _compress(frame: FrameStack, coding: Coding) -> bytes:
     if coding.syntax == JPEGBaseline8Bit:
         return _jpeg(frame, coding)
     planes = np.ascontiguousarray(_planes(frame, coding))
@@ -248,7 +248,7 @@ def _compress(frame: Frames, coding: Coding) -> bytes:
     return bytes(CharLS.encode(planes, lossy_error=error, interleave_mode=mode))
 
 
-def _shape(planes: Frames) -> dict[str, int]:
+def _shape(planes: FrameStack) -> dict[str, int]:
     return {
         "rows": planes.shape[0],
         "columns": planes.shape[1],
@@ -257,7 +257,7 @@ def _shape(planes: Frames) -> dict[str, int]:
     }
 
 
-def _jpeg(frame: Frames, coding: Coding) -> bytes:
+def _jpeg(frame: FrameStack, coding: Coding) -> bytes:
     buffer = BytesIO()
     options: dict[str, Any] = {"quality": 92}
     if coding.pixels == "MONOCHROME2":
@@ -271,7 +271,7 @@ def _jpeg(frame: Frames, coding: Coding) -> bytes:
     return buffer.getvalue()
 
 
-def _wavelet(planes: Frames, coding: Coding) -> bytes:
+def _wavelet(planes: FrameStack, coding: Coding) -> bytes:
     """Return a JPEG 2000 codestream; its encoder makes YBR_RCT or YBR_ICT from RGB itself."""
     options: dict[str, Any] = _shape(planes)
     del options["bits_allocated"]

@@ -7,7 +7,7 @@ import numpy as np
 
 from metrascope.arrays import Box
 from metrascope.phantom.hospital.drawing import Canvas
-from metrascope.phantom.hospital.layouts import Layout
+from metrascope.phantom.hospital.layouts import ScreenLayout
 from metrascope.phantom.shapes import FloatMap
 
 _ROWS: Final = (
@@ -44,7 +44,9 @@ def render_surface(canvas: Canvas, box: Box, rng: np.random.Generator) -> None:
     canvas.image[y0 : y0 + side, x0 : x0 + side] = colors.astype(np.uint8)
 
 
-def write_report(canvas: Canvas, layout: Layout, box: Box, rng: np.random.Generator) -> None:
+def draw_report_page(
+    canvas: Canvas, layout: ScreenLayout, box: Box, rng: np.random.Generator
+) -> None:
     """Fill the box with a table of measurements, light on dark or dark on light."""
     left, top, width, height = box
     light = rng.random() < 0.4

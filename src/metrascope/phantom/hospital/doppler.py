@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from metrascope.arrays import Box, Mask
 from metrascope.phantom.hospital.drawing import Canvas, Color
-from metrascope.phantom.hospital.fan_screen import Fan, polar
-from metrascope.phantom.hospital.layouts import Layout
+from metrascope.phantom.hospital.fan_screen import FanScreen, polar
+from metrascope.phantom.hospital.layouts import ScreenLayout
 from metrascope.phantom.shapes import FloatMap
 
 Map = NDArray[np.float32]
@@ -27,7 +27,7 @@ _FRAMES: Final = ((70, 220, 90), (230, 230, 230), (230, 210, 60))
 
 
 def lay_flow(
-    canvas: Canvas, layout: Layout, fan: Fan, rng: np.random.Generator, *, power: bool
+    canvas: Canvas, layout: ScreenLayout, fan: FanScreen, rng: np.random.Generator, *, power: bool
 ) -> Box:
     """Lay flow over part of the fan and replace the grey bar by the color bar.
 
@@ -50,7 +50,9 @@ def lay_flow(
     return box
 
 
-def lay_stiffness(canvas: Canvas, layout: Layout, fan: Fan, rng: np.random.Generator) -> Box:
+def lay_stiffness(
+    canvas: Canvas, layout: ScreenLayout, fan: FanScreen, rng: np.random.Generator
+) -> Box:
     """Lay a half transparent map of stiffness over the fan, with its bar from soft to hard."""
     inside = _window(fan, rng, wide=True)
     map_ = np.clip(0.45 + 0.28 * _noise((fan.box[3], fan.box[2]), 45, rng), 0, 1)
@@ -60,7 +62,7 @@ def lay_stiffness(canvas: Canvas, layout: Layout, fan: Fan, rng: np.random.Gener
     return box
 
 
-def _window(fan: Fan, rng: np.random.Generator, *, wide: bool = False) -> Mask:
+def _window(fan: FanScreen, rng: np.random.Generator, *, wide: bool = False) -> Mask:
     """Return the pixels between two lines and two depths, as a Doppler box is shaped."""
     left, top, width, height = fan.box
     apex = (fan.apex[0] - left, fan.apex[1] - top)
@@ -91,14 +93,14 @@ def _color(share: FloatMap, palette: tuple[Color, ...]) -> NDArray[np.uint8]:
 
 
 def _cover(
-    canvas: Canvas, fan: Fan, colors: NDArray[np.uint8], where: Mask, opacity: float
+    canvas: Canvas, fan: FanScreen, colors: NDArray[np.uint8], where: Mask, opacity: float
 ) -> None:
     left, top, width, height = fan.box
     part = canvas.image[top : top + height, left : left + width]
     part[where] = cv2.addWeighted(part[where], 1 - opacity, colors[where], opacity, 0)
 
 
-def _frame(canvas: Canvas, fan: Fan, inside: Mask, color: Color) -> Box:
+def _frame(canvas: Canvas, fan: FanScreen, inside: Mask, color: Color) -> Box:
     contours, _ = cv2.findContours(
         inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )
@@ -110,7 +112,7 @@ def _frame(canvas: Canvas, fan: Fan, inside: Mask, color: Color) -> Box:
 
 
 def _bar(
-    canvas: Canvas, layout: Layout, palette: tuple[Color, ...], words: tuple[str, str, str]
+    canvas: Canvas, layout: ScreenLayout, palette: tuple[Color, ...], words: tuple[str, str, str]
 ) -> None:
     """Draw the color bar, its top the palette's end, and what stands above and below it."""
     left, top = round(layout.bar[0] * canvas.width), round(layout.bar[1] * canvas.height)

@@ -9,7 +9,7 @@ import numpy as np
 
 from metrascope.arrays import Box, Mask, Pixels
 from metrascope.phantom.hospital.burned_text import Alpha, Face, legible, shape
-from metrascope.phantom.hospital.shot import MarkKind, PlantedMark
+from metrascope.phantom.hospital.shot import PhantomMarkKind, PlantedMark
 
 Color = tuple[int, int, int]
 Anchor = Literal["left", "center", "right"]
@@ -70,7 +70,7 @@ class Canvas:
         alpha: Alpha,
         at: tuple[int, int],
         color: Color,
-        kind: MarkKind,
+        kind: PhantomMarkKind,
         text: str = "",
         *,
         identifying: bool = False,
@@ -99,7 +99,9 @@ class Canvas:
         self.ink[top:bottom, left:right] = True
 
     @contextmanager
-    def drawing(self, box: Box, color: Color, kind: MarkKind, text: str = "") -> Iterator[Alpha]:
+    def drawing(
+        self, box: Box, color: Color, kind: PhantomMarkKind, text: str = ""
+    ) -> Iterator[Alpha]:
         """Lend a sheet the size of the box to draw on with white; stamp what was drawn."""
         sheet = np.zeros((max(1, box[3]), max(1, box[2])), np.uint8)
         yield sheet

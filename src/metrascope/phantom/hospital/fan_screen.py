@@ -7,9 +7,9 @@ import numpy as np
 
 from metrascope.arrays import Box, Mask, Pixels
 from metrascope.phantom.acoustics import Beam, receive
-from metrascope.phantom.hospital.shot import View
+from metrascope.phantom.hospital.shot import ProbeView
 from metrascope.phantom.phantom_screen import compress
-from metrascope.phantom.render import TISSUE_STEP, Case
+from metrascope.phantom.render import TISSUE_STEP, PhantomCase
 from metrascope.phantom.shapes import FloatMap
 from metrascope.phantom.tissue import draw_tissue
 
@@ -17,22 +17,22 @@ LINEAR_RADIUS_MM = 400.0
 
 
 @dataclass(frozen=True)
-class Echo:
+class FanEcho:
     """Grey levels 0 to 255 of every sample, ``(samples, lines)``, and where the lesion is.
 
     ``lesion`` is the distance to the lesion in millimetres on the coarser tissue grid, negative
     inside; None without one.
     """
 
-    case: Case
-    view: View
+    case: PhantomCase
+    view: ProbeView
     beam: Beam
     levels: FloatMap
     lesion: FloatMap | None
 
 
 @dataclass(frozen=True)
-class Fan:
+class FanScreen:
     """A fan on the screen.
 
     Parameters
@@ -53,7 +53,7 @@ class Fan:
     gray: Pixels
     mask: Mask
     lesion: Mask | None
-    view: View
+    view: ProbeView
     beam: Beam
     apex: tuple[float, float]
     mm_per_pixel: float
@@ -66,7 +66,7 @@ class Fan:
         return self.apex[1] + self.beam.radius_mm / self.mm_per_pixel
 
 
-def listen(case: Case, view: View = "curved", take: int = 0) -> Echo:
+def listen(case: PhantomCase, view: ProbeView = "curved", take: int = 0) -> FanEcho:
     """Send the beam of a probe through the tissue of a case.
 
     Parameters
@@ -88,10 +88,10 @@ def listen(case: Case, view: View = "curved", take: int = 0) -> Echo:
     envelope = receive(tissue, case.contact_db + case.slide_db, beam, rng)
     _ring_down(envelope, beam, rng)
     levels = compress(envelope, case.scanner, case.gain_db)
-    return Echo(case, view, beam, levels, tissue.lesion)
+    return FanEcho(case, view, beam, levels, tissue.lesion)
 
 
-def _beam(case: Case, view: View) -> Beam:
+def _beam(case: PhantomCase, view: ProbeView) -> Beam:
     if view == "phased":
         return replace(case.beam, radius_mm=1.5, fov_deg=min(84.0, 0.66 * case.beam.fov_deg))
     if view == "linear":
@@ -101,7 +101,7 @@ def _beam(case: Case, view: View) -> Beam:
     return case.beam
 
 
-def _positions(beam: Beam, view: View, radius_mm: float) -> tuple[FloatMap, FloatMap]:
+def _positions(beam: Beam, view: ProbeView, radius_mm: float) -> tuple[FloatMap, FloatMap]:
     """Return where the blocks of samples lie, the probe's face at its place in the anatomy."""
     x, z = beam.positions(TISSUE_STEP)
     return x, z + np.float32(radius_mm - beam.radius_mm)
@@ -115,7 +115,7 @@ def _ring_down(envelope: FloatMap, beam: Beam, rng: np.random.Generator) -> None
     envelope += np.float32(rng.uniform(2, 8)) * rings.astype(np.float32)
 
 
-def place(echo: Echo, box: Box, *, fill: float = 0.94, clip: float | None = None) -> Fan:
+def place(echo: FanEcho, box: Box, *, fill: float = 0.94, clip: float | None = None) -> FanScreen:
     """Convert the echo into a rectangle of the screen.
 
     Parameters
@@ -142,10 +142,10 @@ def place(echo: Echo, box: Box, *, fill: float = 0.94, clip: float | None = None
     apex = (width / 2, 0.35 * spare - top / pixel)
     gray, mask, lesion = _convert(echo, (height, width), apex, pixel)
     on_screen = (box[0] + apex[0], box[1] + apex[1])
-    return Fan(box, gray, mask, lesion, echo.view, beam, on_screen, float(pixel))
+    return FanScreen(box, gray, mask, lesion, echo.view, beam, on_screen, float(pixel))
 
 
-def reshow(fan: Fan, echo: Echo) -> Fan:
+def reshow(fan: FanScreen, echo: FanEcho) -> FanScreen:
     """Return another echo of the same probe in the place of a fan."""
     left, top, width, height = fan.box
     apex = (fan.apex[0] - left, fan.apex[1] - top)
@@ -154,7 +154,7 @@ def reshow(fan: Fan, echo: Echo) -> Fan:
 
 
 def _convert(
-    echo: Echo, shape: tuple[int, int], apex: tuple[float, float], pixel: float
+    echo: FanEcho, shape: tuple[int, int], apex: tuple[float, float], pixel: float
 ) -> tuple[Pixels, Mask, Mask | None]:
     angle, depth = polar(echo.view, echo.beam, shape, apex, pixel)
     beam = echo.beam
@@ -174,7 +174,7 @@ def _convert(
 
 
 def polar(
-    view: View, beam: Beam, shape: tuple[int, int], apex: tuple[float, float], pixel: float
+    view: ProbeView, beam: Beam, shape: tuple[int, int], apex: tuple[float, float], pixel: float
 ) -> tuple[FloatMap, FloatMap]:
     """Return angle in radians and depth in millimetres of every pixel, not only of those seen."""
     x = (np.arange(shape[1], dtype=np.float32) + np.float32(0.5 - apex[0])) * np.float32(pixel)

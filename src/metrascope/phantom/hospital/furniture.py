@@ -9,9 +9,9 @@ import numpy as np
 from metrascope.arrays import Pixels
 from metrascope.phantom.hospital.burned_text import legible
 from metrascope.phantom.hospital.drawing import Canvas, Color
-from metrascope.phantom.hospital.fan_screen import Fan
-from metrascope.phantom.hospital.layouts import GRAY, Layout, Line
-from metrascope.phantom.hospital.shot import Person
+from metrascope.phantom.hospital.fan_screen import FanScreen
+from metrascope.phantom.hospital.layouts import GRAY_LETTERS, LayoutLine, ScreenLayout
+from metrascope.phantom.hospital.shot import InventedPatient
 
 _PERSONAL: Final = (
     "latin",
@@ -28,7 +28,7 @@ _BLACKS: Final = ((0, 0, 0), (0, 0, 0), (0, 0, 0), (4, 4, 4), (10, 10, 10), (6, 
 _PROBES: Final = ("PVL-715RST", "C10-3v", "RIC5-9-D", "EV3-10B", "V11-3HU")
 
 
-def paint_ground(canvas: Canvas, layout: Layout, rng: np.random.Generator) -> None:
+def paint_ground(canvas: Canvas, layout: ScreenLayout, rng: np.random.Generator) -> None:
     """Paint what lies behind everything: ground, the fan's well, strips of banner and status.
 
     Black is not black on every screen: levels up to 10 and a dark blue are in use.
@@ -38,7 +38,7 @@ def paint_ground(canvas: Canvas, layout: Layout, rng: np.random.Generator) -> No
 
 
 def fill_in(
-    layout: Layout, person: Person, fan: Fan | None, rng: np.random.Generator
+    layout: ScreenLayout, person: InventedPatient, fan: FanScreen | None, rng: np.random.Generator
 ) -> dict[str, str]:
     """Return what stands for every placeholder: person, date, and settings drawn at random."""
     depth = fan.beam.depth_mm / 10 if fan else float(rng.integers(6, 11))
@@ -65,7 +65,9 @@ def fill_in(
     }
 
 
-def write_line(canvas: Canvas, layout: Layout, line: Line, values: dict[str, str]) -> None:
+def write_line(
+    canvas: Canvas, layout: ScreenLayout, line: LayoutLine, values: dict[str, str]
+) -> None:
     """Write one line of the furniture; it identifies if it names anything personal."""
     at = (round(line.x * canvas.width), round(line.y * canvas.height))
     canvas.write(
@@ -79,38 +81,38 @@ def write_line(canvas: Canvas, layout: Layout, line: Line, values: dict[str, str
     )
 
 
-def write_banner(canvas: Canvas, layout: Layout, values: dict[str, str]) -> None:
+def write_banner(canvas: Canvas, layout: ScreenLayout, values: dict[str, str]) -> None:
     """Write who, where and when, and the status line."""
     for line in (*layout.banner, *layout.status):
         write_line(canvas, layout, line, values)
 
 
-def draw_logo(canvas: Canvas, layout: Layout) -> None:
+def draw_logo(canvas: Canvas, layout: ScreenLayout) -> None:
     """Write the maker's name."""
     line = layout.logo
     at = (round(line.x * canvas.width), round(line.y * canvas.height))
     canvas.write(line.text, at, layout.face, round(line.height * canvas.height), line.color)
 
 
-def write_settings(canvas: Canvas, layout: Layout, values: dict[str, str]) -> None:
+def write_settings(canvas: Canvas, layout: ScreenLayout, values: dict[str, str]) -> None:
     """Write the column of settings; where the fan reaches under it, over the fan's corner."""
     x, y, anchor, color = layout.settings
     for row, text in enumerate(layout.setting_lines):
-        line = Line(text, x, y + 1.45 * layout.small * row, color, layout.small, anchor)
+        line = LayoutLine(text, x, y + 1.45 * layout.small * row, color, layout.small, anchor)
         write_line(canvas, layout, line, values)
 
 
-def draw_bar(canvas: Canvas, layout: Layout) -> None:
+def draw_bar(canvas: Canvas, layout: ScreenLayout) -> None:
     """Draw the grey bar, white at the top, in a thin frame."""
     left, top = round(layout.bar[0] * canvas.width), round(layout.bar[1] * canvas.height)
     width, height = round(layout.bar[2] * canvas.width), round(layout.bar[3] * canvas.height)
-    with canvas.drawing((left, top, width, height), GRAY, "bar") as sheet:
+    with canvas.drawing((left, top, width, height), GRAY_LETTERS, "bar") as sheet:
         sheet[:] = 255
     ramp = np.linspace(250, 0, height - 2).astype(np.uint8)
     canvas.image[top + 1 : top + height - 1, left + 1 : left + width - 1] = ramp[:, None, None]
 
 
-def draw_ruler(canvas: Canvas, layout: Layout, fan: Fan) -> None:
+def draw_ruler(canvas: Canvas, layout: ScreenLayout, fan: FanScreen) -> None:
     """Draw the depth marks, longer at every fifth, and the triangle of the focus."""
     unit = canvas.height / 768
     left, _, width, _ = fan.box
@@ -129,7 +131,9 @@ def draw_ruler(canvas: Canvas, layout: Layout, fan: Fan) -> None:
         cv2.fillPoly(sheet, [corners], 255, cv2.LINE_AA)
 
 
-def _tick(canvas: Canvas, layout: Layout, at: tuple[int, int], *, long: bool, unit: float) -> None:
+def _tick(
+    canvas: Canvas, layout: ScreenLayout, at: tuple[int, int], *, long: bool, unit: float
+) -> None:
     x, y = at
     if not 0 <= y < canvas.height:
         return
@@ -145,7 +149,7 @@ def _tick(canvas: Canvas, layout: Layout, at: tuple[int, int], *, long: bool, un
 
 
 @lru_cache(maxsize=16)
-def _ground(layout: Layout, width: int, height: int) -> Pixels:
+def _ground(layout: ScreenLayout, width: int, height: int) -> Pixels:
     top, bottom = (np.array(color, np.float32) for color in layout.ground)
     share = np.linspace(0, 1, height, dtype=np.float32)[:, None]
     image = np.empty((height, width, 3), np.uint8)

@@ -16,7 +16,7 @@ from metrascope.phantom.hospital.identities import Patient, Visit, invent_patien
 from metrascope.phantom.hospital.label_tables import write_labels
 from metrascope.phantom.hospital.truth import write_rows
 from metrascope.phantom.hospital.visits import Job, write_visit
-from metrascope.phantom.phantom import PAPER_COUNTS, apportion
+from metrascope.phantom.phantom import PAPER_COUNTS, patients_per_class
 from metrascope.phantom.scanners import SCANNERS, find_scanner
 from metrascope.processes.cores import checked_jobs
 from metrascope.processes.files import map_in_order
@@ -134,7 +134,7 @@ def _only_begun(out: Path) -> bool:
 
 
 def _labels(patients: int, rng: np.random.Generator) -> list[str]:
-    counts = apportion(patients, PAPER_COUNTS)
+    counts = patients_per_class(patients, PAPER_COUNTS)
     ordered = [label for label, count in counts.items() for _ in range(count)]
     return [ordered[int(place)] for place in rng.permutation(patients)]
 

@@ -11,7 +11,7 @@ from metrascope.phantom.hospital.burned_text import Face
 from metrascope.phantom.hospital.drawing import Anchor, Color
 
 WHITE: Final = (225, 225, 225)
-GRAY: Final = (165, 165, 170)
+GRAY_LETTERS: Final = (165, 165, 170)
 YELLOW: Final = (228, 220, 60)
 GREEN: Final = (90, 220, 120)
 BLUE: Final = (120, 165, 240)
@@ -20,7 +20,7 @@ ORANGE: Final = (240, 160, 60)
 
 
 @dataclass(frozen=True)
-class Line:
+class LayoutLine:
     """One line of the furniture; ``{placeholders}`` as in `furniture.fill_in`.
 
     ``height`` is a share of the screen's height.
@@ -35,7 +35,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Layout:
+class ScreenLayout:
     """How the screen of one maker looks.
 
     Parameters
@@ -80,8 +80,8 @@ class Layout:
     well: Color | None
     panel: tuple[float, float, float, float]
     strips: tuple[tuple[float, float, float, float, Color], ...]
-    banner: tuple[Line, ...]
-    status: tuple[Line, ...]
+    banner: tuple[LayoutLine, ...]
+    status: tuple[LayoutLine, ...]
     settings: tuple[float, float, Anchor, Color]
     setting_lines: tuple[str, ...]
     bar: tuple[float, float, float, float]
@@ -91,13 +91,13 @@ class Layout:
     calipers: Color
     notes: Color
     result: tuple[float, float, Anchor]
-    logo: Line
+    logo: LayoutLine
     day: str
     birth: str
     clock: str = "%H:%M:%S"
 
 
-_APLIO: Final = Layout(
+_APLIO: Final = ScreenLayout(
     short_name="aplio",
     maker="CANON_MEC",
     model="Aplio i800",
@@ -109,18 +109,18 @@ _APLIO: Final = Layout(
     panel=(0.1, 0.1, 0.9, 0.93),
     strips=((0, 0, 1, 0.075, (38, 40, 46)), (0, 0.962, 1, 1, (28, 30, 34))),
     banner=(
-        Line("{hospital}", 0.12, 0.022, WHITE, 0.026),
-        Line("{latin}", 0.12, 0.054, WHITE, 0.026),
-        Line("ID: {id}", 0.42, 0.054, WHITE, 0.024),
-        Line("{chinese}", 0.42, 0.022, WHITE, 0.026),
-        Line("DOB {birth}", 0.66, 0.054, GRAY, 0.022),
-        Line("{day}", 0.985, 0.022, WHITE, 0.022, "right"),
-        Line("{time}", 0.985, 0.054, WHITE, 0.022, "right"),
+        LayoutLine("{hospital}", 0.12, 0.022, WHITE, 0.026),
+        LayoutLine("{latin}", 0.12, 0.054, WHITE, 0.026),
+        LayoutLine("ID: {id}", 0.42, 0.054, WHITE, 0.024),
+        LayoutLine("{chinese}", 0.42, 0.022, WHITE, 0.026),
+        LayoutLine("DOB {birth}", 0.66, 0.054, GRAY_LETTERS, 0.022),
+        LayoutLine("{day}", 0.985, 0.022, WHITE, 0.022, "right"),
+        LayoutLine("{time}", 0.985, 0.054, WHITE, 0.022, "right"),
     ),
     status=(
-        Line("Op: {operator}", 0.02, 0.981, GRAY, 0.02),
-        Line("Acc# {accession}", 0.4, 0.981, GRAY, 0.02),
-        Line("Body  Cine  Annot", 0.98, 0.981, GRAY, 0.02, "right"),
+        LayoutLine("Op: {operator}", 0.02, 0.981, GRAY_LETTERS, 0.02),
+        LayoutLine("Acc# {accession}", 0.4, 0.981, GRAY_LETTERS, 0.02),
+        LayoutLine("Body  Cine  Annot", 0.98, 0.981, GRAY_LETTERS, 0.02, "right"),
     ),
     settings=(0.012, 0.13, "left", CYAN),
     setting_lines=(
@@ -141,11 +141,11 @@ _APLIO: Final = Layout(
     calipers=YELLOW,
     notes=WHITE,
     result=(0.015, 0.62, "left"),
-    logo=Line("Canon", 0.012, 0.036, (215, 60, 60), 0.042),
+    logo=LayoutLine("Canon", 0.012, 0.036, (215, 60, 60), 0.042),
     day="%Y/%m/%d",
     birth="%Y/%m/%d",
 )
-_EPIQ: Final = Layout(
+_EPIQ: Final = ScreenLayout(
     short_name="epiq",
     maker="Philips Medical Systems",
     model="EPIQ 7C",
@@ -157,14 +157,14 @@ _EPIQ: Final = Layout(
     panel=(0.04, 0.105, 0.96, 0.985),
     strips=((0, 0, 1, 0.09, (50, 58, 74)),),
     banner=(
-        Line("{latin}", 0.15, 0.026, WHITE, 0.028),
-        Line("{id}", 0.15, 0.064, WHITE, 0.025),
-        Line("{birth}", 0.36, 0.064, WHITE, 0.024),
-        Line("{hospital}", 0.56, 0.026, WHITE, 0.026, "center"),
-        Line("{chinese}", 0.5, 0.064, WHITE, 0.026),
-        Line("{probe}/GYN", 0.66, 0.064, GRAY, 0.024),
-        Line("MI {mi}  TIS {tis}", 0.8, 0.026, WHITE, 0.024),
-        Line("{day} {time}", 0.99, 0.064, WHITE, 0.024, "right"),
+        LayoutLine("{latin}", 0.15, 0.026, WHITE, 0.028),
+        LayoutLine("{id}", 0.15, 0.064, WHITE, 0.025),
+        LayoutLine("{birth}", 0.36, 0.064, WHITE, 0.024),
+        LayoutLine("{hospital}", 0.56, 0.026, WHITE, 0.026, "center"),
+        LayoutLine("{chinese}", 0.5, 0.064, WHITE, 0.026),
+        LayoutLine("{probe}/GYN", 0.66, 0.064, GRAY_LETTERS, 0.024),
+        LayoutLine("MI {mi}  TIS {tis}", 0.8, 0.026, WHITE, 0.024),
+        LayoutLine("{day} {time}", 0.99, 0.064, WHITE, 0.024, "right"),
     ),
     status=(),
     settings=(0.012, 0.13, "left", BLUE),
@@ -185,12 +185,12 @@ _EPIQ: Final = Layout(
     calipers=GREEN,
     notes=YELLOW,
     result=(0.012, 0.86, "left"),
-    logo=Line("PHILIPS", 0.012, 0.042, BLUE, 0.034),
+    logo=LayoutLine("PHILIPS", 0.012, 0.042, BLUE, 0.034),
     day="%d/%m/%Y",
     birth="%d/%m/%Y",
     clock="%I:%M:%S %p",
 )
-_VOLUSON: Final = Layout(
+_VOLUSON: Final = ScreenLayout(
     short_name="voluson",
     maker="GE Healthcare",
     model="Voluson E10",
@@ -202,19 +202,19 @@ _VOLUSON: Final = Layout(
     panel=(0.0, 0.09, 1.0, 0.955),
     strips=((0, 0, 1, 0.085, (22, 32, 58)),),
     banner=(
-        Line("{latin}", 0.09, 0.026, WHITE, 0.026),
-        Line("{id}", 0.09, 0.062, WHITE, 0.026),
-        Line("{chinese}", 0.27, 0.026, WHITE, 0.028),
-        Line("DOB={birth}", 0.36, 0.062, WHITE, 0.024),
-        Line("{hospital}", 0.74, 0.026, WHITE, 0.026, "center"),
-        Line("MI {mi} TIs {tis}", 0.64, 0.062, WHITE, 0.024),
-        Line("{day}", 0.99, 0.026, WHITE, 0.024, "right"),
-        Line("{time}", 0.99, 0.062, WHITE, 0.024, "right"),
+        LayoutLine("{latin}", 0.09, 0.026, WHITE, 0.026),
+        LayoutLine("{id}", 0.09, 0.062, WHITE, 0.026),
+        LayoutLine("{chinese}", 0.27, 0.026, WHITE, 0.028),
+        LayoutLine("DOB={birth}", 0.36, 0.062, WHITE, 0.024),
+        LayoutLine("{hospital}", 0.74, 0.026, WHITE, 0.026, "center"),
+        LayoutLine("MI {mi} TIs {tis}", 0.64, 0.062, WHITE, 0.024),
+        LayoutLine("{day}", 0.99, 0.026, WHITE, 0.024, "right"),
+        LayoutLine("{time}", 0.99, 0.062, WHITE, 0.024, "right"),
     ),
     status=(
-        Line("{accession}", 0.01, 0.978, GRAY, 0.022),
-        Line("{operator}", 0.3, 0.978, GRAY, 0.022),
-        Line("4:Full  Sono Rs", 0.99, 0.978, GRAY, 0.022, "right"),
+        LayoutLine("{accession}", 0.01, 0.978, GRAY_LETTERS, 0.022),
+        LayoutLine("{operator}", 0.3, 0.978, GRAY_LETTERS, 0.022),
+        LayoutLine("4:Full  Sono Rs", 0.99, 0.978, GRAY_LETTERS, 0.022, "right"),
     ),
     settings=(0.992, 0.11, "right", WHITE),
     setting_lines=(
@@ -234,11 +234,11 @@ _VOLUSON: Final = Layout(
     calipers=YELLOW,
     notes=YELLOW,
     result=(0.995, 0.93, "right"),
-    logo=Line("Voluson E10", 0.03, 0.115, YELLOW, 0.022),
+    logo=LayoutLine("Voluson E10", 0.03, 0.115, YELLOW, 0.022),
     day="%d.%m.%Y",
     birth="%d.%m.%Y",
 )
-_SAMSUNG: Final = Layout(
+_SAMSUNG: Final = ScreenLayout(
     short_name="samsung",
     maker="SAMSUNG MEDISON CO., LTD.",
     model="XW80A",
@@ -250,19 +250,19 @@ _SAMSUNG: Final = Layout(
     panel=(0.02, 0.12, 0.98, 0.95),
     strips=(),
     banner=(
-        Line("{hospital}", 0.5, 0.022, WHITE, 0.026, "center"),
-        Line("{id}", 0.015, 0.022, WHITE, 0.023),
-        Line("{latin}", 0.015, 0.056, WHITE, 0.023),
-        Line("{chinese}  {birth}", 0.015, 0.09, WHITE, 0.025),
-        Line("{day}", 0.985, 0.022, WHITE, 0.021, "right"),
-        Line("{time}", 0.985, 0.052, WHITE, 0.021, "right"),
-        Line("{operator}", 0.985, 0.082, WHITE, 0.021, "right"),
+        LayoutLine("{hospital}", 0.5, 0.022, WHITE, 0.026, "center"),
+        LayoutLine("{id}", 0.015, 0.022, WHITE, 0.023),
+        LayoutLine("{latin}", 0.015, 0.056, WHITE, 0.023),
+        LayoutLine("{chinese}  {birth}", 0.015, 0.09, WHITE, 0.025),
+        LayoutLine("{day}", 0.985, 0.022, WHITE, 0.021, "right"),
+        LayoutLine("{time}", 0.985, 0.052, WHITE, 0.021, "right"),
+        LayoutLine("{operator}", 0.985, 0.082, WHITE, 0.021, "right"),
     ),
     status=(
-        Line("Gynecology  {probe}", 0.015, 0.978, GREEN, 0.022),
-        Line("A: {accession}", 0.5, 0.978, GRAY, 0.021, "center"),
+        LayoutLine("Gynecology  {probe}", 0.015, 0.978, GREEN, 0.022),
+        LayoutLine("A: {accession}", 0.5, 0.978, GRAY_LETTERS, 0.021, "center"),
     ),
-    settings=(0.985, 0.15, "right", GRAY),
+    settings=(0.985, 0.15, "right", GRAY_LETTERS),
     setting_lines=(
         "[2D]  G{gain}/{dr}dB",
         "FA8 / P95%",
@@ -278,11 +278,11 @@ _SAMSUNG: Final = Layout(
     calipers=GREEN,
     notes=CYAN,
     result=(0.02, 0.82, "left"),
-    logo=Line("SAMSUNG", 0.72, 0.022, BLUE, 0.028),
+    logo=LayoutLine("SAMSUNG", 0.72, 0.022, BLUE, 0.028),
     day="%Y-%m-%d",
     birth="%Y-%m-%d",
 )
-_NUEWA: Final = Layout(
+_NUEWA: Final = ScreenLayout(
     short_name="nuewa",
     maker="Mindray",
     model="Nuewa R9S",
@@ -294,19 +294,19 @@ _NUEWA: Final = Layout(
     panel=(0.09, 0.09, 0.88, 0.94),
     strips=((0, 0, 1, 0.078, (66, 70, 78)), (0, 0.955, 1, 1, (44, 48, 56))),
     banner=(
-        Line("{hospital}", 0.13, 0.022, WHITE, 0.027),
-        Line("{chinese}", 0.13, 0.056, WHITE, 0.027),
-        Line("{latin}", 0.21, 0.056, WHITE, 0.024),
-        Line("{id}", 0.46, 0.056, WHITE, 0.024),
-        Line("{birth}", 0.62, 0.056, WHITE, 0.024),
-        Line("AP 97%  MI {mi}  TIS {tis}", 0.8, 0.022, WHITE, 0.022, "right"),
-        Line("{day}", 0.99, 0.022, WHITE, 0.023, "right"),
-        Line("{time}", 0.99, 0.056, WHITE, 0.023, "right"),
+        LayoutLine("{hospital}", 0.13, 0.022, WHITE, 0.027),
+        LayoutLine("{chinese}", 0.13, 0.056, WHITE, 0.027),
+        LayoutLine("{latin}", 0.21, 0.056, WHITE, 0.024),
+        LayoutLine("{id}", 0.46, 0.056, WHITE, 0.024),
+        LayoutLine("{birth}", 0.62, 0.056, WHITE, 0.024),
+        LayoutLine("AP 97%  MI {mi}  TIS {tis}", 0.8, 0.022, WHITE, 0.022, "right"),
+        LayoutLine("{day}", 0.99, 0.022, WHITE, 0.023, "right"),
+        LayoutLine("{time}", 0.99, 0.056, WHITE, 0.023, "right"),
     ),
     status=(
-        Line("{operator}", 0.02, 0.978, WHITE, 0.022),
-        Line("{accession}", 0.2, 0.978, WHITE, 0.022),
-        Line("{probe}   GYN", 0.98, 0.978, WHITE, 0.022, "right"),
+        LayoutLine("{operator}", 0.02, 0.978, WHITE, 0.022),
+        LayoutLine("{accession}", 0.2, 0.978, WHITE, 0.022),
+        LayoutLine("{probe}   GYN", 0.98, 0.978, WHITE, 0.022, "right"),
     ),
     settings=(0.895, 0.12, "left", ORANGE),
     setting_lines=(
@@ -326,7 +326,7 @@ _NUEWA: Final = Layout(
     calipers=CYAN,
     notes=GREEN,
     result=(0.012, 0.14, "left"),
-    logo=Line("mindray", 0.012, 0.038, (235, 90, 80), 0.036),
+    logo=LayoutLine("mindray", 0.012, 0.038, (235, 90, 80), 0.036),
     day="%Y-%m-%d",
     birth="%Y-%m-%d",
 )

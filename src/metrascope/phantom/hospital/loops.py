@@ -8,26 +8,26 @@ import cv2
 import numpy as np
 
 from metrascope.phantom.hospital.drawing import Canvas
-from metrascope.phantom.hospital.fan_screen import Echo, Fan, listen, reshow
+from metrascope.phantom.hospital.fan_screen import FanEcho, FanScreen, listen, reshow
 from metrascope.phantom.hospital.layouts import LAYOUTS
 from metrascope.phantom.hospital.screen_kinds import compose, finish
-from metrascope.phantom.hospital.shot import Person, Screenshot, ShotKind, View
+from metrascope.phantom.hospital.shot import InventedPatient, ProbeView, Screenshot, ShotKind
 from metrascope.phantom.hospital.stages import Scene
-from metrascope.phantom.render import TISSUE_STEP, Case
+from metrascope.phantom.render import TISSUE_STEP, PhantomCase
 from metrascope.phantom.shapes import FloatMap
 
 LOOPED: Final = ("bmode", "color_doppler", "power_doppler", "elastography")
 
 
 def draw_loop(
-    case: Case,
+    case: PhantomCase,
     layout: str,
-    person: Person,
+    person: InventedPatient,
     rng: np.random.Generator,
     *,
     frames: int = 12,
     kind: ShotKind = "bmode",
-    view: View = "curved",
+    view: ProbeView = "curved",
 ) -> tuple[Screenshot, ...]:
     """Draw the frames of a loop of one patient; the same arguments give the same loop.
 
@@ -66,11 +66,13 @@ def draw_loop(
     return tuple(shots)
 
 
-def _even(echo: Echo, level: int) -> Echo:
+def _even(echo: FanEcho, level: int) -> FanEcho:
     return replace(echo, levels=np.full_like(echo.levels, level))
 
 
-def _moving(first: Echo, second: Echo, frames: int, rng: np.random.Generator) -> Iterator[Echo]:
+def _moving(
+    first: FanEcho, second: FanEcho, frames: int, rng: np.random.Generator
+) -> Iterator[FanEcho]:
     """Yield the echo of every frame: two independent speckles, turned into one another."""
     base = cv2.GaussianBlur(0.5 * (first.levels + second.levels), (0, 0), sigmaX=4, sigmaY=6)
     rests = first.levels - base, second.levels - base
@@ -104,7 +106,7 @@ def _warp(field: FloatMap, shift: tuple[float, float], every: int) -> FloatMap:
     return np.asarray(moved, np.float32)
 
 
-def _under(dark: Canvas, light: Canvas, fan: Fan) -> Canvas:
+def _under(dark: Canvas, light: Canvas, fan: FanScreen) -> Canvas:
     """Return the screen with an echo below everything that was drawn over black and white."""
     canvas = Canvas((dark.width, dark.height))
     canvas.marks, canvas.ink, canvas.glyphs = dark.marks, dark.ink, dark.glyphs

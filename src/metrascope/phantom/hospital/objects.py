@@ -19,7 +19,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from metrascope.phantom.hospital.codings import Frames, store_pixels, to_gray
+from metrascope.phantom.hospital.codings import FrameStack, store_pixels, to_gray
 from metrascope.phantom.hospital.dicom_header import (
     escape_chinese,
     write_extras,
@@ -35,7 +35,7 @@ _PREAMBLE: Final = 128
 
 
 def make_image(
-    shot: Screenshot, frames: Frames, wish: Wish, visit: Visit, ledger: Ledger, number: int
+    shot: Screenshot, frames: FrameStack, wish: Wish, visit: Visit, ledger: Ledger, number: int
 ) -> bytes:
     """Return the bytes of an ultrasound object.
 

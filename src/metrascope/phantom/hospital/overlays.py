@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 
 from metrascope.phantom.hospital.drawing import Anchor, Canvas, Color, dotted
-from metrascope.phantom.hospital.fan_screen import Fan
+from metrascope.phantom.hospital.fan_screen import FanScreen
 from metrascope.phantom.hospital.furniture import write_line
-from metrascope.phantom.hospital.layouts import Layout, Line
-from metrascope.phantom.hospital.shot import Person
+from metrascope.phantom.hospital.layouts import LayoutLine, ScreenLayout
+from metrascope.phantom.hospital.shot import InventedPatient
 
-Point = tuple[int, int]
+_Point = tuple[int, int]
 _PALE: Final = (210, 210, 210)
 _ARROW: Final = ((0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (12, 12))
 _HAND: Final = (
@@ -33,7 +33,9 @@ _NOTES: Final = (
 )
 
 
-def measure(canvas: Canvas, layout: Layout, fan: Fan, rng: np.random.Generator) -> None:
+def draw_measurement(
+    canvas: Canvas, layout: ScreenLayout, fan: FanScreen, rng: np.random.Generator
+) -> None:
     """Put one to three pairs of calipers on the lesion or near the middle, and their lengths."""
     center, long, short, angle = _target(fan, rng)
     results: list[float] = []
@@ -50,9 +52,9 @@ def measure(canvas: Canvas, layout: Layout, fan: Fan, rng: np.random.Generator) 
 
 def annotate(
     canvas: Canvas,
-    layout: Layout,
-    fan: Fan,
-    person: Person,
+    layout: ScreenLayout,
+    fan: FanScreen,
+    person: InventedPatient,
     rng: np.random.Generator,
     *,
     named: bool,
@@ -70,7 +72,11 @@ def annotate(
 
 
 def overlap_corner(
-    canvas: Canvas, layout: Layout, fan: Fan, values: dict[str, str], rng: np.random.Generator
+    canvas: Canvas,
+    layout: ScreenLayout,
+    fan: FanScreen,
+    values: dict[str, str],
+    rng: np.random.Generator,
 ) -> None:
     """Write the patient's name, identifier and date so that they reach into the fan's edge."""
     rows = np.flatnonzero(fan.mask.any(axis=1))
@@ -84,11 +90,13 @@ def overlap_corner(
     texts = ("{latin}", "{id}", "{day} {time}", "{chinese}")
     for number, text in enumerate(texts[: int(rng.integers(1, 5))]):
         anchor: Anchor = "left" if right else "right"
-        line = Line(text, x, y + 1.5 * size * number, _PALE, size, anchor)
+        line = LayoutLine(text, x, y + 1.5 * size * number, _PALE, size, anchor)
         write_line(canvas, layout, line, values)
 
 
-def point_at(canvas: Canvas, layout: Layout, fan: Fan, rng: np.random.Generator) -> None:
+def point_at(
+    canvas: Canvas, layout: ScreenLayout, fan: FanScreen, rng: np.random.Generator
+) -> None:
     """Draw an arrow that points at a place in the fan."""
     unit = canvas.height / 768
     x, y = _spot(fan, rng)
@@ -102,7 +110,7 @@ def point_at(canvas: Canvas, layout: Layout, fan: Fan, rng: np.random.Generator)
         )
 
 
-def leave_cursor(canvas: Canvas, fan: Fan, rng: np.random.Generator) -> None:
+def leave_cursor(canvas: Canvas, fan: FanScreen, rng: np.random.Generator) -> None:
     """Leave the pointer in the image: a white arrow or a pointing hand."""
     unit = canvas.height / 768
     x, y = _spot(fan, rng)
@@ -112,7 +120,7 @@ def leave_cursor(canvas: Canvas, fan: Fan, rng: np.random.Generator) -> None:
         cv2.fillPoly(sheet, [np.round(outline).astype(np.int32)], 255, cv2.LINE_AA)
 
 
-def mark_orientation(canvas: Canvas, layout: Layout, fan: Fan) -> None:
+def mark_orientation(canvas: Canvas, layout: ScreenLayout, fan: FanScreen) -> None:
     """Draw the probe's mark beside the top of the fan: a small filled disc with a letter."""
     unit = canvas.height / 768
     size = round(18 * unit)
@@ -125,7 +133,9 @@ def mark_orientation(canvas: Canvas, layout: Layout, fan: Fan) -> None:
         cv2.line(sheet, (size // 2, size // 2), (size - 3, size // 2), 255, max(1, round(2 * unit)))
 
 
-def draw_body_mark(canvas: Canvas, layout: Layout, fan: Fan, rng: np.random.Generator) -> None:
+def draw_body_mark(
+    canvas: Canvas, layout: ScreenLayout, fan: FanScreen, rng: np.random.Generator
+) -> None:
     """Draw the pictogram of the pelvis with the uterus and the place of the probe."""
     side = round(0.1 * canvas.height)
     left, top, width, height = fan.box
@@ -149,7 +159,9 @@ def draw_body_mark(canvas: Canvas, layout: Layout, fan: Fan, rng: np.random.Gene
         cv2.line(sheet, (middle, round(0.7 * side)), end, 255, 3 * thick)
 
 
-def _target(fan: Fan, rng: np.random.Generator) -> tuple[tuple[float, float], float, float, float]:
+def _target(
+    fan: FanScreen, rng: np.random.Generator
+) -> tuple[tuple[float, float], float, float, float]:
     """Return center, half axes and angle of what is measured, in screen pixels."""
     left, top, _, _ = fan.box
     if fan.lesion is not None and np.count_nonzero(fan.lesion) > 60:
@@ -167,10 +179,12 @@ def _target(fan: Fan, rng: np.random.Generator) -> tuple[tuple[float, float], fl
     return (x, y), reach, 0.7 * reach, float(rng.uniform(0, np.pi))
 
 
-def _ends(fan: Fan, center: tuple[float, float], half: float, turn: float) -> tuple[Point, Point]:
+def _ends(
+    fan: FanScreen, center: tuple[float, float], half: float, turn: float
+) -> tuple[_Point, _Point]:
     """Return the ends of a diameter, drawn in until they lie in the fan."""
 
-    def end(way: int) -> Point:
+    def end(way: int) -> _Point:
         for share in (1.0, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2):
             x = round(center[0] + way * share * half * float(np.cos(turn)))
             y = round(center[1] + way * share * half * float(np.sin(turn)))
@@ -183,8 +197,8 @@ def _ends(fan: Fan, center: tuple[float, float], half: float, turn: float) -> tu
 
 def _pair(
     canvas: Canvas,
-    layout: Layout,
-    ends: tuple[Point, Point],
+    layout: ScreenLayout,
+    ends: tuple[_Point, _Point],
     number: int,
     style: str,
     rng: np.random.Generator,
@@ -198,7 +212,7 @@ def _pair(
     canvas.write(str(number), label, layout.face, round(18 * unit), layout.calipers)
 
 
-def _dots(canvas: Canvas, layout: Layout, ends: tuple[Point, Point], unit: float) -> None:
+def _dots(canvas: Canvas, layout: ScreenLayout, ends: tuple[_Point, _Point], unit: float) -> None:
     left, top = min(e[0] for e in ends) - 2, min(e[1] for e in ends) - 2
     right, bottom = max(e[0] for e in ends) + 3, max(e[1] for e in ends) + 3
     with canvas.drawing((left, top, right - left, bottom - top), layout.calipers, "line") as sheet:
@@ -206,7 +220,7 @@ def _dots(canvas: Canvas, layout: Layout, ends: tuple[Point, Point], unit: float
         dotted(sheet, start, stop, max(4, round(7 * unit)), 1 if unit > 1.2 else 0)
 
 
-def _caliper(canvas: Canvas, color: Color, at: Point, style: str, unit: float) -> None:
+def _caliper(canvas: Canvas, color: Color, at: _Point, style: str, unit: float) -> None:
     arm = max(4, round(8 * unit))
     box = (at[0] - arm - 1, at[1] - arm - 1, 2 * arm + 3, 2 * arm + 3)
     thick = max(1, round(1.3 * unit))
@@ -222,7 +236,7 @@ def _caliper(canvas: Canvas, color: Color, at: Point, style: str, unit: float) -
             sheet[: arm - 1] = 0
 
 
-def _write_results(canvas: Canvas, layout: Layout, results: list[float]) -> None:
+def _write_results(canvas: Canvas, layout: ScreenLayout, results: list[float]) -> None:
     x, y, anchor = layout.result
     for row, value in enumerate(results):
         at = (
@@ -241,12 +255,12 @@ def _write_results(canvas: Canvas, layout: Layout, results: list[float]) -> None
         )
 
 
-def _in_fan(fan: Fan, x: int, y: int) -> bool:
+def _in_fan(fan: FanScreen, x: int, y: int) -> bool:
     column, row = x - fan.box[0], y - fan.box[1]
     return 0 <= column < fan.box[2] and 0 <= row < fan.box[3] and bool(fan.mask[row, column])
 
 
-def _spot(fan: Fan, rng: np.random.Generator) -> Point:
+def _spot(fan: FanScreen, rng: np.random.Generator) -> _Point:
     """Return a place in the middle part of the fan, screen pixels."""
     left, top, width, height = fan.box
     for _ in range(20):

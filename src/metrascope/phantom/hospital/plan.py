@@ -8,7 +8,7 @@ import numpy as np
 from metrascope.phantom.hospital.codings import CODINGS, Coding
 from metrascope.phantom.hospital.identities import Visit
 from metrascope.phantom.hospital.loops import LOOPED
-from metrascope.phantom.hospital.shot import KINDS, ShotKind, View
+from metrascope.phantom.hospital.shot import SHOT_KINDS, ProbeView, ShotKind
 
 Container = Literal["dicom", "loop", "png", "jpeg", "both"]
 FolderStyle = Literal["latin", "chinese", "archive", "disc", "zip", "flat"]
@@ -47,7 +47,7 @@ class Wish:
     """
 
     kind: ShotKind
-    view: View
+    view: ProbeView
     container: Container
     coding: Coding
     regions: str
@@ -65,7 +65,7 @@ def plan_visit(visit: Visit, rng: np.random.Generator) -> tuple[Wish, ...]:
     wishes = [first]
     for place in range(1, 1 + int(rng.choice([0, 1, 2, 3], p=[0.3, 0.35, 0.2, 0.15]))):
         usable = rng.random() < 0.5
-        others = KINDS[1:]
+        others = SHOT_KINDS[1:]
         kind = "bmode" if usable else others[(visit.patient.index + place) % len(others)]
         wishes.append(_wish(kind, visit, place, rng))
     if rng.random() < 0.05:
@@ -74,7 +74,7 @@ def plan_visit(visit: Visit, rng: np.random.Generator) -> tuple[Wish, ...]:
     return tuple(wishes)
 
 
-def file_name(visit: Visit, style: FolderStyle, number: int, suffix: str) -> str:
+def export_name(visit: Visit, style: FolderStyle, number: int, suffix: str) -> str:
     """Return the path of a picture below the exports, as scanners and people name them.
 
     Parameters

@@ -7,7 +7,7 @@ import numpy as np
 
 from metrascope.arrays import Box, Mask
 from metrascope.phantom.hospital.drawing import Canvas
-from metrascope.phantom.hospital.fan_screen import Echo, Fan, listen
+from metrascope.phantom.hospital.fan_screen import FanEcho, FanScreen, listen
 from metrascope.phantom.hospital.furniture import (
     draw_bar,
     draw_logo,
@@ -17,32 +17,32 @@ from metrascope.phantom.hospital.furniture import (
     write_banner,
     write_settings,
 )
-from metrascope.phantom.hospital.layouts import LAYOUTS, Layout
+from metrascope.phantom.hospital.layouts import LAYOUTS, ScreenLayout
 from metrascope.phantom.hospital.overlays import (
     annotate,
     draw_body_mark,
+    draw_measurement,
     leave_cursor,
     mark_orientation,
-    measure,
     overlap_corner,
     point_at,
 )
-from metrascope.phantom.hospital.shot import Person, Screenshot, ShotKind, View
+from metrascope.phantom.hospital.shot import InventedPatient, ProbeView, Screenshot, ShotKind
 from metrascope.phantom.hospital.stages import STAGES, Scene
-from metrascope.phantom.render import Case
+from metrascope.phantom.render import PhantomCase
 
 _TINTS: Final = (*((255, 255, 255),) * 5, (255, 247, 230), (236, 244, 255))
 _COLORED: Final = ("color_doppler", "power_doppler", "elastography")
 
 
 def draw_screen(
-    case: Case | Echo,
+    case: PhantomCase | FanEcho,
     layout: str,
-    person: Person,
+    person: InventedPatient,
     rng: np.random.Generator,
     *,
     kind: ShotKind = "bmode",
-    view: View = "curved",
+    view: ProbeView = "curved",
 ) -> Screenshot:
     """Draw the screen of one patient; the same arguments give the same screen.
 
@@ -66,13 +66,17 @@ def draw_screen(
     KeyError
         If there is no such layout.
     """
-    echo = case if isinstance(case, Echo) else listen(case, view)
+    echo = case if isinstance(case, FanEcho) else listen(case, view)
     canvas, scene = compose(echo, LAYOUTS[layout], person, rng, kind)
     return finish(canvas, LAYOUTS[layout], scene, kind)
 
 
 def compose(
-    echo: Echo, layout: Layout, person: Person, rng: np.random.Generator, kind: ShotKind
+    echo: FanEcho,
+    layout: ScreenLayout,
+    person: InventedPatient,
+    rng: np.random.Generator,
+    kind: ShotKind,
 ) -> tuple[Canvas, Scene]:
     """Draw a screen layer by layer: ground, echo, furniture, marks."""
     canvas = Canvas(layout.sizes[int(rng.integers(len(layout.sizes)))])
@@ -87,7 +91,7 @@ def compose(
     return canvas, scene
 
 
-def _panel(canvas: Canvas, layout: Layout) -> Box:
+def _panel(canvas: Canvas, layout: ScreenLayout) -> Box:
     """Return the rectangle of the fan in pixels."""
     left, right = (round(layout.panel[way] * canvas.width) for way in (0, 2))
     top, bottom = (round(layout.panel[way] * canvas.height) for way in (1, 3))
@@ -95,7 +99,11 @@ def _panel(canvas: Canvas, layout: Layout) -> Box:
 
 
 def _furnish(
-    canvas: Canvas, layout: Layout, fan: Fan | None, values: dict[str, str], kind: ShotKind
+    canvas: Canvas,
+    layout: ScreenLayout,
+    fan: FanScreen | None,
+    values: dict[str, str],
+    kind: ShotKind,
 ) -> None:
     write_banner(canvas, layout, values)
     draw_logo(canvas, layout)
@@ -110,9 +118,9 @@ def _furnish(
 
 def _mark(
     canvas: Canvas,
-    layout: Layout,
-    fan: Fan,
-    person: Person,
+    layout: ScreenLayout,
+    fan: FanScreen,
+    person: InventedPatient,
     values: dict[str, str],
     rng: np.random.Generator,
     *,
@@ -123,7 +131,7 @@ def _mark(
     chances: tuple[tuple[float, Callable[[], None]], ...] = (
         (0.9, lambda: mark_orientation(canvas, layout, fan)),
         (0.4, lambda: draw_body_mark(canvas, layout, fan, rng)),
-        (0.5 * measured, lambda: measure(canvas, layout, fan, rng)),
+        (0.5 * measured, lambda: draw_measurement(canvas, layout, fan, rng)),
         (0.15, lambda: point_at(canvas, layout, fan, rng)),
         (0.1, lambda: leave_cursor(canvas, fan, rng)),
         (0.4, lambda: annotate(canvas, layout, fan, person, rng, named=named)),
@@ -134,7 +142,7 @@ def _mark(
             draw()
 
 
-def finish(canvas: Canvas, layout: Layout, scene: Scene, kind: ShotKind) -> Screenshot:
+def finish(canvas: Canvas, layout: ScreenLayout, scene: Scene, kind: ShotKind) -> Screenshot:
     """Put together the truth about a screen that was drawn."""
     clean = np.zeros((canvas.height, canvas.width), np.uint8)
     sector = np.zeros(clean.shape, np.bool_)

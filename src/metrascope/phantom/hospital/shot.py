@@ -6,10 +6,10 @@ from typing import Literal, Protocol
 
 from metrascope.arrays import Box, Mask, Pixels
 
-View = Literal["curved", "phased", "linear"]
-SectorKind = Literal["curved", "phased", "linear", "whole"]
-RegionKind = Literal["2d", "color", "m_mode", "spectral", "elastography", "3d", "other"]
-MarkKind = Literal[
+ProbeView = Literal["curved", "phased", "linear"]
+PhantomSectorKind = Literal["curved", "phased", "linear", "whole"]
+PhantomRegionKind = Literal["2d", "color", "m_mode", "spectral", "elastography", "3d", "other"]
+PhantomMarkKind = Literal[
     "text",
     "caliper",
     "line",
@@ -37,7 +37,7 @@ ShotKind = Literal[
     "too_dark",
     "blank",
 ]
-KINDS: tuple[ShotKind, ...] = (
+SHOT_KINDS: tuple[ShotKind, ...] = (
     "bmode",
     "color_doppler",
     "power_doppler",
@@ -54,7 +54,7 @@ KINDS: tuple[ShotKind, ...] = (
 )
 
 
-class Person(Protocol):
+class InventedPatient(Protocol):
     """Whom and what the letters on a screen name; all of it counts as identifying."""
 
     @property
@@ -110,7 +110,7 @@ class PlantedMark:
         Whether it tells who the patient is, or where or when she was examined.
     """
 
-    kind: MarkKind
+    kind: PhantomMarkKind
     box: Box
     text: str = ""
     identifying: bool = False
@@ -124,7 +124,7 @@ class ScreenRegion:
     """
 
     box: Box
-    kind: RegionKind
+    kind: PhantomRegionKind
     mm_per_pixel: tuple[float, float] | None
 
 
@@ -164,7 +164,7 @@ class Screenshot:
     image: Pixels
     clean: Pixels
     sector: Mask
-    sector_kind: SectorKind
+    sector_kind: PhantomSectorKind
     lesion: Mask | None
     marks: tuple[PlantedMark, ...]
     glyphs: Mask

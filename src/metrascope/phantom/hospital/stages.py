@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 from metrascope.arrays import Box
-from metrascope.phantom.hospital.document_pages import render_surface, write_report
+from metrascope.phantom.hospital.document_pages import draw_report_page, render_surface
 from metrascope.phantom.hospital.doppler import lay_flow, lay_stiffness
 from metrascope.phantom.hospital.drawing import Canvas
-from metrascope.phantom.hospital.fan_screen import Echo, Fan, listen, place
-from metrascope.phantom.hospital.layouts import Layout
-from metrascope.phantom.hospital.shot import RegionKind, ScreenRegion, ShotKind
+from metrascope.phantom.hospital.fan_screen import FanEcho, FanScreen, listen, place
+from metrascope.phantom.hospital.layouts import ScreenLayout
+from metrascope.phantom.hospital.shot import PhantomRegionKind, ScreenRegion, ShotKind
 from metrascope.phantom.hospital.strips import draw_line_of_sight, run_motion, run_spectrum
 
 
@@ -21,42 +21,48 @@ from metrascope.phantom.hospital.strips import draw_line_of_sight, run_motion, r
 class Scene:
     """What was put on the screen: its fans, the main one first, and the regions."""
 
-    fans: tuple[Fan, ...]
+    fans: tuple[FanScreen, ...]
     regions: tuple[ScreenRegion, ...]
 
 
 # Rows and columns of tomographic imaging.
 _GRIDS: Final = ((2, 2), (2, 3), (3, 3))
 
-Stage = Callable[[Canvas, Layout, Echo, Box, np.random.Generator], Scene]
+Stage = Callable[[Canvas, ScreenLayout, FanEcho, Box, np.random.Generator], Scene]
 
 
 def _still(
-    canvas: Canvas, _layout: Layout, echo: Echo, box: Box, rng: np.random.Generator
+    canvas: Canvas, _layout: ScreenLayout, echo: FanEcho, box: Box, rng: np.random.Generator
 ) -> Scene:
     fan = _show(canvas, _fit(echo, box, rng))
     return Scene((fan,), (_region(fan),))
 
 
-def _dark(canvas: Canvas, layout: Layout, echo: Echo, box: Box, rng: np.random.Generator) -> Scene:
+def _dark(
+    canvas: Canvas, layout: ScreenLayout, echo: FanEcho, box: Box, rng: np.random.Generator
+) -> Scene:
     dim = replace(echo, levels=echo.levels * np.float32(rng.uniform(0.03, 0.08)))
     return _still(canvas, layout, dim, box, rng)
 
 
-def _color(canvas: Canvas, layout: Layout, echo: Echo, box: Box, rng: np.random.Generator) -> Scene:
+def _color(
+    canvas: Canvas, layout: ScreenLayout, echo: FanEcho, box: Box, rng: np.random.Generator
+) -> Scene:
     fan = _show(canvas, _fit(echo, box, rng))
     window = lay_flow(canvas, layout, fan, rng, power=False)
     return Scene((fan,), (_region(fan), _region(fan, "color", window)))
 
 
-def _power(canvas: Canvas, layout: Layout, echo: Echo, box: Box, rng: np.random.Generator) -> Scene:
+def _power(
+    canvas: Canvas, layout: ScreenLayout, echo: FanEcho, box: Box, rng: np.random.Generator
+) -> Scene:
     fan = _show(canvas, _fit(echo, box, rng))
     window = lay_flow(canvas, layout, fan, rng, power=True)
     return Scene((fan,), (_region(fan), _region(fan, "color", window)))
 
 
 def _elastography(
-    canvas: Canvas, layout: Layout, echo: Echo, box: Box, rng: np.random.Generator
+    canvas: Canvas, layout: ScreenLayout, echo: FanEcho, box: Box, rng: np.random.Generator
 ) -> Scene:
     fan = _show(canvas, _fit(echo, box, rng))
     window = lay_stiffness(canvas, layout, fan, rng)
@@ -64,7 +70,7 @@ def _elastography(
 
 
 def _spectral(
-    canvas: Canvas, layout: Layout, echo: Echo, box: Box, rng: np.random.Generator
+    canvas: Canvas, layout: ScreenLayout, echo: FanEcho, box: Box, rng: np.random.Generator
 ) -> Scene:
     above, below = _above_and_below(box)
     fan = _show(canvas, _fit(echo, above, rng))
@@ -76,7 +82,7 @@ def _spectral(
 
 
 def _motion(
-    canvas: Canvas, layout: Layout, echo: Echo, box: Box, rng: np.random.Generator
+    canvas: Canvas, layout: ScreenLayout, echo: FanEcho, box: Box, rng: np.random.Generator
 ) -> Scene:
     above, below = _above_and_below(box)
     fan = _show(canvas, _fit(echo, above, rng))
@@ -86,20 +92,22 @@ def _motion(
 
 
 def _three_d(
-    canvas: Canvas, _layout: Layout, _echo: Echo, box: Box, rng: np.random.Generator
+    canvas: Canvas, _layout: ScreenLayout, _echo: FanEcho, box: Box, rng: np.random.Generator
 ) -> Scene:
     render_surface(canvas, box, rng)
     return Scene((), (ScreenRegion(box, "3d", None),))
 
 
 def _report(
-    canvas: Canvas, layout: Layout, _echo: Echo, box: Box, rng: np.random.Generator
+    canvas: Canvas, layout: ScreenLayout, _echo: FanEcho, box: Box, rng: np.random.Generator
 ) -> Scene:
-    write_report(canvas, layout, box, rng)
+    draw_report_page(canvas, layout, box, rng)
     return Scene((), ())
 
 
-def _dual(canvas: Canvas, _layout: Layout, echo: Echo, box: Box, rng: np.random.Generator) -> Scene:
+def _dual(
+    canvas: Canvas, _layout: ScreenLayout, echo: FanEcho, box: Box, rng: np.random.Generator
+) -> Scene:
     left, top, width, height = box
     half = width // 2 - 2
     halves = ((left, top, half, height), (left + width - half, top, half, height))
@@ -112,7 +120,9 @@ def _dual(canvas: Canvas, _layout: Layout, echo: Echo, box: Box, rng: np.random.
     return Scene(fans, tuple(_region(fan) for fan in fans))
 
 
-def _quad(canvas: Canvas, layout: Layout, echo: Echo, box: Box, rng: np.random.Generator) -> Scene:
+def _quad(
+    canvas: Canvas, layout: ScreenLayout, echo: FanEcho, box: Box, rng: np.random.Generator
+) -> Scene:
     left, top, width, height = box
     across, down = width // 2 - 2, height // 2 - 2
     corners = [(x, y) for y in (top, top + height - down) for x in (left, left + width - across)]
@@ -130,7 +140,7 @@ def _quad(canvas: Canvas, layout: Layout, echo: Echo, box: Box, rng: np.random.G
 
 
 def _slices(
-    canvas: Canvas, layout: Layout, echo: Echo, box: Box, rng: np.random.Generator
+    canvas: Canvas, layout: ScreenLayout, echo: FanEcho, box: Box, rng: np.random.Generator
 ) -> Scene:
     """Show parallel slices of a volume in rows, numbered from the middle one."""
     left, top, width, height = box
@@ -150,7 +160,7 @@ def _slices(
 
 
 def _blank(
-    canvas: Canvas, layout: Layout, _echo: Echo, box: Box, rng: np.random.Generator
+    canvas: Canvas, layout: ScreenLayout, _echo: FanEcho, box: Box, rng: np.random.Generator
 ) -> Scene:
     if rng.random() < 0.5:
         at = (box[0] + box[2] // 2, box[1] + box[3] // 2)
@@ -176,7 +186,7 @@ STAGES: Final[dict[ShotKind, Stage]] = {
 }
 
 
-def _show(canvas: Canvas, fan: Fan) -> Fan:
+def _show(canvas: Canvas, fan: FanScreen) -> FanScreen:
     """Copy the echo to the screen."""
     left, top, width, height = fan.box
     part = canvas.image[top : top + height, left : left + width]
@@ -188,7 +198,7 @@ def _show(canvas: Canvas, fan: Fan) -> Fan:
     return fan
 
 
-def _fit(echo: Echo, box: Box, rng: np.random.Generator) -> Fan:
+def _fit(echo: FanEcho, box: Box, rng: np.random.Generator) -> FanScreen:
     """Place the echo as operators do: whole, or so large that its sides are cut off."""
     left, top, width, height = box
     if rng.random() < 0.4:
@@ -198,7 +208,7 @@ def _fit(echo: Echo, box: Box, rng: np.random.Generator) -> Fan:
     return place(echo, (left, top, width, height), fill=float(rng.uniform(0.86, 0.98)), clip=clip)
 
 
-def _region(fan: Fan, kind: RegionKind = "2d", box: Box | None = None) -> ScreenRegion:
+def _region(fan: FanScreen, kind: PhantomRegionKind = "2d", box: Box | None = None) -> ScreenRegion:
     return ScreenRegion(box or fan.box, kind, (fan.mm_per_pixel, fan.mm_per_pixel))
 
 
@@ -209,19 +219,19 @@ def _above_and_below(box: Box) -> tuple[Box, Box]:
     return (left, top, width, high), (left, top + height - low, width, low)
 
 
-def _other(echo: Echo, rng: np.random.Generator) -> Echo:
+def _other(echo: FanEcho, rng: np.random.Generator) -> FanEcho:
     """Return another view of the same patient: other texture and speckle."""
     seed = np.random.SeedSequence([int(part) for part in rng.integers(0, 2**31, 2)])
     return listen(replace(echo.case, noise_seed=seed), echo.view)
 
 
-def _turned(echo: Echo) -> Echo:
+def _turned(echo: FanEcho) -> FanEcho:
     """Return the echo seen from the other side."""
     lesion = None if echo.lesion is None else np.ascontiguousarray(echo.lesion[:, ::-1])
     return replace(echo, levels=np.ascontiguousarray(echo.levels[:, ::-1]), lesion=lesion)
 
 
-def _cross(canvas: Canvas, fan: Fan, rng: np.random.Generator) -> None:
+def _cross(canvas: Canvas, fan: FanScreen, rng: np.random.Generator) -> None:
     left, top, width, height = fan.box
     x, y = (
         left + round(width * rng.uniform(0.35, 0.65)),

@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 
 from metrascope.arrays import Box
 from metrascope.phantom.hospital.drawing import Canvas, dotted
-from metrascope.phantom.hospital.fan_screen import Echo, Fan
-from metrascope.phantom.hospital.layouts import Layout
+from metrascope.phantom.hospital.fan_screen import FanEcho, FanScreen
+from metrascope.phantom.hospital.layouts import ScreenLayout
 
 
-def run_spectrum(canvas: Canvas, layout: Layout, box: Box, rng: np.random.Generator) -> None:
+def run_spectrum(canvas: Canvas, layout: ScreenLayout, box: Box, rng: np.random.Generator) -> None:
     """Fill a box with the spectrum of a pulsating flow, its velocities at the right edge."""
     left, top, width, height = box
     base = round(height * float(rng.uniform(0.66, 0.8)))
@@ -29,7 +29,7 @@ def run_spectrum(canvas: Canvas, layout: Layout, box: Box, rng: np.random.Genera
     _scale(canvas, layout, box, base)
 
 
-def run_motion(canvas: Canvas, echo: Echo, box: Box, rng: np.random.Generator) -> None:
+def run_motion(canvas: Canvas, echo: FanEcho, box: Box, rng: np.random.Generator) -> None:
     """Fill a box with the echo of one line over time: tissue that breathes and pulsates."""
     _, _, width, height = box
     beam = echo.beam
@@ -50,7 +50,7 @@ def run_motion(canvas: Canvas, echo: Echo, box: Box, rng: np.random.Generator) -
     _put(canvas, box, strip * cv2.GaussianBlur(grain, (0, 0), 1.0))
 
 
-def draw_line_of_sight(canvas: Canvas, layout: Layout, fan: Fan, *, gate: bool) -> None:
+def draw_line_of_sight(canvas: Canvas, layout: ScreenLayout, fan: FanScreen, *, gate: bool) -> None:
     """Draw the dotted line that the strip listens to, and the gate of the Doppler."""
     top = round(fan.face)
     span = round(fan.beam.depth_mm / fan.mm_per_pixel)
@@ -70,7 +70,7 @@ def _put(canvas: Canvas, box: Box, strip: NDArray[np.floating]) -> None:
     canvas.image[top : top + height, left : left + width] = gray[..., None]
 
 
-def _scale(canvas: Canvas, layout: Layout, box: Box, base: int) -> None:
+def _scale(canvas: Canvas, layout: ScreenLayout, box: Box, base: int) -> None:
     left, top, width, height = box
     step = max(12, round(0.045 * canvas.height))
     size = round(0.018 * canvas.height)

@@ -16,7 +16,7 @@ from metrascope.phantom.hospital.planted import Planted
 from metrascope.phantom.hospital.shot import PlantedMark, ScreenRegion, Screenshot
 
 
-def describe(shot: Screenshot, name: str, truth: Path) -> dict[str, Any]:
+def truth_of_shot(shot: Screenshot, name: str, truth: Path) -> dict[str, Any]:
     """Return what the truth says of a screen; its masks are written below ``truth``.
 
     Parameters

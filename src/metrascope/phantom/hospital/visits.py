@@ -17,14 +17,14 @@ from metrascope.phantom.hospital.label_tables import member
 from metrascope.phantom.hospital.loops import draw_loop
 from metrascope.phantom.hospital.objects import make_image, make_other
 from metrascope.phantom.hospital.pictures import make_jpeg, make_png
-from metrascope.phantom.hospital.plan import Wish, file_name, folder_style, plan_visit, safe
+from metrascope.phantom.hospital.plan import Wish, export_name, folder_style, plan_visit, safe
 from metrascope.phantom.hospital.planted import Ledger, Planted
 from metrascope.phantom.hospital.screen_kinds import draw_screen
 from metrascope.phantom.hospital.shot import Screenshot
-from metrascope.phantom.hospital.truth import describe, shrink
+from metrascope.phantom.hospital.truth import shrink, truth_of_shot
 from metrascope.phantom.render import draw_case
 
-Row = dict[str, Any]
+_Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class _Made:
 
     suffix: str
     content: bytes
-    row: Row
+    row: _Row
     planted: tuple[Planted, ...]
 
 
-def write_visit(job: Job, rng: np.random.Generator) -> list[Row]:
+def write_visit(job: Job, rng: np.random.Generator) -> list[_Row]:
     """Write the files of a visit as its department keeps them; return a row of truth for each.
 
     Parameters
@@ -75,7 +75,7 @@ def write_visit(job: Job, rng: np.random.Generator) -> list[Row]:
     for number, wish in enumerate(plan_visit(job.visit, rng)):
         made += _make(job, wish, number, rng)
     visit, style = job.visit, folder_style(job.visit)
-    names = [file_name(visit, style, number, one.suffix) for number, one in enumerate(made)]
+    names = [export_name(visit, style, number, one.suffix) for number, one in enumerate(made)]
     members = [""] * len(made)
     if style == "zip":
         members = [f"IMG/{n:04d}{one.suffix if n % 2 else ''}" for n, one in enumerate(made)]
@@ -97,7 +97,7 @@ def _make(job: Job, wish: Wish, number: int, rng: np.random.Generator) -> list[_
         return [_make_other(job, wish, number, rng)]
     shots = _draw(job, wish, number, rng)
     name = f"{job.visit.patient.index:05d}-{job.visit.number}-{number}"
-    shared = _about(job, len(shots)) | describe(shots[0], name, job.out / "truth")
+    shared = _about(job, len(shots)) | truth_of_shot(shots[0], name, job.out / "truth")
     suffixes = {"png": (".png",), "jpeg": (".jpg",), "both": (".dcm", ".png")}
     return [
         _make_file(suffix, job, wish, shots, shared, number, rng)
@@ -110,7 +110,7 @@ def _make_file(
     job: Job,
     wish: Wish,
     shots: Sequence[Screenshot],
-    shared: Row,
+    shared: _Row,
     number: int,
     rng: np.random.Generator,
 ) -> _Made:
@@ -141,9 +141,9 @@ def _make_other(job: Job, wish: Wish, number: int, rng: np.random.Generator) -> 
     return _Made(".dcm", content, row, tuple(ledger.planted))
 
 
-def _about(job: Job, frames: int) -> Row:
+def _about(job: Job, frames: int) -> _Row:
     visit = job.visit
-    known: Row = {
+    known: _Row = {
         "patient": visit.patient.index,
         "visit": visit.number,
         "accession": visit.accession,
