@@ -19,7 +19,7 @@ from metrascope.ingest.places import (
 )
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.labels import Keys, read_labels
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Skipped, Source, find_sources
 

@@ -12,7 +12,7 @@ from metrascope.ingest.journal import Rejection
 from metrascope.ingest.label_notices import diagnosis_notices
 from metrascope.ingest.rejection import explain, explain_in_full
 from metrascope.labels.labels import Labels, read_labels
-from metrascope.reason import shown_rows
+from metrascope.messages import shown_rows
 
 
 def read(folder: Path, columns: str, *rows: str, label: str = "") -> Labels:

@@ -10,7 +10,7 @@ import pytest
 
 from metrascope.errors import DataError, SettingsError
 from metrascope.labels.labels import Keys, LabelRow, Labels, read_labels
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 
 HEADER = "file_name,SOPInstanceUID,StudyInstanceUID,accession,patient_id,name,label"
 

@@ -6,7 +6,7 @@ import pytest
 
 from metrascope.dicom.identifiers import Keys, identifier_spellings, names_differ
 from metrascope.labels.labels import LabelRow, Labels, read_labels
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 
 
 def labels(folder: Path, *lines: str) -> Labels:

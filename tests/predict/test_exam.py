@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metrascope.messages import table
+from metrascope.messages import Reason, table
 from metrascope.phantom.phantom import write_phantom
 from metrascope.predict.exam import _ADVISED, Crop, crop_frames, open_exam, refusal_message
-from metrascope.reason import Reason
 
 
 @pytest.fixture(scope="module")

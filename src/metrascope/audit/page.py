@@ -12,9 +12,8 @@ from metrascope.audit.pairs import DuplicatePair
 from metrascope.audit.pictures import Pictures, picture_pair
 from metrascope.audit.settings import deviations
 from metrascope.audit.tables import partitions_by_row, placed_in, relation, write_audit_tables
-from metrascope.bilingual import sentence
 from metrascope.files.atomic import sha256, write_text
-from metrascope.pages import render_page
+from metrascope.pages import render_page, sentence
 
 _SECTIONS: Final = (
     "summary",

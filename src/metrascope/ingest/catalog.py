@@ -21,7 +21,7 @@ from metrascope.ingest.ties import Ties
 from metrascope.labels.column_words import ATTRIBUTES, ColumnWords
 from metrascope.labels.columns import KEYS
 from metrascope.labels.labels import Keys, LabelRow, Labels
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 
 _OWN: Final = ("read", "why")
 """What a row of the labels holds for the sake of decisions, and no list needs to show."""

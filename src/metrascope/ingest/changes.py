@@ -14,7 +14,7 @@ from metrascope.ingest.label_notices import column_roles, unused_columns
 from metrascope.ingest.places import Search
 from metrascope.labels.columns import KEYS
 from metrascope.labels.matching import Labels
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 from metrascope.sources.search import QUIET
 
 _ELSEWHERE: Final = ("labels.left_out", "decided.left_out")

@@ -13,7 +13,7 @@ from metrascope.dicom.identifiers import Keys, names_differ, without_zeros
 from metrascope.ingest.identity import person_of
 from metrascope.ingest.journal import Key, Record, Rejection
 from metrascope.labels.matching import LabelRow
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 
 Matched = Mapping[Key, LabelRow | Reason]
 """What the labels say of each file, by the key of its record."""

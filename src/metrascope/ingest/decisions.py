@@ -15,8 +15,7 @@ from metrascope.labels.label_columns import contradicted
 from metrascope.labels.lexicon import normal_form
 from metrascope.labels.matching import LabelRow, Labels, row_reason
 from metrascope.labels.sheet import read_sheet
-from metrascope.messages import LANGUAGES, language, table, text
-from metrascope.reason import Reason
+from metrascope.messages import LANGUAGES, Reason, language, table, text
 
 DIAGNOSIS_LIST: Final = "diagnoses.csv"
 DIAGNOSIS_COLUMNS: Final = (

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from metrascope import __version__
-from metrascope.bilingual import Bilingual, bilingual, sentence
 from metrascope.dataset.flow import write_flow
 from metrascope.dataset.reasons import reason_title
 from metrascope.dicom.keep_list import keep_list_rows
@@ -18,7 +17,7 @@ from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import Key, Rejection
 from metrascope.ingest.rejection import explain
 from metrascope.ingest.waiting import Waiting
-from metrascope.pages import render_page
+from metrascope.pages import Bilingual, bilingual, render_page, sentence
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source
 

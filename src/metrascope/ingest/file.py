@@ -25,7 +25,7 @@ from metrascope.ingest.image_files import file_stamp
 from metrascope.ingest.journal import MARK_BOXES, ORIGIN, WRITTEN, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.labels import Keys, LabelRow, Labels
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 from metrascope.screen.key_frames import key_frames
 from metrascope.screen.panels import MOST_PANELS, panels, regions_within
 from metrascope.screen.screens import Screens, open_screens

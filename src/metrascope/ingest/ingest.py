@@ -85,10 +85,10 @@ from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
 from metrascope.ingest.waiting import Waiting, find_waiting
 from metrascope.labels.column_words import ColumnWords
 from metrascope.labels.labels import Keys, Labels, read_labels
+from metrascope.messages import Reason
 from metrascope.processes.dispatch import EngineName, ShareOut, create_share_out
 from metrascope.processes.files import Failed
 from metrascope.progress import begin
-from metrascope.reason import Reason
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import QUIET, Skipped, Source, find_sources
 

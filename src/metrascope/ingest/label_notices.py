@@ -9,8 +9,7 @@ from metrascope.ingest.diagnoses import DiagnosisList
 from metrascope.labels.diagnosis import CLASSES
 from metrascope.labels.label_columns import COLUMNS_DIFFER, contradictions
 from metrascope.labels.matching import Labels
-from metrascope.messages import text
-from metrascope.reason import Reason, shown_rows
+from metrascope.messages import Reason, shown_rows, text
 
 _MOST_CODES: Final = 6
 _MOST_COLUMNS: Final = 30

@@ -12,8 +12,7 @@ from metrascope.ingest.image_files import image_names, missing_files, unnamed_fi
 from metrascope.ingest.journal import Record
 from metrascope.ingest.manifest_decisions import DECISIONS_FILE, removed_images
 from metrascope.ingest.places import Earlier, Search
-from metrascope.messages import text
-from metrascope.reason import Reason
+from metrascope.messages import Reason, text
 
 _KINDS: Final = ("gone", "replaced", "beside", "unread", "otherwise")
 EARLIER_LIST: Final = "earlier.csv"

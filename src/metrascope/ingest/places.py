@@ -21,7 +21,7 @@ from metrascope.ingest.journal import IngestJournal, Key, Record, Rejection
 from metrascope.ingest.label_notices import column_roles
 from metrascope.labels.columns import KEYS
 from metrascope.labels.labels import Keys, LabelRow
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 from metrascope.sources.search import Skipped, Source, distinct_names
 
 _NO_ROW: Final = ("labels.no_row", "labels.other_script")

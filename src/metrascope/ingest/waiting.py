@@ -7,7 +7,7 @@ from typing import Final
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.journal import Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 
 _TO_VIEW: Final = frozenset(
     f"ingest.{name}"

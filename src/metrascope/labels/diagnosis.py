@@ -8,7 +8,7 @@ from typing import Final
 from metrascope.labels.clauses import ClauseFinding, read_findings
 from metrascope.labels.lexicon import WordKind, is_empty, lexicon_words, normal_form
 from metrascope.labels.strikethrough import STRUCK
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 
 CLASSES: Final = ("normal", "fibroid", "polyp")
 """The study's; a table that speaks of none of its lesions may have others."""

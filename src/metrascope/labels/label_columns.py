@@ -11,7 +11,7 @@ from typing import Final
 
 from metrascope.labels.diagnosis import CLASSES, Diagnosis, read_diagnoses
 from metrascope.labels.matching import LabelRow, Labels, row_reason
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 
 COLUMNS_DIFFER: Final = "labels.columns_differ"
 # What a column says that gives no class: cancer beside a polyp, or that there is no polyp.

@@ -20,7 +20,7 @@ from metrascope.labels.diagnosis import CLASSES, Diagnosis, read_diagnoses
 from metrascope.labels.matching import LabelRow, Labels, row_reason
 from metrascope.labels.sheet import Sheet, read_sheet
 from metrascope.labels.strikethrough import STRUCK
-from metrascope.reason import Reason, shown_rows
+from metrascope.messages import Reason, shown_rows
 
 __all__ = ["Keys", "LabelRow", "Labels", "read_labels"]
 

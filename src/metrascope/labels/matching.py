@@ -20,7 +20,7 @@ from metrascope.dicom.identifiers import (
 )
 from metrascope.labels.columns import KEYS
 from metrascope.labels.diagnosis import Diagnosis
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 
 _NUMBERS: Final = ("accession", "patient_id")
 _EXAM: Final = frozenset({"accession", "study_uid", "sop_uid"})

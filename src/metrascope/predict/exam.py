@@ -15,10 +15,9 @@ from metrascope.dicom.identifiers import identifier_spellings
 from metrascope.dicom.regions import Region
 from metrascope.dicom.values import day, string
 from metrascope.errors import DataError
-from metrascope.messages import language, table, text
+from metrascope.messages import Reason, language, table, text
 from metrascope.predict.patient import HeaderPatient, digest_of
 from metrascope.predict.reading import Said
-from metrascope.reason import Reason
 from metrascope.screen.key_frames import key_frames
 from metrascope.screen.marks import Mark
 from metrascope.screen.panels import panels

@@ -11,7 +11,7 @@ from typing import Final, Self, cast
 
 from metrascope.errors import DataError, SettingsError
 from metrascope.files.atomic import cannot_write, remove_leftovers
-from metrascope.messages import language
+from metrascope.messages import Reason, language
 from metrascope.predict.bundle import Bundle, is_bundle, open_bundle
 from metrascope.predict.inputs import Found, find_inputs, input_roots
 from metrascope.predict.journal import NAME, FileOutcome, Pending, ReadingJournal, recorded_settings
@@ -24,7 +24,6 @@ from metrascope.predict.unidentified import Unidentified
 from metrascope.processes.cores import available_cores
 from metrascope.processes.deadline import within
 from metrascope.processes.dispatch import EngineName, ShareOut, create_share_out
-from metrascope.reason import Reason
 from metrascope.sources.search import Skipped, Source
 
 AnyReading = ImageReading | PatientReading

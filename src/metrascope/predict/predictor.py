@@ -12,7 +12,7 @@ import numpy.typing as npt
 from metrascope.arrays import Floats, Pixels
 from metrascope.dicom.frames import Cine
 from metrascope.errors import DataError, SettingsError
-from metrascope.messages import text
+from metrascope.messages import Reason, text
 from metrascope.predict.bundle import Bundle, is_bundle, open_bundle
 from metrascope.predict.ensemble import Ensemble, open_ensemble, open_run
 from metrascope.predict.exam import Crop, Exam, crop_frames, open_exam, refusal_message
@@ -29,7 +29,6 @@ from metrascope.predict.reading import GroupKind, ImageReading, Neighbor, Patien
 from metrascope.predict.refusal import RefusalRule, Verdict
 from metrascope.predict.runtime import RuntimeName
 from metrascope.processes.cores import available_cores
-from metrascope.reason import Reason
 from metrascope.screen.marks import Mark
 from metrascope.sources.search import shown
 

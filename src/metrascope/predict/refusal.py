@@ -16,8 +16,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from metrascope.arrays import Floats
+from metrascope.messages import Reason
 from metrascope.predict.conformal import Conformal, Unit, fit_conformal
-from metrascope.reason import Reason
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 Inside = Annotated[float, Field(gt=0, lt=1)]

@@ -4,13 +4,13 @@ import traceback
 from typing import TYPE_CHECKING, Final
 
 from metrascope.errors import DataError, MetrascopeError, is_memory_failure
+from metrascope.messages import Reason
 from metrascope.predict.exam import read_person
 from metrascope.predict.journal import FileOutcome, Pending
 from metrascope.predict.patient import ImageFinding
 from metrascope.predict.predictor import FrameReading, Predictor
 from metrascope.predict.reading import ImageReading, Said
 from metrascope.predict.reading_picture import PictureOrigin, reading_picture_name, write_picture
-from metrascope.reason import Reason
 
 if TYPE_CHECKING:
     from metrascope.predict.predict import Order

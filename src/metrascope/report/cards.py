@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.bilingual import join_items
 from metrascope.classes import class_title
 from metrascope.messages import LANGUAGES, text
+from metrascope.pages import join_items
 from metrascope.report import page_tables as tables
 from metrascope.report import recipe
 from metrascope.report.inference import has_intervals

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from metrascope.bilingual import Bilingual, bilingual
 from metrascope.messages import LANGUAGES, text
+from metrascope.pages import Bilingual, bilingual
 from metrascope.report.page_tables import best_networks
 from metrascope.results.calibration_tables import calibration_tables
 from metrascope.results.explanation_findings import explanation_sentences, explanation_summary

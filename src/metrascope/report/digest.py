@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from metrascope.bilingual import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.classes import class_title
+from metrascope.pages import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.report import page_tables as tables
 from metrascope.report.chapters import chapter_findings, order_findings
 from metrascope.results.numbers import count_text, percent

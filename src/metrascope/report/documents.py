@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from metrascope.bilingual import Bilingual
 from metrascope.files.atomic import write_bytes, write_text
 from metrascope.files.file_names import file_names
 from metrascope.messages import LANGUAGES, text
+from metrascope.pages import Bilingual
 from metrascope.report.cards import card_markdown, card_networks, model_card
 from metrascope.report.checklists import CHECKLISTS, Checklist, checklist_table, fill_checklist
 from metrascope.report.flow import flow_table, scanner_table

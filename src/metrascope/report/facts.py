@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from metrascope.bilingual import join_items
 from metrascope.classes import class_short
 from metrascope.files.atomic import sha256
 from metrascope.messages import text
+from metrascope.pages import join_items
 from metrascope.report import inference, methods
 from metrascope.report import page_tables as tables
 from metrascope.report.flow import flow_sentences, scanner_sentences

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from metrascope.bilingual import join_items
 from metrascope.dataset.reasons import reason_title
 from metrascope.messages import table, text
+from metrascope.pages import join_items
 from metrascope.results.numbers import ABSENT, count_text
 from metrascope.study_folder.contents import Study
 

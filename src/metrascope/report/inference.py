@@ -5,9 +5,9 @@ A sentence is there only when ``metrics.json`` holds what it tells of.
 
 from typing import Any
 
-from metrascope.bilingual import join_items
 from metrascope.classes import class_short
 from metrascope.messages import text
+from metrascope.pages import join_items
 from metrascope.results.findings import attribute_title
 from metrascope.statistics.reliability import SIMULATIONS
 from metrascope.study_folder.contents import Study

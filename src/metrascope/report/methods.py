@@ -7,8 +7,8 @@ of which no file tells, nothing is said.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from metrascope.bilingual import join_items
 from metrascope.messages import table, text
+from metrascope.pages import join_items
 from metrascope.report import inference, recipe
 from metrascope.report import page_tables as tables
 from metrascope.report.flow import flow_sentences, scanner_sentences

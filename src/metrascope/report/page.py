@@ -11,10 +11,10 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
-from metrascope.bilingual import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.classes import class_short, class_title
 from metrascope.files.atomic import sha256, write_text
 from metrascope.messages import LANGUAGES, table
+from metrascope.pages import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.progress import begin
 from metrascope.report import page_tables as tables
 from metrascope.report.chapters import CHAPTERS, chart_caption, of_data, page_chapters

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from metrascope.bilingual import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.classes import PAPER_CLASSES, class_title
 from metrascope.messages import LANGUAGES, text
+from metrascope.pages import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.results.numbers import ABSENT, flat, percent, value_of
 from metrascope.results.ranking import absent_classes, fewer_read, highest_networks, same_answers
 from metrascope.results.units import counted_patients, is_by_class

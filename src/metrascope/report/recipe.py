@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from metrascope.bilingual import join_items
 from metrascope.messages import text
+from metrascope.pages import join_items
 from metrascope.report.page_tables import weights_source
 from metrascope.results.numbers import count_text
 from metrascope.statistics.published import network_title

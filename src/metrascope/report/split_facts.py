@@ -4,7 +4,7 @@ from typing import Final
 
 import pandas as pd
 
-from metrascope.bilingual import join_items
+from metrascope.pages import join_items
 from metrascope.study_folder.contents import Study
 from metrascope.study_folder.readers import read_study_table
 

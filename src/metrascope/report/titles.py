@@ -1,6 +1,6 @@
 """The title that page and document share."""
 
-from metrascope.bilingual import Bilingual, sentence
+from metrascope.pages import Bilingual, sentence
 from metrascope.statistics.published import network_title
 from metrascope.study_folder.contents import Study
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from metrascope.arrays import Box, Pixels
 from metrascope.dicom.regions import Region
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 from metrascope.screen.marks import Mark, find_marks, inpaint
 from metrascope.screen.sector import Sector, agrees, find_sector
 from metrascope.screen.settings import IngestSettings

@@ -11,7 +11,7 @@ from pydantic import Field
 from metrascope.arrays import Pixels
 from metrascope.dicom.header import value
 from metrascope.dicom.regions import Region
-from metrascope.reason import Reason
+from metrascope.messages import Reason
 from metrascope.screen.arrangement import arrangement
 from metrascope.screen.coloring import has_color_bar, in_color
 from metrascope.screen.sector import Sector

@@ -12,8 +12,7 @@ from zipfile import ZipFile, ZipInfo
 
 from metrascope.errors import DataError, is_memory_failure
 from metrascope.files.atomic import read_start
-from metrascope.messages import text
-from metrascope.reason import Reason
+from metrascope.messages import Reason, text
 from metrascope.sources.archive import (
     BROKEN,
     ArchiveLimits,
