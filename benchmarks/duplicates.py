@@ -33,8 +33,8 @@ from metrascope.audit.shelf import open_shelf
 from metrascope.audit.views import Fingerprint, take_fingerprint
 from metrascope.dataset.manifest import read_manifest
 from metrascope.phantom.hospital.identities import invent_patients, invent_visits
-from metrascope.phantom.hospital.layouts import LAYOUTS
 from metrascope.phantom.hospital.loops import draw_loop
+from metrascope.phantom.hospital.screen_layouts import LAYOUTS
 from metrascope.phantom.hospital.shot import Screenshot
 from metrascope.phantom.render import draw_case
 from metrascope.screen.sector import find_sector

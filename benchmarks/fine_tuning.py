@@ -23,7 +23,7 @@ from torch import nn
 from torchvision import models
 from torchvision.transforms import v2
 
-from metrascope.settings.study import TrainingSettings, load_settings
+from metrascope.settings.study_settings import TrainingSettings, load_settings
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TO_TENSOR = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]

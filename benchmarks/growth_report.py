@@ -47,7 +47,7 @@ def _write_study(images: int, folder: Path) -> None:
 
     from benchmarks.statistics_speed import made
     from metrascope.files.atomic import write_json, write_text
-    from metrascope.settings.study import dump_settings, load_settings
+    from metrascope.settings.study_settings import dump_settings, load_settings
     from metrascope.statistics.predictions import write_predictions
 
     predictions, rng = made(images), np.random.default_rng(0)

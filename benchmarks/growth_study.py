@@ -63,7 +63,7 @@ def catalog(images: int, folder: Path, bundle: Path | None) -> Costs:
     from metrascope.dataset.manifest import read_manifest, write_manifest
     from metrascope.dataset.split import read_split, write_split
     from metrascope.dataset.store import files_digest
-    from metrascope.settings.study import SplitSettings
+    from metrascope.settings.study_settings import SplitSettings
 
     table = table_of(images)
     for start in range(0, images, _PER_FOLDER):
@@ -94,7 +94,7 @@ def sparse_store(images: int, folder: Path, stored: int = STORED) -> Any:
     from metrascope.dataset.manifest import Manifest
     from metrascope.dataset.split import Split
     from metrascope.dataset.store import StoreKey
-    from metrascope.settings.study import load_settings
+    from metrascope.settings.study_settings import load_settings
     from metrascope.training.run import StudyInputs
 
     table = table_of(images)

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from benchmarks.lettering_kinds import Drawing, Plant, Style, draw, styles
 from metrascope.phantom.hospital.identities import invent_patients, invent_visits
-from metrascope.phantom.hospital.layouts import LAYOUTS
 from metrascope.phantom.hospital.screen_kinds import draw_screen
+from metrascope.phantom.hospital.screen_layouts import LAYOUTS
 from metrascope.phantom.render import draw_case
 from metrascope.phantom.scanners import SCANNERS
 from metrascope.screen.ocr import recognize

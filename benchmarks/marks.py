@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrascope.phantom.hospital.identities import invent_patients, invent_visits
-from metrascope.phantom.hospital.layouts import LAYOUTS
 from metrascope.phantom.hospital.screen_kinds import draw_screen
+from metrascope.phantom.hospital.screen_layouts import LAYOUTS
 from metrascope.phantom.hospital.shot import Screenshot
 from metrascope.phantom.render import draw_case
 from metrascope.phantom.scanners import SCANNERS

@@ -27,7 +27,7 @@ from metrascope.export.onnx_file import to_onnx
 from metrascope.networks.networks import Network, create_network
 from metrascope.predict.graph import Graph
 from metrascope.predict.runtime import installed, open_runtime
-from metrascope.settings.study import NETWORKS
+from metrascope.settings.study_settings import NETWORKS
 
 
 class Scores(nn.Module):

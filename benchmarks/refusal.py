@@ -36,7 +36,7 @@ from metrascope.screen.sector import find_sector
 from metrascope.screen.settings import IngestSettings
 from metrascope.screen.still import CleanStill, make_still
 from metrascope.screen.usability import Claims
-from metrascope.settings.study import load_settings
+from metrascope.settings.study_settings import load_settings
 from metrascope.study.study import run_study
 
 Pixels = npt.NDArray[np.uint8]

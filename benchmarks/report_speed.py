@@ -30,7 +30,7 @@ from metrascope.explain.perturbations import CHANGES, UNCHANGED
 from metrascope.files.atomic import write_json, write_text
 from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.phantom.phantom import write_phantom
-from metrascope.settings.study import dump_settings, load_settings
+from metrascope.settings.study_settings import dump_settings, load_settings
 from metrascope.statistics.predictions import write_predictions
 from metrascope.statistics.published import PUBLISHED
 

@@ -31,8 +31,8 @@ import numpy.typing as npt
 
 from metrascope.arrays import Box
 from metrascope.phantom.hospital.identities import invent_patients, invent_visits
-from metrascope.phantom.hospital.layouts import LAYOUTS
 from metrascope.phantom.hospital.screen_kinds import draw_screen
+from metrascope.phantom.hospital.screen_layouts import LAYOUTS
 from metrascope.phantom.hospital.shot import ProbeView
 from metrascope.phantom.render import draw_case
 from metrascope.screen.sector import Sector, find_sector

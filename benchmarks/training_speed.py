@@ -41,7 +41,7 @@ from metrascope.dataset.store import open_store
 from metrascope.networks.networks import create_network
 from metrascope.phantom.phantom import write_phantom
 from metrascope.processes.worker import ENVIRONMENT
-from metrascope.settings.study import AugmentationSettings, load_settings
+from metrascope.settings.study_settings import AugmentationSettings, load_settings
 from metrascope.training.augment import draw_transforms
 from metrascope.training.batches import Feed, TrainingData
 from metrascope.training.execute import make_deterministic

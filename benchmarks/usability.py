@@ -22,12 +22,12 @@ from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.labels import read_labels
 from metrascope.phantom.hospital.codings import CODINGS
 from metrascope.phantom.hospital.identities import Visit, invent_patients, invent_visits
-from metrascope.phantom.hospital.layouts import LAYOUTS
 from metrascope.phantom.hospital.objects import make_image
-from metrascope.phantom.hospital.pictures import make_jpeg, make_png
+from metrascope.phantom.hospital.picture_files import make_jpeg, make_png
 from metrascope.phantom.hospital.plan import Wish
 from metrascope.phantom.hospital.planted import Ledger
 from metrascope.phantom.hospital.screen_kinds import draw_screen
+from metrascope.phantom.hospital.screen_layouts import LAYOUTS
 from metrascope.phantom.hospital.shot import SHOT_KINDS, ProbeView, Screenshot, ShotKind
 from metrascope.phantom.render import draw_case
 from metrascope.screen.settings import IngestSettings

@@ -20,7 +20,7 @@ from metrascope.figures.evaluation import Written
 from metrascope.networks.checkpoint import load
 from metrascope.phantom.phantom import write_phantom
 from metrascope.report.drawings import Drawings
-from metrascope.settings.study import SplitSettings
+from metrascope.settings.study_settings import SplitSettings
 from metrascope.statistics.temperature import apply_temperature, fit_temperature
 from metrascope.study.split_choice import choose_split
 

@@ -16,7 +16,7 @@ from metrascope.cli import main
 from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError
 from metrascope.phantom.phantom import write_phantom
-from metrascope.settings.study import SplitSettings
+from metrascope.settings.study_settings import SplitSettings
 from metrascope.study.split_choice import choose_split, find_known_pairs
 
 CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -3,7 +3,7 @@ import pandas as pd
 
 from metrascope.dataset.counts import cautions, sites, tally
 from metrascope.dataset.designs import draw_split
-from metrascope.settings.study import SplitSettings
+from metrascope.settings.study_settings import SplitSettings
 
 CLASSES = ("normal", "polyp")
 

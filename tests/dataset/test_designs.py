@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from metrascope.dataset.designs import draw_split
 from metrascope.dataset.split import Split
 from metrascope.errors import DataError, SettingsError
-from metrascope.settings.study import SplitSettings
+from metrascope.settings.study_settings import SplitSettings
 
 CLASSES = ("normal", "fibroid", "polyp")
 SCANNERS = ("aplio", "epiq", "voluson")

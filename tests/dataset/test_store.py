@@ -13,7 +13,7 @@ from metrascope.dataset.preprocess import Preprocessing, seen_box, square
 from metrascope.dataset.store import StoreKey, files_digest, open_store
 from metrascope.errors import DataError, StudyError
 from metrascope.screen.picture import read_grey
-from metrascope.settings.study import PreprocessingSettings
+from metrascope.settings.study_settings import PreprocessingSettings
 from metrascope.study.cases import write_cases
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from metrascope.dataset.preprocess import centre_crop, seen_box, square, stored_size
-from metrascope.explain.lesions import (
+from metrascope.explain.lesion_measures import (
     LESION_MEASURES,
     LocatedLesion,
     add_sizes,

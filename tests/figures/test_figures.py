@@ -22,10 +22,10 @@ from metrascope.errors import StudyError
 from metrascope.figures.canvas import save_figure
 from metrascope.figures.comparison import comparison_chart
 from metrascope.figures.confusion import confusion_matrices
-from metrascope.figures.curves import learning_curves
 from metrascope.figures.embedding import embeddings
 from metrascope.figures.fonts import chinese_family
 from metrascope.figures.gradcam import PanelCase, PanelReading, gradcam_panel
+from metrascope.figures.learning_curves import learning_curves
 from metrascope.figures.roc import roc_overview, roc_panels
 from metrascope.statistics.published import PUBLISHED, network_title
 

@@ -9,7 +9,7 @@ from metrascope.errors import SettingsError
 from metrascope.files.validation import place_of, reason_of
 from metrascope.messages import set_language
 from metrascope.screen.settings import load_ingest_settings
-from metrascope.settings.study import load_settings
+from metrascope.settings.study_settings import load_settings
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from metrascope.ingest.catalog import (
     write_catalog,
     write_private,
 )
-from metrascope.ingest.flow import flow
+from metrascope.ingest.flow_diagram import flow
 from metrascope.ingest.journal import MARK_BOXES, IngestJournal, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.column_words import ColumnWords

@@ -14,7 +14,7 @@ from metrascope.dataset.preprocess import stored_size
 from metrascope.errors import SettingsError, WeightsError
 from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.networks.networks import Network, create_network, empty_network
-from metrascope.settings.study import NETWORKS
+from metrascope.settings.study_settings import NETWORKS
 
 NAMES = list(ARCHITECTURES)
 

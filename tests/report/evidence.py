@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from metrascope.settings.study import Settings, dump_settings
+from metrascope.settings.study_settings import Settings, dump_settings
 from metrascope.study_folder.contents import Study, read_study
 
 from .make import make_study

@@ -10,8 +10,8 @@ import pytest
 
 from metrascope.phantom.hospital.drawing import Canvas
 from metrascope.phantom.hospital.fan_screen import listen
-from metrascope.phantom.hospital.layouts import LAYOUTS
 from metrascope.phantom.hospital.screen_kinds import draw_screen
+from metrascope.phantom.hospital.screen_layouts import LAYOUTS
 from metrascope.phantom.hospital.strips import run_motion
 from metrascope.phantom.render import draw_case
 from metrascope.screen.sector import Sector, find_sector

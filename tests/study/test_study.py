@@ -17,7 +17,7 @@ from sklearn.metrics import f1_score
 from metrascope.cli import main
 from metrascope.figures.evaluation import Written
 from metrascope.networks.checkpoint import load, read_description
-from metrascope.settings.study import load_settings
+from metrascope.settings.study_settings import load_settings
 
 QUICKLY = str(Path(__file__).parents[1] / "quickly.py")
 TINY = [

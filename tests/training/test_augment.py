@@ -5,7 +5,7 @@ import torch
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from metrascope.settings.study import AugmentationSettings
+from metrascope.settings.study_settings import AugmentationSettings
 from metrascope.training.augment import centre_transforms, draw_transforms, resample
 
 OFF = AugmentationSettings(crop=False, vertical_flip=0, rotation=0, affine=False)

@@ -14,7 +14,7 @@ from metrascope.dataset.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preproces
 from metrascope.errors import StudyError
 from metrascope.networks.checkpoint import save_weights
 from metrascope.networks.networks import Network, create_network
-from metrascope.settings.study import Settings, load_settings
+from metrascope.settings.study_settings import Settings, load_settings
 from metrascope.training.batches import Feed, Normalizer, TrainingData
 from metrascope.training.loop import (
     StepReport,

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from metrascope.settings.study import load_settings
+from metrascope.settings.study_settings import load_settings
 from metrascope.training import precision
 from metrascope.training.precision import may_gain, measure_precision, precision_of, unmeasured
 

@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from metrascope.settings.study import TrainingSettings
+from metrascope.settings.study_settings import TrainingSettings
 from metrascope.training.schedule import learning_rate
 
 STEPS = 73

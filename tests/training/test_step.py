@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.networks.networks import Network, Output, create_network
-from metrascope.settings.study import load_settings
+from metrascope.settings.study_settings import load_settings
 from metrascope.training.batches import Feed, TrainingData
 from metrascope.training.loop import fit
 from metrascope.training.step import TrainingStep

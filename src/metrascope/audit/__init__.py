@@ -27,5 +27,5 @@ quality       how good the images are: sharpness, contrast, saturation, size; by
 tables        the tables that an audit writes: pairs.csv, patient_groups.csv, audit.json
 page          write ``audit.html``: one file, both languages, no network, every suspect pair side
               by side
-pictures      pictures of a pair for the page: the two images, and the second laid over the first
+pair_pictures pictures of a pair for the page: the two images, and the second laid over the first
 """

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from metrascope.audit.examination import Audit
+from metrascope.audit.pair_pictures import Pictures, picture_pair
 from metrascope.audit.pairs import DuplicatePair
-from metrascope.audit.pictures import Pictures, picture_pair
 from metrascope.audit.settings import deviations
 from metrascope.audit.tables import partitions_by_row, placed_in, relation, write_audit_tables
 from metrascope.files.atomic import sha256, write_text

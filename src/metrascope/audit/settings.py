@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from metrascope.audit.verification import Agreement
-from metrascope.settings.study import Section
+from metrascope.settings.study_settings import Section
 
 CHANCE_MEAN: Final = 0.16
 CHANCE_SPREAD: Final = 0.13

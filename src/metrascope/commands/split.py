@@ -14,7 +14,7 @@ from metrascope.progress import begin, say, steps
 if TYPE_CHECKING:
     import pandas as pd
 
-    from metrascope.settings.study import SplitSettings
+    from metrascope.settings.study_settings import SplitSettings
 
 
 def add(group: Commands) -> None:
@@ -79,7 +79,7 @@ def _draw(
 
 def _split_settings(options: argparse.Namespace) -> "SplitSettings":
     """Return the settings that the options state; what they imply need not be said."""
-    from metrascope.settings.study import SplitSettings, parse_section
+    from metrascope.settings.study_settings import SplitSettings, parse_section
 
     names = ("by", "folds", "repeats", "validation", "test", "seed")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}

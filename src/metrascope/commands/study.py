@@ -41,7 +41,7 @@ def add(group: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Train and compare the networks; print the tables and where the report is."""
     from metrascope.processes.torchrun import follow_first_process, is_follower, launched, processes
-    from metrascope.settings.study import BUILT_IN, load_settings, with_weights
+    from metrascope.settings.study_settings import BUILT_IN, load_settings, with_weights
 
     if is_follower():
         follow_first_process()

@@ -23,7 +23,7 @@ from metrascope.dataset.split import (
     unit_of,
 )
 from metrascope.errors import DataError
-from metrascope.settings.study import SplitSettings
+from metrascope.settings.study_settings import SplitSettings
 
 LEFT: Final = 2
 """Units of each class that a fold must leave: one to train and one to validate."""

@@ -2,7 +2,7 @@
 
 heatmap        grad-CAM: where in an image a network saw a class
 localization   heat maps against lesion masks: how far a network looks where the lesion is
-lesions        where the heat maps of a study's runs lie, lesion by lesion: ``localization.csv``
+lesion_measures where the heat maps of a study's runs lie, lesion by lesion: ``localization.csv``
 faithfulness   deletion and insertion: how far a prediction rests on what its heat map shows
 sanity         heat maps of a network that knows nothing: a trained one should not draw the same
 shortcuts      shortcuts: how far a reading changes with what should not matter

@@ -37,7 +37,7 @@ from metrascope.explain.sample import some_of
 from metrascope.explain.sanity import randomized, rank_similarity
 from metrascope.explain.shortcuts import read_changed
 from metrascope.files.csv_file import write_frame
-from metrascope.settings.study import ExplainSettings
+from metrascope.settings.study_settings import ExplainSettings
 
 _BATCHES: Final = 64
 

@@ -6,7 +6,7 @@ canvas        size, style and files of every figure
 fonts         A font with Chinese characters, and the language that figures can be lettered in
 comparison    macro F1 of all networks beside what the study published
 confusion     confusion matrices of all networks, the study's Fig. 2
-curves        learning curves: loss, validation macro F1 and the learning rate of every step
+learning_curves learning curves: loss, validation macro F1 and the learning rate of every step
 roc           ROC curves of every class and of their macro average, with areas, intervals and
               bands
 decision      decision curves: the net benefit of acting on each network

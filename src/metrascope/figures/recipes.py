@@ -12,7 +12,6 @@ import pandas as pd
 
 from metrascope.figures.comparison import comparison_chart
 from metrascope.figures.confusion import confusion_matrices
-from metrascope.figures.curves import learning_curves
 from metrascope.figures.decision import decision_chart
 from metrascope.figures.embedding import COLORINGS, embeddings
 from metrascope.figures.explanations import (
@@ -23,6 +22,7 @@ from metrascope.figures.explanations import (
 from metrascope.figures.fonts import font_family
 from metrascope.figures.forest import forest_plot
 from metrascope.figures.gradcam import PanelCase, gradcam_panel
+from metrascope.figures.learning_curves import learning_curves
 from metrascope.figures.reliability import reliability_diagrams, reliability_overview
 from metrascope.figures.roc import roc_overview, roc_panels
 from metrascope.files.file_names import file_names

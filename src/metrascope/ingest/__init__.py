@@ -40,7 +40,7 @@ changes             what an ingest has changed in the data set, and whether its 
                     labels fit at all
 waiting             what of a data set waits for a person: one count, for the screen and for the
                     evidence page
-flow                how many files and stills went which way: the flow diagram that STARD asks for
+flow_diagram        how many files and stills went which way: the flow diagram that STARD asks for
 in_force            what a data set rests on beside its files: columns of the labels, and
                     decisions of people
 evidence            write ``evidence.html``: what went in, what came out, what was removed, what

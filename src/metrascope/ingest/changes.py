@@ -8,7 +8,7 @@ from typing import Final
 
 from metrascope.dataset.reasons import reason_title
 from metrascope.ingest.catalog import Catalog
-from metrascope.ingest.flow import is_still
+from metrascope.ingest.flow_diagram import is_still
 from metrascope.ingest.journal import IngestJournal, Record
 from metrascope.ingest.label_notices import column_roles, unused_columns
 from metrascope.ingest.places import Search

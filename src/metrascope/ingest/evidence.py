@@ -12,7 +12,7 @@ from metrascope.dicom.keep_list import keep_list_rows
 from metrascope.files.atomic import sha256, write_text
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.contact_sheet import BeforeAfter, contact_sheet, held_back
-from metrascope.ingest.flow import flow
+from metrascope.ingest.flow_diagram import flow
 from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import Key, Rejection
 from metrascope.ingest.rejection import explain

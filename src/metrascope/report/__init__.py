@@ -14,7 +14,7 @@ misread       which cases the page shows: one per class for the panel, and every
 thumbnails    small pictures for the page as ``data:`` addresses: cases, lesion outlines, heat
               maps
 drawings      the figures of a study: as files in one language, and in the page in both
-curves        the learning curve of a run in a few numbers
+curve_facts   the learning curve of a run in a few numbers
 documents     what stands beside the page: methods, checklists and model cards as files, the Word
               document
 methods       the methods in four paragraphs: what was done, from settings and data files, and
@@ -23,7 +23,7 @@ recipe        sentences on how the networks were trained, from the settings and 
               records
 inference     how the numbers were inferred, in sentences: intervals, tests, calibration,
               subgroups
-flow          what an ingest left out and which scanners made the images, as far as a study's
+exclusions    what an ingest left out and which scanners made the images, as far as a study's
               files say
 facts         facts that the files of a study prove, each with where they prove it
 split_facts   what ``splits.csv`` of a study proves about its partitions

@@ -11,7 +11,7 @@ from metrascope.messages import LANGUAGES, text
 from metrascope.pages import Bilingual
 from metrascope.report.cards import card_markdown, card_networks, model_card
 from metrascope.report.checklists import CHECKLISTS, Checklist, checklist_table, fill_checklist
-from metrascope.report.flow import flow_table, scanner_table
+from metrascope.report.exclusions import flow_table, scanner_table
 from metrascope.report.methods import methods, paragraphs
 from metrascope.report.word_content import data_caption, data_table, report_document
 from metrascope.results.latex import latex_long_table, latex_table

@@ -15,7 +15,7 @@ from metrascope.messages import text
 from metrascope.pages import join_items
 from metrascope.report import inference, methods
 from metrascope.report import page_tables as tables
-from metrascope.report.flow import flow_sentences, scanner_sentences
+from metrascope.report.exclusions import flow_sentences, scanner_sentences
 from metrascope.report.gallery import MOST_CARDS
 from metrascope.report.misread import misread, readings
 from metrascope.report.split_facts import fold_counts, is_disjoint, written_folds

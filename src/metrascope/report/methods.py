@@ -11,7 +11,7 @@ from metrascope.messages import table, text
 from metrascope.pages import join_items
 from metrascope.report import inference, recipe
 from metrascope.report import page_tables as tables
-from metrascope.report.flow import flow_sentences, scanner_sentences
+from metrascope.report.exclusions import flow_sentences, scanner_sentences
 from metrascope.report.split_facts import (
     evaluates_each_once,
     fold_counts,

@@ -18,7 +18,7 @@ from metrascope.pages import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.progress import begin
 from metrascope.report import page_tables as tables
 from metrascope.report.chapters import CHAPTERS, chart_caption, of_data, page_chapters
-from metrascope.report.curves import summarize_run
+from metrascope.report.curve_facts import summarize_run
 from metrascope.report.digest import digest
 from metrascope.report.documents import page_values, write_documents
 from metrascope.report.drawings import Drawings, draw_page_figures, other_languages, write_files

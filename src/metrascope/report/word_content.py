@@ -11,7 +11,7 @@ from metrascope.report import page_tables as tables
 from metrascope.report.chapters import chapters, chart_caption, of_data
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
 from metrascope.report.digest import digest
-from metrascope.report.flow import flow_table, scanner_table
+from metrascope.report.exclusions import flow_table, scanner_table
 from metrascope.report.methods import paragraphs, partition_title
 from metrascope.report.titles import study_title
 from metrascope.report.word import WordDocument

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from metrascope.files.toml_file import apply_changes, read_toml
 from metrascope.screen.usability import Usability
-from metrascope.settings.study import Section, parse_section
+from metrascope.settings.study_settings import Section, parse_section
 
 _Count = Annotated[int, Field(ge=1, le=10**6)]
 _Text = Annotated[str, Field(max_length=200)]

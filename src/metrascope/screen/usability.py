@@ -22,7 +22,7 @@ from metrascope.screen.texture import (
     likeness_over_time,
     warmth,
 )
-from metrascope.settings.study import Fraction, Section
+from metrascope.settings.study_settings import Fraction, Section
 
 Level = Annotated[float, Field(ge=0, le=255)]
 

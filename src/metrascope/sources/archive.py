@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from metrascope.settings.study import Section
+from metrascope.settings.study_settings import Section
 
 BROKEN: Final = (
     BadZipFile,

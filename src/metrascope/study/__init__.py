@@ -6,10 +6,10 @@ runs          what carries out the runs of a study: this machine, side by side, 
               machines
 summary       what comes of a study's runs: predictions, maps, numbers, tables, figures and the
               report
-layouts       the t-SNE maps of a study's runs, made by several processes and kept in its
+embedding_layouts the t-SNE maps of a study's runs, made by several processes and kept in its
               ``layouts/``
 embeddings    the features of a study's networks, laid out in two dimensions: ``embeddings.csv``
-explanations  what the files of a study's runs say of heat maps and shortcuts, network by network
+explanation_runs what the files of a study's runs say of heat maps and shortcuts, network by network
 cases         pictures of the images that a report shows, kept with the study
 external      the external test: trained networks read a data set that they have never seen
 """

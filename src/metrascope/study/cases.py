@@ -12,7 +12,7 @@ from metrascope.dataset.manifest import Manifest
 from metrascope.dataset.preprocess import seen_box
 from metrascope.files.atomic import replacing
 from metrascope.files.csv_file import write_frame
-from metrascope.settings.study import PreprocessingSettings
+from metrascope.settings.study_settings import PreprocessingSettings
 
 _LONGEST: Final = 640
 _COLUMNS: Final = ("image", "file", "mask_file", "left", "top", "right", "bottom")

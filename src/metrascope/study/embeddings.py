@@ -20,7 +20,7 @@ from metrascope.explain.embedding import (
 )
 from metrascope.explain.sample import some_of
 from metrascope.statistics.averages import averages
-from metrascope.study.layouts import MapPoints, Sample, embedding_layouts
+from metrascope.study.embedding_layouts import MapPoints, Sample, embedding_layouts
 from metrascope.study_folder.readers import read_study_table
 
 MOST_MAPPED: Final = 3_000

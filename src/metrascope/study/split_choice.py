@@ -22,7 +22,7 @@ from metrascope.errors import DataError
 from metrascope.messages import listing, text
 from metrascope.processes.cores import available_cores
 from metrascope.progress import progress, say
-from metrascope.settings.study import SplitSettings
+from metrascope.settings.study_settings import SplitSettings
 
 NearSearch = Literal["searched", "audited", "skipped", "phantom"]
 

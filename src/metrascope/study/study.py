@@ -31,7 +31,7 @@ from metrascope.phantom.phantom import write_phantom
 from metrascope.processes.cores import available_cores
 from metrascope.processes.dispatch import EngineName
 from metrascope.progress import begin, progress, say
-from metrascope.settings.study import (
+from metrascope.settings.study_settings import (
     NETWORKS,
     PhantomSettings,
     Settings,

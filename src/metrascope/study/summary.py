@@ -10,12 +10,12 @@ from metrascope.files.atomic import write_json
 from metrascope.files.csv_file import write_frame
 from metrascope.progress import SUMMARY, begin, expect
 from metrascope.report.page import write_report
-from metrascope.settings.study import Settings, load_settings
+from metrascope.settings.study_settings import Settings, load_settings
 from metrascope.statistics.attributes import attributes
 from metrascope.statistics.evaluate import evaluate
 from metrascope.statistics.predictions import read_predictions, write_predictions
 from metrascope.study.embeddings import embed_runs
-from metrascope.study.explanations import explain_runs
+from metrascope.study.explanation_runs import explain_runs
 from metrascope.study_folder.contents import is_finished, read_data, read_failure
 from metrascope.study_folder.readers import damaged, read_run_predictions, read_study_table
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from metrascope.settings.study import AugmentationSettings
+from metrascope.settings.study_settings import AugmentationSettings
 
 
 def draw_transforms(

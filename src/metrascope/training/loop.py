@@ -19,7 +19,7 @@ from torch.nn import functional
 from metrascope.errors import StudyError
 from metrascope.networks.checkpoint import load_resume, load_weights, save_resume, save_weights
 from metrascope.networks.networks import Network, Output
-from metrascope.settings.study import Settings, TrainingSettings
+from metrascope.settings.study_settings import Settings, TrainingSettings
 from metrascope.training.augment import draw_transforms
 from metrascope.training.batches import Feed, ImageRows, TrainingData
 from metrascope.training.distributed import (

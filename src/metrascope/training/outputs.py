@@ -24,7 +24,7 @@ from metrascope.explain.probe import Probe
 from metrascope.files.atomic import write_json
 from metrascope.networks.checkpoint import ModelDescription, save
 from metrascope.networks.networks import Network
-from metrascope.settings.study import EvaluationSettings, Settings, dump_settings
+from metrascope.settings.study_settings import EvaluationSettings, Settings, dump_settings
 from metrascope.statistics.predictions import write_predictions
 from metrascope.statistics.temperature import fit_temperature
 from metrascope.training.batches import Feed, Normalizer, TrainingData

@@ -24,7 +24,7 @@ from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.networks.networks import Output, create_network
 from metrascope.processes.torchrun import is_follower
 from metrascope.progress import progress
-from metrascope.settings.study import PreprocessingSettings
+from metrascope.settings.study_settings import PreprocessingSettings
 from metrascope.training.augment import centre_transforms
 from metrascope.training.batches import Feed, TrainingData
 from metrascope.training.run import StudyInputs, input_size

@@ -12,7 +12,7 @@ from metrascope.dataset.preprocess import Preprocessing, fit_grey_table, stored_
 from metrascope.dataset.split import Split
 from metrascope.dataset.store import StoreKey, files_digest, open_store
 from metrascope.networks.architectures import ARCHITECTURES
-from metrascope.settings.study import Settings
+from metrascope.settings.study_settings import Settings
 from metrascope.training.batches import TrainingData
 from metrascope.training.loop import best_weights
 

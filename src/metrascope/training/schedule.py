@@ -2,7 +2,7 @@
 
 import math
 
-from metrascope.settings.study import TrainingSettings
+from metrascope.settings.study_settings import TrainingSettings
 
 
 def learning_rate(step: int, steps_per_epoch: int, settings: TrainingSettings) -> float:

@@ -9,8 +9,8 @@ import pytest
 from metrascope.phantom.hospital import burned_text as lettering
 from metrascope.phantom.hospital.burned_text import has_chinese
 from metrascope.phantom.hospital.fan_screen import FanEcho, listen
-from metrascope.phantom.hospital.layouts import LAYOUTS
 from metrascope.phantom.hospital.screen_kinds import draw_screen
+from metrascope.phantom.hospital.screen_layouts import LAYOUTS
 from metrascope.phantom.hospital.shot import SHOT_KINDS, ProbeView, Screenshot, ShotKind
 from metrascope.phantom.render import draw_case
 from metrascope.phantom.scanners import SCANNERS

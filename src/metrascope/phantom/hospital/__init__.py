@@ -17,7 +17,7 @@ doppler         colors laid over the echo: color and power Doppler, elastography
 document_pages  what is no scan: a rendered surface, and the page of measurements
 furniture       what stands around the fan: banner, logo, settings, grey bar, depth ruler, status
                 line
-layouts         five layouts of a scanner's screen, named as the presets of
+screen_layouts  five layouts of a scanner's screen, named as the presets of
                 `metrascope.phantom.scanners`
 burned_text     letters as a scanner draws them: pen-stroke, bitmap and outline fonts, Latin and
                 Chinese
@@ -31,7 +31,7 @@ codings         how the pixels of an export are stored: transfer syntax, photome
                 interpretation, and lies
 lossless_jpeg   lossless JPEG, process 14 with selection value 1, as DICOM's transfer syntax
                 ….4.70 asks
-pictures        PNG and JPEG screens with texts in all the places that the two formats have for
+picture_files   PNG and JPEG screens with texts in all the places that the two formats have for
                 them
 disc            the directory of a disc: DICOMDIR (PS3.3 annex F, PS3.10 section 8)
 label_tables    the spreadsheet of pathology results that comes with an export

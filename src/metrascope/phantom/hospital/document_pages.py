@@ -7,7 +7,7 @@ import numpy as np
 
 from metrascope.arrays import Box
 from metrascope.phantom.hospital.drawing import Canvas
-from metrascope.phantom.hospital.layouts import ScreenLayout
+from metrascope.phantom.hospital.screen_layouts import ScreenLayout
 from metrascope.phantom.shapes import FloatMap
 
 _ROWS: Final = (

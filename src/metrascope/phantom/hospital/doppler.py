@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from metrascope.arrays import Box, Mask
 from metrascope.phantom.hospital.drawing import Canvas, Color
 from metrascope.phantom.hospital.fan_screen import FanScreen, polar
-from metrascope.phantom.hospital.layouts import ScreenLayout
+from metrascope.phantom.hospital.screen_layouts import ScreenLayout
 from metrascope.phantom.shapes import FloatMap
 
 Map = NDArray[np.float32]

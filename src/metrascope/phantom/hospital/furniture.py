@@ -10,7 +10,7 @@ from metrascope.arrays import Pixels
 from metrascope.phantom.hospital.burned_text import legible
 from metrascope.phantom.hospital.drawing import Canvas, Color
 from metrascope.phantom.hospital.fan_screen import FanScreen
-from metrascope.phantom.hospital.layouts import GRAY_LETTERS, LayoutLine, ScreenLayout
+from metrascope.phantom.hospital.screen_layouts import GRAY_LETTERS, LayoutLine, ScreenLayout
 from metrascope.phantom.hospital.shot import InventedPatient
 
 _PERSONAL: Final = (

@@ -9,8 +9,8 @@ import numpy as np
 
 from metrascope.phantom.hospital.drawing import Canvas
 from metrascope.phantom.hospital.fan_screen import FanEcho, FanScreen, listen, reshow
-from metrascope.phantom.hospital.layouts import LAYOUTS
 from metrascope.phantom.hospital.screen_kinds import compose, finish
+from metrascope.phantom.hospital.screen_layouts import LAYOUTS
 from metrascope.phantom.hospital.shot import InventedPatient, ProbeView, Screenshot, ShotKind
 from metrascope.phantom.hospital.stages import Scene
 from metrascope.phantom.render import TISSUE_STEP, PhantomCase

@@ -8,7 +8,7 @@ import numpy as np
 from metrascope.phantom.hospital.drawing import Anchor, Canvas, Color, dotted
 from metrascope.phantom.hospital.fan_screen import FanScreen
 from metrascope.phantom.hospital.furniture import write_line
-from metrascope.phantom.hospital.layouts import LayoutLine, ScreenLayout
+from metrascope.phantom.hospital.screen_layouts import LayoutLine, ScreenLayout
 from metrascope.phantom.hospital.shot import InventedPatient
 
 _Point = tuple[int, int]

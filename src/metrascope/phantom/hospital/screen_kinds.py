@@ -17,7 +17,6 @@ from metrascope.phantom.hospital.furniture import (
     write_banner,
     write_settings,
 )
-from metrascope.phantom.hospital.layouts import LAYOUTS, ScreenLayout
 from metrascope.phantom.hospital.overlays import (
     annotate,
     draw_body_mark,
@@ -27,6 +26,7 @@ from metrascope.phantom.hospital.overlays import (
     overlap_corner,
     point_at,
 )
+from metrascope.phantom.hospital.screen_layouts import LAYOUTS, ScreenLayout
 from metrascope.phantom.hospital.shot import InventedPatient, ProbeView, Screenshot, ShotKind
 from metrascope.phantom.hospital.stages import STAGES, Scene
 from metrascope.phantom.render import PhantomCase

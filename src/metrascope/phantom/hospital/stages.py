@@ -12,7 +12,7 @@ from metrascope.phantom.hospital.document_pages import draw_report_page, render_
 from metrascope.phantom.hospital.doppler import lay_flow, lay_stiffness
 from metrascope.phantom.hospital.drawing import Canvas
 from metrascope.phantom.hospital.fan_screen import FanEcho, FanScreen, listen, place
-from metrascope.phantom.hospital.layouts import ScreenLayout
+from metrascope.phantom.hospital.screen_layouts import ScreenLayout
 from metrascope.phantom.hospital.shot import PhantomRegionKind, ScreenRegion, ShotKind
 from metrascope.phantom.hospital.strips import draw_line_of_sight, run_motion, run_spectrum
 

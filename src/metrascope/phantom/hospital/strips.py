@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from metrascope.arrays import Box
 from metrascope.phantom.hospital.drawing import Canvas, dotted
 from metrascope.phantom.hospital.fan_screen import FanEcho, FanScreen
-from metrascope.phantom.hospital.layouts import ScreenLayout
+from metrascope.phantom.hospital.screen_layouts import ScreenLayout
 
 
 def run_spectrum(canvas: Canvas, layout: ScreenLayout, box: Box, rng: np.random.Generator) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from metrascope.arrays import Mask
 from metrascope.files.atomic import write_bytes
-from metrascope.phantom.hospital.pictures import plain_png
+from metrascope.phantom.hospital.picture_files import plain_png
 from metrascope.phantom.hospital.planted import Planted
 from metrascope.phantom.hospital.shot import PlantedMark, ScreenRegion, Screenshot
 

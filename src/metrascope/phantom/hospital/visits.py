@@ -16,7 +16,7 @@ from metrascope.phantom.hospital.identities import Visit
 from metrascope.phantom.hospital.label_tables import member
 from metrascope.phantom.hospital.loops import draw_loop
 from metrascope.phantom.hospital.objects import make_image, make_other
-from metrascope.phantom.hospital.pictures import make_jpeg, make_png
+from metrascope.phantom.hospital.picture_files import make_jpeg, make_png
 from metrascope.phantom.hospital.plan import Wish, export_name, folder_style, plan_visit, safe
 from metrascope.phantom.hospital.planted import Ledger, Planted
 from metrascope.phantom.hospital.screen_kinds import draw_screen

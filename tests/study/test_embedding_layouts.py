@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from metrascope.explain.embedding import embed
-from metrascope.study import layouts
-from metrascope.study.layouts import Sample, embedding_layouts
+from metrascope.study import embedding_layouts as layouts
+from metrascope.study.embedding_layouts import Sample, embedding_layouts
 
 
 @pytest.fixture

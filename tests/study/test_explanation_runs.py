@@ -18,7 +18,7 @@ from metrascope.explain.perturbations import CHANGES, UNCHANGED
 from metrascope.statistics.predictions import read_predictions
 from metrascope.study import embeddings
 from metrascope.study.embeddings import embed_runs
-from metrascope.study.explanations import explain_runs
+from metrascope.study.explanation_runs import explain_runs
 from metrascope.study.summary import summarize
 
 IMAGES = [f"0-{i}.png" for i in range(12)]

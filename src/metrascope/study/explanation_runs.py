@@ -22,7 +22,7 @@ from metrascope.explain.faithfulness import (
     WAYS,
     faithfulness_numbers,
 )
-from metrascope.explain.lesions import (
+from metrascope.explain.lesion_measures import (
     LESION_COLUMNS,
     MAPS,
     LocatedLesion,

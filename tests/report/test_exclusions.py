@@ -10,7 +10,12 @@ from metrascope.dataset.reasons import reason_title
 from metrascope.errors import DataError
 from metrascope.messages import LANGUAGES
 from metrascope.report.checklists import fill_checklist
-from metrascope.report.flow import flow_sentences, flow_table, scanner_sentences, scanner_table
+from metrascope.report.exclusions import (
+    flow_sentences,
+    flow_table,
+    scanner_sentences,
+    scanner_table,
+)
 from metrascope.report.methods import paragraphs
 from metrascope.study_folder.contents import Study, read_study
 

@@ -5,7 +5,7 @@ import pytest
 
 from metrascope.errors import SettingsError
 from metrascope.files.atomic import write_text
-from metrascope.settings.study import Settings, dump_settings, load_settings, with_weights
+from metrascope.settings.study_settings import Settings, dump_settings, load_settings, with_weights
 
 
 def test_the_built_in_paper_is_the_defaults() -> None:
