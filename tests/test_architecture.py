@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -130,6 +131,36 @@ def test_a_folder_lists_its_files(folder: Path) -> None:
 
 def test_the_root_holds_few_files() -> None:
     assert len(list(SOURCE.glob("*.py"))) <= 12
+
+
+# The front door of a folder and its command; what a figure draws; what a folder completes.
+STEMS = {
+    *("audit", "export", "ingest", "phantom", "predict", "split", "study", "evaluate"),
+    *("comparison", "embedding", "explanations", "reliability", "roc"),
+    *("flow", "journal", "page", "settings", "tables"),
+}
+PUBLIC = {"add", "run", "main"}  # of every command
+
+
+def test_no_file_is_named_as_another() -> None:
+    stems = Counter(path.stem for path in FILES if not path.stem.startswith("__"))
+    assert {stem for stem, count in stems.items() if count > 1} <= STEMS
+
+
+def test_no_public_name_has_two_meanings() -> None:
+    named: Counter[str] = Counter()
+    for path in FILES:
+        found = set()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            match node:
+                case ast.FunctionDef() | ast.ClassDef():
+                    found.add(node.name)
+                case ast.Assign():
+                    found |= {one.id for one in node.targets if isinstance(one, ast.Name)}
+                case ast.AnnAssign(target=ast.Name()):
+                    found.add(node.target.id)
+        named.update(name for name in found if not name.startswith("_"))
+    assert {name for name, count in named.items() if count > 1} <= PUBLIC
 
 
 def test_files_stay_short() -> None:

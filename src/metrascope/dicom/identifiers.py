@@ -14,13 +14,13 @@ __all__ = [
     "Keys",
     "chinese_first",
     "endings",
+    "identifier_spellings",
     "is_chinese",
     "is_placeholder",
     "names_differ",
     "numbers_differ",
     "parts",
     "without_zeros",
-    "identifier_spellings",
 ]
 
 _MASKED: Final = re.compile(r"[*#某]|先生|女士")

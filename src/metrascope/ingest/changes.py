@@ -22,7 +22,7 @@ _ELSEWHERE: Final = ("labels.left_out", "decided.left_out")
 
 
 @dataclass(frozen=True)
-class Seen:
+class EarlierFiles:
     """Files that runs before this one have seen: their places and the SHA-256 of their contents."""
 
     places: frozenset[tuple[str, str, str]]
@@ -59,17 +59,17 @@ class Changes:
     new_left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-def seen_files(journal: IngestJournal) -> Seen:
+def seen_files(journal: IngestJournal) -> EarlierFiles:
     """Return the files that a journal has, before a run adds its own."""
     records = journal.records.values()
     contents = frozenset(record.sha256 for record in records) - {""}
-    return Seen(frozenset(record.place for record in records), contents)
+    return EarlierFiles(frozenset(record.place for record in records), contents)
 
 
 def find_changes(
     search: Search,
     records: Iterable[Record],
-    seen: Seen,
+    seen: EarlierFiles,
     catalog: Catalog,
     before: Collection[str],
 ) -> Changes:

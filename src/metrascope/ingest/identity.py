@@ -33,10 +33,10 @@ class IdentifiedPatient:
 def person_of(record: Record, row: Mapping[str, str]) -> IdentifiedPatient:
     """Decide who the patient is: the labels know best, then the header, then the file itself.
 
-    Values are compared as people write them (`identifier_spellings`), so that ``US 001`` and ``US001`` are one
-    and a placeholder or a masked name is none. What is known by nothing is a patient of its own,
-    by its content: names of files such as ``IM_0001.dcm`` are the same for many women. A name
-    counts together with the date of birth, where that is known.
+    Values are compared as people write them (`identifier_spellings`), so that ``US 001`` and
+    ``US001`` are one and a placeholder or a masked name is none. What is known by nothing is a
+    patient of its own, by its content: names of files such as ``IM_0001.dcm`` are the same
+    for many women. A name counts together with the date of birth, where that is known.
     """
     known = {role: form for role in IDENTITY if (form := _form(role, row, record.keys))}
     role = next(iter(known), "file")

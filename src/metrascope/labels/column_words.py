@@ -66,7 +66,7 @@ class ColumnWords:
     centres: Collection[str] = ()
 
     def clean(self, column: str, cell: str) -> str:
-        """Return what a cell of one of `ATTRIBUTES` may be in the data set, ``""`` if it is empty."""
+        """Return what a cell of one of `ATTRIBUTES` may be in the data set, ``""`` if empty."""
         if is_placeholder(cell) and not cell.strip().isdigit():
             return ""
         how = {"centre": self._centre, "plane": self._plane, "scanner": self._scanner}

@@ -34,9 +34,9 @@ def appearance(squares: Pixels) -> Floats32:
 
     Returns
     -------
-    (n, `APPEARANCE_WIDTH`), at least 0. Of each cell: five quantiles of grey, the mean strength of detail in
-    five octaves, and which share of the edges lies in each of six directions; scaled so that
-    they spread alike.
+    (n, `APPEARANCE_WIDTH`), at least 0. Of each cell: five quantiles of grey, the mean strength of
+    detail in five octaves, and which share of the edges lies in each of six directions; scaled so
+    that they spread alike.
     """
     return np.array([_describe(one) for one in squares], dtype=np.float32).reshape(
         -1, APPEARANCE_WIDTH

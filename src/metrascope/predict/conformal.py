@@ -40,7 +40,8 @@ class Calibration(BaseModel):
     patients
         How many there are, n.
     scores
-        1 minus the probability of the class, distinct, ascending; at most `MOST_SCORES`, rounded up.
+        1 minus the probability of the class, distinct, ascending; at most `MOST_SCORES`,
+        rounded up.
     ranks
         For each score, how many patients fit as well or better, ascending. Of the images of a
         patient with m of them, each counts 1/m.

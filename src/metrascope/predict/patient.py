@@ -34,8 +34,8 @@ class HeaderPatient:
     Attributes
     ----------
     number
-        The patient's number, as `metrascope.dicom.identifiers.identifier_spellings` compares it; ``""`` if
-        unknown.
+        The patient's number, as `metrascope.dicom.identifiers.identifier_spellings` compares it;
+        ``""`` if unknown.
     birth, names
         Digests of the date of birth and of the Chinese forms of the name, so that the journal
         has no more of a person than the results have.

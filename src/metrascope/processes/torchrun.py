@@ -85,7 +85,7 @@ def share_out_to_ranks(
 
 
 def dismiss() -> None:
-    """End what the other processes do in `follow_first_process`; called in the first one, when all is done."""
+    """End what the others do in `follow_first_process`; called in the first when all is done."""
     from torch import distributed
 
     _join()

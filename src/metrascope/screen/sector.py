@@ -12,7 +12,7 @@ from metrascope.screen.echo import DARK, Echo, echo_outline, find_echo
 from metrascope.screen.fan import FanShape, fit_fans, refine_fan
 from metrascope.screen.slab import Slab, fit_slab, refine_slab
 
-__all__ = ["DARK", "Box", "SectorKind", "Sector", "agrees", "find_sector"]
+__all__ = ["DARK", "Box", "Sector", "SectorKind", "agrees", "find_sector"]
 
 SectorKind = Literal["curved", "phased", "linear", "whole"]
 

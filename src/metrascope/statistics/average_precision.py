@@ -10,8 +10,9 @@ from metrascope.arrays import Floats
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.interval import Interval
 from metrascope.statistics.limits import are_enough
-from metrascope.statistics.measures import Counts, average_precision
+from metrascope.statistics.measures import average_precision
 from metrascope.statistics.resampling import (
+    Counts,
     Replicates,
     Resamples,
     bca,

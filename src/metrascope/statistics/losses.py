@@ -9,9 +9,16 @@ from metrascope.statistics import mover
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.interval import LEVEL, Interval
 from metrascope.statistics.limits import ALTOGETHER, FEW_MISREAD, patient_count
-from metrascope.statistics.measures import Weights, brier, log_loss
+from metrascope.statistics.measures import brier, log_loss
 from metrascope.statistics.proportions import wilson
-from metrascope.statistics.resampling import Replicates, Resamples, bca, of_units, replicate
+from metrascope.statistics.resampling import (
+    Replicates,
+    Resamples,
+    Weights,
+    bca,
+    of_units,
+    replicate,
+)
 from metrascope.statistics.temperature import SMALLEST_PROBABILITY
 
 _NOTHING: Final = 1e-3

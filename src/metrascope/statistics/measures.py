@@ -13,9 +13,7 @@ import numpy.typing as npt
 
 from metrascope.arrays import Floats
 from metrascope.statistics.cohort import Readings
-
-Weights = npt.NDArray[np.float32]
-Counts = npt.NDArray[np.uint8]
+from metrascope.statistics.resampling import Counts, Weights
 
 OF_CLASSES: Final = (
     "precision",

@@ -40,8 +40,8 @@ def embed_runs(
     tables
         ``predictions.csv`` of each finished run.
     partition
-        The one evaluated, which the numbers are of; the maps show all that the run read, or `MOST_MAPPED`
-        of them, the same of every network.
+        The one evaluated, which the numbers are of; the maps show all that the run read, or
+        `MOST_MAPPED` of them, the same of every network.
 
     Returns
     -------
