@@ -27,8 +27,8 @@ predict       a bundle and a file to a reading, without torch
 commands      the command line, one file per command
 
 and what all of them share: ``files`` (whole or absent, strict tables), ``settings``, ``processes``
-(workers, clusters), ``errors``, ``messages`` and ``reason`` (sentences in English and Chinese),
-``classes``, ``pages``, ``bilingual``, ``overlay``, ``progress``.
+(workers, clusters), ``arrays`` (named once), ``errors``, ``messages`` (sentences in English and
+Chinese), ``classes``, ``pages``, ``overlay``, ``progress``.
 """
 
 __version__ = "0.1.0"

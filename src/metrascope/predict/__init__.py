@@ -10,7 +10,7 @@ bundle           A bundle on disk: the files that a reading needs, and nothing t
                  something else
 onnx_check       look into an ONNX file without loading it: what would open other files, or never
                  end
-arrays           read an array that may come from anybody: no header is evaluated, no size is
+array_files      read an array that may come from anybody: no header is evaluated, no size is
                  believed
 runtime          what runs a graph: OpenVINO or ONNX Runtime, whichever is faster on this
                  processor

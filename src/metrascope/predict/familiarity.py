@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from metrascope.arrays import Floats, Floats32
 from metrascope.errors import WeightsError
 from metrascope.files.atomic import replacing
-from metrascope.predict.arrays import read_bounded_array
+from metrascope.predict.array_files import read_bounded_array
 
 Size = Annotated[int, Field(ge=1, le=65536)]
 

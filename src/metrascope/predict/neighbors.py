@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from metrascope.errors import WeightsError
 from metrascope.files.atomic import replacing
-from metrascope.predict.arrays import read_arrays
+from metrascope.predict.array_files import read_arrays
 from metrascope.predict.reading import Neighbor
 
 Thumbnails = npt.NDArray[np.uint8]

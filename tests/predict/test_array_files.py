@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrascope.predict.arrays import read_arrays, read_bounded_array
+from metrascope.predict.array_files import read_arrays, read_bounded_array
 
 MEGABYTE = 1 << 20
 
