@@ -24,7 +24,7 @@ from dicomanonymizer import anonymize_dataset
 
 from metrascope.dicom.clean import clean_dataset
 from metrascope.dicom.header import looks_like_dicom, read_header
-from metrascope.dicom.keep_list import kept
+from metrascope.dicom.keep_list import kept_columns
 from metrascope.errors import DataError
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.phantom.hospital.hospital import write_export
@@ -95,7 +95,7 @@ def by_keep_list(ds: pydicom.Dataset) -> bytes:
     clean = clean_dataset(ds, PIXELS, PSEUDONYMS, image="a", patient_id=str(ds.get("PatientID")))
     buffer = BytesIO()
     clean.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue() + repr(kept(ds, PSEUDONYMS.scanner)).encode()
+    return buffer.getvalue() + repr(kept_columns(ds, PSEUDONYMS.scanner)).encode()
 
 
 def by_package(ds: pydicom.Dataset) -> bytes:

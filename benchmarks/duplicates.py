@@ -30,7 +30,7 @@ from metrascope.audit.near import near_pairs
 from metrascope.audit.pairs import DuplicatePair, exact_pairs
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
-from metrascope.audit.views import Fingerprint, take_fingerprint
+from metrascope.audit.views import Fingerprint, compute_fingerprint
 from metrascope.dataset.manifest import read_manifest
 from metrascope.phantom.hospital.identities import invent_patients, invent_visits
 from metrascope.phantom.hospital.loops import draw_loop
@@ -153,7 +153,7 @@ def judge(prints: Sequence[Fingerprint], work: Path) -> Outcome:
 def fingerprints(stills: Sequence[Still], folder: Path, recorded: bool) -> list[Fingerprint]:
     """Write images as a data set has them and read them as an audit does."""
     manifest = read_manifest(write_set(stills, folder, recorded))
-    return [take_fingerprint(manifest, row) for row in range(len(stills))]
+    return [compute_fingerprint(manifest, row) for row in range(len(stills))]
 
 
 def write_set(stills: Sequence[Still], folder: Path, recorded: bool) -> Path:

@@ -21,7 +21,7 @@ from metrascope.audit.near import near_pairs
 from metrascope.audit.pane import Pane
 from metrascope.audit.points import KeyPoints
 from metrascope.audit.settings import AuditSettings
-from metrascope.audit.shelf import Shelf
+from metrascope.audit.shelf import ViewStore
 from metrascope.audit.verification import AlignedView
 from metrascope.audit.views import make_view
 from metrascope.dataset.image import Picture
@@ -31,7 +31,7 @@ _POINTS = 256
 _COPY = 20
 
 
-class _Drawn(Shelf):
+class _Drawn(ViewStore):
     """A shelf whose views have points of their own and share their speckle."""
 
     def __init__(self, path: Path, panes: list[Pane]) -> None:
@@ -186,10 +186,10 @@ def predict(files: int, folder: Path, bundle: Path | None) -> Costs:
         (folder / f"in/{start}").mkdir(parents=True)
     for number in range(files):
         (folder / f"in/{number // 1000 * 1000}/{number}.png").write_bytes(b"no picture")
-    from metrascope.predict.predict import BatchPredictor, Order
+    from metrascope.predict.predict import BatchPredictor, PredictJob
 
     with metered() as cost:
-        order = Order(bundle, (folder / "in",), out=folder / "out", jobs=2)
+        order = PredictJob(bundle, (folder / "in",), out=folder / "out", jobs=2)
         with BatchPredictor(order) as reader:
             count = sum(1 for _ in reader.read())
     yield "files refused at once", cost

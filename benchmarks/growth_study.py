@@ -58,7 +58,7 @@ def table_of(images: int) -> pd.DataFrame:
 
 def catalog(images: int, folder: Path, bundle: Path | None) -> Costs:
     """Read the manifest, draw a split, read it again."""
-    from metrascope.dataset.counts import tally
+    from metrascope.dataset.counts import count_partitions
     from metrascope.dataset.designs import draw_split
     from metrascope.dataset.manifest import read_manifest, write_manifest
     from metrascope.dataset.split import read_split, write_split
@@ -81,7 +81,7 @@ def catalog(images: int, folder: Path, bundle: Path | None) -> Costs:
     for design in ("holdout", "kfold"):
         with metered() as cost:
             split = draw_split(manifest.table, CLASSES, SplitSettings(design=design))
-            tally(split, manifest.table, CLASSES)
+            count_partitions(split, manifest.table, CLASSES)
         yield f"draw {design}", cost
     write_split(split, folder / "splits.csv")
     with metered() as cost:
@@ -152,7 +152,7 @@ def _trained(images: int, folder: Path, stored: int) -> Costs:
     from metrascope.networks.networks import create_network
     from metrascope.training import run as runs
     from metrascope.training.augment import draw_transforms
-    from metrascope.training.batches import Feed
+    from metrascope.training.batches import BatchFeed
     from metrascope.training.execute import make_deterministic
     from metrascope.training.loop import StepReport, fit
 
@@ -164,7 +164,7 @@ def _trained(images: int, folder: Path, stored: int) -> Costs:
         data = runs.training_data(inputs, runs.TrainingRun("mobilenet_v2", 0, 0))
     yield "open store", cost
     with metered() as cost:
-        feed = Feed(data, torch.device("cpu"))
+        feed = BatchFeed(data, torch.device("cpu"))
         order = feed.to_device(np.random.default_rng(0).permutation(data.train))
         changes = draw_transforms(
             len(order),

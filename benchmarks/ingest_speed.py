@@ -43,7 +43,7 @@ from pydicom.uid import UID
 
 from metrascope.dicom.frames import open_pixels
 from metrascope.dicom.header import read_header
-from metrascope.dicom.keep_list import kept, keys_of, study_day
+from metrascope.dicom.keep_list import kept_columns, read_identifiers, study_day
 from metrascope.ingest.file import OF_IMAGES, OF_MASKS, encode_png
 from metrascope.phantom.hospital.hospital import write_export
 from metrascope.phantom.hospital.truth import read_truth
@@ -218,7 +218,7 @@ def floor(files: Path, box: tuple[int, int]) -> dict[str, float]:
         content = took("reading, hashing", path.read_bytes)
         took("reading, hashing", hashlib.sha256(content).digest)
         ds = took("header", partial(read_header, content))
-        took("header", lambda ds=ds: (keys_of(ds), kept(ds), study_day(ds)))
+        took("header", lambda ds=ds: (read_identifiers(ds), kept_columns(ds), study_day(ds)))
         cine = took("decoding", partial(open_pixels, ds))
         frame = took("decoding", partial(cine.frame, 0))
         grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)

@@ -43,9 +43,9 @@ from metrascope.phantom.phantom import write_phantom
 from metrascope.processes.worker import ENVIRONMENT
 from metrascope.settings.study_settings import AugmentationSettings, load_settings
 from metrascope.training.augment import draw_transforms
-from metrascope.training.batches import Feed, TrainingData
+from metrascope.training.batches import BatchFeed, TrainingData
 from metrascope.training.execute import make_deterministic
-from metrascope.training.precision import measure_precision, precision_of, unmeasured
+from metrascope.training.precision import measure_precision, network_precision, unmeasured
 from metrascope.training.run import store_key
 from metrascope.training.step import TrainingStep
 
@@ -121,7 +121,7 @@ def compare(folder: Path, options: argparse.Namespace) -> None:
             cells += f" {statistics.median(theirs):8.3f} {statistics.median(mine):8.3f}"
             cells += f" {ratios[-1]:6.2f}"
         floor = operations(name) / peak
-        arithmetic = precision_of(inputs(folder), name)
+        arithmetic = network_precision(inputs(folder), name)
         print(f"{name:16}{cells} {floor:7.3f}  {arithmetic}", flush=True)
     print(f"processor time, geometric mean: {statistics.geometric_mean(processor):.2f}")
     mean = statistics.geometric_mean(clock)
@@ -182,13 +182,13 @@ def losses(folder: Path, name: str, study: Any) -> Iterator[float]:
     labels = manifest.table["label"].map({c: i for i, c in enumerate(study.classes)}).to_numpy()
     rows = np.arange(len(labels))
     data = TrainingData(store.pixels, labels.astype(np.int64), rows, rows, steps)
-    fabric = Fabric(accelerator="cpu", devices=1, precision=precision_of(study, name))
+    fabric = Fabric(accelerator="cpu", devices=1, precision=network_precision(study, name))
     network = create_network(name, 3, weights="none").train()
     network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         network.parameters(), RATE, momentum=0.9, weight_decay=1e-4, fused=True
     )
-    feed = Feed(data, fabric.device)
+    feed = BatchFeed(data, fabric.device)
     model, fabric_optimizer = fabric.setup(network, optimizer)
     step = TrainingStep(fabric, model, fabric_optimizer, feed, loss_of)
     generator = torch.Generator().manual_seed(0)

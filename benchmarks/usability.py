@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 
-from metrascope.ingest.file import Intake, take_in
+from metrascope.ingest.file import IngestJob, ingest_file
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.labels import read_labels
 from metrascope.phantom.hospital.codings import CODINGS
@@ -134,9 +134,9 @@ def outcomes(folder: Path, out: Path) -> Iterator[Outcome]:
     rows = "".join(f"{source.name},normal\n" for source in sources)
     table.write_text(f"file_name,label\n{rows}", encoding="utf-8")
     settings = IngestSettings(verify=False)
-    intake = Intake(out, settings, read_labels(table), Pseudonyms(b"benchmark" * 4))
+    intake = IngestJob(out, settings, read_labels(table), Pseudonyms(b"benchmark" * 4))
     for source in sources:
-        record = take_in(intake, source)
+        record = ingest_file(intake, source)
         path = Path(source.name)
         reasons = tuple(rejection.reason for rejection in record.rejections)
         kind = path.stem.partition("-")[0]

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from metrascope import progress as module
-from metrascope.progress import begin, later, paused, progress, say, steps
+from metrascope.progress import begin, later, paused, print_note, progress, steps
 
 
 @pytest.fixture
@@ -135,5 +135,5 @@ def test_a_dumb_terminal_gets_lines(
 
 
 def test_a_sentence_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) -> None:
-    say("a [b] " * 100)
+    print_note("a [b] " * 100)
     assert capsys.readouterr().err.count("\n") == 1

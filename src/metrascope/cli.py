@@ -52,7 +52,7 @@ def _status(argv: Sequence[str] | None) -> int:
     try:
         return _carry_out(arguments)
     except KeyboardInterrupt:
-        _tell(f"\nmetrascope: {text('cli.interrupted')}")
+        _print_error(f"\nmetrascope: {text('cli.interrupted')}")
         return 130
     except BrokenPipeError:
         return 1  # the reader of our output (head, say) has gone: nothing is left to tell
@@ -60,7 +60,7 @@ def _status(argv: Sequence[str] | None) -> int:
         sentence = _sentence(error, arguments)
         if sentence is None:
             raise
-        _tell(f"metrascope: {sentence}")
+        _print_error(f"metrascope: {sentence}")
         return 1
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -105,7 +105,7 @@ def _let_go(stream: TextIO | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _tell(sentence: str) -> None:
+def _print_error(sentence: str) -> None:
     with suppress(OSError):  # nobody can be told
         print(sentence, file=sys.stderr)
 

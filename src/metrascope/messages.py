@@ -107,7 +107,7 @@ class Reason:
         return text(self.key, lang, **self.values)
 
 
-def shown_rows(numbers: Iterable[int]) -> str:
+def row_numbers_text(numbers: Iterable[int]) -> str:
     """Return numbers of rows as a sentence shows them: ``2, 5-7``, and how many runs more."""
     runs: list[list[int]] = []
     for number in sorted(numbers):

@@ -132,7 +132,7 @@ def progress(title: str, *, lines: bool = False) -> Iterator[Advance]:
         yield display.begin(title)
 
 
-def say(sentence: str) -> None:
+def print_note(sentence: str) -> None:
     """Print one sentence about the work to standard error, for people and logs."""
     from rich.console import Console
 

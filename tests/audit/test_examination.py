@@ -17,7 +17,7 @@ from metrascope.dataset.manifest import read_manifest
 from metrascope.errors import DataError
 from metrascope.phantom.phantom import write_phantom
 from metrascope.settings.study_settings import SplitSettings
-from metrascope.study.split_choice import choose_split, find_known_pairs
+from metrascope.study.split_choice import choose_split, find_duplicate_pairs
 
 CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "same": lambda grey: grey,
@@ -86,7 +86,7 @@ def test_near_duplicates_are_kept_together_unless_they_are_known(
 ) -> None:
     data = Path(shutil.copytree(planted, tmp_path / "data"))
     manifest = read_manifest(data)
-    known = find_known_pairs(manifest, tmp_path / "not" / "there")
+    known = find_duplicate_pairs(manifest, tmp_path / "not" / "there")
     assert known.near == "searched"
     assert "3 pair(s) of near duplicates" in capsys.readouterr().err
     assert not (tmp_path / "not").exists()
@@ -109,12 +109,12 @@ def test_near_duplicates_are_kept_together_unless_they_are_known(
         apart += sum(place[p] != place[f"X-{n}"] for p, n in zip(originals, CHANGES, strict=True))
     assert apart  # without the pairs they are torn apart, so that keeping them is no accident
     audit(data, tmp_path / "audit", write=True)
-    assert find_known_pairs(read_manifest(data), tmp_path).near == "audited"
+    assert find_duplicate_pairs(read_manifest(data), tmp_path).near == "audited"
     table = pd.read_csv(data / "manifest.csv", dtype=str, keep_default_na=False)
     table.loc[0, "patient_group"] = ""
     table.to_csv(data / "manifest.csv", index=False)
     capsys.readouterr()
-    assert find_known_pairs(read_manifest(data), tmp_path, near=False).near == "skipped"
+    assert find_duplicate_pairs(read_manifest(data), tmp_path, near=False).near == "skipped"
 
 
 def test_a_near_duplicate_on_both_sides_of_a_given_split_is_a_leak(
@@ -150,7 +150,7 @@ def test_a_study_draws_no_leak_and_refuses_a_given_one(planted: Path, tmp_path: 
     manifest = read_manifest(planted)
     classes = ("normal", "fibroid", "polyp")
     first = str(manifest.table["patient_id"].iloc[0])
-    known = find_known_pairs(manifest, tmp_path, near=False)
+    known = find_duplicate_pairs(manifest, tmp_path, near=False)
     assert known.near == "skipped"
     pairs = known.pairs
     for seed in range(5):

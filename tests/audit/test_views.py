@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.audit.make import data_set, noise, phantom
 
-from metrascope.audit.views import hash_pixels, take_fingerprint
+from metrascope.audit.views import compute_fingerprint, hash_pixels
 from metrascope.dataset.manifest import Manifest
 
 
@@ -23,7 +23,7 @@ def test_the_same_pixels_in_another_file(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "c.bmp"), grey)
     cv2.imwrite(str(tmp_path / "d.png"), np.maximum(grey, 1))
     manifest = manifest_of(tmp_path, ["a.png", "b.png", "c.bmp", "d.png"])
-    prints = [take_fingerprint(manifest, row) for row in range(4)]
+    prints = [compute_fingerprint(manifest, row) for row in range(4)]
     assert len({taken.file_hash for taken in prints}) == 4
     assert prints[0].pixel_hash == prints[1].pixel_hash == prints[2].pixel_hash
     assert prints[3].pixel_hash != prints[0].pixel_hash
@@ -57,7 +57,7 @@ def test_what_cannot_be_used_is_told_of(name: str, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "x.png"), noise(1))
     manifest = manifest_of(tmp_path, ["x.png"])
     bad_file(name, tmp_path / "x.png")
-    taken = take_fingerprint(manifest, 0)
+    taken = compute_fingerprint(manifest, 0)
     assert taken.view is None
     assert taken.quality is None
     assert "x.png" in taken.problem
@@ -65,7 +65,7 @@ def test_what_cannot_be_used_is_told_of(name: str, tmp_path: Path) -> None:
 
 def test_a_box_outside_the_image_is_told_of(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "x.png"), noise(1))
-    taken = take_fingerprint(manifest_of(tmp_path, ["x.png"], roi="100,0,100,100"), 0)
+    taken = compute_fingerprint(manifest_of(tmp_path, ["x.png"], roi="100,0,100,100"), 0)
     assert taken.view is None
     assert taken.pixel_hash
     assert "x.png" in taken.problem

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from metrascope.cli import main
-from metrascope.commands.arguments import Taken, check_given, check_out
+from metrascope.commands.arguments import Taken, check_out, check_path_argument
 from metrascope.errors import MetrascopeError, StudyError
 
 HEAVY = ("torch", "pandas", "scipy", "sklearn", "matplotlib", "lightning_fabric", "onnxruntime")
@@ -62,7 +62,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_what_a_command_takes_passes(given: str, taken: Taken, place: Path) -> None:
-    check_given(Path(given), taken, "study")
+    check_path_argument(Path(given), taken, "study")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_what_it_does_not_is_named_with_what_takes_it(
     given: str, taken: Taken, expected: str, place: Path
 ) -> None:
     with pytest.raises(MetrascopeError) as refused:
-        check_given(Path(given), taken, "x")
+        check_path_argument(Path(given), taken, "x")
     assert expected in str(refused.value)
     assert "\n" not in str(refused.value)
 

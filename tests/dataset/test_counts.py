@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from metrascope.dataset.counts import cautions, sites, tally
+from metrascope.dataset.counts import cautions, count_partitions, sites
 from metrascope.dataset.designs import draw_split
 from metrascope.settings.study_settings import SplitSettings
 
@@ -23,7 +23,7 @@ def images(polyps: tuple[int, int, int]) -> pd.DataFrame:
 def test_everyone_is_counted_once_per_fold() -> None:
     table = images((15, 15, 15))
     split = draw_split(table, CLASSES, SplitSettings(design="kfold", folds=3))
-    counts = tally(split, table, CLASSES)
+    counts = count_partitions(split, table, CLASSES)
     assert (counts["images"] == 2 * counts["patients"]).all()
     assert (counts.groupby("fold")["patients"].sum() == table["patient_id"].nunique()).all()
     fold = counts[(counts["fold"] == 1) & (counts["partition"] == "test")]
@@ -43,7 +43,7 @@ def test_folds_by_site_are_named() -> None:
 def test_confounded_sites_are_told() -> None:
     table = images((30, 12, 3))
     split = draw_split(table, CLASSES, SplitSettings(design="leave-one-out"))
-    told = cautions(tally(split, table, CLASSES), sites(split, table))
+    told = cautions(count_partitions(split, table, CLASSES), sites(split, table))
     assert len(told) == 2
     assert "Fold 0 tests a, which has more than half" in told[0]
     assert "Fold 2 tests c" in told[1]
@@ -51,4 +51,4 @@ def test_confounded_sites_are_told() -> None:
     assert "normal" not in told[1]
     even = images((12, 12, 12))
     split = draw_split(even, CLASSES, SplitSettings(design="leave-one-out"))
-    assert cautions(tally(split, even, CLASSES), sites(split, even)) == []
+    assert cautions(count_partitions(split, even, CLASSES), sites(split, even)) == []

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from metrascope.dataset.manifest import Manifest, read_manifest
-from metrascope.dataset.study_images import images_of, shared_with, write_images
+from metrascope.dataset.study_images import select_study_images, shared_with, write_images
 from metrascope.errors import DataError
 
 
@@ -54,7 +54,7 @@ def test_what_a_data_set_gains_makes_no_difference(data: Path, study: Path) -> N
     began = rows(data)[:-2]
     groups = began["patient_id"].map("G{}".format)  # of one patient each, whatever their names
     now = rows(data).assign(remark="seen", patient_group=groups.reindex(range(40), fill_value="X"))
-    found = images_of(save(data, now[::-1].drop(columns="mask")), study, "a1" * 32)
+    found = select_study_images(save(data, now[::-1].drop(columns="mask")), study, "a1" * 32)
     assert list(found.table["image"]) == list(began["image"])
     assert list(found.table["label"]) == list(began["label"])
     assert list(found.table.index) == [41 - row for row in range(38)]  # as the file now shows them
@@ -96,7 +96,7 @@ def test_a_real_change_is_named(
     table = rows(data)
     image, owner, label, roi = table.loc[3, ["image", "patient_id", "label", "roi"]]
     with pytest.raises(DataError) as error:
-        images_of(save(data, change(table)), study, "")
+        select_study_images(save(data, change(table)), study, "")
     told = expected.format(image=image, patient=owner, label=label, roi=roi)
     assert told in str(error.value)
 
@@ -113,15 +113,15 @@ def test_another_file_under_the_same_manifest_is_named(
     with pytest.raises(
         DataError, match=f"1 difference.*\n.*{manifest.table['image'].iat[0]}.*{told}"
     ):
-        images_of(manifest, study, manifest.digest)
+        select_study_images(manifest, study, manifest.digest)
 
 
 def test_without_hashes_the_manifest_itself_is_compared(data: Path, tmp_path: Path) -> None:
     manifest = read_manifest(data)
     manifest.table[["image", "patient_id"]].to_csv(tmp_path / "images.csv", index=False)
-    assert images_of(manifest, tmp_path, manifest.digest) is manifest
+    assert select_study_images(manifest, tmp_path, manifest.digest) is manifest
     with pytest.raises(DataError, match="the manifest has changed"):
-        images_of(manifest, tmp_path, "0" * 64)
+        select_study_images(manifest, tmp_path, "0" * 64)
     assert shared_with(manifest, tmp_path) == []
 
 

@@ -104,7 +104,7 @@ def test_only_what_is_listed_is_looked_at(tmp_path: Path) -> None:
     assert written(ds, tmp_path / "a", **names) == written(
         pydicom.Dataset(), tmp_path / "b", **names
     )
-    assert not any(keep.kept(ds, PSEUDONYMS.scanner).values())
+    assert not any(keep.kept_columns(ds, PSEUDONYMS.scanner).values())
 
 
 def test_the_preamble_and_the_file_meta_carry_nothing(tmp_path: Path) -> None:

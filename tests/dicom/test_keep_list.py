@@ -15,7 +15,13 @@ from pydicom.tag import Tag
 
 from metrascope.dicom import keep_list as keep
 from metrascope.dicom.clean import clean_dataset
-from metrascope.dicom.keep_list import keep_list_rows, kept, keys_of, patient_key, personal_words
+from metrascope.dicom.keep_list import (
+    keep_list_rows,
+    kept_columns,
+    patient_key,
+    personal_words,
+    read_identifiers,
+)
 from metrascope.dicom.vocabulary import MAKERS, WORDS, clean_maker, clean_model, clean_probe
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.phantom.scanners import SCANNERS
@@ -71,7 +77,7 @@ def raw(**values: bytes) -> pydicom.Dataset:
 )
 def test_age(age: str, born: str, examined: str, expected: str) -> None:
     ds = dataset(PatientAge=age, PatientBirthDate=born, StudyDate=examined)
-    assert kept(ds)["age"] == expected
+    assert kept_columns(ds)["age"] == expected
 
 
 @pytest.mark.parametrize(
@@ -101,14 +107,17 @@ def test_age(age: str, born: str, examined: str, expected: str) -> None:
 )
 def test_scanners_have_one_name(maker: str, model: str, expected: str) -> None:
     ds = dataset(Manufacturer=maker, ManufacturerModelName=model)
-    assert kept(ds, PSEUDONYMS.scanner)["scanner"] == expected
+    assert kept_columns(ds, PSEUDONYMS.scanner)["scanner"] == expected
 
 
 def test_the_scanners_of_the_phantom_keep_their_names() -> None:
     for scanner in SCANNERS:
         name = SCANNERS[scanner].name
         maker, model = name.split(" ", 1)
-        assert kept(dataset(Manufacturer=maker, ManufacturerModelName=model))["scanner"] == name
+        assert (
+            kept_columns(dataset(Manufacturer=maker, ManufacturerModelName=model))["scanner"]
+            == name
+        )
 
 
 @pytest.mark.parametrize(
@@ -127,25 +136,25 @@ def test_the_scanners_of_the_phantom_keep_their_names() -> None:
 def test_free_text_in_a_model_does_not_pass(model: str) -> None:
     ds = dataset(Manufacturer="GE", PatientName="Wang^Li", PatientID="00123")
     ds.add(DataElement("ManufacturerModelName", "UT", model))
-    scanner = kept(ds, PSEUDONYMS.scanner)["scanner"]
+    scanner = kept_columns(ds, PSEUDONYMS.scanner)["scanner"]
     assert scanner.startswith("GE Voluson E10 unlisted-")
     assert len(scanner) == len("GE Voluson E10 unlisted-") + 6
-    assert kept(ds)["scanner"] == "GE Voluson E10"
+    assert kept_columns(ds)["scanner"] == "GE Voluson E10"
 
 
 @pytest.mark.parametrize("personal", [{"PatientID": "AB12"}, {"PatientName": "Ab^Xu=李^丽"}])
 def test_a_code_that_is_somebodys_does_not_pass(personal: dict[str, str]) -> None:
     ds = dataset(Manufacturer="GE", ManufacturerModelName="Voluson AB12", **personal)
     ds.TransducerData = "AB12"
-    assert (kept(ds)["scanner"], kept(ds)["probe"]) == ("GE Voluson", "")
+    assert (kept_columns(ds)["scanner"], kept_columns(ds)["probe"]) == ("GE Voluson", "")
     ds.PatientID, ds.PatientName = "7", "Li"
-    assert (kept(ds)["scanner"], kept(ds)["probe"]) == ("GE Voluson AB12", "AB12")
+    assert (kept_columns(ds)["scanner"], kept_columns(ds)["probe"]) == ("GE Voluson AB12", "AB12")
 
 
 def test_an_unknown_scanner_has_a_code_of_its_own() -> None:
     def name(maker: str, model: str, known: frozenset[str] = frozenset()) -> str:
         ds = dataset(Manufacturer=maker, ManufacturerModelName=model)
-        return kept(ds, PSEUDONYMS.scanner, known)["scanner"]
+        return kept_columns(ds, PSEUDONYMS.scanner, known)["scanner"]
 
     assert name("Acme", "Aurora").startswith("unlisted-")
     assert name("Acme", "Aurora") == name("ACME ", "aurora")
@@ -205,15 +214,15 @@ def test_other_text_is_no_probe(text: str) -> None:
 
 def test_probe_depth_and_frame_time() -> None:
     ds = dataset(TransducerData=["UNUSED", "C5-1"], DepthOfScanField="98.6", FrameTime="33.3333")
-    assert (kept(ds)["probe"], kept(ds)["depth_mm"]) == ("C5-1", "99")
-    assert keep.frame_time_of(ds) == "33.33"
-    assert kept(dataset(TransducerType="ENDOCAV_CLA"))["probe"] == "ENDOCAV_CLA"
-    assert kept(dataset(TransducerType="WANG LI"))["probe"] == ""
-    assert keep.frame_time_of(dataset(FrameTimeVector=["0", "40.5", "40"])) == "40.5"
-    assert keep.frame_time_of(dataset(CineRate="25")) == "40"
-    assert keep.frame_time_of(dataset(CineRate="0")) == ""
+    assert (kept_columns(ds)["probe"], kept_columns(ds)["depth_mm"]) == ("C5-1", "99")
+    assert keep.read_frame_time(ds) == "33.33"
+    assert kept_columns(dataset(TransducerType="ENDOCAV_CLA"))["probe"] == "ENDOCAV_CLA"
+    assert kept_columns(dataset(TransducerType="WANG LI"))["probe"] == ""
+    assert keep.read_frame_time(dataset(FrameTimeVector=["0", "40.5", "40"])) == "40.5"
+    assert keep.read_frame_time(dataset(CineRate="25")) == "40"
+    assert keep.read_frame_time(dataset(CineRate="0")) == ""
     for depth in ("0", "501", "-5", "1e99", "nan", "inf", "138001380001"):
-        assert kept(raw(DepthOfScanField=depth.encode()))["depth_mm"] == ""
+        assert kept_columns(raw(DepthOfScanField=depth.encode()))["depth_mm"] == ""
 
 
 def test_keys_find_names_in_all_their_groups() -> None:
@@ -221,14 +230,14 @@ def test_keys_find_names_in_all_their_groups() -> None:
         PatientName="Wang^Li^^Dr=王^丽=ㄨㄤ^ㄌㄧ", PatientID=" 00123 ", AccessionNumber="A7"
     )
     ds.IssuerOfPatientID, ds.StudyDate, ds.PatientBirthDate = "H1", "20240229", "19770301"
-    keys = keys_of(ds)
+    keys = read_identifiers(ds)
     assert (keys["patient_id"], keys["issuer"], keys["accession"]) == ("00123", "H1", "A7")
     assert keys["name_alphabetic"] == "Wang Li Dr"
     assert (keys["name_ideographic"], keys["name_phonetic"]) == ("王 丽", "ㄨㄤ ㄌㄧ")
     assert (keys["study_date"], keys["birth_date"]) == ("2024-02-29", "1977-03-01")
-    assert set(keys_of(pydicom.Dataset()).values()) == {""}
-    assert keys_of(dataset(PatientID="--", AccessionNumber="\x01"))["patient_id"] == ""
-    nobody = keys_of(
+    assert set(read_identifiers(pydicom.Dataset()).values()) == {""}
+    assert read_identifiers(dataset(PatientID="--", AccessionNumber="\x01"))["patient_id"] == ""
+    nobody = read_identifiers(
         dataset(PatientID="ANONYMOUS", AccessionNumber="0", PatientName="Test^Patient")
     )
     assert set(nobody.values()) == {""}
@@ -251,33 +260,33 @@ def test_keys_find_names_in_all_their_groups() -> None:
 )
 def test_chinese_is_read_as_declared_and_as_it_is(declared: bytes, encoding: str) -> None:
     name = "王^丽".encode(encoding)
-    assert keys_of(raw(SpecificCharacterSet=declared, PatientName=name))["name"] == "王^丽"
+    assert read_identifiers(raw(SpecificCharacterSet=declared, PatientName=name))["name"] == "王^丽"
 
 
 def test_escape_sequences_go() -> None:
     name = b"Wang^Li=\x1b$)A" + "王".encode("gb2312") + b"^\x1b$)A" + "丽".encode("gb2312")
     for declared in (b"\\ISO 2022 IR 58", b"ISO 2022 IR 6\\ISO 2022 IR 58"):
         ds = raw(SpecificCharacterSet=declared, PatientName=name)
-        assert keys_of(ds)["name"] == "Wang^Li=王^丽"
+        assert read_identifiers(ds)["name"] == "Wang^Li=王^丽"
     japanese = b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B"  # PS3.5 H.3.1
     ds = raw(SpecificCharacterSet=b"\\ISO 2022 IR 87", PatientName=japanese)
-    assert keys_of(ds)["name"] == "Yamada^Tarou=山田^太郎"
+    assert read_identifiers(ds)["name"] == "Yamada^Tarou=山田^太郎"
     korean = b"Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7"  # PS3.5 I.2
     ds = raw(SpecificCharacterSet=b"\\ISO 2022 IR 149", PatientName=korean)
-    assert keys_of(ds)["name"] == "Hong^Gildong=洪^吉洞"
+    assert read_identifiers(ds)["name"] == "Hong^Gildong=洪^吉洞"
 
 
 def test_a_character_that_has_a_backslash_in_it_is_not_split() -> None:
     name = "誠^丽".encode("gbk")
     assert b"\\" in name
-    assert keys_of(raw(SpecificCharacterSet=b"GBK", PatientName=name))["name"] == "誠^丽"
+    assert read_identifiers(raw(SpecificCharacterSet=b"GBK", PatientName=name))["name"] == "誠^丽"
 
 
 def test_european_names_are_not_taken_for_chinese() -> None:
     ds = raw(SpecificCharacterSet=b"ISO_IR 100", PatientName="Müller^Zoë".encode("latin-1"))
-    assert keys_of(ds)["name"] == "Müller^Zoë"
+    assert read_identifiers(ds)["name"] == "Müller^Zoë"
     ds = raw(SpecificCharacterSet=b"ISO_IR 101", PatientName="Kovács^Ľ".encode("iso8859-2"))
-    assert keys_of(ds)["name"] == "Kovács^Ľ"
+    assert read_identifiers(ds)["name"] == "Kovács^Ľ"
 
 
 def test_the_patient_is_told_by_what_there_is() -> None:
@@ -344,12 +353,12 @@ def test_hostile_values_are_harmless(value: bytes) -> None:
 
 
 def _harmless(ds: pydicom.Dataset) -> None:
-    values = kept(ds, PSEUDONYMS.scanner)
+    values = kept_columns(ds, PSEUDONYMS.scanner)
     assert set(values) == set(keep.KEPT_COLUMNS)
     assert all(
         len(text) < 120 and text.isascii() and text.isprintable() for text in values.values()
     )
-    keys = keys_of(ds)
+    keys = read_identifiers(ds)
     clean = clean_dataset(ds, BLACK, PSEUDONYMS, patient_id=keys["patient_id"] or "7", image="a")
     content = BytesIO()
     clean.save_as(content, enforce_file_format=True)

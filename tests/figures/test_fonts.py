@@ -12,7 +12,7 @@ from metrascope.figures import fonts
 @pytest.fixture
 def no_chinese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine without any Chinese font."""
-    caches = (fonts.chinese_family, fonts._tell_once, fonts._drawable)
+    caches = (fonts.chinese_family, fonts._warn_once, fonts._drawable)
     monkeypatch.setattr(fonts, "_candidates", dict)
     for cached in caches:
         cached.cache_clear()

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, Field, ValidationError
 
 from metrascope.errors import SettingsError
-from metrascope.files.validation import place_of, reason_of
+from metrascope.files.validation import error_place, error_reason
 from metrascope.messages import set_language
 from metrascope.screen.settings import load_ingest_settings
 from metrascope.settings.study_settings import load_settings
@@ -70,5 +70,5 @@ class Strict(BaseModel):
 def test_every_kind_has_its_words(values: dict[str, object], place: str, reason: str) -> None:
     with pytest.raises(ValidationError) as error:
         Strict.model_validate(values)
-    assert place_of(error.value.errors()[0]) == place
-    assert reason_of(error.value.errors()) == reason
+    assert error_place(error.value.errors()[0]) == place
+    assert error_reason(error.value.errors()) == reason

@@ -10,7 +10,7 @@ import pytest
 from metrascope.dicom.identifiers import Keys
 from metrascope.ingest.catalog import Catalog, assemble, unmatched_rows, write_private
 from metrascope.ingest.conflicts import FOR_A_PERSON
-from metrascope.ingest.identity import person_of
+from metrascope.ingest.identity import identify_patient
 from metrascope.ingest.journal import MARK_BOXES, Record
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.column_words import ColumnWords
@@ -35,7 +35,7 @@ def taken_in(known: Labels, *files: dict[str, str]) -> list[Record]:
         record = Record(name, "1", "dicom", f"{number:04x}", {"file_name": name, **keys})
         row = known.match(Keys(**record.keys))
         if isinstance(row, LabelRow):
-            person = person_of(record, row.values)
+            person = identify_patient(record, row.values)
             image: dict[str, Any] = {
                 "image": f"images/I{number}.png",
                 "patient_id": SECRET.patient(person.patient_id),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metrascope.ingest.identity import person_of
+from metrascope.ingest.identity import identify_patient
 from metrascope.ingest.journal import Record
 from metrascope.ingest.pseudonyms import Pseudonyms
 
@@ -11,7 +11,7 @@ SECRET = Pseudonyms(b"s" * 32)
 
 def patient(row: dict[str, str] | None = None, sha256: str = "aa", **keys: str) -> str:
     record = Record("x", "1", "dicom", sha256, {"file_name": "a/IM_0001.dcm", **keys})
-    return SECRET.patient(person_of(record, row or {}).patient_id)
+    return SECRET.patient(identify_patient(record, row or {}).patient_id)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from metrascope.ingest.file import Intake
+from metrascope.ingest.file import IngestJob
 from metrascope.ingest.journal import IngestJournal, Record, Rejection
 from metrascope.ingest.places import (
     Earlier,
@@ -39,7 +39,9 @@ class Run:
     def labels(self, content: str) -> None:
         path = self.folder / "labels.csv"
         path.write_text(content, encoding="utf-8")
-        self.intake = Intake(self.out, IngestSettings(), read_labels(path), Pseudonyms(b"s" * 32))
+        self.intake = IngestJob(
+            self.out, IngestSettings(), read_labels(path), Pseudonyms(b"s" * 32)
+        )
 
     def fill(self, folder: str, files: dict[str, str]) -> None:
         """Write pictures: each holds the number of its patient, and perhaps more words."""

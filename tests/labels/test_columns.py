@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from metrascope.errors import DataError, SettingsError
-from metrascope.labels.columns import ROLES, choose_columns, detect_columns, looks_like_header
+from metrascope.labels.columns import ROLES, choose_columns, count_header_roles, detect_columns
 
 PATH = Path("labels.xlsx")
 
@@ -119,6 +119,6 @@ def test_an_unknown_role_is_refused() -> None:
 
 
 def test_a_header_scores_by_its_roles() -> None:
-    assert looks_like_header(["某医院超声登记表", ""], {}) == 0
-    assert looks_like_header(["姓名", "检查号", "病理"], {}) == 3
-    assert looks_like_header(["code", "outcome"], {"patient_id": "Code", "label": "outcome"}) == 2
+    assert count_header_roles(["某医院超声登记表", ""], {}) == 0
+    assert count_header_roles(["姓名", "检查号", "病理"], {}) == 3
+    assert count_header_roles(["code", "outcome"], {"patient_id": "Code", "label": "outcome"}) == 2

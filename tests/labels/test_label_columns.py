@@ -12,7 +12,7 @@ from metrascope.ingest.journal import Rejection
 from metrascope.ingest.label_notices import diagnosis_notices
 from metrascope.ingest.rejection import explain, explain_in_full
 from metrascope.labels.labels import Labels, read_labels
-from metrascope.messages import shown_rows
+from metrascope.messages import row_numbers_text
 
 
 def read(folder: Path, columns: str, *rows: str, label: str = "") -> Labels:
@@ -189,5 +189,5 @@ def test_bare_codes_are_no_diagnoses_and_the_setting_is_shown(
 
 
 def test_rows_are_shown_in_runs() -> None:
-    assert shown_rows([2, 7, 5, 6]) == "2, 5-7"
-    assert shown_rows(range(2, 200, 2)).endswith("24 … (+87)")
+    assert row_numbers_text([2, 7, 5, 6]) == "2, 5-7"
+    assert row_numbers_text(range(2, 200, 2)).endswith("24 … (+87)")

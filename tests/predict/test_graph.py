@@ -9,7 +9,7 @@ from metrascope.dataset.preprocess import Preprocessing, centre_crop, square
 from metrascope.errors import SettingsError
 from metrascope.explain.heatmap import class_maps
 from metrascope.networks.networks import Network, create_network
-from metrascope.predict.exam import grey_of
+from metrascope.predict.exam import to_grey
 from metrascope.predict.graph import Graph
 from metrascope.training.batches import Normalizer
 
@@ -51,7 +51,7 @@ def test_says_what_preprocessing_and_network_say(network: Network) -> None:
 def test_color_is_read_as_pillow_makes_it_grey(network: Network) -> None:
     color = np.random.default_rng(1).integers(0, 256, (90, 130, 3), dtype=np.uint8)
     grey = np.asarray(Image.fromarray(color).convert("L"))
-    np.testing.assert_array_equal(grey_of(color), grey)
+    np.testing.assert_array_equal(to_grey(color), grey)
     graph = Graph(network, preprocessing())
     with torch.no_grad():
         of_color = graph(torch.from_numpy(color.transpose(2, 0, 1).copy())[None])

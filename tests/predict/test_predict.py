@@ -18,13 +18,13 @@ from metrascope.cli import main
 from metrascope.errors import DataError, StudyError
 from metrascope.files.atomic import temporary_name
 from metrascope.predict.journal import ReadingJournal
-from metrascope.predict.predict import AnyReading, BatchPredictor, Order
+from metrascope.predict.predict import AnyReading, BatchPredictor, PredictJob
 from metrascope.predict.predictor import Predictor
 from metrascope.predict.reading import ImageReading, PatientReading
 from metrascope.sources.search import Source
 
 
-def read(order: Order) -> list[AnyReading]:
+def read(order: PredictJob) -> list[AnyReading]:
     with BatchPredictor(order) as reader:
         return list(reader.read())
 
@@ -39,7 +39,7 @@ def shares(one: ImageReading | PatientReading) -> list[float]:
 
 
 def test_every_file_has_a_row_in_the_order_of_names(bundle: Path, images: Path) -> None:
-    found = read(Order(bundle, (images,)))
+    found = read(PredictJob(bundle, (images,)))
     files = [one.file for one in found if isinstance(one, ImageReading)]
     expected = sorted(path.relative_to(images).as_posix() for path in images.rglob("*.*"))
     assert files == expected
@@ -52,7 +52,7 @@ def test_every_file_has_a_row_in_the_order_of_names(bundle: Path, images: Path) 
 
 def test_folder_readings_are_those_of_the_predictor(bundle: Path, images: Path) -> None:
     predictor = Predictor(bundle, threads=1)
-    found = read(Order(bundle, (images / "P0",)))
+    found = read(PredictJob(bundle, (images / "P0",)))
     for one in found:
         assert isinstance(one, ImageReading)
         alone = predictor.read_file(images / "P0" / one.file)[0].reading
@@ -60,7 +60,7 @@ def test_folder_readings_are_those_of_the_predictor(bundle: Path, images: Path) 
 
 
 def test_patients_by_folder_are_the_mean_of_their_files(bundle: Path, images: Path) -> None:
-    found = read(Order(bundle, (images,), by_folder=True))
+    found = read(PredictJob(bundle, (images,), by_folder=True))
     patients = {one.patient: one for one in found if isinstance(one, PatientReading)}
     assert list(patients) == ["P0", "P1", "P2"]
     for name, patient in patients.items():
@@ -94,7 +94,7 @@ def test_a_cluster_reads_what_one_machine_reads(
     options = ["predict", str(bundle), str(folder), "--runtime", "onnxruntime", "--heatmaps"]
     options += ["--format", "json", "--jobs", "2"]
     assert main([*options, "--out", str(tmp_path / "here")]) == 0
-    order = Order(bundle, (folder,), tmp_path / "there", runtime="onnxruntime", heat_maps=True)
+    order = PredictJob(bundle, (folder,), tmp_path / "there", runtime="onnxruntime", heat_maps=True)
     with BatchPredictor(order) as reader:
         next(reader.read())
     assert main([*options, "--engine", "ray", "--out", str(tmp_path / "there")]) == 0
@@ -153,7 +153,7 @@ def test_results_go_on_with_the_runtime_they_were_begun_with(
     """What is faster is timed, and the time of a busy machine says something else each time."""
     pytest.importorskip("openvino")
     for begun, faster in (("onnxruntime", "openvino"), ("openvino", "onnxruntime")):
-        order = Order(bundle, (images / "P0",), tmp_path / begun)
+        order = PredictJob(bundle, (images / "P0",), tmp_path / begun)
         before = read(replace(order, runtime=begun))  # type: ignore[arg-type]
         monkeypatch.setattr("metrascope.predict.ensemble.choose_runtime", lambda *_, **__: faster)  # noqa: B023
         assert read(order) == before
@@ -165,7 +165,7 @@ def test_a_file_that_changed_is_read_again(bundle: Path, images: Path, tmp_path:
     first, *_, last = sorted((images / "P0").iterdir())
     (folder / "a.png").write_bytes(first.read_bytes())
     (folder / "b.png").write_bytes(first.read_bytes())
-    order = Order(bundle, (folder,), out)
+    order = PredictJob(bundle, (folder,), out)
     before = read(order)
     (folder / "b.png").write_bytes(last.read_bytes())
     (folder / "a.png").rename(folder / "c.png")
@@ -182,14 +182,14 @@ def test_a_file_that_changed_is_read_again(bundle: Path, images: Path, tmp_path:
 def test_results_of_other_options_are_not_mixed(
     bundle: Path, images: Path, tmp_path: Path, change: dict[str, object], named: str
 ) -> None:
-    read(Order(bundle, (images / "P0",), tmp_path / "out"))
+    read(PredictJob(bundle, (images / "P0",), tmp_path / "out"))
     with pytest.raises(DataError, match=named):
-        read(Order(bundle, (images / "P0",), tmp_path / "out", **change))  # type: ignore[arg-type]
+        read(PredictJob(bundle, (images / "P0",), tmp_path / "out", **change))  # type: ignore[arg-type]
 
 
 def test_names_say_what_was_given(bundle: Path, images: Path) -> None:
     first, second = images / "P0", images / "P2" / "02.png"
-    found = read(Order(bundle, (first, second, second, first / "00.png"), by_folder=True))
+    found = read(PredictJob(bundle, (first, second, second, first / "00.png"), by_folder=True))
     files = [one.file for one in found if isinstance(one, ImageReading)]
     assert files == [*(f"{first}/{path.name}" for path in sorted(first.iterdir())), str(second)]
     patients = [one.patient for one in found if isinstance(one, PatientReading)]
@@ -221,7 +221,7 @@ def test_patients_of_headers(bundle: Path, images: Path, tmp_path: Path) -> None
         content = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content.replace(b"@@@@@@", "张三丰".encode("gbk")))
     (tmp_path / "D" / "shot.png").write_bytes((images / "P0" / "00.png").read_bytes())
-    found = read(Order(bundle, (tmp_path,)))
+    found = read(PredictJob(bundle, (tmp_path,)))
     files = {one.file: one for one in found if isinstance(one, ImageReading)}
     assert len(files) == 7
     assert len({files["A/1.dcm"].predicted, files["A/2.dcm"].predicted}) == 2
@@ -257,7 +257,7 @@ def test_a_share_that_dropped_costs_nothing_the_next_time(
         return plain(self)
 
     monkeypatch.setattr(Source, "read", dropped)
-    order = Order(bundle, (images / "P0",), tmp_path / "out")
+    order = PredictJob(bundle, (images / "P0",), tmp_path / "out")
     first, second = read(order), read(order)
     lost = [one for one in first if isinstance(one, ImageReading) and one.refusal]
     assert [(one.file, one.refusal.key) for one in lost if one.refusal] == [
@@ -279,7 +279,7 @@ def test_a_crash_costs_one_file(
         return plain(self, content, name)
 
     monkeypatch.setattr(Predictor, "read_bytes", broken)
-    found = read(Order(bundle, (images / "P0",)))
+    found = read(PredictJob(bundle, (images / "P0",)))
     refused = [one for one in found if one.refusal is not None]
     assert [one.refusal.key for one in refused if one.refusal] == ["serving.bug"]
     assert json.loads(refused[0].model_dump_json())["file"] == "03.png"

@@ -13,7 +13,7 @@ import pytest
 
 from metrascope import __version__
 from metrascope.errors import DataError, SettingsError, StudyError
-from metrascope.processes.dispatch import create_share_out
+from metrascope.processes.dispatch import open_file_pool
 from metrascope.processes.files import Failed
 
 # Ray is not imported here: every process of a worker loads this file.
@@ -60,7 +60,7 @@ def attempts(folder: Path) -> list[tuple[str, int]]:
 
 
 def test_bad_tasks_cost_themselves_alone() -> None:
-    share_out = create_share_out("ray", jobs=2, address=None)
+    share_out = open_file_pool("ray", jobs=2, address=None)
     bad = {"crash": "crashed", "hang": "too_slow", "eat": "memory", "bug": "bug"}
     good = [f"task {number}" for number in range(10)]
     assert dict(share_out(start, [*good[:5], *bad, *good[5:]], **LIMITS)) == {
@@ -69,13 +69,13 @@ def test_bad_tasks_cost_themselves_alone() -> None:
 
 
 def test_an_error_about_all_tasks_ends_the_work() -> None:
-    share_out = create_share_out("ray", jobs=1, address=None)
+    share_out = open_file_pool("ray", jobs=1, address=None)
     with pytest.raises(DataError, match="full disk"):
         list(share_out(start, ["full disk", "a", "b"], **LIMITS))
 
 
 def test_no_task_is_no_work_and_tasks_are_drawn_as_needed() -> None:
-    share_out = create_share_out("ray", jobs=1, address=None)
+    share_out = open_file_pool("ray", jobs=1, address=None)
     assert list(share_out(start, [], **LIMITS)) == []
     drawn: list[int] = []
 
@@ -91,7 +91,7 @@ def test_no_task_is_no_work_and_tasks_are_drawn_as_needed() -> None:
 
 
 def test_what_a_lost_worker_had_is_done_by_others(tmp_path: Path) -> None:
-    share_out = create_share_out("ray", jobs=2, address=None)
+    share_out = open_file_pool("ray", jobs=2, address=None)
     tasks = [f"task{number}" for number in range(5)]
     done: list[tuple[str, str | Failed]] = []
     ends = share_out(partial(start, tmp_path), tasks, seconds=60, memory_mb=1024)
@@ -117,7 +117,7 @@ def test_a_task_that_takes_its_worker_down_is_given_up(
 ) -> None:
     monkeypatch.setattr("metrascope.processes.ray_files.RETRIES", 1)
     (tmp_path / "go").touch()
-    share_out = create_share_out("ray", jobs=1, address=None)
+    share_out = open_file_pool("ray", jobs=1, address=None)
     tasks = ["poison", "task0", "task1"]
     done = dict(share_out(partial(start, tmp_path), tasks, **LIMITS))
     assert done.pop("poison") == Failed("crashed")
@@ -128,17 +128,17 @@ def test_a_task_that_takes_its_worker_down_is_given_up(
 def test_a_machine_that_cannot_work_with_the_others_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = create_share_out("ray", jobs=1, address=None, needed=[tmp_path / "nothing"])
+    missing = open_file_pool("ray", jobs=1, address=None, needed=[tmp_path / "nothing"])
     with pytest.raises(StudyError, match="nothing is not to be seen from the machine"):
         next(missing(start, ["a"], **LIMITS))
     monkeypatch.setattr("metrascope.processes.ray_files.__version__", "0.0.0")
-    older = create_share_out("ray", jobs=1, address=None)
+    older = open_file_pool("ray", jobs=1, address=None)
     with pytest.raises(StudyError, match=f"has metrascope {__version__}, this one 0.0.0"):
         next(older(start, ["a"], **LIMITS))
 
 
 def test_options_without_sense_are_refused() -> None:
     with pytest.raises(SettingsError, match="add --engine ray"):
-        create_share_out("local", jobs=None, address="auto")
+        open_file_pool("local", jobs=None, address="auto")
     with pytest.raises(SettingsError, match="--jobs 0 is no number of processes"):
-        create_share_out("ray", jobs=0, address=None)
+        open_file_pool("ray", jobs=0, address=None)

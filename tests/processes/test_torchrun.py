@@ -17,8 +17,8 @@ from lightning_fabric import Fabric
 
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.networks.networks import create_network
-from metrascope.training.batches import Feed, TrainingData
-from metrascope.training.distributed import gather, own_batches, share_buffers
+from metrascope.training.batches import BatchFeed, TrainingData
+from metrascope.training.distributed import gather, process_batches, share_buffers
 from metrascope.training.loop import predict
 
 # A fork need not import everything again; the product spawns, which is the same everywhere.
@@ -49,11 +49,11 @@ class Alone:
 @pytest.mark.parametrize("processes", [1, 2, 3, 4, 9])
 @pytest.mark.parametrize("count", [1, 16, 37, 125])
 def test_every_image_is_read_once_in_the_batches_of_one_process(processes: int, count: int) -> None:
-    whole = list(own_batches(Alone(0, 1), count, 16))  # type: ignore[arg-type]
+    whole = list(process_batches(Alone(0, 1), count, 16))  # type: ignore[arg-type]
     shared = [
         batch
         for rank in range(processes)
-        for batch in own_batches(Alone(rank, processes), count, 16)  # type: ignore[arg-type]
+        for batch in process_batches(Alone(rank, processes), count, 16)  # type: ignore[arg-type]
     ]
     assert sorted(shared, key=lambda batch: batch.start) == whole
     assert [batch.start for batch in whole] == list(range(0, count, 16))
@@ -75,7 +75,7 @@ def read_in_turns(fabric: Fabric, folder: Path) -> None:
         if name.endswith("running_mean"):
             buffer += fabric.global_rank
     share_buffers(fabric, network)
-    feed = Feed(data, fabric.device)
+    feed = BatchFeed(data, fabric.device)
     own = [output.logits for output in predict(fabric, network, feed, np.arange(21), 4)]
     logits = torch.cat(gather(fabric, own))
     if fabric.is_global_zero:

@@ -65,7 +65,7 @@ def test_memory_and_count() -> None:
 
 
 def test_value_of_orders_missing_last() -> None:
-    assert max([{"value": None}, {"value": 0.1}, None], key=numbers.value_of) == {"value": 0.1}
+    assert max([{"value": None}, {"value": 0.1}, None], key=numbers.number_value) == {"value": 0.1}
 
 
 def test_flat_settings() -> None:

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from tests.dicom.make import dicom_file
 
 from metrascope.dicom.regions import Region, read_regions
-from metrascope.ingest.file import Intake, take_in
+from metrascope.ingest.file import IngestJob, ingest_file
 from metrascope.ingest.journal import Record
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.labels import read_labels
@@ -101,10 +101,10 @@ def taken_in(
     (folder / "in" / "1.dcm").write_bytes(content)
     (folder / "labels.csv").write_text("file_name,label\n1.dcm,normal\n", encoding="utf-8")
     table = read_labels(folder / "labels.csv")
-    intake = Intake(folder, IngestSettings(verify=False), table, Pseudonyms(b"k" * 32))
+    intake = IngestJob(folder, IngestSettings(verify=False), table, Pseudonyms(b"k" * 32))
     source = next(iter(find_sources(folder / "in")))
     assert isinstance(source, Source)
-    return take_in(intake, source)
+    return ingest_file(intake, source)
 
 
 def filled(
@@ -187,10 +187,10 @@ def test_every_page_of_a_picture_file_is_taken_in(tmp_path: Path) -> None:
     first.save(tmp_path / "in" / "1.tif", save_all=True, append_images=others)
     (tmp_path / "labels.csv").write_text("file_name,label\n1.tif,normal\n", encoding="utf-8")
     table = read_labels(tmp_path / "labels.csv")
-    intake = Intake(tmp_path, IngestSettings(verify=False), table, Pseudonyms(b"k" * 32))
+    intake = IngestJob(tmp_path, IngestSettings(verify=False), table, Pseudonyms(b"k" * 32))
     source = next(iter(find_sources(tmp_path / "in")))
     assert isinstance(source, Source)
-    record = take_in(intake, source)
+    record = ingest_file(intake, source)
     assert record.rejections == ()
     assert [image["frame"] for image in record.images] == ["1", "2", "3"]
     for image, page in zip(record.images, pages, strict=True):

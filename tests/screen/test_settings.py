@@ -6,7 +6,7 @@ import pytest
 
 from metrascope.cli import _parser
 from metrascope.errors import SettingsError
-from metrascope.screen.settings import IngestSettings, load_ingest_settings, option_of
+from metrascope.screen.settings import IngestSettings, load_ingest_settings, option_name
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_a_file_and_changes_are_read_together(tmp_path: Path) -> None:
 
 
 def test_a_setting_is_named_as_it_is_typed() -> None:
-    assert option_of("verify") == "--no-verify"
-    assert option_of("usability") == "--set usability"
-    options = {option_of(name) for name in IngestSettings.model_fields}
+    assert option_name("verify") == "--no-verify"
+    assert option_name("usability") == "--set usability"
+    options = {option_name(name) for name in IngestSettings.model_fields}
     known = _parser().parse_args(["ingest", "a", "b", "--labels", "c"])
     for option in options:
         if not option.startswith("--set"):

@@ -12,7 +12,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage, UltrasoundImageStorage
 
-from metrascope.sources.signatures import HEAD, kind_of
+from metrascope.sources.signatures import HEAD, file_kind
 
 PICTURE = np.arange(32 * 32, dtype=np.uint8).reshape(32, 32)
 
@@ -34,7 +34,7 @@ def dicom(sop_class: str, preamble: bytes = bytes(128)) -> bytes:
     [(".png", "png"), (".jpg", "jpeg"), (".bmp", "bmp"), (".tif", "tiff"), (".webp", "picture")],
 )
 def test_pictures_of_opencv(extension: str, kind: str) -> None:
-    assert kind_of(cv2.imencode(extension, PICTURE)[1].tobytes()[:HEAD]) == kind
+    assert file_kind(cv2.imencode(extension, PICTURE)[1].tobytes()[:HEAD]) == kind
 
 
 @pytest.mark.parametrize("name", ["GIF", "PNG", "BMP", "TIFF", "JPEG", "JPEG2000"])
@@ -42,15 +42,15 @@ def test_pictures_of_pillow(name: str) -> None:
     buffer = io.BytesIO()
     Image.fromarray(PICTURE).save(buffer, name)
     expected = {"GIF": "picture", "JPEG2000": "picture"}.get(name, name.lower())
-    assert kind_of(buffer.getvalue()[:HEAD]) == expected
+    assert file_kind(buffer.getvalue()[:HEAD]) == expected
 
 
 def test_dicom_goes_before_what_its_preamble_looks_like() -> None:
     tiff = b"II*\0".ljust(128, b"\0")
-    assert kind_of(dicom(UltrasoundImageStorage)[:HEAD]) == "dicom"
-    assert kind_of(dicom(UltrasoundImageStorage, tiff)[:HEAD]) == "dicom"
-    assert kind_of(tiff) == "tiff"
-    assert kind_of(dicom(MediaStorageDirectoryStorage)[:HEAD]) == "dicomdir"
+    assert file_kind(dicom(UltrasoundImageStorage)[:HEAD]) == "dicom"
+    assert file_kind(dicom(UltrasoundImageStorage, tiff)[:HEAD]) == "dicom"
+    assert file_kind(tiff) == "tiff"
+    assert file_kind(dicom(MediaStorageDirectoryStorage)[:HEAD]) == "dicomdir"
 
 
 def test_archives_and_documents() -> None:
@@ -60,11 +60,11 @@ def test_archives_and_documents() -> None:
     with tarfile.open(fileobj=tape, mode="w") as tar:
         tar.addfile(tarfile.TarInfo("a"), io.BytesIO())
     openpyxl.Workbook().save(book)
-    assert kind_of(archive.getvalue()[:HEAD]) == "zip"
-    assert kind_of(tape.getvalue()[:HEAD]) == "packed"
-    assert kind_of(book.getvalue()[:HEAD]) == "zip"  # its members tell that it is a workbook
-    assert kind_of(b"%PDF-1.7\n") == "document"
-    assert kind_of(b"\x1f\x8b\x08\0") == "packed"
+    assert file_kind(archive.getvalue()[:HEAD]) == "zip"
+    assert file_kind(tape.getvalue()[:HEAD]) == "packed"
+    assert file_kind(book.getvalue()[:HEAD]) == "zip"  # its members tell that it is a workbook
+    assert file_kind(b"%PDF-1.7\n") == "document"
+    assert file_kind(b"\x1f\x8b\x08\0") == "packed"
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_archives_and_documents() -> None:
     ],
 )
 def test_starts_that_are_known_and_those_that_only_look_so(head: bytes, kind: str) -> None:
-    assert kind_of(head) == kind
+    assert file_kind(head) == kind

@@ -13,9 +13,9 @@ from metrascope.statistics.resampling import (
     Weights,
     bca,
     draw_patients,
-    of_units,
     replicate,
     replicate_by_patient,
+    select_units,
 )
 
 
@@ -152,5 +152,5 @@ def test_function_of_replicates() -> None:
 
 def test_all_units_are_not_copied() -> None:
     weights = np.ones((2, 4), dtype=np.float32)
-    assert of_units(weights, np.arange(4)) is weights
-    assert of_units(weights, np.array([1, 3])).shape == (2, 2)
+    assert select_units(weights, np.arange(4)) is weights
+    assert select_units(weights, np.array([1, 3])).shape == (2, 2)

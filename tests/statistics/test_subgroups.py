@@ -18,7 +18,7 @@ from metrascope.statistics.cohort import Cohort, cohort
 from metrascope.statistics.measures import confusion_counts, overall
 from metrascope.statistics.predictions import Predictions
 from metrascope.statistics.resampling import draw_patients
-from metrascope.statistics.subgroup_test import detectable, spread_test, strata_of
+from metrascope.statistics.subgroup_test import detectable, patient_strata, spread_test
 from metrascope.statistics.subgroups import macro_f1, subgroups
 
 MANIFEST = pd.DataFrame(
@@ -179,7 +179,7 @@ def test_nothing_to_compare_has_no_p() -> None:
 
 
 def test_strata_are_the_classes_of_a_patient() -> None:
-    found = strata_of(np.array([0, 0, 1, 2, 3, 3]), np.array([0, 2, 0, 0, 2, 0]))
+    found = patient_strata(np.array([0, 0, 1, 2, 3, 3]), np.array([0, 2, 0, 0, 2, 0]))
     assert found[0] == found[3] != found[1] == found[2]
 
 

@@ -15,7 +15,7 @@ from metrascope.errors import StudyError
 from metrascope.networks.checkpoint import save_weights
 from metrascope.networks.networks import Network, create_network
 from metrascope.settings.study_settings import Settings, load_settings
-from metrascope.training.batches import Feed, Normalizer, TrainingData
+from metrascope.training.batches import BatchFeed, Normalizer, TrainingData
 from metrascope.training.loop import (
     StepReport,
     batches,
@@ -60,8 +60,8 @@ def fabric() -> Fabric:
     return Fabric(accelerator="cpu", devices=1)
 
 
-def feed() -> Feed:
-    return Feed(data(), torch.device("cpu"))
+def feed() -> BatchFeed:
+    return BatchFeed(data(), torch.device("cpu"))
 
 
 def run(folder: Path, chosen: Settings, stop_after: int | None = None) -> tuple[Network, list]:

@@ -7,7 +7,7 @@ import torch
 
 from metrascope.settings.study_settings import load_settings
 from metrascope.training import precision
-from metrascope.training.precision import may_gain, measure_precision, precision_of, unmeasured
+from metrascope.training.precision import may_gain, measure_precision, network_precision, unmeasured
 
 
 def inputs(folder: Path, **training: object) -> SimpleNamespace:
@@ -24,13 +24,13 @@ def inputs(folder: Path, **training: object) -> SimpleNamespace:
 
 def test_a_set_arithmetic_is_not_measured(tmp_path: Path) -> None:
     fixed = inputs(tmp_path, precision="bf16-mixed")
-    assert precision_of(fixed, "resnet18") == "bf16-mixed"
+    assert network_precision(fixed, "resnet18") == "bf16-mixed"
     assert unmeasured(fixed, ["resnet18"]) == []
 
 
 def test_what_was_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = inputs(tmp_path)
-    assert precision_of(study, "mobilenet_v2") == "32-true"
+    assert network_precision(study, "mobilenet_v2") == "32-true"
     monkeypatch.setattr(precision, "may_gain", lambda: True)
     assert unmeasured(study, ["mobilenet_v2", "mobilenet_v2"]) == ["mobilenet_v2"]
     measure_precision(study, "mobilenet_v2", threads=1)
@@ -38,7 +38,7 @@ def test_what_was_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     seconds = kept["seconds_per_step"]
     gains = seconds["32-true"] > 1.1 * seconds["bf16-mixed"]
     assert kept["precision"] == ("bf16-mixed" if gains else "32-true")
-    assert precision_of(study, "mobilenet_v2") == kept["precision"]
+    assert network_precision(study, "mobilenet_v2") == kept["precision"]
     assert unmeasured(study, ["mobilenet_v2"]) == []
 
 
@@ -50,7 +50,7 @@ def test_bfloat16_must_gain_a_tenth(
     monkeypatch.setattr(precision, "_in_turns", lambda _: times)
     monkeypatch.setattr(precision, "_Trial", lambda *_: None)
     measure_precision(inputs(tmp_path), "resnet18", threads=None)
-    assert precision_of(inputs(tmp_path), "resnet18") == expected
+    assert network_precision(inputs(tmp_path), "resnet18") == expected
 
 
 def test_processors_without_its_instructions_do_not_try(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,4 +66,4 @@ def test_gpus_are_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     study = inputs(tmp_path)
     study.device = "cuda"
     assert unmeasured(study, ["vgg16"]) == []
-    assert precision_of(study, "vgg16") == "32-true"
+    assert network_precision(study, "vgg16") == "32-true"

@@ -12,7 +12,7 @@ from torch.nn import functional
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.networks.networks import Network, Output, create_network
 from metrascope.settings.study_settings import load_settings
-from metrascope.training.batches import Feed, TrainingData
+from metrascope.training.batches import BatchFeed, TrainingData
 from metrascope.training.loop import fit
 from metrascope.training.step import TrainingStep
 
@@ -43,7 +43,7 @@ def trained(device: str, rates: list[float], sizes: list[int], recorded: int) ->
         network.parameters(), 1.0, momentum=0.9, weight_decay=1e-2, fused=True
     )
     fabric = Fabric(accelerator=device, devices=1)
-    feed = Feed(data(), fabric.device)
+    feed = BatchFeed(data(), fabric.device)
     model, wrapped = fabric.setup(network.train(), optimizer)
     step = TrainingStep(fabric, model, wrapped, feed, loss_of, recorded=recorded)
     transforms = torch.tensor([[0.8, 0.1, 0.05], [-0.1, 0.8, 0.0]], device=device)
@@ -61,7 +61,7 @@ def test_a_step_is_that_of_plain_pytorch() -> None:
     torch.manual_seed(0)
     network = create_network("resnet18", 3, weights="none").train()
     optimizer = torch.optim.SGD(network.parameters(), 1.0, momentum=0.9, weight_decay=1e-2)
-    feed = Feed(data(), torch.device("cpu"))
+    feed = BatchFeed(data(), torch.device("cpu"))
     change = torch.tensor([[0.8, 0.1, 0.05], [-0.1, 0.8, 0.0]]).expand(8, 2, 3)
     for start, rate in enumerate(rates):
         rows = torch.arange(start, start + 8)
@@ -76,7 +76,7 @@ def test_a_step_is_that_of_plain_pytorch() -> None:
 
 
 def test_a_feed_gives_the_same_images_from_the_store_and_with_none_changed() -> None:
-    feed = Feed(data(), torch.device("cpu"))
+    feed = BatchFeed(data(), torch.device("cpu"))
     rows = feed.to_device(np.array([3, 1]))
     images = feed.images(rows)
     assert images.shape == (2, 3, 64, 64)
@@ -89,7 +89,7 @@ def test_a_feed_gives_the_same_images_from_the_store_and_with_none_changed() -> 
 
 @needs_gpu
 def test_a_gpu_keeps_the_images_and_gives_those_of_the_processor() -> None:
-    here, there = Feed(data(), torch.device("cpu")), Feed(data(), torch.device("cuda"))
+    here, there = BatchFeed(data(), torch.device("cpu")), BatchFeed(data(), torch.device("cuda"))
     assert there.resident
     rows = np.array([3, 1, 20])
     one, other = (feed.images(feed.to_device(rows)).cpu() for feed in (here, there))

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from metrascope.arrays import Floats32
 from metrascope.audit.points import KeyPoints, mirrored
-from metrascope.audit.shelf import Shelf
+from metrascope.audit.shelf import ViewStore
 
 _INDEXED: Final = 128
 _NEIGHBORS: Final = 6
@@ -58,7 +58,7 @@ class _Entries:
     at: Floats32
 
 
-def find_candidates(shelf: Shelf, *, jobs: int = 1) -> list[Candidate]:
+def find_candidates(shelf: ViewStore, *, jobs: int = 1) -> list[Candidate]:
     """Return the pairs of views that enough points vote for, in order; ``jobs`` threads search."""
     counts = [min(_INDEXED, len(shelf.points(number).at)) for number in range(len(shelf))]
     if np.count_nonzero(counts) < 2:
@@ -90,10 +90,10 @@ def _threads(count: int) -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def _index(shelf: Shelf, counts: list[int]) -> _Entries:
+def _index(shelf: ViewStore, counts: list[int]) -> _Entries:
     owners = np.repeat(np.arange(len(shelf), dtype=np.int32), counts)
     every = max(1, len(shelf) // _SAMPLED)
-    sample = _looks(shelf, range(0, len(shelf), every))
+    sample = _appearances(shelf, range(0, len(shelf), every))
     axes = _axes(sample)
     search = _lists(len(owners), _reduced(sample, axes))
     at = np.zeros((len(owners), 3), np.float32)
@@ -104,13 +104,13 @@ def _index(shelf: Shelf, counts: list[int]) -> _Entries:
             points = _strongest(shelf.points(number))
             start, end = end, end + len(points.at)
             at[start:end] = points.at
-        looks = _looks(shelf, numbers)
+        looks = _appearances(shelf, numbers)
         if len(looks):
             search.add(_reduced(looks, axes))
     return _Entries(search, axes, owners, at)
 
 
-def _looks(shelf: Shelf, numbers: range) -> npt.NDArray[np.uint8]:
+def _appearances(shelf: ViewStore, numbers: range) -> npt.NDArray[np.uint8]:
     return np.concatenate([_strongest(shelf.points(number)).looks for number in numbers])
 
 
@@ -153,7 +153,7 @@ def _reduced(looks: npt.NDArray[np.uint8], axes: Floats32) -> Floats32:
 
 
 def _ask(
-    shelf: Shelf, entries: _Entries, numbers: range, flipped: bool
+    shelf: ViewStore, entries: _Entries, numbers: range, flipped: bool
 ) -> Iterator[tuple[Candidate, int]]:
     """Search the neighbors of several views' points at once and count each view's votes."""
     asked = [_strongest(shelf.points(number)) for number in numbers]

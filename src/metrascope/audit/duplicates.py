@@ -8,8 +8,8 @@ from typing import Final
 from metrascope.audit.near import near_pairs
 from metrascope.audit.pairs import DuplicatePair, PairKind, exact_pairs, in_threads
 from metrascope.audit.settings import AuditSettings
-from metrascope.audit.shelf import Shelf
-from metrascope.audit.views import Fingerprint, take_fingerprint
+from metrascope.audit.shelf import ViewStore
+from metrascope.audit.views import Fingerprint, compute_fingerprint
 from metrascope.dataset.csv_table import read_table
 from metrascope.dataset.manifest import Manifest
 from metrascope.errors import DataError
@@ -44,7 +44,7 @@ class Duplicates:
 
 def find_duplicates(
     manifest: Manifest,
-    shelf: Shelf,
+    shelf: ViewStore,
     settings: AuditSettings,
     *,
     jobs: int,
@@ -69,7 +69,9 @@ def find_duplicates(
     rows: list[int] = []
     seen: set[str] = set()
     count = len(manifest.table)
-    for row, taken in in_threads(lambda row: take_fingerprint(manifest, row), range(count), jobs):
+    for row, taken in in_threads(
+        lambda row: compute_fingerprint(manifest, row), range(count), jobs
+    ):
         if taken.view is not None and taken.pixel_hash not in seen:
             seen.add(taken.pixel_hash)
             shelf.put(taken.view)

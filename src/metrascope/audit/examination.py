@@ -16,7 +16,7 @@ from metrascope.audit.pairs import DuplicatePair
 from metrascope.audit.partitions import Gaps, find_gaps, read_partitions
 from metrascope.audit.quality import by_class
 from metrascope.audit.settings import AuditSettings
-from metrascope.audit.shelf import Shelf, open_shelf
+from metrascope.audit.shelf import ViewStore, open_shelf
 from metrascope.audit.verification import compare_views
 from metrascope.audit.views import Fingerprint
 from metrascope.classes import order_classes
@@ -162,7 +162,7 @@ def examine(
     )
 
 
-def _chance(shelf: Shelf, groups: Sequence[str]) -> tuple[float, ...]:
+def _chance(shelf: ViewStore, groups: Sequence[str]) -> tuple[float, ...]:
     """Compare images of different groups, drawn at random, as if they were candidates."""
     if len(set(groups)) < 2:
         return ()

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from metrascope.audit.candidates import Candidate, find_candidates
 from metrascope.audit.pairs import DuplicatePair, in_threads
 from metrascope.audit.settings import AuditSettings
-from metrascope.audit.shelf import Shelf
+from metrascope.audit.shelf import ViewStore
 from metrascope.audit.verification import Agreement, compare_views
 from metrascope.progress import Advance
 
 
 def near_pairs(
-    shelf: Shelf,
+    shelf: ViewStore,
     rows: Sequence[int],
     settings: AuditSettings,
     *,

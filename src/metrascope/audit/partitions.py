@@ -84,7 +84,7 @@ def find_gaps(path: Path, images: pd.DataFrame) -> Gaps:
     return Gaps(key, tuple(sorted(absent)), tuple(sorted(set(table[key]) - everyone)))
 
 
-def partitions_of(split: Split, images: pd.DataFrame) -> pd.DataFrame:
+def split_partitions(split: Split, images: pd.DataFrame) -> pd.DataFrame:
     """Return the partitions of a split that is in memory, as `read_partitions` does."""
     return _placed(split.table, "patient_id", images)
 

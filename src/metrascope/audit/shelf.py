@@ -14,7 +14,7 @@ from metrascope.audit.verification import AlignedView
 from metrascope.files.atomic import writing
 
 
-class Shelf:
+class ViewStore:
     """Views by number, in the order in which they were put there; about 80 kB each on disk.
 
     Parameters
@@ -86,7 +86,7 @@ class Shelf:
 
 
 @contextmanager
-def open_shelf(folder: Path) -> Iterator[Shelf]:
+def open_shelf(folder: Path) -> Iterator[ViewStore]:
     """Open a shelf in a folder; its file has no name, so that nothing of it stays after a kill.
 
     Raises
@@ -98,7 +98,7 @@ def open_shelf(folder: Path) -> Iterator[Shelf]:
         folder.mkdir(parents=True, exist_ok=True)
         file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed below)
     with file:
-        shelf = Shelf(file, folder)
+        shelf = ViewStore(file, folder)
         try:
             yield shelf
         finally:

@@ -42,7 +42,7 @@ class Fingerprint:
     problem: str
 
 
-def take_fingerprint(manifest: Manifest, row: int) -> Fingerprint:
+def compute_fingerprint(manifest: Manifest, row: int) -> Fingerprint:
     """Read an image and describe it; one that cannot be used is told of, never raised.
 
     Raises
@@ -63,7 +63,7 @@ def take_fingerprint(manifest: Manifest, row: int) -> Fingerprint:
 
 
 def hash_image(manifest: Manifest, row: int) -> Fingerprint:
-    """Do the cheap part of `take_fingerprint`: the hashes alone."""
+    """Do the cheap part of `compute_fingerprint`: the hashes alone."""
     path = manifest.file(str(manifest.table["image"].iat[row]))
     file_hash = ""
     try:

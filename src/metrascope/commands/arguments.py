@@ -62,7 +62,7 @@ _FILES: Final[dict[Taken, str]] = {
 _HEADER: Final = 1 << 16
 
 
-def check_given(path: Path, taken: Taken, command: str) -> None:
+def check_path_argument(path: Path, taken: Taken, command: str) -> None:
     """Refuse a path that is not what the command takes, and say what it is and what takes it.
 
     Parameters
@@ -99,7 +99,7 @@ def check_present(path: Path, taken: Literal["images", "exports", "labels"], com
     Parameters
     ----------
     path, taken, command
-        As of `check_given`, of what is recognized by its content later.
+        As of `check_path_argument`, of what is recognized by its content later.
 
     Raises
     ------

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from metrascope.commands.arguments import check_given, check_out_folder
+from metrascope.commands.arguments import check_out_folder, check_path_argument
 from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command
 from metrascope.messages import text
@@ -25,9 +25,9 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look for leaks in a data set; return 1 where there is one or the split does not fit."""
-    check_given(options.data, "data_set", "audit")
+    check_path_argument(options.data, "data_set", "audit")
     if options.splits is not None:
-        check_given(options.splits, "split", "audit --splits")
+        check_path_argument(options.splits, "split", "audit --splits")
     folder = options.data if options.data.is_dir() else options.data.parent
     out = options.out or folder / "audit"
     check_out_folder(out)

@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metrascope.commands.arguments import check_given, check_out_folder
+from metrascope.commands.arguments import check_out_folder, check_path_argument
 from metrascope.commands.console import names, prevalence, print_table
 from metrascope.commands.parser import Commands, add_command
 from metrascope.errors import SettingsError
 from metrascope.messages import language, text
-from metrascope.progress import begin, say, steps
+from metrascope.progress import begin, print_note, steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,12 +74,12 @@ def _check(options: argparse.Namespace) -> None:
     if external:
         if options.classes:
             raise SettingsError("external.classes")
-        check_given(options.trained, "trained", "evaluate --run")
-        check_given(options.data, "data_set", "evaluate --data")
+        check_path_argument(options.trained, "trained", "evaluate --run")
+        check_path_argument(options.data, "data_set", "evaluate --data")
     for path in options.predictions:
-        check_given(path, "predictions", "evaluate")
+        check_path_argument(path, "predictions", "evaluate")
     if options.manifest is not None:
-        check_given(options.manifest, "data_set", "evaluate --manifest")
+        check_path_argument(options.manifest, "data_set", "evaluate --manifest")
     check_out_folder(options.out)
 
 
@@ -95,7 +95,7 @@ def _manifest(options: argparse.Namespace, images: "pd.Series[str]") -> "pd.Data
     known = read_table(path, ("image",))
     found, count = match_images(known, images, path)
     if found < count:
-        say(text("evaluation.some_known", path=path, found=found, count=count))
+        print_note(text("evaluation.some_known", path=path, found=found, count=count))
     return known
 
 

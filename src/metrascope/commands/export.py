@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from metrascope.commands.arguments import check_given, check_out_folder
+from metrascope.commands.arguments import check_out_folder, check_path_argument
 from metrascope.commands.parser import Commands, add_command
 from metrascope.errors import SettingsError, StudyError
 from metrascope.messages import text
@@ -68,9 +68,9 @@ def run(options: argparse.Namespace) -> None:
 def _check(options: argparse.Namespace) -> None:
     """Refuse paths that are not what they should be, and shares that are none."""
     for path in options.runs:
-        check_given(path, "trained", "export")
+        check_path_argument(path, "trained", "export")
     if options.data is not None:
-        check_given(options.data, "data_set", "export --data")
+        check_path_argument(options.data, "data_set", "export --data")
     if options.out.is_dir() and any(options.out.iterdir()):
         raise StudyError("serving.not_empty", folder=options.out)
     check_out_folder(options.out)

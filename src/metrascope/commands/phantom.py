@@ -11,7 +11,7 @@ from metrascope.commands.parser import Commands, add_command
 from metrascope.errors import SettingsError
 from metrascope.messages import language, text
 from metrascope.processes.cores import checked_jobs
-from metrascope.progress import begin, later, say, steps
+from metrascope.progress import begin, later, print_note, steps
 
 
 def add(group: Commands) -> None:
@@ -76,7 +76,7 @@ def _write_exports(options: argparse.Namespace, scanners: Sequence[str]) -> list
     from metrascope.phantom.hospital.hospital import write_export
 
     if not has_chinese():
-        say(text("export.latin_only"))
+        print_note(text("export.latin_only"))
     folder = write_export(
         options.out,
         patients=options.patients,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from metrascope.commands.arguments import check_given, check_out_folder, check_present
+from metrascope.commands.arguments import check_out_folder, check_path_argument, check_present
 from metrascope.commands.parser import Commands, add_command, add_engine
 from metrascope.errors import DataError, SettingsError
 from metrascope.messages import language, text
@@ -18,7 +18,7 @@ from metrascope.progress import begin, progress, steps
 _MOST_DIGITS: Final = 9
 
 if TYPE_CHECKING:
-    from metrascope.predict.output import Form, Tally
+    from metrascope.predict.output import Form, ReadingCounts
     from metrascope.predict.predict import BatchPredictor, CountFiles
     from metrascope.predict.predictor import FrameChoice, Predictor
 
@@ -46,7 +46,7 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read new images; print what was read, or write it and print where it is."""
-    check_given(options.bundle, "bundle", "predict")
+    check_path_argument(options.bundle, "bundle", "predict")
     for path in options.files:
         check_present(path, "images", "predict")
     if options.out is not None:
@@ -56,10 +56,10 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with steps():
         begin("loading")
-        from metrascope.predict.output import Tally, write_readings
-        from metrascope.predict.predict import BatchPredictor, Order
+        from metrascope.predict.output import ReadingCounts, write_readings
+        from metrascope.predict.predict import BatchPredictor, PredictJob
 
-    order = Order(
+    order = PredictJob(
         bundle=options.bundle,
         inputs=tuple(options.files),
         out=options.out,
@@ -72,22 +72,22 @@ def run(options: argparse.Namespace) -> None:
         engine=options.engine,
         address=options.address,
     )
-    tally = Tally()
+    tally = ReadingCounts()
     with steps():
         begin("bundle")
         opened = BatchPredictor(order)
     with opened as reader:
         if options.verbose:
-            _say_about(reader.predictor)
+            _describe_predictor(reader.predictor)
         if order.heat_maps:
-            _say_lettering()
+            _note_missing_font()
         if order.out is not None:
             _read_into(order.out, reader, tally, options.format or "csv")
         else:
             form: Form = options.format or "table"
             if form != "table" and isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.reconfigure(encoding="utf-8", newline="")
-            with _progress_of(reader, quiet=sys.stdout.isatty()) as advance:
+            with _show_progress(reader, quiet=sys.stdout.isatty()) as advance:
                 readings = tally.counting(reader.read(advance))
                 write_readings(sys.stdout, readings, form, reader.predictor.classes)
             if tally.warning():
@@ -96,11 +96,11 @@ def run(options: argparse.Namespace) -> None:
         raise DataError("serving.nothing_read", count=tally.images, reason=tally.reason)
 
 
-def _read_into(out: Path, reader: "BatchPredictor", tally: "Tally", form: "Form") -> None:
+def _read_into(out: Path, reader: "BatchPredictor", tally: "ReadingCounts", form: "Form") -> None:
     from metrascope.files.atomic import replacing
     from metrascope.predict.output import FILES, write_readings
 
-    with _progress_of(reader, quiet=False) as advance:
+    with _show_progress(reader, quiet=False) as advance:
         for _ in tally.counting(reader.read(advance)):
             pass  # kept in the journal, from which the file is written when it is whole
     path = out / FILES[form]
@@ -127,7 +127,7 @@ def _read_into(out: Path, reader: "BatchPredictor", tally: "Tally", form: "Form"
 
 
 @contextmanager
-def _progress_of(reader: "BatchPredictor", *, quiet: bool) -> Iterator["CountFiles | None"]:
+def _show_progress(reader: "BatchPredictor", *, quiet: bool) -> Iterator["CountFiles | None"]:
     """Show progress of long work, unless the readings themselves show it."""
     if quiet or not reader.is_long:
         yield None
@@ -136,7 +136,7 @@ def _progress_of(reader: "BatchPredictor", *, quiet: bool) -> Iterator["CountFil
         yield advance
 
 
-def _say_about(predictor: "Predictor") -> None:
+def _describe_predictor(predictor: "Predictor") -> None:
     if predictor.bundle is None:
         print(text("serving.about_run"), file=sys.stderr)
         return
@@ -153,7 +153,7 @@ def _say_about(predictor: "Predictor") -> None:
     print(about, file=sys.stderr)
 
 
-def _say_lettering() -> None:
+def _note_missing_font() -> None:
     from metrascope.predict.lettering import picture_font
 
     if picture_font() != language():

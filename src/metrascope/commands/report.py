@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from metrascope.commands.arguments import check_given, check_out
+from metrascope.commands.arguments import check_out, check_path_argument
 from metrascope.commands.console import print_study
 from metrascope.commands.parser import Commands, add_command
 from metrascope.messages import language, text
@@ -18,7 +18,7 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make the report of a study again from its files."""
-    check_given(options.study, "study", "report")
+    check_path_argument(options.study, "study", "report")
     check_out(options.study)
     with steps("loading", *SUMMARY):
         begin("loading")

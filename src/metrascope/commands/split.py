@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metrascope.commands.arguments import check_given, check_out
+from metrascope.commands.arguments import check_out, check_path_argument
 from metrascope.commands.console import names, print_frame
 from metrascope.commands.parser import Commands, add_command
 from metrascope.errors import SettingsError
 from metrascope.messages import text
-from metrascope.progress import begin, say, steps
+from metrascope.progress import begin, print_note, steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def add(group: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Draw the partitions of a study; write them, print who is where and what to mind."""
-    check_given(options.data, "data_set", "split")
+    check_path_argument(options.data, "data_set", "split")
     if options.out.suffix != ".csv":
         raise SettingsError("design.no_csv", path=options.out)
     check_out(options.out)
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
 
     print_frame(_split_frame(counts, tested), text("design.table", name=name))
     for caution in cautions(counts, tested):
-        say(caution)
+        print_note(caution)
     print(text("common.research_only"))
     print(options.out.resolve())
 
@@ -59,21 +59,21 @@ def _draw(
     options: argparse.Namespace, settings: "SplitSettings"
 ) -> tuple["pd.DataFrame", dict[int, str], str]:
     """Draw and write the split; return who is where, what each fold tests, and the data's name."""
-    from metrascope.dataset.counts import sites, tally
+    from metrascope.dataset.counts import count_partitions, sites
     from metrascope.dataset.manifest import read_manifest
     from metrascope.dataset.split import write_split
-    from metrascope.study.split_choice import choose_classes, choose_split, find_known_pairs
+    from metrascope.study.split_choice import choose_classes, choose_split, find_duplicate_pairs
 
     begin("manifest")
     manifest = read_manifest(options.data)
     begin("drawing_split")
     classes = choose_classes(manifest, names(options.classes) if options.classes else ())
     choose_split(manifest, classes, settings, None, ())  # tells what is wrong before the audit
-    known = find_known_pairs(manifest, options.out.parent, near=not options.no_audit)
+    known = find_duplicate_pairs(manifest, options.out.parent, near=not options.no_audit)
     drawn, _ = choose_split(manifest, classes, settings, None, known.pairs)
     drawn_by = settings.model_dump()
     write_split(drawn, options.out, manifest_sha256=manifest.digest, settings=drawn_by)
-    counts, tested = tally(drawn, manifest.table, classes), sites(drawn, manifest.table)
+    counts, tested = count_partitions(drawn, manifest.table, classes), sites(drawn, manifest.table)
     return counts, tested, manifest.root.resolve().name
 
 

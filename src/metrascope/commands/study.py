@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from metrascope.commands.arguments import check_given, check_out_folder
+from metrascope.commands.arguments import check_out_folder, check_path_argument
 from metrascope.commands.console import names, print_study
 from metrascope.commands.parser import Commands, add_command
 from metrascope.messages import text
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     if is_follower():
         follow_first_process()
     if options.settings not in BUILT_IN:
-        check_given(Path(options.settings), "settings", "study")
+        check_path_argument(Path(options.settings), "settings", "study")
     _check(options)
     changes = list(options.set)
     if launched():
@@ -76,9 +76,9 @@ def run(options: argparse.Namespace) -> None:
 def _check(options: argparse.Namespace) -> None:
     """Refuse paths that are not what they should be, before torch is loaded."""
     if options.data is not None:
-        check_given(options.data, "data_set", "study --data")
+        check_path_argument(options.data, "data_set", "study --data")
     if options.splits is not None:
-        check_given(options.splits, "split", "study --splits")
+        check_path_argument(options.splits, "split", "study --splits")
     check_study_folder(options.out)
     check_out_folder(options.out)
     checked_jobs(options.jobs)

@@ -14,7 +14,7 @@ FEW: Final = 10
 sensitivity still begins at 72 %."""
 
 
-def tally(split: Split, images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+def count_partitions(split: Split, images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """Count patients and images by fold, partition and class.
 
     A patient with images of two classes is counted under both.
@@ -66,7 +66,7 @@ def cautions(counts: pd.DataFrame, tested: dict[int, str]) -> list[str]:
     Parameters
     ----------
     counts
-        Of `tally`.
+        Of `count_partitions`.
     tested
         Of `sites`.
     """

@@ -12,10 +12,10 @@ from metrascope.files.csv_rows import (
     LARGEST_TABLE,
     csv_rows,
     decoded,
+    find_separator,
     read_file,
     reading_reason,
-    separator_of,
-    shown_separator,
+    separator_name,
 )
 from metrascope.messages import listing, text
 
@@ -47,7 +47,7 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
         or no row.
     """
     content = _content(path)
-    separator = separator_of(content, required)
+    separator = find_separator(content, required)
     tidied = (
         (number, [bare(cell.strip()) for cell in row])
         for number, row in csv_rows(path, content, separator)
@@ -57,7 +57,7 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
         raise DataError("table.empty", path=path, required=", ".join(required))
     header = rows.pop(min(rows))
     _check_header(path, header, required)
-    sign = shown_separator(separator)
+    sign = separator_name(separator)
     problems = [
         text("table.width", row=number, found=len(row), expected=len(header), sign=sign)
         for number, row in rows.items()

@@ -18,9 +18,9 @@ from metrascope.dataset.split import (
     drawn_patients,
     place_patients,
     split_patients,
+    split_units,
     test_counts,
     unit_labels,
-    unit_of,
 )
 from metrascope.errors import DataError
 from metrascope.settings.study_settings import SplitSettings
@@ -132,7 +132,7 @@ def _by_site(
         raise DataError("design.site_gap", column=column, count=len(gaps), row=gaps[0], other=other)
     if sites.nunique() < 2:
         raise DataError("design.one_site", column=column, site=sites.iat[0])
-    touching = sites.groupby(unit_of(images)).agg(set)
+    touching = sites.groupby(split_units(images)).agg(set)
     folds = []
     for site in sorted(set(sites)):
         touched = {str(unit) for unit, found in touching.items() if site in found}

@@ -109,7 +109,7 @@ def split_patients(
     return Split(place_patients(drawn_patients(images, classes), places))
 
 
-def unit_of(images: pd.DataFrame) -> "pd.Series[str]":
+def split_units(images: pd.DataFrame) -> "pd.Series[str]":
     """Return the unit that each image's patient is drawn with: her group, else she herself."""
     if "patient_group" not in images:
         return images["patient_id"]
@@ -119,7 +119,7 @@ def unit_of(images: pd.DataFrame) -> "pd.Series[str]":
 def unit_labels(images: pd.DataFrame, classes: Sequence[str]) -> "pd.Series[str]":
     """Return the label of each unit that is drawn as one, indexed by its name."""
     patient_labels(images, classes)  # names the row of an unknown label as the manifest does
-    return patient_labels(images.assign(patient_id=unit_of(images)), classes)
+    return patient_labels(images.assign(patient_id=split_units(images)), classes)
 
 
 def class_counts(units: "pd.Series[str]", classes: Sequence[str]) -> dict[str, int]:
@@ -142,7 +142,7 @@ def draw_units(
 def drawn_patients(images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """Return ``patient_id, label, unit``, a row per patient, in order of first appearance."""
     labels = patient_labels(images, classes)
-    unit = unit_of(images)[~images["patient_id"].duplicated()]
+    unit = split_units(images)[~images["patient_id"].duplicated()]
     return pd.DataFrame(
         {"patient_id": labels.index, "label": labels.to_numpy(), "unit": unit.to_numpy()}
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from metrascope.dataset.csv_table import read_table
 from metrascope.dataset.manifest import Manifest
-from metrascope.dataset.split import unit_of
+from metrascope.dataset.split import split_units
 from metrascope.errors import DataError
 from metrascope.files.atomic import sha256
 from metrascope.files.csv_file import write_frame
@@ -28,15 +28,15 @@ def write_images(manifest: Manifest, study: Path) -> None:
     """Write ``images.csv``: every image of the study, in the order in which it is trained with.
 
     Columns ``image, sha256, sector_sha256, roi, patient_id, patient_group, label``, ``""`` where
-    the manifest has none, which `images_of` compares; then those of `TRAITS` that the manifest
-    has, which the summary needs where the data set is not at hand.
+    the manifest has none, which `select_study_images` compares; then those of `TRAITS` that
+    the manifest has, which the summary needs where the data set is not at hand.
     """
     table = manifest.table[["image"]].join(_now(manifest))
     traits = [name for name in TRAITS if name in manifest.table]
     write_frame(study / "images.csv", table.join(manifest.table[traits]))
 
 
-def images_of(manifest: Manifest, study: Path, began: str) -> Manifest:
+def select_study_images(manifest: Manifest, study: Path, began: str) -> Manifest:
     """Return the images of a data set that a study was begun with, in the study's order.
 
     What the data set has gained since, images or columns, and the order of its rows make no
@@ -58,7 +58,7 @@ def images_of(manifest: Manifest, study: Path, began: str) -> Manifest:
         If an image of the study is gone, or its file, scan sector, patient or label is another,
         or its patients are grouped otherwise: the first ones are named.
     """
-    known = _known(study)
+    known = _read_images(study)
     if known is None:  # begun before hashes were kept: there is nothing to compare but the file
         if manifest.digest == began:
             return manifest
@@ -77,7 +77,7 @@ def images_of(manifest: Manifest, study: Path, began: str) -> Manifest:
 
 def shared_with(manifest: Manifest, study: Path) -> list[str]:
     """Return the images of a data set whose file a study has too, whatever their names."""
-    known = _known(study)
+    known = _read_images(study)
     if known is None:
         return []
     hashes = set(known["sha256"])
@@ -85,7 +85,7 @@ def shared_with(manifest: Manifest, study: Path) -> list[str]:
     return [name for name, digest in own if digest in hashes]
 
 
-def _known(study: Path) -> pd.DataFrame | None:
+def _read_images(study: Path) -> pd.DataFrame | None:
     """Return ``images.csv``, None where it is absent or of a version that kept no hashes."""
     path = study / "images.csv"
     if not path.is_file():
@@ -144,7 +144,7 @@ def _changes(known: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:
 def _groups(table: pd.DataFrame) -> dict[str, list[str]]:
     """Return the patients of each one's group, whatever the group is called."""
     members: dict[str, set[str]] = {}
-    for unit, patient in zip(unit_of(table), table["patient_id"], strict=True):
+    for unit, patient in zip(split_units(table), table["patient_id"], strict=True):
         members.setdefault(unit, set()).add(patient)
     return {patient: sorted(group) for group in members.values() for patient in group}
 

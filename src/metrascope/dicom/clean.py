@@ -172,7 +172,7 @@ def _set_patient(clean: Dataset, ds: Dataset, pseudonyms: Keyed, patient_id: str
     clean.PatientName = clean.PatientID
     clean.PatientBirthDate = ""
     clean.PatientSex = ""
-    age = keep.age_of(ds)
+    age = keep.read_age(ds)
     if age:
         clean.PatientAge = f"{int(age):03d}Y"
 
@@ -199,12 +199,12 @@ def _set_series(clean: Dataset, ds: Dataset, pseudonyms: Keyed, known: frozenset
     clean.Modality = "US"
     clean.SeriesNumber = None
     clean.Laterality = ""
-    maker, model, unlisted = keep.scanner_of(ds, pseudonyms.scanner, known)
+    maker, model, unlisted = keep.read_scanner(ds, pseudonyms.scanner, known)
     clean.Manufacturer = maker
     named = " ".join(part for part in (model, unlisted and f"unlisted-{unlisted}") if part)
     if named:
         clean.ManufacturerModelName = named
-    probe, kind, depth = keep.probe_of(ds), keep.probe_type_of(ds), keep.depth_of(ds)
+    probe, kind, depth = keep.read_probe(ds), keep.read_probe_type(ds), keep.read_depth(ds)
     if probe and probe != kind:
         clean.TransducerData = probe
     if kind:
@@ -225,7 +225,7 @@ def _set_image(
     clean.PatientOrientation = ""
     if several:
         clean.NumberOfFrames = len(frames)
-        clean.FrameTime = f"{frame_ms:.2f}" if frame_ms else keep.frame_time_of(ds) or "0"
+        clean.FrameTime = f"{frame_ms:.2f}" if frame_ms else keep.read_frame_time(ds) or "0"
         clean.FrameIncrementPointer = 0x00181063
     _set_loss(clean, ds)
 

@@ -67,7 +67,7 @@ def decode_in_process(data: bytes, stream: Stream) -> bytes:
     try:
         found = _ask(worker, data, stream)
     except (OSError, struct.error) as error:
-        ended = _end_of(_running.pop(os.getpid(), worker))
+        ended = _exit_status(_running.pop(os.getpid(), worker))
         if used and ended != _TOOK_LONG:  # it may be of another frame: once more, alone
             return decode_in_process(data, stream)
         key = "bad_stream" if ended in (_TOOK_LONG, *_CRASHES) else "codec_ended"
@@ -93,7 +93,7 @@ def _start() -> subprocess.Popen[bytes]:
     return worker
 
 
-def _end_of(worker: subprocess.Popen[bytes]) -> int | None:
+def _exit_status(worker: subprocess.Popen[bytes]) -> int | None:
     """Return how a process ended that does not answer any more, as of `subprocess`."""
     with suppress(subprocess.TimeoutExpired):
         worker.wait(_LAST_SECONDS)

@@ -26,7 +26,7 @@ from metrascope.dicom.fragments import (
     native_frames,
 )
 from metrascope.dicom.header import PixelBytes, pixel_bytes, transfer_syntax
-from metrascope.dicom.interpretation import FrameReader, convincing, shown_samples
+from metrascope.dicom.interpretation import FrameReader, choose_interpretation, single_sample_reader
 from metrascope.dicom.layout import PixelLayout, check_size, read_layout
 from metrascope.dicom.streams import Stream, read_stream
 from metrascope.dicom.syntaxes import is_read, unread
@@ -75,14 +75,14 @@ def open_pixels(ds: Dataset, *, largest: int = 16_000_000) -> Cine:
     DataError
         ``dicom.…`` with the reason why no frame can be decoded.
     """
-    source = _pixels_of(ds)
+    source = _pixel_bytes(ds)
     layout = read_layout(ds, largest)
     if is_encapsulated(source, layout.syntax):
         return _open_encapsulated(ds, layout, encapsulated_frames(source, layout), largest)
     return _open_native(ds, source, native_frames(source, layout))
 
 
-def _pixels_of(ds: Dataset) -> PixelBytes:
+def _pixel_bytes(ds: Dataset) -> PixelBytes:
     """Return where the pixels are; a syntax that is not read is refused by its name.
 
     Compressed streams say themselves what they are, whatever the file calls them.
@@ -114,7 +114,7 @@ def _open_native(ds: Dataset, source: PixelBytes, frames: Native) -> Cine:
     if layout.samples == 3:
         show = _native_color(frames, samples)
     else:
-        show = shown_samples(ds, layout, single)
+        show = single_sample_reader(ds, layout, single)
     return Cine(frames.count, layout.height, layout.width, layout.frames, show)
 
 
@@ -123,7 +123,7 @@ def _native_color(frames: Native, samples: Callable[[int], Samples]) -> FrameRea
     height, width = layout.height, layout.width
 
     def halved(index: int) -> NDArray[np.uint8]:
-        return _shown_ycc(spread_chroma(top_bits(samples(index), 8), height, width), layout)
+        return _ycc_to_rgb(spread_chroma(top_bits(samples(index), 8), height, width), layout)
 
     @cache
     def planar() -> bool:
@@ -135,15 +135,15 @@ def _native_color(frames: Native, samples: Callable[[int], Samples]) -> FrameRea
         return _interleaved(flat, height, width, planar=planar())
 
     def as_ycc(index: int) -> NDArray[np.uint8]:
-        return _shown_ycc(as_rgb(index), layout)
+        return _ycc_to_rgb(as_rgb(index), layout)
 
     if frames.subsampled:
         return halved
     ycc = layout.photometric.startswith(_YCC)
-    return convincing([as_ycc, as_rgb] if ycc else [as_rgb, as_ycc])
+    return choose_interpretation([as_ycc, as_rgb] if ycc else [as_rgb, as_ycc])
 
 
-def _shown_ycc(ycc: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
+def _ycc_to_rgb(ycc: NDArray[np.uint8], layout: PixelLayout) -> NDArray[np.uint8]:
     """Return Y, Cb and Cr as RGB, of video's range where header and picture agree on that."""
     partial = layout.photometric.startswith("YBR_PARTIAL") and has_partial_range(ycc)
     return partial_to_rgb(ycc) if partial else ycc_to_rgb(ycc)
@@ -166,7 +166,7 @@ def _open_encapsulated(
 
     def stream(index: int) -> tuple[bytes, Stream]:
         data = frames.frame(index)
-        found = _stream_of(data, layout)
+        found = _read_stream_header(data, layout)
         if _form(found) != _form(first):
             raise DataError("dicom.frame_size", frame=index + 1)
         if found.width * found.height > max(_FEW, _MOST_PER_BYTE * len(data)):
@@ -181,7 +181,7 @@ def _open_encapsulated(
     else:
         bits = _stream_bits(layout, first)
         found = replace(layout, allocated=8 * sample_bytes, stored=bits, high=bits - 1)
-        show = shown_samples(ds, found, samples)
+        show = single_sample_reader(ds, found, samples)
     return Cine(frames.count, first.height, first.width, layout.frames, show)
 
 
@@ -199,15 +199,15 @@ def _stream_color(
     def as_ycc(index: int) -> NDArray[np.uint8]:
         if first.kind == "jpeg" and first.precision == 8 and not partial:
             return decode_ycc_jpeg(*stream(index))
-        return _shown_ycc(as_rgb(index), layout)
+        return _ycc_to_rgb(as_rgb(index), layout)
 
     if first.kind == "jpeg" and first.subsampled:
         return as_ycc
-    readings = [as_ycc, as_rgb] if _says_ycc(layout, first) else [as_rgb, as_ycc]
-    return convincing(readings)
+    readings = [as_ycc, as_rgb] if _is_ycc(layout, first) else [as_rgb, as_ycc]
+    return choose_interpretation(readings)
 
 
-def _says_ycc(layout: PixelLayout, stream: Stream) -> bool:
+def _is_ycc(layout: PixelLayout, stream: Stream) -> bool:
     """Tell what the stream says its colors are or, where it is silent, the header."""
     if stream.kind != "jpeg":
         # JPEG 2000 undoes its own transform, and headers go on saying YBR.
@@ -220,14 +220,14 @@ def _says_ycc(layout: PixelLayout, stream: Stream) -> bool:
 def _first_stream(data: bytes, layout: PixelLayout) -> Stream:
     """Read the first frame's stream header; a video is refused by its name."""
     try:
-        return _stream_of(data, layout)
+        return _read_stream_header(data, layout)
     except DataError as error:
         if is_read(layout.syntax):
             raise
         raise unread(layout.syntax) from error
 
 
-def _stream_of(data: bytes, layout: PixelLayout) -> Stream:
+def _read_stream_header(data: bytes, layout: PixelLayout) -> Stream:
     """Read a frame's stream header; RLE has only a number of segments, a byte of a plane each."""
     stream = read_stream(data)
     if stream.kind != "rle":

@@ -28,7 +28,7 @@ _BETTER: Final = 0.9
 0.73 of what wrong ones had."""
 
 
-def convincing(readings: Sequence[FrameReader]) -> FrameReader:
+def choose_interpretation(readings: Sequence[FrameReader]) -> FrameReader:
     """Return the first reading, or another whose first frame is much nearer to grey.
 
     Parameters
@@ -37,7 +37,7 @@ def convincing(readings: Sequence[FrameReader]) -> FrameReader:
         What the samples may be, the likeliest first; each makes RGB of a frame's number.
     """
     first, *others = readings
-    peek, again = _kept_first(first)
+    peek, again = _peek_first(first)
     broken: list[bool] = []
 
     @cache
@@ -65,7 +65,7 @@ def convincing(readings: Sequence[FrameReader]) -> FrameReader:
     return read
 
 
-def shown_samples(
+def single_sample_reader(
     ds: Dataset, layout: PixelLayout, samples: Callable[[int], Samples]
 ) -> FrameReader:
     """Return the reading of frames of one sample a pixel: palette to RGB, else to grey.
@@ -86,7 +86,7 @@ def shown_samples(
             return _colored(found, palette)
 
         return colored
-    peek, again = _kept_first(samples)
+    peek, again = _peek_first(samples)
 
     @cache
     def table() -> NDArray[np.uint8]:
@@ -109,7 +109,7 @@ def shown_samples(
     return shown
 
 
-def _kept_first(
+def _peek_first(
     read: Callable[[int], Array],
 ) -> tuple[Callable[[], Array], Callable[[int], Array]]:
     """Return a look at the first frame, and a reading that need not decode it a second time."""

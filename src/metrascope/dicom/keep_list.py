@@ -30,7 +30,7 @@ KEPT_COLUMNS: Final = ("scanner", "age", "probe", "depth_mm")
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptAttribute:
     """One row of the list.
 
     Attributes
@@ -52,37 +52,37 @@ class Kept:
 
 
 KEEP: Final = (
-    Kept("PatientID", "patient_id", True, "patient"),
-    Kept("PatientAge", "age", True, "age"),
-    Kept("PatientBirthDate", "age", False, "birth"),
-    Kept("StudyDate", "study_date", True, "date"),
-    Kept("ContentDate", "study_date", True, "date_too"),
-    Kept("SeriesDate", "study_date", False, "date_else"),
-    Kept("AcquisitionDate", "study_date", False, "date_else"),
-    Kept("AcquisitionDateTime", "study_date", False, "date_else"),
-    Kept("StudyInstanceUID", "", True, "uid"),
-    Kept("SeriesInstanceUID", "", True, "uid"),
-    Kept("SOPInstanceUID", "image", True, "uid"),
-    Kept("Manufacturer", "scanner", True, "maker"),
-    Kept("ManufacturerModelName", "scanner", True, "model"),
-    Kept("TransducerData", "probe", True, "probe"),
-    Kept("TransducerType", "probe", True, "probe_type"),
-    Kept("DepthOfScanField", "depth_mm", True, "depth"),
-    Kept("FrameTime", "", True, "frame_time"),
-    Kept("FrameTimeVector", "", False, "frame_time"),
-    Kept("CineRate", "", False, "frame_rate"),
-    Kept("RecommendedDisplayFrameRate", "", False, "frame_rate"),
-    Kept("SequenceOfUltrasoundRegions", "mm_per_pixel", True, "regions"),
-    Kept("ImageType", "", True, "image_type"),
-    Kept("LossyImageCompression", "", True, "lossy"),
-    Kept("LossyImageCompressionRatio", "", True, "lossy"),
-    Kept("LossyImageCompressionMethod", "", True, "lossy"),
-    Kept("PixelData", "image", True, "pixels"),
-    Kept("", "label", False, "labels"),
-    Kept("", "centre", False, "centre"),
-    Kept("", "plane", False, "plane"),
-    Kept("", "scanner", False, "scanner"),
-    Kept("", "age", False, "row_age"),
+    KeptAttribute("PatientID", "patient_id", True, "patient"),
+    KeptAttribute("PatientAge", "age", True, "age"),
+    KeptAttribute("PatientBirthDate", "age", False, "birth"),
+    KeptAttribute("StudyDate", "study_date", True, "date"),
+    KeptAttribute("ContentDate", "study_date", True, "date_too"),
+    KeptAttribute("SeriesDate", "study_date", False, "date_else"),
+    KeptAttribute("AcquisitionDate", "study_date", False, "date_else"),
+    KeptAttribute("AcquisitionDateTime", "study_date", False, "date_else"),
+    KeptAttribute("StudyInstanceUID", "", True, "uid"),
+    KeptAttribute("SeriesInstanceUID", "", True, "uid"),
+    KeptAttribute("SOPInstanceUID", "image", True, "uid"),
+    KeptAttribute("Manufacturer", "scanner", True, "maker"),
+    KeptAttribute("ManufacturerModelName", "scanner", True, "model"),
+    KeptAttribute("TransducerData", "probe", True, "probe"),
+    KeptAttribute("TransducerType", "probe", True, "probe_type"),
+    KeptAttribute("DepthOfScanField", "depth_mm", True, "depth"),
+    KeptAttribute("FrameTime", "", True, "frame_time"),
+    KeptAttribute("FrameTimeVector", "", False, "frame_time"),
+    KeptAttribute("CineRate", "", False, "frame_rate"),
+    KeptAttribute("RecommendedDisplayFrameRate", "", False, "frame_rate"),
+    KeptAttribute("SequenceOfUltrasoundRegions", "mm_per_pixel", True, "regions"),
+    KeptAttribute("ImageType", "", True, "image_type"),
+    KeptAttribute("LossyImageCompression", "", True, "lossy"),
+    KeptAttribute("LossyImageCompressionRatio", "", True, "lossy"),
+    KeptAttribute("LossyImageCompressionMethod", "", True, "lossy"),
+    KeptAttribute("PixelData", "image", True, "pixels"),
+    KeptAttribute("", "label", False, "labels"),
+    KeptAttribute("", "centre", False, "centre"),
+    KeptAttribute("", "plane", False, "plane"),
+    KeptAttribute("", "scanner", False, "scanner"),
+    KeptAttribute("", "age", False, "row_age"),
 )
 # Names and numbers of people: words in them never pass as a code of a product.
 PERSONAL: Final = (
@@ -95,7 +95,7 @@ PERSONAL: Final = (
 )  # fmt: skip
 
 
-def kept(
+def kept_columns(
     ds: Dataset, code: Callable[[str], str] | None = None, known: frozenset[str] = frozenset()
 ) -> dict[str, str]:
     """Return the manifest's columns that a data set's attributes may fill.
@@ -117,8 +117,8 @@ def kept(
         All of `KEPT_COLUMNS`, ``""`` where unknown: ``scanner`` (maker and model), ``age`` (whole
         years, 90 for 90 and more), ``probe``, ``depth_mm`` (whole mm).
     """
-    maker, model, unlisted = scanner_of(ds, code, known)
-    values = (scanner_name(maker, model, unlisted), age_of(ds), probe_of(ds), depth_of(ds))
+    maker, model, unlisted = read_scanner(ds, code, known)
+    values = (scanner_name(maker, model, unlisted), read_age(ds), read_probe(ds), read_depth(ds))
     return dict(zip(KEPT_COLUMNS, values, strict=True))
 
 
@@ -135,7 +135,7 @@ def keep_list_rows(lang: str | None = None) -> list[tuple[str, str, str, str, st
     return rows
 
 
-def keys_of(ds: Dataset) -> dict[str, str]:
+def read_identifiers(ds: Dataset) -> dict[str, str]:
     """Return the raw identifiers of a data set, to match it to labels; they must go no further.
 
     Returns
@@ -171,12 +171,12 @@ def keys_of(ds: Dataset) -> dict[str, str]:
 
 def patient_key(ds: Dataset) -> str:
     """Return what tells the patient: her identifier, else the study's UID, the image's, ``""``."""
-    keys = keys_of(ds)
+    keys = read_identifiers(ds)
     tellers = {"": "patient_id", "study ": "study_uid", "image ": "sop_uid"}
     return next((kind + keys[key] for kind, key in tellers.items() if keys[key]), "")
 
 
-def scanner_of(
+def read_scanner(
     ds: Dataset, code: Callable[[str], str] | None = None, known: frozenset[str] = frozenset()
 ) -> tuple[str, str, str]:
     """Return maker, model and the code for what may not be named, ``""`` for each unknown."""
@@ -187,7 +187,7 @@ def scanner_of(
     return maker, model, code(" ".join(written)) if code and not listed else ""
 
 
-def age_of(ds: Dataset) -> str:
+def read_age(ds: Dataset) -> str:
     """Return the age in whole years, 90 for 90 and more, from PatientAge or two dates."""
     years = _stated_age(string(ds, "PatientAge"))
     if years is None:
@@ -195,26 +195,26 @@ def age_of(ds: Dataset) -> str:
     return "" if years is None or not 0 <= years <= 120 else str(min(years, OLDEST))
 
 
-def probe_of(ds: Dataset) -> str:
+def read_probe(ds: Dataset) -> str:
     """Return the probe's name, else its type, else ``""``."""
     personal = personal_words(ds)
     words = (clean_probe(value, personal) for value in strings(ds, "TransducerData"))
-    return next(filter(None, words), "") or probe_type_of(ds)
+    return next(filter(None, words), "") or read_probe_type(ds)
 
 
-def probe_type_of(ds: Dataset) -> str:
+def read_probe_type(ds: Dataset) -> str:
     """Return the TransducerType if it is one that DICOM PS3.3 C.8.5.6 defines, else ``""``."""
     kind = string(ds, "TransducerType").upper()
     return kind if kind in PROBE_TYPES else ""
 
 
-def depth_of(ds: Dataset) -> str:
+def read_depth(ds: Dataset) -> str:
     """Return the depth in whole millimetres, 5 to 500, else ``""``."""
     depth = numeric_value(ds, "DepthOfScanField")
     return str(round(depth)) if depth is not None and 5 <= depth <= 500 else ""
 
 
-def frame_time_of(ds: Dataset) -> str:
+def read_frame_time(ds: Dataset) -> str:
     """Return the milliseconds between frames, 0.5 to 5000, to two digits, else ``""``."""
     # The first of a vector is 0: it tells the time since the frame before.
     times = [numeric_value(ds, "FrameTime"), numeric_value(ds, "FrameTimeVector", 1)]

@@ -66,7 +66,7 @@ def read_regions(ds: Dataset, shape: tuple[int, ...]) -> tuple[Region, ...]:
     if not isinstance(found, Sequence):
         return ()
     items = [(item, _corners(item)) for item in list(found)[:_MOST_REGIONS]]
-    if any(_of_another_image(corners, shape) for _, corners in items):
+    if any(_exceeds_image(corners, shape) for _, corners in items):
         return ()
     boxes = ((item, _clipped(corners, shape)) for item, corners in items)
     return tuple(Region(box, _kind(item), _scale(item)) for item, box in boxes if box is not None)
@@ -81,7 +81,7 @@ def _corners(item: Dataset) -> Box | None:
     return (left, top, right, bottom) if 0 <= left < right and 0 <= top < bottom else None
 
 
-def _of_another_image(corners: Box | None, shape: tuple[int, ...]) -> bool:
+def _exceeds_image(corners: Box | None, shape: tuple[int, ...]) -> bool:
     """Tell whether a box reaches far beyond the image: then the picture was shrunk afterwards.
 
     No region is to be believed in that case, for their lengths a pixel are of the larger picture

@@ -33,7 +33,7 @@ from metrascope.explain.faithfulness import (
 )
 from metrascope.explain.perturbations import CHANGES, UNCHANGED
 from metrascope.explain.probe import Probe
-from metrascope.explain.sample import some_of
+from metrascope.explain.sample import sample_images
 from metrascope.explain.sanity import randomized, rank_similarity
 from metrascope.explain.shortcuts import read_changed
 from metrascope.files.csv_file import write_frame
@@ -43,7 +43,7 @@ _BATCHES: Final = 64
 
 
 @dataclass(frozen=True)
-class Shown:
+class EvaluatedImages:
     """Evaluated images of a run, as the network sees them.
 
     Attributes
@@ -69,19 +69,19 @@ class Evaluated:
     Attributes
     ----------
     names, patients
-        As in `Shown`.
+        As in `EvaluatedImages`.
     look
-        From places among them to grey levels and sectors, as in `Shown`.
+        From places among them to grey levels and sectors, as in `EvaluatedImages`.
     """
 
     names: npt.NDArray[np.object_]
     patients: npt.NDArray[np.object_]
     look: Callable[[npt.NDArray[np.int64]], tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]
 
-    def some(self, count: int, seed: int) -> Shown:
+    def some(self, count: int, seed: int) -> EvaluatedImages:
         """Return at most ``count`` of them, in order: one image a patient while there are more."""
-        chosen = some_of(self.patients, count, seed)
-        return Shown(self.names[chosen], self.patients[chosen], *self.look(chosen))
+        chosen = sample_images(self.patients, count, seed)
+        return EvaluatedImages(self.names[chosen], self.patients[chosen], *self.look(chosen))
 
 
 def record(
@@ -138,7 +138,7 @@ def _record_border(reader: Probe, shown: Evaluated, folder: Path) -> None:
             write(reader.read(border_only(grey, sectors)).features)
 
 
-def _record_faithfulness(reader: Probe, shown: Shown, folder: Path, seed: int) -> None:
+def _record_faithfulness(reader: Probe, shown: EvaluatedImages, folder: Path, seed: int) -> None:
     read = reader.read(shown.grey)
     predicted = read.probabilities.argmax(1)
     every = np.arange(len(predicted))
@@ -158,7 +158,7 @@ def _record_faithfulness(reader: Probe, shown: Shown, folder: Path, seed: int) -
 
 
 def _record_shortcuts(
-    reader: Probe, shown: Shown, classes: Sequence[str], folder: Path, seed: int
+    reader: Probe, shown: EvaluatedImages, classes: Sequence[str], folder: Path, seed: int
 ) -> None:
     said = read_changed(reader.classify, shown.grey, shown.sectors, seed=seed)
     keys = [(name, change) for name in shown.names for change in (UNCHANGED, *CHANGES)]

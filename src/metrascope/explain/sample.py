@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 
-def some_of(patients: npt.ArrayLike, count: int, seed: int) -> npt.NDArray[np.int64]:
+def sample_images(patients: npt.ArrayLike, count: int, seed: int) -> npt.NDArray[np.int64]:
     """Return the places of at most ``count`` images, ascending: one a patient while there are more.
 
     Parameters

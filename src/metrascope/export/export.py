@@ -15,7 +15,7 @@ from metrascope.dataset.image import read_picture
 from metrascope.dataset.manifest import Manifest
 from metrascope.errors import MissingExtraError, SettingsError, StudyError, WeightsError
 from metrascope.export.card import CARD, card
-from metrascope.export.fitting import fit_known, fit_rule
+from metrascope.export.fitting import fit_rule, fit_training_features
 from metrascope.export.known_images import Cases, read_cases
 from metrascope.export.onnx_file import to_onnx
 from metrascope.export.trained import TrainedRun, find_trained, read_training_data
@@ -36,13 +36,13 @@ from metrascope.predict.bundle import (
     TrainingSet,
     write_sums,
 )
-from metrascope.predict.familiarity import Known
+from metrascope.predict.familiarity import TrainingFeatures
 from metrascope.predict.neighbors import make_neighborhood
 from metrascope.predict.refusal import CONFIDENCE, FALSE_REFUSAL_RATE
 from metrascope.predict.runtime import Runtime, installed, open_runtime
 from metrascope.predict.torch_runtime import TorchRuntime
 from metrascope.progress import begin, expect
-from metrascope.sources.search import shown
+from metrascope.sources.search import displayable_name
 
 _COMPARED: Final = 32
 _PROBABILITIES: Final = 1e-4
@@ -106,7 +106,7 @@ def export(
         cases = read_cases(runtimes, runs, manifest, split, advance, thumbnails=thumbnails)
         begin("fitting")
         classes = runs[0].description.classes
-        known = fit_known(cases, [run.name for run in runs])
+        known = fit_training_features(cases, [run.name for run in runs])
         rule = fit_rule(
             cases,
             known,
@@ -227,7 +227,7 @@ def _worst(parities: Sequence[Parity]) -> Parity:
 def _training_set(run: TrainedRun, cases: Cases, manifest: Manifest) -> TrainingSet:
     classes = run.description.classes
     return TrainingSet(
-        name=shown(manifest.root.resolve().name),
+        name=displayable_name(manifest.root.resolve().name),
         manifest_sha256=run.description.manifest_sha256,
         split_sha256=run.description.split_sha256,
         training=_patients(cases, cases.training.any(0), classes),
@@ -245,14 +245,14 @@ def _chose_epoch(study: Path) -> bool:
 
 
 def _intended_use(manifest: Manifest) -> dict[Literal["en", "zh"], str]:
-    name = shown(manifest.root.resolve().name)
+    name = displayable_name(manifest.root.resolve().name)
     return {
         "en": text("serving.intended_use", "en", name=name),
         "zh": text("serving.intended_use", "zh", name=name),
     }
 
 
-def _member(run: TrainedRun, known: Known, folder: Path) -> Member:
+def _member(run: TrainedRun, known: TrainingFeatures, folder: Path) -> Member:
     """Describe a run, and write what is known of its training images."""
     own, features, looks = run.description, f"{run.name}-features.npy", f"{run.name}-looks.npy"
     if own.weights_sha256 is None:
@@ -269,7 +269,7 @@ def _member(run: TrainedRun, known: Known, folder: Path) -> Member:
         seed=own.seed,
         temperature=own.temperature,
         preprocessing=own.preprocessing,
-        initial_weights=shown(own.origin.source),
+        initial_weights=displayable_name(own.origin.source),
         weights_sha256=own.weights_sha256,
         settings_sha256=own.settings_sha256,
         familiarity=known.features.save(folder / features),

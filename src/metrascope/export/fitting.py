@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from metrascope.errors import DataError
 from metrascope.export.known_images import Cases
-from metrascope.predict.familiarity import Known, fit_familiarity
+from metrascope.predict.familiarity import TrainingFeatures, fit_familiarity
 from metrascope.predict.refusal import RefusalRule, disagreement, fit_refusal
 
 
-def fit_known(cases: Cases, members: Sequence[str]) -> tuple[Known, ...]:
+def fit_training_features(cases: Cases, members: Sequence[str]) -> tuple[TrainingFeatures, ...]:
     """Fit each member's neighborhoods to its own training images.
 
     Raises
@@ -24,7 +24,7 @@ def fit_known(cases: Cases, members: Sequence[str]) -> tuple[Known, ...]:
     for name, features, looks, chosen in parts:
         codes = cases.codes[chosen]
         try:
-            known = Known(
+            known = TrainingFeatures(
                 fit_familiarity(features[chosen], codes), fit_familiarity(looks[chosen], codes)
             )
         except ValueError as error:
@@ -35,7 +35,7 @@ def fit_known(cases: Cases, members: Sequence[str]) -> tuple[Known, ...]:
 
 def fit_rule(
     cases: Cases,
-    known: Sequence[Known],
+    known: Sequence[TrainingFeatures],
     classes: Sequence[str],
     *,
     false_refusal_rate: float,

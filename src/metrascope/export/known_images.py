@@ -11,7 +11,7 @@ from metrascope.dataset.image import read_picture
 from metrascope.dataset.manifest import Manifest
 from metrascope.dataset.split import Split
 from metrascope.export.trained import TrainedRun
-from metrascope.predict.appearance import appearance_of
+from metrascope.predict.appearance import describe_appearance
 from metrascope.predict.neighbors import thumbnail
 from metrascope.predict.runtime import Runtime
 
@@ -123,7 +123,9 @@ def read_cases(
         pixels = np.ascontiguousarray(picture.grey)[None, None]
         read = [runtime(pixels) for runtime in runtimes]
         answers.append([(answer.probabilities[0], answer.features[0]) for answer in read])
-        looks.append([appearance_of(picture.grey, run.description.preprocessing) for run in runs])
+        looks.append(
+            [describe_appearance(picture.grey, run.description.preprocessing) for run in runs]
+        )
         if thumbnails:
             small.append(thumbnail(picture.grey))
         progress(done, len(rows))

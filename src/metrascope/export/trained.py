@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.dataset.split import Split, read_split
-from metrascope.dataset.study_images import images_of
+from metrascope.dataset.study_images import select_study_images
 from metrascope.errors import DataError, SettingsError, WeightsError
 from metrascope.networks.checkpoint import MODEL_FILE, ModelDescription, read_description
 from metrascope.study_folder.contents import is_finished
@@ -81,8 +81,8 @@ def read_training_data(run: TrainedRun, data: Path | None) -> tuple[Manifest, Sp
         If it is not there, or not what the run was trained with.
     """
     description = run.description
-    manifest = read_manifest(data or _data_of(run.study))
-    manifest = images_of(manifest, run.study, description.manifest_sha256)
+    manifest = read_manifest(data or _data_folder(run.study))
+    manifest = select_study_images(manifest, run.study, description.manifest_sha256)
     split = read_split(run.study / "splits.csv", manifest.table, description.classes)
     if split.digest != description.split_sha256:
         raise DataError("serving.other_split", path=run.study / "splits.csv", run=run.folder)
@@ -98,7 +98,7 @@ def _folders(path: Path) -> list[Path]:
     return found
 
 
-def _data_of(study: Path) -> Path:
+def _data_folder(study: Path) -> Path:
     """Return where a study found its data set, as its ``command.json`` says."""
     try:
         argv = json.loads((study / "command.json").read_text(encoding="utf-8"))["argv"]

@@ -78,7 +78,7 @@ def save_figure(figure: Figure, folder: Path, name: str, *, notice: bool = True)
         If a file cannot be written; then the old one, if any, is left.
     """
     if not notice:
-        _take_notice_away(figure)
+        _remove_notice(figure)
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
     metadata: list[dict[str, Any]] = [{"Date": None, "Creator": None}, {"Software": None}]
     with style(), _settled(figure):
@@ -123,7 +123,7 @@ def footnote(figure: FigureBase, lang: str, key: str = "") -> None:
     figure.supxlabel(printable_text("\n".join(lines)), fontsize=6.5, color=GRAY)
 
 
-def _take_notice_away(figure: FigureBase) -> None:
+def _remove_notice(figure: FigureBase) -> None:
     parts = [figure, *figure.subfigs]
     for label in [label for part in parts for label in part.texts]:
         for lang in LANGUAGES:

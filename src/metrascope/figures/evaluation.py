@@ -119,7 +119,7 @@ def write_figures(
     advance, paths = begin("saving"), list[Path]()
     drawn: dict[str, dict[str, bytes]] = {each: {} for each in also}
     advance(0, len(sheets))
-    made = map_in_order(partial(_made, folder, notices), sheets, jobs=jobs)
+    made = map_in_order(partial(_save_sheet, folder, notices), sheets, jobs=jobs)
     for number, (sheet, content) in enumerate(zip(sheets, made, strict=True), start=1):
         if isinstance(content, bytes):
             drawn[sheet.page][sheet.name] = content
@@ -137,7 +137,7 @@ class _Sheet(NamedTuple):
     page: str = ""
 
 
-def _made(folder: Path, notices: bool, sheet: _Sheet) -> list[Path] | bytes:
+def _save_sheet(folder: Path, notices: bool, sheet: _Sheet) -> list[Path] | bytes:
     """Draw a figure; return its files, or for the page its SVG."""
     figure = sheet.recipe()
     if sheet.page:

@@ -111,7 +111,7 @@ def shortcut_chart(networks: Mapping[str, Any], lang: str | None = None) -> Figu
         for number, (name, found) in enumerate(networks.items()):
             numbers = [found["changes"][change][kind] for change in changes]
             rows = _beside(range(len(changes)), number, len(networks))
-            look = _look(number) | {"label": short_label(network_title(name))}
+            look = _line_style(number) | {"label": short_label(network_title(name))}
             values, ends = _with_ends(numbers)
             ax.errorbar(values, rows, xerr=ends, **look)
         ax.set_xlabel(text(f"localization.{kind}", lang))
@@ -136,7 +136,7 @@ def _points(
     known = [(at, group[measure]) for at, group in enumerate(groups) if group is not None]
     values, ends = _with_ends([number for _, number in known])
     columns = _beside((at for at, _ in known), *place)
-    ax.errorbar(columns, values, yerr=ends, label=label, **_look(place[0]))
+    ax.errorbar(columns, values, yerr=ends, label=label, **_line_style(place[0]))
 
 
 def _baselines(
@@ -182,7 +182,7 @@ def _beside(places: Iterable[int], number: int, count: int) -> Any:
     return np.array(list(places)) + 0.7 * ((number + 0.5) / count - 0.5)
 
 
-def _look(number: int) -> dict[str, Any]:
+def _line_style(number: int) -> dict[str, Any]:
     return {
         "fmt": _MARKERS[number % len(_MARKERS)],
         "color": _COLORS[number % len(_COLORS)],

@@ -42,7 +42,7 @@ def font_family(lang: str | None = None) -> str:
     if wanted not in LANGUAGES:
         raise ValueError(f"language must be one of {LANGUAGES}, not {wanted!r}")
     if wanted == "zh" and chinese_family() is None:
-        _tell_once()
+        _warn_once()
         return "en"
     return wanted
 
@@ -101,7 +101,7 @@ def _width(content: str) -> int:
 
 
 @cache
-def _tell_once() -> None:
+def _warn_once() -> None:
     _LOG.warning(text("figures.no_chinese_font"))
 
 

@@ -65,7 +65,7 @@ def decoded(content: bytes) -> str | None:
     return None
 
 
-def separator_of(content: str, required: Sequence[str]) -> str:
+def find_separator(content: str, required: Sequence[str]) -> str:
     """Return the sign between the cells of a table of which some columns are known.
 
     Excel writes semicolons where a comma is the country's decimal sign, and tabs into "Unicode
@@ -90,7 +90,7 @@ def separator_of(content: str, required: Sequence[str]) -> str:
     return max(SEPARATORS, key=named)
 
 
-def shown_separator(separator: str) -> str:
+def separator_name(separator: str) -> str:
     """Return a separator as a sentence shows it."""
     return "Tab" if separator == "\t" else separator
 

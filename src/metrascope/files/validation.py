@@ -35,13 +35,13 @@ _LIMITS: Final = ("gt", "ge", "lt", "le", "min_length", "max_length")
 _TRIED: Final = re.compile(r"(literal|constrained|function|model)\W.*|int|float|str|bool")
 
 
-def place_of(error: Mapping[str, Any]) -> str:
+def error_place(error: Mapping[str, Any]) -> str:
     """Return the name of the value that an error of pydantic is about, with dots."""
     first, *rest = [str(part) for part in error["loc"]] or [""]
     return ".".join([first, *(part for part in rest if not _TRIED.fullmatch(part))])
 
 
-def reason_of(errors: Sequence[Mapping[str, Any]]) -> str:
+def error_reason(errors: Sequence[Mapping[str, Any]]) -> str:
     """Return why the first value of an error's list was refused, in the language in use.
 
     Parameters
@@ -50,8 +50,8 @@ def reason_of(errors: Sequence[Mapping[str, Any]]) -> str:
         As ``ValidationError.errors()`` gives them. A value that may be of several kinds has an
         error for each: all of them are named.
     """
-    place = place_of(errors[0])
-    reasons = dict.fromkeys(_reason(error) for error in errors if place_of(error) == place)
+    place = error_place(errors[0])
+    reasons = dict.fromkeys(_reason(error) for error in errors if error_place(error) == place)
     return text("value.or").join(reasons)
 
 

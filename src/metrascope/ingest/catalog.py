@@ -110,7 +110,7 @@ def assemble(
     """
     found = sorted(records, key=lambda record: (record.source, record.root, record.sha256))
     ours = [record for record in found if _earlier_row(record, table) is None]
-    knowing = labels.knowing((Keys(**record.keys) for record in found), _names_of_several(ours))
+    knowing = labels.knowing((Keys(**record.keys) for record in found), _ambiguous_names(ours))
     matched = {
         record.key: _earlier_row(record, table) or knowing.match(Keys(**record.keys))
         for record in found
@@ -194,11 +194,11 @@ def write_private(catalog: Catalog, folder: Path, pseudonyms: Pseudonyms, labels
     write_table(folder / "codes.csv", codes, catalog.coded)
     left = unmatched_rows(catalog, labels)
     names = list(dict.fromkeys(n for row in left for n in row.values if n not in _OWN))
-    rows = [[_shown(name, row.values.get(name, "")) for name in names] for row in left]
+    rows = [[_cell_text(name, row.values.get(name, "")) for name in names] for row in left]
     write_table(folder / "unmatched.csv", headings(names or ["row"]), rows)
 
 
-def _shown(name: str, value: str) -> str:
+def _cell_text(name: str, value: str) -> str:
     return class_words(value) if name == "label" else value
 
 
@@ -249,7 +249,7 @@ def _earlier_row(record: Record, table: str) -> LabelRow | Reason | None:
     return LabelRow(record.row, None, forms)
 
 
-def _names_of_several(records: Iterable[Record]) -> set[str]:
+def _ambiguous_names(records: Iterable[Record]) -> set[str]:
     """Return names of files that are different ones in several export folders."""
     contents: dict[str, dict[str, str]] = defaultdict(dict)
     for record in records:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from metrascope.dicom.identifiers import Keys, names_differ, without_zeros
-from metrascope.ingest.identity import person_of
+from metrascope.ingest.identity import identify_patient
 from metrascope.ingest.journal import Key, Record, Rejection
 from metrascope.labels.matching import LabelRow
 from metrascope.messages import Reason
@@ -50,7 +50,7 @@ class Trait:
         return self.names.isdisjoint(other.names) and "" != self.born != other.born != ""
 
 
-def trait_of(record: Record) -> Trait:
+def patient_trait(record: Record) -> Trait:
     """Return what a file and its row of the labels tell of the woman herself."""
     names = Keys(name=record.keys.get("name", "")).written("name")
     if not names and record.row:
@@ -82,13 +82,13 @@ def find_conflicts(records: Sequence[Record], matched: Matched) -> dict[Key, Rej
         Most files of a large export have one patient number, in many examinations.
     """
     return {
-        **_numbers_of_many(records),
-        **_numbers_of_several(records),
-        **_rows_of_several(records, matched),
+        **_widely_shared_numbers(records),
+        **_shared_numbers(records),
+        **_shared_rows(records, matched),
     }
 
 
-def _rows_of_several(records: Sequence[Record], matched: Matched) -> dict[Key, Rejection]:
+def _shared_rows(records: Sequence[Record], matched: Matched) -> dict[Key, Rejection]:
     by_row: dict[tuple[str, str], list[tuple[Record, LabelRow]]] = defaultdict(list)
     for record in records:
         row = matched.get(record.key)
@@ -97,7 +97,7 @@ def _rows_of_several(records: Sequence[Record], matched: Matched) -> dict[Key, R
     found = {}
     for (_, number), files in by_row.items():
         strangers, owned = _owners(files)
-        several = are_several(trait_of(record) for record in strangers)
+        several = are_several(patient_trait(record) for record in strangers)
         numbers = {bare for record in strangers for bare in _bare_number(record)}
         if len(numbers) > 1 or (numbers and owned) or (several and not numbers):
             why = Rejection("labels.row_of_several", {"row": number})
@@ -117,13 +117,13 @@ def _owners(files: Iterable[tuple[Record, LabelRow]]) -> tuple[list[Record], boo
     return strangers, owned
 
 
-def _numbers_of_several(records: Sequence[Record]) -> dict[Key, Rejection]:
+def _shared_numbers(records: Sequence[Record]) -> dict[Key, Rejection]:
     by_patient = _by_patient(records, ("patient_id", "accession", "study_uid"))
     why = Rejection("labels.number_of_several")
     return {
         record.key: why
         for files in by_patient.values()
-        if are_several(map(trait_of, files)) or _have_different_numbers(files)
+        if are_several(map(patient_trait, files)) or _have_different_numbers(files)
         for record in files
     }
 
@@ -136,7 +136,7 @@ def _have_different_numbers(files: Iterable[Record]) -> bool:
     return len({bare for record in files for bare in _bare_number(record)}) > 2
 
 
-def _numbers_of_many(records: Sequence[Record]) -> dict[Key, Rejection]:
+def _widely_shared_numbers(records: Sequence[Record]) -> dict[Key, Rejection]:
     by_patient = _by_patient(records, ("patient_id",))
     everything = sum(map(len, by_patient.values()))
     if everything < _LARGE_EXPORT:
@@ -153,7 +153,7 @@ def _by_patient(records: Iterable[Record], roles: Sequence[str]) -> dict[str, li
     """Return the files of each patient who is known by one of some roles."""
     found: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        person = person_of(record, record.row or {})
+        person = identify_patient(record, record.row or {})
         if person.role in roles:
             found[person.patient_id].append(record)
     return found

@@ -274,7 +274,7 @@ def _decisions(path: Path) -> dict[str, Decision]:
             if heading.strip() and not name
         }
         label, status, proposed = (values.get(n, "") for n in ("class", "status", "proposed"))
-        known = _class_meant(label), _status_meant(status), _class_meant(proposed)
+        known = _read_class(label), _read_status(status), _read_class(proposed)
         diagnosis = "" if is_blank(values["diagnosis"]) else values["diagnosis"]
         decision = Decision(diagnosis, values["decision"], path, row, known, more)
         form = normal_form(decision.diagnosis)
@@ -291,7 +291,7 @@ def class_words(label: str) -> str:
     return class_title(label) if language() == "zh" and label in CLASSES else label
 
 
-def _class_meant(words: str) -> str:
+def _read_class(words: str) -> str:
     """Return the class that a cell of the list shows in either language."""
     plain = plain_decision(words)
     return plain if plain in CLASSES else words
@@ -302,7 +302,7 @@ def status_words(status: str) -> str:
     return text(f"diagnoses.status_{status}")
 
 
-def _status_meant(words: str) -> str:
+def _read_status(words: str) -> str:
     """Return the status that a cell of the list shows in either language."""
     shown = {
         normal_form(written): status

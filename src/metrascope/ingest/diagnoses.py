@@ -171,7 +171,7 @@ def _counted(labels: Labels, records: Iterable[Record]) -> dict[str, tuple[int, 
     files: Counter[str] = Counter()
     images: dict[str, set[str]] = defaultdict(set)
     for record in records:
-        diagnosis = _diagnosis_of(record, rows)
+        diagnosis = _row_diagnosis(record, rows)
         if diagnosis is not None:
             form = normal_form(diagnosis)
             files[form] += 1
@@ -179,7 +179,7 @@ def _counted(labels: Labels, records: Iterable[Record]) -> dict[str, tuple[int, 
     return {form: (count, images[form]) for form, count in files.items()}
 
 
-def _diagnosis_of(record: Record, rows: Mapping[str, LabelRow]) -> str | None:
+def _row_diagnosis(record: Record, rows: Mapping[str, LabelRow]) -> str | None:
     """Return the diagnosis of a file's row, also of one without a class that left it out."""
     if record.row:
         return record.row.get("diagnosis")

@@ -109,7 +109,7 @@ def read_edits(out: Path, private: Path, records: Iterable[Record]) -> Edits:
     if base is not None and sha256(base) == digest:  # the rule, and cheap where there are many
         earlier = read_cell_decisions(private / _COPIES / DECISIONS_FILE)
         table = _read(manifest)
-        before = _own_images(table["image"], earlier)
+        before = _ingested_images(table["image"], earlier)
         return Edits(decisions, 0, tuple(table.columns), before, audited=audited, digest=digest)
     columns, rows = _read_rows(manifest)
     if base is None:
@@ -206,7 +206,7 @@ def _compare(
     fresh = 0
     for image in base.keys() - rows.keys():
         fresh += 1
-        _take_out(image, changed, earlier)
+        _remove_images(image, changed, earlier)
     for image, row in rows.items():
         if image not in base:
             fresh += 1
@@ -225,17 +225,17 @@ def _compare(
                 fresh += 1
                 _decide(image, column, value, written, changed, earlier)
     gone = tuple(name for name in names if name not in columns)
-    before = _own_images(base, earlier)
+    before = _ingested_images(base, earlier)
     return Edits(changed, fresh, columns, before, put_back, gone, audited=audited)
 
 
-def _own_images(rows: Iterable[str], earlier: CellDecisions) -> frozenset[str]:
+def _ingested_images(rows: Iterable[str], earlier: CellDecisions) -> frozenset[str]:
     """Return the images of a manifest that ingest has made: the others are a person's."""
     added = {image for (image, column), each in earlier.items() if (column, each.value) == _ADDED}
     return frozenset(rows) - added
 
 
-def _take_out(
+def _remove_images(
     image: str, changed: dict[tuple[str, str], CellDecision], earlier: CellDecisions
 ) -> None:
     known = (changed.get((image, ROW)), earlier.get((image, ROW)))

@@ -16,11 +16,11 @@ from metrascope.arrays import Pixels
 from metrascope.dicom.clean import clean_dataset, write_clean
 from metrascope.dicom.frames import Cine
 from metrascope.dicom.header import read_header
-from metrascope.dicom.keep_list import kept, keys_of, study_day
+from metrascope.dicom.keep_list import kept_columns, read_identifiers, study_day
 from metrascope.dicom.regions import Region
 from metrascope.errors import DataError
 from metrascope.files.atomic import write_bytes
-from metrascope.ingest.identity import IdentifiedPatient, person_of
+from metrascope.ingest.identity import IdentifiedPatient, identify_patient
 from metrascope.ingest.image_files import file_stamp
 from metrascope.ingest.journal import MARK_BOXES, ORIGIN, WRITTEN, Record, Rejection
 from metrascope.ingest.pseudonyms import Pseudonyms
@@ -47,7 +47,7 @@ OF_MASKS: Final = _RUNS if _FILTER is None else (*_RUNS, _FILTER, cv2.IMWRITE_PN
 
 
 @dataclass(frozen=True)
-class Intake:
+class IngestJob:
     """What is the same for all files of an ingest."""
 
     out: Path
@@ -57,20 +57,20 @@ class Intake:
     verify: Verify | None = None
 
 
-def ready(intake: Intake) -> Callable[[Source], Record]:
+def start_ingest_worker(intake: IngestJob) -> Callable[[Source], Record]:
     """Get a working process ready: what is slow to load is loaded once.
 
     It stands here so that such a process loads nothing but what it takes files in with.
     """
     cv2.setNumThreads(1)
     if not intake.settings.verify:
-        return partial(take_in, intake)
+        return partial(ingest_file, intake)
     from metrascope.screen.text import verify
 
-    return partial(take_in, replace(intake, verify=verify))
+    return partial(ingest_file, replace(intake, verify=verify))
 
 
-def take_in(intake: Intake, source: Source) -> Record:
+def ingest_file(intake: IngestJob, source: Source) -> Record:
     """Make clean stills of a file and write them; return what became of it.
 
     Nothing that the file holds raises: what cannot be used is a rejection.
@@ -95,7 +95,7 @@ def take_in(intake: Intake, source: Source) -> Record:
     except DataError as error:
         return replace(record, rejections=(Rejection(error.key, _plain(error)),))
     images, rejections = [], _lost_frames(opened.cine)
-    person = person_of(record, matched.values)
+    person = identify_patient(record, matched.values)
     for frame, place, result in _stills(intake, opened):
         if isinstance(result, Reason):
             rejections.append(_rejection(result, frame))
@@ -126,13 +126,13 @@ def _described(source: Source, ds: Dataset | None) -> dict[str, Any]:
     keys = {"file_name": source.name}
     if ds is None:
         return {"keys": keys}
-    found = keys_of(ds)
+    found = read_identifiers(ds)
     roles = ("patient_id", "accession", "study_uid", "sop_uid", "name", "birth_date")
     keys |= {role: found[role] for role in roles if found.get(role)}
-    return {"keys": keys, "scanner": kept(ds)["scanner"]}
+    return {"keys": keys, "scanner": kept_columns(ds)["scanner"]}
 
 
-def _stills(intake: Intake, opened: Screens) -> Iterator[tuple[int, int, CleanStill | Reason]]:
+def _stills(intake: IngestJob, opened: Screens) -> Iterator[tuple[int, int, CleanStill | Reason]]:
     cine, settings, regions = opened.cine, intake.settings, opened.regions
     single = cine.count == 1 or cine.pages
     frames = list(range(cine.count)) if single else key_frames(cine, settings.frame_count)
@@ -154,7 +154,12 @@ def _stills(intake: Intake, opened: Screens) -> Iterator[tuple[int, int, CleanSt
 
 
 def _still(
-    intake: Intake, opened: Screens, frame: Pixels, box: tuple[int, int, int, int], *, alone: bool
+    intake: IngestJob,
+    opened: Screens,
+    frame: Pixels,
+    box: tuple[int, int, int, int],
+    *,
+    alone: bool,
 ) -> CleanStill | Reason:
     """Make the still of a screen, or of one panel of it."""
     view, seen = (frame, opened.regions) if alone else _part(frame, opened.regions, box)
@@ -174,7 +179,7 @@ def _part(
 
 
 def _write(
-    intake: Intake, name: str, still: CleanStill, ds: Dataset | None, person: IdentifiedPatient
+    intake: IngestJob, name: str, still: CleanStill, ds: Dataset | None, person: IdentifiedPatient
 ) -> dict[str, bytes]:
     """Write the files of a still and return what they hold, by folder."""
     image = encode_png(still.grey, OF_IMAGES)
@@ -197,8 +202,8 @@ def _write(
     return {"images": image, "sectors": mask}
 
 
-def written_files(intake: Intake, record: Record) -> Iterator[Path]:
-    """Yield the files that `ready` has written of a source."""
+def written_files(intake: IngestJob, record: Record) -> Iterator[Path]:
+    """Yield the files that `start_ingest_worker` has written of a source."""
     for image in record.images:
         yield intake.out / image["image"]
         yield intake.out / image["sector"]
@@ -207,7 +212,7 @@ def written_files(intake: Intake, record: Record) -> Iterator[Path]:
 
 
 def _row(
-    intake: Intake,
+    intake: IngestJob,
     name: str,
     frame: int,
     still: CleanStill,
@@ -218,7 +223,7 @@ def _row(
     """Return the image's row of the manifest, without what the labels say."""
     pseudonyms = intake.pseudonyms
     height, width = still.grey.shape
-    header = {} if ds is None else kept(ds, pseudonyms.scanner)
+    header = {} if ds is None else kept_columns(ds, pseudonyms.scanner)
     return {
         "image": f"images/{name}.png",
         "patient_id": pseudonyms.patient(person.patient_id),

@@ -8,7 +8,7 @@ from metrascope.dicom.identifiers import chinese_first, identifier_spellings, wi
 from metrascope.ingest.journal import Record
 
 IDENTITY: Final = ("patient_id", "accession", "study_uid", "name", "sop_uid")
-"""What says who the patient is, in the order of trust; see `person_of`."""
+"""What says who the patient is, in the order of trust; see `identify_patient`."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class IdentifiedPatient:
     role: str
 
 
-def person_of(record: Record, row: Mapping[str, str]) -> IdentifiedPatient:
+def identify_patient(record: Record, row: Mapping[str, str]) -> IdentifiedPatient:
     """Decide who the patient is: the labels know best, then the header, then the file itself.
 
     Values are compared as people write them (`identifier_spellings`), so that ``US 001`` and

@@ -25,7 +25,7 @@ def image_names(records: Iterable[Record]) -> set[str]:
     return {image["image"] for record in records for image in record.images}
 
 
-def files_of(out: Path, image: str) -> Iterator[Path]:
+def image_paths(out: Path, image: str) -> Iterator[Path]:
     """Yield the files that ingest may have written for an image."""
     for folder, ending in _FOLDERS.items():
         yield out / folder / f"{Path(image).stem}{ending}"
@@ -37,19 +37,19 @@ def remove_images(out: Path, images: Iterable[str]) -> None:
     Nothing else in these folders is touched: a person keeps masks and notes there.
     """
     for image in images:
-        for path in files_of(out, image):
+        for path in image_paths(out, image):
             path.unlink(missing_ok=True)
     for folder in _FOLDERS:
         remove_leftovers(out / folder)
 
 
-def give_one_time(out: Path, images: Iterable[str]) -> None:
+def set_one_time(out: Path, images: Iterable[str]) -> None:
     """Give the files of all images one time of change.
 
     Their own keep the order of the original names, which a ward's sorted list of patients undoes.
     """
     for image in images:
-        for path in files_of(out, image):
+        for path in image_paths(out, image):
             try:
                 if path.stat().st_mtime != _TIME:
                     os.utime(path, (_TIME, _TIME))
@@ -65,7 +65,7 @@ def file_stamp(content: bytes) -> str:
 def changed_images(out: Path, images: Iterable[Mapping[str, Any]]) -> set[str]:
     """Return the images of which a file is not what was written: damaged, or another picture's.
 
-    A file of the size that it should have and of `give_one_time`'s time is believed; only others
+    A file of the size that it should have and of `set_one_time`'s time is believed; only others
     are read. What is not there is for `missing_files`.
 
     Parameters

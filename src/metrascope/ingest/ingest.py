@@ -42,13 +42,13 @@ from metrascope.ingest.decisions import (
 from metrascope.ingest.diagnoses import DiagnosisList, write_diagnoses
 from metrascope.ingest.edits import confirm_copy, keep_copy, read_edits
 from metrascope.ingest.evidence import write_evidence
-from metrascope.ingest.file import Intake, ready
+from metrascope.ingest.file import IngestJob, start_ingest_worker
 from metrascope.ingest.image_files import (
     changed_images,
-    give_one_time,
     image_names,
     remove_images,
     retouched_images,
+    set_one_time,
 )
 from metrascope.ingest.in_force import in_force
 from metrascope.ingest.journal import IngestJournal, Record, Rejection
@@ -86,7 +86,7 @@ from metrascope.ingest.waiting import Waiting, find_waiting
 from metrascope.labels.column_words import ColumnWords
 from metrascope.labels.labels import Keys, Labels, read_labels
 from metrascope.messages import Reason
-from metrascope.processes.dispatch import EngineName, ShareOut, create_share_out
+from metrascope.processes.dispatch import EngineName, ShareOut, open_file_pool
 from metrascope.processes.files import Failed
 from metrascope.progress import begin
 from metrascope.screen.settings import IngestSettings
@@ -162,7 +162,7 @@ def ingest(
         File that holds the secret of the pseudonyms, made if it does not exist; by default
         ``secret.txt`` in a folder beside the data set. The private lists go beside it.
     jobs, engine, address
-        What takes the files in; see `metrascope.processes.dispatch.create_share_out`.
+        What takes the files in; see `metrascope.processes.dispatch.open_file_pool`.
     lang
         Language that the evidence page opens in.
     progress
@@ -186,7 +186,7 @@ def ingest(
     refuse_missing_secret(out, secret)
     table = read_labels(labels, settings.columns, settings.labels)
     needed = (source.absolute(), out.absolute() / KEY_MARKER)
-    share_out = create_share_out(engine, jobs=jobs, address=address, needed=needed)
+    share_out = open_file_pool(engine, jobs=jobs, address=address, needed=needed)
     found = list(find_sources(source, (out, labels, secret.parent)))
     if not found:
         raise DataError("ingest.nothing", path=source)
@@ -197,7 +197,7 @@ def ingest(
         decisions = read_decisions(private)
         table = decided(table, decisions)
         with IngestJournal(private / "journal.jsonl", _fixed(settings)) as journal:
-            intake = Intake(out.absolute(), settings, _aware(table, found), pseudonyms)
+            intake = IngestJob(out.absolute(), settings, _aware(table, found), pseudonyms)
             ours = image_names(journal.records.values())
             seen = seen_files(journal)
             edits = read_edits(out, private, journal.records.values())
@@ -208,7 +208,7 @@ def ingest(
             left_out = removed_images(edits.decisions)
             remake = changed - retouched.keys()
             pending = pending_files(search, intake, journal, left_out, remake)
-            _take_in_all(search, intake, pending, journal, share_out, progress)
+            _ingest_files(search, intake, pending, journal, share_out, progress)
             begin("lists")
             ours |= image_names(journal.records.values())
             earlier = settle(search, journal, intake)
@@ -247,7 +247,7 @@ def ingest(
         evidence = write_evidence(
             catalog, out, private, sources, unmatched, force, waiting, settings, lang
         )
-        give_one_time(out, kept)
+        set_one_time(out, kept)
         still_open = tuple(close_to_others(private, secret))
     failure = no_row_reason(changes, source, labels, table)
     if not catalog.images and failure:
@@ -339,9 +339,9 @@ def _aware(labels: Labels, found: Iterable[Source | Skipped]) -> Labels:
     return labels.knowing(Keys(file_name=item.name) for item in found)
 
 
-def _take_in_all(
+def _ingest_files(
     search: Search,
-    intake: Intake,
+    intake: IngestJob,
     pending: list[Source],
     journal: IngestJournal,
     share_out: ShareOut,
@@ -349,7 +349,7 @@ def _take_in_all(
 ) -> None:
     settings = intake.settings
     outcomes = share_out(
-        partial(ready, intake),
+        partial(start_ingest_worker, intake),
         pending,
         seconds=settings.seconds,
         memory_mb=settings.memory_mb,

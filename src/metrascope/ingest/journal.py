@@ -15,7 +15,7 @@ from typing import Any, Final, Self, TextIO
 
 from metrascope.errors import DataError
 from metrascope.files.atomic import write_lines, writing
-from metrascope.screen.settings import option_of
+from metrascope.screen.settings import option_name
 
 _FORMAT: Final = 2
 _OLDER: Final = 1  # of 0.1.0: knew files by their relative name alone
@@ -248,7 +248,7 @@ def _compare(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) 
         theirs, ours = _in_common(theirs, ours), _in_common(ours, theirs)
     names = sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
     if names:
-        options = ", ".join(map(option_of, names))
+        options = ", ".join(map(option_name, names))
         raise DataError("ingest.other_settings", path=path, names=options)
 
 

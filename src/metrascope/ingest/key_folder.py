@@ -197,14 +197,14 @@ def _choose_links(
         return here.data_set, here.links
     data_set = _free_identity(pseudonyms, owners)
     links = folder / f"{out.resolve().name}-links"
-    if links.exists() and not _unowned_lists_of(links, out, marker):
+    if links.exists() and not _has_unowned_lists(links, out, marker):
         links = links.with_name(f"{links.name}-{data_set}")
     if owner is not None:  # what people decided about the original holds for its copy
         shutil.copytree(owner.links, links, dirs_exist_ok=True)
     return data_set, links
 
 
-def _unowned_lists_of(links: Path, out: Path, marker: dict[str, Any] | None) -> bool:
+def _has_unowned_lists(links: Path, out: Path, marker: dict[str, Any] | None) -> bool:
     """Tell whether lists that name no data set, as those of version 0.1.0, are those of ``out``."""
     unowned = not (links / _OWNER).exists()
     return unowned and (marker is not None or links.parent == key_folder(out))

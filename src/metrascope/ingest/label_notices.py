@@ -9,7 +9,7 @@ from metrascope.ingest.diagnoses import DiagnosisList
 from metrascope.labels.diagnosis import CLASSES
 from metrascope.labels.label_columns import COLUMNS_DIFFER, contradictions
 from metrascope.labels.matching import Labels
-from metrascope.messages import Reason, shown_rows, text
+from metrascope.messages import Reason, row_numbers_text, text
 
 _MOST_CODES: Final = 6
 _MOST_COLUMNS: Final = 30
@@ -151,6 +151,8 @@ def _differing(labels: Labels, path: str) -> list[Reason]:
     values: dict[str, str | int | float] = {"count": len(rows), "columns": columns}
     if labels.label_named:
         return [
-            Reason("diagnoses.columns_overruled", values | {"rows": shown_rows(map(int, rows))})
+            Reason(
+                "diagnoses.columns_overruled", values | {"rows": row_numbers_text(map(int, rows))}
+            )
         ]
     return [Reason("diagnoses.columns_differ", values | {"path": path})]

@@ -15,7 +15,7 @@ from typing import Final
 
 from metrascope.errors import DataError
 from metrascope.ingest.decisions import Decision, has_class_now
-from metrascope.ingest.file import Intake, match, written_files
+from metrascope.ingest.file import IngestJob, match, written_files
 from metrascope.ingest.identity import IDENTITY
 from metrascope.ingest.journal import IngestJournal, Key, Record, Rejection
 from metrascope.ingest.label_notices import column_roles
@@ -79,7 +79,7 @@ class Earlier:
     otherwise: tuple[Record, ...] = ()
 
 
-def refuse_other_table(search: Search, intake: Intake, journal: IngestJournal) -> None:
+def refuse_other_table(search: Search, intake: IngestJob, journal: IngestJournal) -> None:
     """Refuse a table of labels that lacks most patients of the images that this folder gave.
 
     It is another month's, and all these images would leave the data set.
@@ -113,7 +113,7 @@ def refuse_other_table(search: Search, intake: Intake, journal: IngestJournal) -
         )
 
 
-def _knows_no_file(search: Search, intake: Intake, journal: IngestJournal) -> bool:
+def _knows_no_file(search: Search, intake: IngestJob, journal: IngestJournal) -> bool:
     """Tell whether the labels have a row for no file of a folder; of a new one nobody knows yet."""
     here = [record for record in journal.records.values() if record.place in search.places]
     if search.places - {record.place for record in here}:
@@ -121,14 +121,14 @@ def _knows_no_file(search: Search, intake: Intake, journal: IngestJournal) -> bo
     return all(_has_no_row(record, intake) for record in here if record.keys)
 
 
-def _has_no_row(record: Record, intake: Intake) -> bool:
+def _has_no_row(record: Record, intake: IngestJob) -> bool:
     matched = match(intake.labels, record.keys)
     return isinstance(matched, Reason) and matched.key in _NO_ROW
 
 
 def pending_files(
     search: Search,
-    intake: Intake,
+    intake: IngestJob,
     journal: IngestJournal,
     left_out: Collection[str],
     changed: Collection[str] = (),
@@ -211,7 +211,7 @@ def _place(search: Search, item: Source | Skipped) -> Key:
     return search.root, item.name, item.state if isinstance(item, Source) else ""
 
 
-def _confirmed(record: Record, intake: Intake, table: str) -> Record | None:
+def _confirmed(record: Record, intake: IngestJob, table: str) -> Record | None:
     """Return a record with what the labels now say; None where its file must be looked at anew."""
     matched = match(intake.labels, record.keys)
     if isinstance(matched, LabelRow):
@@ -228,7 +228,7 @@ def _confirmed(record: Record, intake: Intake, table: str) -> Record | None:
 
 
 def _is_whole(
-    record: Record, intake: Intake, left_out: Collection[str], changed: Collection[str]
+    record: Record, intake: IngestJob, left_out: Collection[str], changed: Collection[str]
 ) -> bool:
     images = tuple(image for image in record.images if image["image"] not in left_out)
     if any(image["image"] in changed for image in images):
@@ -236,7 +236,7 @@ def _is_whole(
     return all(path.is_file() for path in written_files(intake, replace(record, images=images)))
 
 
-def settle(search: Search, journal: IngestJournal, intake: Intake) -> Earlier:
+def settle(search: Search, journal: IngestJournal, intake: IngestJob) -> Earlier:
     """Decide what becomes of the records whose file is not where it was; forget what is doubled.
 
     Called when all files of the folder are in the journal. It asks nothing but journal, folder
@@ -311,21 +311,21 @@ def _forget_emptied(search: Search, journal: IngestJournal, moved: set[str]) -> 
 
 def _is_another(old: Record, new: Record) -> bool:
     """Tell whether two pictures that had one name are of different patients or exams."""
-    first, second = _known_as(old), _known_as(new)
+    first, second = _identifiers(old), _identifiers(new)
     if first.written("sop_uid") & second.written("sop_uid"):
         return False
     pairs = ((first.written(role), second.written(role)) for role in _WHOSE)
     return any(one and other and not one & other for one, other in pairs)
 
 
-def _known_as(record: Record) -> Keys:
+def _identifiers(record: Record) -> Keys:
     """Return the identifiers of a file, and where it has none those of its row."""
     told: Mapping[str, str] = record.row or {}
     roles = (*_WHOSE, "sop_uid")
     return Keys(**{role: record.keys.get(role) or told.get(role, "") for role in roles})
 
 
-def _is_classed_otherwise(record: Record, intake: Intake) -> bool:
+def _is_classed_otherwise(record: Record, intake: IngestJob) -> bool:
     """Tell whether today's labels give the row of an earlier one another class.
 
     Names of files alone do not say that a row is the same: those of another folder repeat.
@@ -339,7 +339,7 @@ def _is_classed_otherwise(record: Record, intake: Intake) -> bool:
 
 
 def awaited_records(
-    search: Search, journal: IngestJournal, intake: Intake, decisions: Mapping[str, Decision]
+    search: Search, journal: IngestJournal, intake: IngestJob, decisions: Mapping[str, Decision]
 ) -> list[Record]:
     """Return records of other folders that were left out for their diagnosis and now have a class.
 
@@ -351,11 +351,11 @@ def awaited_records(
         for record in journal.records.values()
         if record.place not in search.places
         and not record.images
-        and (has_class_now(record, decisions) or _is_known_now(record, intake))
+        and (has_class_now(record, decisions) or _is_matched(record, intake))
     ]
 
 
-def _is_known_now(record: Record, intake: Intake) -> bool:
+def _is_matched(record: Record, intake: IngestJob) -> bool:
     if not all(each.reason.startswith("labels.") for each in record.rejections):
         return False
     sure = {role: value for role, value in record.keys.items() if role != "file_name"}

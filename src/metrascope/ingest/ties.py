@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from metrascope.dicom.identifiers import identifier_spellings, without_zeros
-from metrascope.ingest.conflicts import Matched, are_several, trait_of
-from metrascope.ingest.identity import person_of
+from metrascope.ingest.conflicts import Matched, are_several, patient_trait
+from metrascope.ingest.identity import identify_patient
 from metrascope.ingest.journal import Record
 from metrascope.labels.matching import LabelRow
 
@@ -37,9 +37,9 @@ class Ties:
         self._numbered = {
             record.images[0]["patient_id"]
             for record in pictured
-            if person_of(record, record.row or {}).role == "patient_id"
+            if identify_patient(record, record.row or {}).role == "patient_id"
         }
-        self._patients = _patients_of(pictured, matched)
+        self._patients = _patients_by_tie(pictured, matched)
 
     def groups(self) -> dict[str, str]:
         """Return the group of every patient: those whom anything ties together.
@@ -86,7 +86,7 @@ class Ties:
         return {patient: group[root(patient)] for patient in self._everyone}
 
 
-def _patients_of(records: Sequence[Record], matched: Matched) -> dict[Tie, set[str]]:
+def _patients_by_tie(records: Sequence[Record], matched: Matched) -> dict[Tie, set[str]]:
     """Return the patients of each tie of several; a default shared by many women is none."""
     one: dict[Tie, str] = {}
     patients: dict[Tie, set[str]] = defaultdict(set)
@@ -105,7 +105,9 @@ def _patients_of(records: Sequence[Record], matched: Matched) -> dict[Tie, set[s
 
 
 def _holds(patients: Collection[str], files: Sequence[Record]) -> bool:
-    return not files or (len(patients) <= _MOST_ALIKE and not are_several(map(trait_of, files)))
+    return not files or (
+        len(patients) <= _MOST_ALIKE and not are_several(map(patient_trait, files))
+    )
 
 
 def _ties(record: Record, matched: Matched) -> Iterator[Tie]:
@@ -124,7 +126,7 @@ def _ties(record: Record, matched: Matched) -> Iterator[Tie]:
         for role in ("study_uid", "sop_uid"):
             for form in identifier_spellings(role, values.get(role, "")):
                 yield "exam", form
-    unnumbered = person_of(record, row).role != "patient_id"
+    unnumbered = identify_patient(record, row).role != "patient_id"
     for name in (row.get("name", ""), keys.get("name", "")):
         for form in identifier_spellings("name", name):
             if keys.get("birth_date"):

@@ -104,7 +104,7 @@ def detect_columns(header: Sequence[str]) -> dict[str, list[int]]:
                 found[role] = columns
                 break
     if "label" not in found or plain[found["label"][0]] in _NAMES_BY_ROLE["label"][2]:
-        columns = [number for number, name in enumerate(plain) if _speaks_of_pathology(name)]
+        columns = [number for number, name in enumerate(plain) if _names_pathology(name)]
         found.update({"label": columns} if columns else {})
     return found
 
@@ -169,7 +169,7 @@ def columns_beside(header: Sequence[str], label: int) -> list[int]:
         for number, name in enumerate(plain)
         if number != label
         and header.count(header[number]) == 1
-        and (name in names or _speaks_of_pathology(name) or _speaks_of_hysteroscopy(name))
+        and (name in names or _names_pathology(name) or _names_hysteroscopy(name))
     ]
 
 
@@ -178,7 +178,7 @@ def holds_classes(name: str) -> bool:
     return _plain(name) in _NAMES_BY_ROLE["label"][0]
 
 
-def looks_like_header(header: Sequence[str], named: Mapping[str, str]) -> int:
+def count_header_roles(header: Sequence[str], named: Mapping[str, str]) -> int:
     """Return how many roles a row of cells would fill if it were the header.
 
     A name that stands above several columns, as one of a merged block does, fills none: the row
@@ -213,11 +213,11 @@ def _named(path: Path, header: Sequence[str], name: str) -> int:
     return columns[0]
 
 
-def _speaks_of_pathology(name: str) -> bool:
+def _names_pathology(name: str) -> bool:
     return any(part in name for part in _LABEL_PARTS) and not _NO_LABEL.search(name)
 
 
-def _speaks_of_hysteroscopy(name: str) -> bool:
+def _names_hysteroscopy(name: str) -> bool:
     return any(part in name for part in _HYSTEROSCOPY) and not _NO_LABEL.search(name)
 
 

@@ -97,7 +97,9 @@ def read_diagnoses(
             for value, form in read.items()
             if _may_be_category(form, readings[value])
         }
-    return {value: readings.get(value) or _given(given[form]) for value, form in forms.items()}
+    return {
+        value: readings.get(value) or _chosen_class(given[form]) for value, form in forms.items()
+    }
 
 
 def is_class_code(form: str) -> bool:
@@ -105,7 +107,7 @@ def is_class_code(form: str) -> bool:
     return _CODE.fullmatch(form) is not None
 
 
-def _given(label: str) -> Diagnosis:
+def _chosen_class(label: str) -> Diagnosis:
     reason = None if label else Reason("labels.left_out")
     return Diagnosis(label, reason, by="setting")
 

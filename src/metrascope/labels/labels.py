@@ -20,7 +20,7 @@ from metrascope.labels.diagnosis import CLASSES, Diagnosis, read_diagnoses
 from metrascope.labels.matching import LabelRow, Labels, row_reason
 from metrascope.labels.sheet import Sheet, read_sheet
 from metrascope.labels.strikethrough import STRUCK
-from metrascope.messages import Reason, shown_rows
+from metrascope.messages import Reason, row_numbers_text
 
 __all__ = ["Keys", "LabelRow", "Labels", "read_labels"]
 
@@ -112,7 +112,9 @@ def _notices(
     }
     for key, numbers in found.items():
         if numbers:
-            yield Reason(f"labels.{key}", {"count": len(numbers), "rows": shown_rows(numbers)})
+            yield Reason(
+                f"labels.{key}", {"count": len(numbers), "rows": row_numbers_text(numbers)}
+            )
     hidden = [sheet.header[n] for n in sorted(used) if sheet.header[n] in sheet.hidden_columns]
     if hidden:
         yield Reason("labels.hidden_columns", {"columns": ", ".join(hidden)})

@@ -14,14 +14,14 @@ from metrascope.files.csv_rows import (
     decoded,
     read_file,
     reading_reason,
-    shown_separator,
+    separator_name,
     text_lines,
 )
 from metrascope.labels.cell_faults import Grid, check_sheet_cells, without_errors
-from metrascope.labels.columns import holds_results, looks_like_header
+from metrascope.labels.columns import count_header_roles, holds_results
 from metrascope.labels.workbook import MOST_CELLS, SheetCells, SheetRows, read_workbook, tidy
 from metrascope.messages import listing, text
-from metrascope.sources.signatures import HEAD, IMAGES, kind_of
+from metrascope.sources.signatures import HEAD, IMAGES, file_kind
 
 # What Chinese keyboards write for a separator, and typists between columns.
 _FULL_WIDTH: Final = ("，", "；", "｜", "、", "\u3000", "  ")
@@ -115,7 +115,7 @@ def _content(path: Path) -> bytes:
         raise DataError("labels.encrypted", path=path)
     if content.startswith(_OLD_EXCEL):
         raise DataError("labels.old_excel", path=path)
-    kind = "pdf" if content.startswith(_PDF) else kind_of(content[:HEAD])
+    kind = "pdf" if content.startswith(_PDF) else file_kind(content[:HEAD])
     if content[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB_PAGES):
         kind = "html"
     if kind in ("pdf", "html") or kind in IMAGES:
@@ -139,7 +139,7 @@ def _csv(path: Path, content: bytes, named: Mapping[str, str]) -> SheetRows:
     grid = _grid(SheetCells("", rows), named)
     width = len(grid.header)
     _refuse_full_width(path, grid.header, named)
-    sign = shown_separator(separator)
+    sign = separator_name(separator)
     wide = [
         text("table.width", row=number, found=len(rows[number]), expected=width, sign=sign)
         for number in grid.rows
@@ -156,7 +156,7 @@ def _refuse_full_width(path: Path, header: Sequence[str], named: Mapping[str, st
         return
     for sign in _FULL_WIDTH:
         columns = header[0].split(sign)
-        if len(columns) > 1 and looks_like_header(columns, named) > 1:
+        if len(columns) > 1 and count_header_roles(columns, named) > 1:
             raise DataError("labels.full_width", path=path, sign=sign, found=header[0])
 
 
@@ -173,7 +173,7 @@ def _separator(words: str, named: Mapping[str, str]) -> str:
         except csv.Error:  # it is said where the whole table is read
             return 0, 0.0
         rows = [[tidy(cell) for cell in row] for row in rows if any(row)]
-        scores = [looks_like_header(row, named) for row in rows[:_HEADER_WITHIN]]
+        scores = [count_header_roles(row, named) for row in rows[:_HEADER_WITHIN]]
         head = scores.index(max(scores)) if scores else 0
         width = len(rows[head]) if rows else 0
         same = sum(len(row) == width for row in rows[head:])
@@ -188,7 +188,7 @@ def _grid(sheet: SheetCells, named: Mapping[str, str]) -> Grid:
     first = filled[:_HEADER_WITHIN]
     if not first:
         return Grid(0, (), {}, sheet.uncalculated)
-    head = max(first, key=lambda number: looks_like_header(sheet.rows[number], named))
+    head = max(first, key=lambda number: count_header_roles(sheet.rows[number], named))
     header = list(sheet.rows[head])
     while header and not header[-1]:
         header.pop()
@@ -206,7 +206,7 @@ def _fullest(
     if not sheets:
         raise DataError("data.no_rows", path=path)
     scores = [
-        (holds_results(grid.header, named), looks_like_header(grid.header, named))
+        (holds_results(grid.header, named), count_header_roles(grid.header, named))
         for _, grid in sheets
     ]
     best = [pair for pair, score in zip(sheets, scores, strict=True) if score == max(scores)]

@@ -150,7 +150,7 @@ def _sheet(path: Path, book: Any, sheet: Any, crossed: Collection[int]) -> Sheet
             raise DataError("labels.too_many_cells", path=path, most=MOST_CELLS)
         cells = [""] * filled[-1].column
         for cell in filled:
-            shown = notes.inline.get((number, cell.column)) or _shown(cell)
+            shown = notes.inline.get((number, cell.column)) or _cell_text(cell)
             cells[cell.column - 1] = crossed_out(shown) if cell._style_id in crossed else shown
             if isinstance(cell.value, datetime.date | datetime.time):
                 dates.add((number, cell.column))
@@ -262,7 +262,7 @@ def _place(reference: str) -> Place:
     return int(found[2]), column
 
 
-def _shown(cell: Any) -> str:
+def _cell_text(cell: Any) -> str:
     value = cell.value
     if isinstance(value, datetime.datetime):
         midnight = value.time() == datetime.time()

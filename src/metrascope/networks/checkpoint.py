@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.errors import WeightsError
 from metrascope.files.atomic import replacing, sha256
-from metrascope.files.validation import place_of, reason_of
+from metrascope.files.validation import error_place, error_reason
 from metrascope.networks.architectures import ARCHITECTURES
 from metrascope.networks.networks import Network, Pooling, empty_network
 from metrascope.networks.weights import Tensors, WeightsOrigin, fill, read_safetensors
@@ -298,7 +298,7 @@ def read_description(path: Path) -> ModelDescription:
         raise WeightsError("weights.no_model", folder=path.parent, file=path.name) from error
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
-        where, told = place_of(errors[0]), reason_of(errors)
+        where, told = error_place(errors[0]), error_reason(errors)
         found = (f"{where}: {told}" if where else told)[:300]
         reason = "".join(sign if sign.isprintable() else "?" for sign in found)
         raise WeightsError("weights.bad_model", path=path, reason=reason) from error

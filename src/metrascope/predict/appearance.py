@@ -43,7 +43,7 @@ def appearance(squares: Pixels) -> Floats32:
     )
 
 
-def appearance_of(grey: Pixels, steps: Preprocessing) -> Floats32:
+def describe_appearance(grey: Pixels, steps: Preprocessing) -> Floats32:
     """Describe one sector crop as a network with these steps sees it.
 
     Parameters

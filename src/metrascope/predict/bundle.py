@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from metrascope.dataset.preprocess import Preprocessing
 from metrascope.errors import WeightsError
 from metrascope.files.atomic import sha256
-from metrascope.files.validation import place_of, reason_of
+from metrascope.files.validation import error_place, error_reason
 from metrascope.predict.familiarity import FamiliarityDescription
 from metrascope.predict.refusal import RefusalRule
 
@@ -308,17 +308,17 @@ def _description(path: Path) -> BundleDescription:
         found = content.get("format") if isinstance(content, dict) else None
         if found != BUNDLE_FORMAT:
             raise WeightsError(
-                "serving.version", path=path, found=_shown(found), expected=BUNDLE_FORMAT
+                "serving.version", path=path, found=_short_line(found), expected=BUNDLE_FORMAT
             )
         _check_count(content)
         return BundleDescription.model_validate_json(read)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
-        where, told = place_of(errors[0]), reason_of(errors)
-        reason = _shown(f"{where}: {told}" if where else told)
+        where, told = error_place(errors[0]), error_reason(errors)
+        reason = _short_line(f"{where}: {told}" if where else told)
         raise WeightsError("serving.bad_model", path=path, reason=reason) from error
     except (ValueError, RecursionError) as error:
-        raise WeightsError("serving.bad_model", path=path, reason=_shown(error)) from error
+        raise WeightsError("serving.bad_model", path=path, reason=_short_line(error)) from error
 
 
 def _check_count(content: Any) -> None:
@@ -333,7 +333,7 @@ def _check_count(content: Any) -> None:
             waiting.extend(value.values() if isinstance(value, dict) else value)
 
 
-def _shown(found: object) -> str:
+def _short_line(found: object) -> str:
     """Return in one short line what somebody else has written."""
     short = str(found)[:_LONGEST_REASON]
     return "".join(sign if sign.isprintable() else "?" for sign in short)

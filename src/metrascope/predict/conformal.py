@@ -213,7 +213,7 @@ def _calibration(scores: Floats, weights: Floats) -> Calibration:
     ranks: Floats = np.cumsum(np.bincount(place, weights, len(distinct)), dtype=np.float64)
     if len(distinct) > MOST_SCORES:
         # From the worst fit down in equal steps, more finely where high confidence is asked.
-        kept = _kept(ranks)
+        kept = _kept_ranks(ranks)
         distinct, ranks = distinct[kept], ranks[kept]
     total = round(float(weights.sum()))
     return Calibration(
@@ -223,7 +223,7 @@ def _calibration(scores: Floats, weights: Floats) -> Calibration:
     )
 
 
-def _kept(ranks: Floats) -> npt.NDArray[np.int64]:
+def _kept_ranks(ranks: Floats) -> npt.NDArray[np.int64]:
     """Return which ranks to keep: half of them evenly, half closer and closer to the worst fit."""
     total, half = ranks[-1], MOST_SCORES // 2
     evenly = np.linspace(0, 1, half)

@@ -13,9 +13,9 @@ from metrascope.arrays import Pixels
 from metrascope.dataset.preprocess import Preprocessing, seen_box
 from metrascope.errors import DataError, WeightsError
 from metrascope.files.atomic import sha256
-from metrascope.predict.appearance import appearance_of
+from metrascope.predict.appearance import describe_appearance
 from metrascope.predict.bundle import Bundle
-from metrascope.predict.familiarity import Familiarity, Known
+from metrascope.predict.familiarity import Familiarity, TrainingFeatures
 from metrascope.predict.refusal import disagreement
 from metrascope.predict.runtime import (
     NetworkOutput,
@@ -79,7 +79,7 @@ class Ensemble:
         self,
         runtimes: Sequence[Runtime],
         preprocessings: Sequence[Preprocessing],
-        known: Sequence[Known] = (),
+        known: Sequence[TrainingFeatures] = (),
         classes: int | None = None,
     ) -> None:
         self.runtimes, self.preprocessings = tuple(runtimes), tuple(preprocessings)
@@ -136,7 +136,7 @@ class Ensemble:
         if not self.known:
             return None
         scores = [
-            own.score(answer.features, [appearance_of(one, steps) for one in grey])
+            own.score(answer.features, [describe_appearance(one, steps) for one in grey])
             for own, answer, steps in zip(self.known, answers, self.preprocessings, strict=True)
         ]
         return np.asarray(np.mean(scores, axis=0), dtype=np.float64)
@@ -176,7 +176,7 @@ def open_ensemble(
         name = given or choose_runtime(path, sha256(path), threads=threads)
         runtimes.append(open_runtime(path, name=name, threads=threads))
     known = [
-        Known(
+        TrainingFeatures(
             Familiarity.load(bundle.path(member.familiarity_file), member.familiarity),
             Familiarity.load(bundle.path(member.looks_file), member.looks),
         )

@@ -16,7 +16,7 @@ from metrascope.dicom.regions import Region
 from metrascope.dicom.values import day, string
 from metrascope.errors import DataError
 from metrascope.messages import Reason, language, table, text
-from metrascope.predict.patient import HeaderPatient, digest_of
+from metrascope.predict.patient import HeaderPatient, header_digest
 from metrascope.predict.reading import Said
 from metrascope.screen.key_frames import key_frames
 from metrascope.screen.marks import Mark
@@ -120,7 +120,7 @@ def read_person(content: bytes) -> HeaderPatient:
     names = sorted(filter(_CHINESE.search, identifier_spellings("name", string(ds, "PatientName"))))
     known = birth is not None and birth.year >= _FIRST_BIRTH
     return HeaderPatient(
-        number, digest_of(str(birth)) if known else "", tuple(map(digest_of, names))
+        number, header_digest(str(birth)) if known else "", tuple(map(header_digest, names))
     )
 
 
@@ -175,10 +175,10 @@ def _crop(frame: Pixels, still: CleanStill, *, cleaned: bool) -> Crop:
         return Crop(still.grey, kept, still.origin)
     (left, top), (height, width) = still.origin, still.grey.shape
     part = frame[top : top + height, left : left + width]
-    return Crop(grey_of(part), still.marks, still.origin)
+    return Crop(to_grey(part), still.marks, still.origin)
 
 
-def grey_of(picture: Pixels) -> Pixels:
+def to_grey(picture: Pixels) -> Pixels:
     """Return 8-bit grey of an RGB picture by the whole numbers that the graph uses too."""
     if picture.ndim == 2:
         return np.ascontiguousarray(picture)

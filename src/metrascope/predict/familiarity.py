@@ -208,7 +208,7 @@ def fit_familiarity(
     return Familiarity(middle, spread, known, _half(np.maximum(spacing, least)), count)
 
 
-class Known(NamedTuple):
+class TrainingFeatures(NamedTuple):
     """What is known of a member's training images: its features of them, and their looks.
 
     Attributes

@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metrascope.errors import DataError
-from metrascope.sources.search import Skipped, Source, distinct_names, find_sources, shown
-from metrascope.sources.signatures import HEAD, kind_of
+from metrascope.sources.search import (
+    Skipped,
+    Source,
+    displayable_name,
+    distinct_names,
+    find_sources,
+)
+from metrascope.sources.signatures import HEAD, file_kind
 
 
-class Found(NamedTuple):
+class InputFile(NamedTuple):
     """A file, or why it is none for us.
 
     Attributes
@@ -44,7 +50,7 @@ def input_roots(paths: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(first[path] for path in known if not known.keys() & set(path.parents))
 
 
-def find_inputs(roots: Sequence[Path]) -> Iterator[Found]:
+def find_inputs(roots: Sequence[Path]) -> Iterator[InputFile]:
     """Find the images of files and folders, in the order given and then of names.
 
     Hidden files and those of the operating system are passed over.
@@ -57,7 +63,7 @@ def find_inputs(roots: Sequence[Path]) -> Iterator[Found]:
     # Two folders may be shown alike, one named in UTF-8 and one in GBK.
     given = distinct_names([str(root) for root in roots])
     for root, name in zip(roots, given, strict=True):
-        yield from _found(root, name, alone=len(roots) == 1)
+        yield from _input_files(root, name, alone=len(roots) == 1)
 
 
 def _root(path: Path) -> Path:
@@ -67,15 +73,15 @@ def _root(path: Path) -> Path:
             next(path.iterdir(), None)
         elif stat.S_ISREG(mode):  # to open a pipe would wait for somebody to write into it
             with path.open("rb") as file:
-                return path.parent if kind_of(file.read(HEAD)) == "dicomdir" else path
+                return path.parent if file_kind(file.read(HEAD)) == "dicomdir" else path
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataError("sources.no_source", path=path, reason=reason) from error
     return path
 
 
-def _found(root: Path, given: str, *, alone: bool) -> Iterator[Found]:
-    own, folder = shown(root.name), root.is_dir()
+def _input_files(root: Path, given: str, *, alone: bool) -> Iterator[InputFile]:
+    own, folder = displayable_name(root.name), root.is_dir()
     for item in find_sources(root):
         if isinstance(item, Skipped) and item.quiet:
             continue
@@ -83,13 +89,13 @@ def _found(root: Path, given: str, *, alone: bool) -> Iterator[Found]:
             name, inside = item.name if alone else f"{given}/{item.name}", item.name
         else:
             name, inside = given + item.name[len(own) :], item.name.partition("/")[2]
-        yield Found(replace(item, name=name), _folder(root, given, inside, alone=alone))
+        yield InputFile(replace(item, name=name), _folder(root, given, inside, alone=alone))
 
 
 def _folder(root: Path, given: str, inside: str, *, alone: bool) -> str:
     if not inside:
-        return shown(root.resolve().parent.name)
-    own = shown(root.resolve().name) if alone else given
+        return displayable_name(root.resolve().parent.name)
+    own = displayable_name(root.resolve().name) if alone else given
     first, stroke, _ = inside.partition("/")
     if not stroke:
         return own

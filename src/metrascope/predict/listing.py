@@ -89,7 +89,9 @@ def _reading_lines(reading: ImageReading | PatientReading) -> Iterator[str]:
         yield text("serving.list_refused", reason=reading.refusal.text)
         # Marks matter to a reading; what is missing, or is whose, to everything.
         image = isinstance(reading, ImageReading)
-        yield from _minded([one for one in reading.warnings if not image or one.key != _MARKS])
+        yield from _warning_lines(
+            [one for one in reading.warnings if not image or one.key != _MARKS]
+        )
         return
     shares = sorted((reading.probabilities or {}).items(), key=lambda item: -item[1])
     first, *others = (f"{class_title(label)} {share_text(share)}" for label, share in shares)
@@ -101,9 +103,9 @@ def _reading_lines(reading: ImageReading | PatientReading) -> Iterator[str]:
     if isinstance(reading, PatientReading):
         if reading.kind == "patient":
             yield text("serving.list_files", read=reading.read, files=reading.files)
-        yield from _minded(reading.warnings)
+        yield from _warning_lines(reading.warnings)
         return
-    yield from _minded(reading.warnings)
+    yield from _warning_lines(reading.warnings)
     for one in reading.neighbors[:1]:
         yield text("serving.list_nearest", name=class_title(one.label), image=one.image)
     if reading.heat_map:
@@ -121,7 +123,7 @@ def _out_of_order(shares: Mapping[str, float], kept: Sequence[str]) -> Iterator[
         yield text("serving.set_out_of_order", **names)
 
 
-def _minded(warnings: Sequence[Said]) -> Iterator[str]:
+def _warning_lines(warnings: Sequence[Said]) -> Iterator[str]:
     for said in warnings:
         yield text("serving.list_warning", warning=said.text)
 

@@ -18,7 +18,7 @@ FILES: Final[dict[Form, str]] = {
 
 
 @dataclass
-class Tally:
+class ReadingCounts:
     """How many images were read, and why not.
 
     Attributes

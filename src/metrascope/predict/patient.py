@@ -74,12 +74,12 @@ class ImageFinding:
     person: HeaderPatient = field(default_factory=HeaderPatient)
 
 
-def digest_of(value: str) -> str:
+def header_digest(value: str) -> str:
     """Return what two headers are compared by, ``""`` where there is nothing to compare."""
     return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:12] if value else ""
 
 
-def finding_of(
+def image_finding(
     reading: ImageReading | PatientReading,
     mean: npt.ArrayLike | None,
     person: HeaderPatient | None = None,
@@ -233,10 +233,10 @@ def sum_up(
     """
     told = list(warnings)
     if summary.several_people and by_folder:
-        told.append(_said("several_people_in_folder"))
+        told.append(_notice("several_people_in_folder"))
     mean, judged = summary.mean, _judge(summary, kind, rule, confidence, by_folder=by_folder)
     if judged.predicted and (count := summary.otherwise(judged.predicted)):
-        told.append(_said("some_differ", count=count, classes=summary.by_class(kind)))
+        told.append(_notice("some_differ", count=count, classes=summary.by_class(kind)))
     by_class = None if mean is None else rounded(summary.classes, mean)
     return PatientReading(
         kind=kind,
@@ -274,19 +274,19 @@ def _judge(
     mean = summary.mean
     # The mean of images that were all refused may look clearer than each of them; it says no more.
     if mean is None or not summary.counts:
-        return _Judged(_said("none_read"))
+        return _Judged(_notice("none_read"))
     if summary.several_people and not by_folder:
-        return _Judged(_said("several_people"))
+        return _Judged(_notice("several_people"))
     name = "loop_contradiction" if kind == "loop" else "contradiction"
     if summary.is_contradiction():
-        return _Judged(_said(name, classes=summary.by_class(kind)), contradiction=True)
+        return _Judged(_notice(name, classes=summary.by_class(kind)), contradiction=True)
     verdict = rule.mean(mean, confidence) if rule else None
     if verdict and verdict.reasons:
         reason = verdict.reasons[0]
         return _Judged(Said(key=reason.key, text=reason.text()), labels=verdict.labels)
     predicted = summary.classes[int(mean.argmax())]
     if summary.is_contradiction(predicted):
-        return _Judged(_said(name, classes=summary.by_class(kind)), contradiction=True)
+        return _Judged(_notice(name, classes=summary.by_class(kind)), contradiction=True)
     return _Judged(predicted=predicted, labels=verdict.labels if verdict else None)
 
 
@@ -296,6 +296,6 @@ def rounded(classes: Sequence[str], probabilities: Floats) -> dict[str, float]:
     return dict(zip(classes, (round(value, 6) for value in values), strict=True))
 
 
-def _said(name: str, **values: object) -> Said:
+def _notice(name: str, **values: object) -> Said:
     key = f"serving.{name}"
     return Said(key=key, text=text(key, None, **values))

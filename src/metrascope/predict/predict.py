@@ -13,7 +13,7 @@ from metrascope.errors import DataError, SettingsError
 from metrascope.files.atomic import cannot_write, remove_leftovers
 from metrascope.messages import Reason, language
 from metrascope.predict.bundle import Bundle, is_bundle, open_bundle
-from metrascope.predict.inputs import Found, find_inputs, input_roots
+from metrascope.predict.inputs import InputFile, find_inputs, input_roots
 from metrascope.predict.journal import NAME, FileOutcome, Pending, ReadingJournal, recorded_settings
 from metrascope.predict.patient import Summary
 from metrascope.predict.predictor import FrameChoice, Predictor
@@ -23,7 +23,7 @@ from metrascope.predict.task import HEAT_MAPS, FileWork, not_read
 from metrascope.predict.unidentified import Unidentified
 from metrascope.processes.cores import available_cores
 from metrascope.processes.deadline import within
-from metrascope.processes.dispatch import EngineName, ShareOut, create_share_out
+from metrascope.processes.dispatch import EngineName, ShareOut, open_file_pool
 from metrascope.sources.search import Skipped, Source
 
 AnyReading = ImageReading | PatientReading
@@ -37,7 +37,7 @@ _IMAGE: Final = '{"kind":"image"'
 
 
 @dataclass(frozen=True)
-class Order:
+class PredictJob:
     """What is to be read, and how.
 
     Attributes
@@ -56,7 +56,7 @@ class Order:
         Whether a picture is written of each reading; needs ``out``.
     jobs, engine, address
         What shares the work, where it is worth it; see
-        `metrascope.processes.dispatch.create_share_out`.
+        `metrascope.processes.dispatch.open_file_pool`.
         A cluster is worth it always.
     """
 
@@ -110,7 +110,7 @@ class BatchPredictor:
         If ``out`` cannot be written, or there is no cluster.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: PredictJob) -> None:
         if order.heat_maps and order.out is None:
             raise SettingsError("serving.heat_maps_out")
         self._roots = input_roots(order.inputs)
@@ -127,7 +127,7 @@ class BatchPredictor:
         self.order = order
         self._apart = len(first) > _FEW or order.engine != "local"
         self.predictor = order.predictor(order.threads if self._apart else None)
-        self._found: Iterable[Found] = chain(first, found)
+        self._found: Iterable[InputFile] = chain(first, found)
 
     def __enter__(self) -> Self:
         self._journal = self._opened()
@@ -233,7 +233,7 @@ class BatchPredictor:
                     outcome = self._failed(task, outcome.reason)
                 yield task, outcome
 
-    def _everywhere(self) -> Order:
+    def _everywhere(self) -> PredictJob:
         """Return the order as any process of any machine must be given it to read the same."""
         order = self.order
         out = None if order.out is None else order.out.absolute()
@@ -272,7 +272,7 @@ def _parsed(line: str) -> AnyReading:
     return kind.model_validate_json(line)
 
 
-def _as_begun(order: Order, bundle: Bundle) -> Order:
+def _as_begun(order: PredictJob, bundle: Bundle) -> PredictJob:
     """Go on with the runtimes that the results were begun with: another is a seventh digit away."""
     if order.out is None or order.runtime is not None:
         return order
@@ -291,9 +291,9 @@ def _in_time(work: FileWork, task: Pending) -> FileOutcome:
         return work.failure(task, Reason("serving.too_slow"))
 
 
-def _share_out(order: Order) -> ShareOut:
+def _share_out(order: PredictJob) -> ShareOut:
     needed = [order.bundle, *order.inputs, *([order.out / NAME] if order.out else [])]
-    return create_share_out(
+    return open_file_pool(
         order.engine,
         jobs=order.jobs,
         address=order.address,

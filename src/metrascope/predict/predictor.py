@@ -21,7 +21,7 @@ from metrascope.predict.patient import (
     HeaderPatient,
     ImageFinding,
     Summary,
-    finding_of,
+    image_finding,
     rounded,
     sum_up,
 )
@@ -30,7 +30,7 @@ from metrascope.predict.refusal import RefusalRule, Verdict
 from metrascope.predict.runtime import RuntimeName
 from metrascope.processes.cores import available_cores
 from metrascope.screen.marks import Mark
-from metrascope.sources.search import shown
+from metrascope.sources.search import displayable_name
 
 FrameChoice = Literal["key", "all"] | int
 
@@ -117,7 +117,7 @@ class Predictor:
     def name(self) -> str:
         """Data set and networks of the bundle, as they stand on pictures; of a run its folder."""
         if self.bundle is None:
-            return shown(self._source.resolve().name)
+            return displayable_name(self._source.resolve().name)
         made = self.bundle.description
         titles = dict.fromkeys(member.title for member in made.members)
         return f"{made.data.name} ({', '.join(titles)})"
@@ -215,9 +215,9 @@ class Predictor:
         mean = np.mean(used, axis=0) if used else None
         first = readings[0].reading
         if first.frames == 1:
-            return finding_of(first, mean, person), None
+            return image_finding(first, mean, person), None
         loop = self.read_patient(first.file, readings, kind="loop")
-        return finding_of(loop, mean, person), loop
+        return image_finding(loop, mean, person), loop
 
     def sum_up(
         self,
@@ -247,7 +247,7 @@ class Predictor:
     def _frame_finding(self, one: FrameReading) -> ImageFinding:
         seen = one.seen
         mean = seen.probabilities if seen is not None and seen.usable else None
-        return replace(finding_of(one.reading, mean), name=str(one.reading.frame))
+        return replace(image_finding(one.reading, mean), name=str(one.reading.frame))
 
     def _crops(self, exam: Exam) -> Iterator[tuple[int, Crop | Reason]]:
         return crop_frames(exam, self._numbers(exam), cleaned=self.cleaned)

@@ -227,7 +227,7 @@ class RefusalRule(_Record):
         reasons = []
         if not unfamiliarity <= self.unfamiliar_above:  # nor is a number that is none familiar
             times = min(unfamiliarity / max(self.unfamiliar_above, 1e-9), 999.0)
-            reasons.append(Reason("refusal.unfamiliar", {"times": _shown(times)}))
+            reasons.append(Reason("refusal.unfamiliar", {"times": _rounded_text(times)}))
         limit = self.disagreement_above
         if limit is not None and not disagreement <= limit:
             reasons.append(Reason("refusal.disagreement"))
@@ -382,7 +382,7 @@ def _others(
     return sum(without) / max(1, len(sets))
 
 
-def _shown(number: float) -> str:
+def _rounded_text(number: float) -> str:
     if not math.isfinite(number):
         return "∞"
     # Just above the limit is above it in print, too.

@@ -13,7 +13,7 @@ from metrascope.predict.reading import ImageReading, Said
 from metrascope.predict.reading_picture import PictureOrigin, reading_picture_name, write_picture
 
 if TYPE_CHECKING:
-    from metrascope.predict.predict import Order
+    from metrascope.predict.predict import PredictJob
 
 HEAT_MAPS: Final = "heatmaps"
 _PASSING: Final = (
@@ -38,7 +38,7 @@ class FileWork:
         What reads; opened by the order where it is not given.
     """
 
-    def __init__(self, order: "Order", predictor: Predictor | None = None) -> None:
+    def __init__(self, order: "PredictJob", predictor: Predictor | None = None) -> None:
         self._order = order
         self._predictor = predictor or order.predictor(order.threads)
 

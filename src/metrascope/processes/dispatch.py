@@ -30,7 +30,7 @@ class ShareOut(Protocol):
         """Do tasks and yield each with its result, as they are done."""
 
 
-def create_share_out(
+def open_file_pool(
     engine: EngineName, *, jobs: int | None, address: str | None, needed: Sequence[Path] = ()
 ) -> ShareOut:
     """Return what shares out tasks.

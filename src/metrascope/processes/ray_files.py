@@ -26,7 +26,7 @@ from metrascope.errors import MetrascopeError, StudyError
 from metrascope.messages import language, set_language, text
 from metrascope.processes.files import Failed, FileTask, Worker
 from metrascope.processes.ray_runs import RETRIES, Machine, join, machines
-from metrascope.progress import say
+from metrascope.progress import print_note
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -264,7 +264,7 @@ class _Crew(Generic[_Task, _Result]):
             ended, _ = ray.wait(list(handles), num_returns=len(handles), timeout=0)
         elif not self._waits and not any(slot.ready for slot in self._slots):
             self._waits = True
-            say(text("engine.no_room"))
+            print_note(text("engine.no_room"))
         return [handles[handle] for handle in ended]
 
     def take(

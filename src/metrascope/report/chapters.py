@@ -100,7 +100,7 @@ def chapters(study: Study, lang: str) -> list[Chapter]:
         return []
 
     def closed(table: Table) -> Table:
-        return replace(table, caption=of_data(study, table.caption, lang))
+        return replace(table, caption=caption_with_data(study, table.caption, lang))
 
     said = {
         "statistics": _order(study, lang),
@@ -162,10 +162,10 @@ def chart_caption(study: Study, name: str) -> Bilingual:
         key = "statistics.chart_subgroups_alone"
     elif name == "subgroups":
         values["network"] = network_title(best_networks(study)[0])
-    return bilingual(lambda lang: of_data(study, text(key, lang, **values), lang))
+    return bilingual(lambda lang: caption_with_data(study, text(key, lang, **values), lang))
 
 
-def of_data(study: Study, caption: str, lang: str) -> str:
+def caption_with_data(study: Study, caption: str, lang: str) -> str:
     """Return a caption that ends with whose data it is about, which every result must say."""
     whose = data_heading(dict(study.metrics), lang, study.name)
     return text("document.of_data", lang, caption=caption, data=whose)

@@ -76,7 +76,7 @@ def _inferred(
     return find
 
 
-def _fact_of_sentences(
+def _sentence_fact(
     tell: Callable[[Study, str], list[str]], pointer: str
 ) -> Callable[[Study, str], Fact | None]:
     """Make a fact of sentences that there are where a file proves them."""
@@ -285,8 +285,8 @@ FACTS: Final[dict[str, Callable[[Study, str], Fact | None]]] = {
     "classes": _classes,
     "included": _included,
     "class_counts": _class_counts,
-    "flow": _fact_of_sentences(flow_sentences, "data.json: flow"),
-    "scanners": _fact_of_sentences(scanner_sentences, "data.json: scanners"),
+    "flow": _sentence_fact(flow_sentences, "data.json: flow"),
+    "scanners": _sentence_fact(scanner_sentences, "data.json: scanners"),
     "partitions": _partitions,
     "disjoint": _disjoint,
     "inputs": _inputs,

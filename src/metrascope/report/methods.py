@@ -120,7 +120,7 @@ def _drawn(study: Study, lang: str) -> _Sentences:
         known = {"test": 0, "folds": 0, "repeats": 1, **settings}
         numbers = ("validation", "test", "folds", "repeats", "seed")
         values = {name: f"{known[name]:g}" for name in numbers}
-        return [text(f"methods.split_{_draw_of(settings)}", lang, **values)]
+        return [text(f"methods.split_{_split_method(settings)}", lang, **values)]
     if made == "given":
         return [
             text(
@@ -141,7 +141,7 @@ def _near(study: Study, lang: str) -> _Sentences:
     return [text(f"methods.near_{state}", lang)] if state in ("audited", "skipped") else []
 
 
-def _draw_of(settings: Mapping[str, Any]) -> str:
+def _split_method(settings: Mapping[str, Any]) -> str:
     """Return which way of drawing the settings of the split mean."""
     design = settings.get("design", "holdout")
     if design == "leave-one-out":
@@ -224,7 +224,7 @@ def _averaged(study: Study, lang: str) -> _Sentences:
         told.append(text("methods.folds_pooled", lang))
     scores = study.scores.values()
     seeds = max((len(one.get("seeds", ())) for one in scores), default=0)
-    repeats = max((tables.repeats_of(one) for one in scores), default=1)
+    repeats = max((tables.count_repetitions(one) for one in scores), default=1)
     if seeds > 1:
         told.append(text("methods.seeds_mean", lang, count=seeds))
     if repeats > 1:

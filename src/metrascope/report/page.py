@@ -17,7 +17,7 @@ from metrascope.messages import LANGUAGES, table
 from metrascope.pages import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.progress import begin
 from metrascope.report import page_tables as tables
-from metrascope.report.chapters import CHAPTERS, chart_caption, of_data, page_chapters
+from metrascope.report.chapters import CHAPTERS, caption_with_data, chart_caption, page_chapters
 from metrascope.report.curve_facts import summarize_run
 from metrascope.report.digest import digest
 from metrascope.report.documents import page_values, write_documents
@@ -137,7 +137,7 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
         "chapters": told,
         "chart_caption": lambda name: chart_caption(study, name),
         "of_data": lambda caption: bilingual(
-            lambda each: of_data(study, caption.in_language(each), each)
+            lambda each: caption_with_data(study, caption.in_language(each), each)
         ),
         "style": _file("report.css"),
         "script": script,

@@ -9,7 +9,7 @@ from typing import Any
 from metrascope.classes import PAPER_CLASSES, class_title
 from metrascope.messages import LANGUAGES, text
 from metrascope.pages import Bilingual, bilingual, join_bilingual, sentence
-from metrascope.results.numbers import ABSENT, flat, percent, value_of
+from metrascope.results.numbers import ABSENT, flat, number_value, percent
 from metrascope.results.ranking import absent_classes, fewer_read, highest_networks, same_answers
 from metrascope.results.units import counted_patients, is_by_class
 from metrascope.statistics.published import network_title
@@ -105,7 +105,9 @@ def highest_scores(study: Study) -> dict[str, str]:
     """Return the highest macro averages and accuracy as the table writes them."""
     names = ("macro_precision", "macro_recall", "macro_f1", "accuracy")
     return {
-        name: percent(max((s.get(name) for s in study.scores.values()), key=value_of, default=None))
+        name: percent(
+            max((s.get(name) for s in study.scores.values()), key=number_value, default=None)
+        )
         for name in names
     }
 
@@ -186,7 +188,7 @@ def warnings(study: Study) -> list[Bilingual]:
         found.append(sentence("report.warn_other_classes"))
     if len(seeds := {run.seed for run in study.runs}) > 1:
         found.append(sentence("report.warn_seeds", count=len(seeds)))
-    repeats = max((repeats_of(scores) for scores in study.scores.values()), default=1)
+    repeats = max((count_repetitions(scores) for scores in study.scores.values()), default=1)
     if repeats > 1:
         found.append(sentence("report.warn_repeats", count=repeats))
     if len(seeds) == 1 and repeats == 1:
@@ -206,7 +208,7 @@ def warnings(study: Study) -> list[Bilingual]:
     return found
 
 
-def repeats_of(scores: Mapping[str, Any]) -> int:
+def count_repetitions(scores: Mapping[str, Any]) -> int:
     """Return how often a network read every patient with each of its seeds."""
     return int(scores.get("replications", 1)) // max(1, len(scores.get("seeds", ())))
 
@@ -246,7 +248,9 @@ def _no_better_than_guessing(study: Study) -> bool:
     best, majority = best_networks(study), study.metrics.get("majority")
     if not best or not majority or len(evaluated_classes(study)) < 2:
         return False
-    return value_of(study.scores[best[0]].get("macro_f1")) <= value_of(majority.get("macro_f1"))
+    return number_value(study.scores[best[0]].get("macro_f1")) <= number_value(
+        majority.get("macro_f1")
+    )
 
 
 def _choices(study: Study, lang: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from metrascope.classes import class_title
 from metrascope.messages import text
 from metrascope.report import page_tables as tables
-from metrascope.report.chapters import chapters, chart_caption, of_data
+from metrascope.report.chapters import caption_with_data, chapters, chart_caption
 from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_checklist
 from metrascope.report.digest import digest
 from metrascope.report.exclusions import flow_table, scanner_table
@@ -151,7 +151,7 @@ def _pictures(word: WordDocument, study: Study, lang: str) -> None:
             continue
         if heading:
             word.heading(text(f"report.{heading}", lang))
-        word.picture(file, of_data(study, caption, lang))
+        word.picture(file, caption_with_data(study, caption, lang))
         if name == "gradcam":
             if tables.has_paper_classes(study):
                 word.paragraph(text("report.heatmaps_paper", lang), note=True)

@@ -6,7 +6,7 @@ from typing import Any, Final
 from metrascope.classes import class_short
 from metrascope.messages import text
 from metrascope.results.notation import ABSENT, decimal, p_value, percent
-from metrascope.results.statistic_tables import Metrics, Table, asked, captioned, framed
+from metrascope.results.statistic_tables import Metrics, Table, captioned, framed, question_text
 from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
 from metrascope.statistics.reliability import SIMULATIONS
@@ -66,7 +66,7 @@ def _operating(metrics: Metrics, lang: str | None) -> Any:
     for name, questions in metrics.get("operating_points", {}).get("networks", {}).items():
         for question in questions:
             for rule, point in question["points"].items():
-                where = (network_title(name), asked(question, lang))
+                where = (network_title(name), question_text(question, lang))
                 rows[(*where, text(f"calibration.rule_{rule}", lang))] = [
                     _thresholds(point["thresholds"]),
                     percent(point["sensitivity"], 1),

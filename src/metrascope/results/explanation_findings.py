@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from metrascope.messages import text
 from metrascope.results.findings import SIGNIFICANT
-from metrascope.results.notation import p_value, percent, value_of
+from metrascope.results.notation import number_value, p_value, percent
 from metrascope.statistics.published import network_title
 
 _FLOOR: Final = "jpeg"
@@ -45,7 +45,7 @@ def explanation_summary(metrics: Mapping[str, Any], lang: str | None = None) -> 
         if "maps" in found:
             low = found["maps"]["predicted"]["above_center"]["energy"]["low"]
             follows[low > 0].append(network_title(name))
-        if border and value_of(border["p"]) < SIGNIFICANT:
+        if border and number_value(border["p"]) < SIGNIFICANT:
             told_by_border.append(network_title(name))
     groups = {
         "center": follows[True],
@@ -87,7 +87,7 @@ def _faith(network: str, found: Mapping[str, Any], lang: str | None) -> str:
 
 def _change(network: str, found: Mapping[str, Any], lang: str | None) -> str:
     changes = {name: one for name, one in found["changes"].items() if name != _FLOOR}
-    most = max(changes, key=lambda name: value_of(changes[name]["flipped"]))
+    most = max(changes, key=lambda name: number_value(changes[name]["flipped"]))
     return text(
         "localization.told_change",
         lang,
@@ -100,7 +100,7 @@ def _change(network: str, found: Mapping[str, Any], lang: str | None) -> str:
 
 
 def _border(network: str, border: Mapping[str, Any], lang: str | None) -> str:
-    p = p_value(value_of(border["p"]))
-    key = "told_border" if value_of(border["p"]) < SIGNIFICANT else "told_no_border"
+    p = p_value(number_value(border["p"]))
+    key = "told_border" if number_value(border["p"]) < SIGNIFICANT else "told_no_border"
     p = p if p.startswith("<") else f"= {p}"
     return text(f"localization.{key}", lang, network=network, patients=border["patients"], p=p)

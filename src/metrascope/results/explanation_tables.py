@@ -6,7 +6,7 @@ from typing import Any, Final
 import pandas as pd
 
 from metrascope.messages import text
-from metrascope.results.notation import decimal, p_value, percent, value_of
+from metrascope.results.notation import decimal, number_value, p_value, percent
 from metrascope.results.statistic_tables import Metrics, Table, framed
 from metrascope.statistics.published import network_title
 
@@ -104,6 +104,6 @@ def _border(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
                 str(border["patients"]),
                 percent(border["balanced_accuracy"], 1),
                 percent(border["chance"], 1),
-                p_value(value_of(border["p"])),
+                p_value(number_value(border["p"])),
             ]
     return framed(rows, ["patients", "balanced_accuracy", "border_chance", "border_p"], lang)

@@ -54,7 +54,7 @@ def about(number: int) -> str:
     return f"{round(number, -places):,}"
 
 
-def value_of(number: object) -> float:
+def number_value(number: object) -> float:
     """Return the value of a number object, minus infinity where there is none."""
     value = number.get("value") if isinstance(number, Mapping) else number
     return float(str(value)) if _finite(value) else -math.inf

@@ -7,10 +7,10 @@ from typing import Any
 from metrascope.results.notation import (
     ABSENT,
     decimal,
+    number_value,
     p_value,
     percent,
     probability,
-    value_of,
 )
 
 __all__ = [
@@ -20,10 +20,10 @@ __all__ = [
     "duration",
     "flat",
     "memory",
+    "number_value",
     "p_value",
     "percent",
     "probability",
-    "value_of",
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from metrascope.classes import class_short
 from metrascope.messages import text
 from metrascope.results.findings import SIGNIFICANT
-from metrascope.results.notation import about, decimal, p_value, percent, value_of
+from metrascope.results.notation import about, decimal, number_value, p_value, percent
 from metrascope.results.units import counted, patients_counted
 from metrascope.statistics.limits import FEW_IN_A_CLASS
 from metrascope.statistics.published import network_title
@@ -43,7 +43,7 @@ def highest_networks(metrics: _Metrics) -> list[str]:
     ranks = metrics.get("comparisons", {}).get("ranking", {})
     if ranks:
         return list(ranks.get("highest", ranks["order"][:1]))
-    values = {name: value_of(one.get("macro_f1")) for name, one in metrics["networks"].items()}
+    values = {name: number_value(one.get("macro_f1")) for name, one in metrics["networks"].items()}
     return [name for name, value in values.items() if value >= max(values.values()) - _EQUAL]
 
 
@@ -110,7 +110,9 @@ def weakest_sentences(metrics: _Metrics, network: str, lang: str | None = None) 
     """
     classes = metrics["networks"][network]["classes"]
     shares = {
-        name: value_of(one["recall"]) for name, one in classes.items() if int(one["support"]) > 0
+        name: number_value(one["recall"])
+        for name, one in classes.items()
+        if int(one["support"]) > 0
     }
     lowest = [name for name, share in shares.items() if share <= min(shares.values()) + _EQUAL]
     if len(lowest) != 1 or len(shares) == 1 or shares[lowest[0]] >= 1:

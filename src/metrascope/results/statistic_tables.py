@@ -160,7 +160,7 @@ def _questions(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
     for name, numbers in readers(metrics).items():
         for question in numbers.get("collapses", ()):
             cells = [percent(question.get(key), _DIGITS) for key in keys]
-            rows[title(name, lang), asked(question, lang)] = cells
+            rows[title(name, lang), question_text(question, lang)] = cells
     return framed(rows, keys, lang, ("network", "question"))
 
 
@@ -209,7 +209,7 @@ def _either(labels: Sequence[str], lang: str | None) -> str:
     return text("statistics.or", lang).join(class_short(label, lang) for label in labels)
 
 
-def asked(question: Mapping[str, Any], lang: str | None = None) -> str:
+def question_text(question: Mapping[str, Any], lang: str | None = None) -> str:
     """Return a two-way question in words: any lesion against normal, say."""
     sides = {side: _either(question[side], lang) for side in ("positive", "negative")}
     return text("statistics.against", lang, **sides)

@@ -11,7 +11,7 @@ from metrascope.arrays import Pixels
 from metrascope.dicom.frames import Cine, open_pixels
 from metrascope.dicom.regions import Region, read_regions
 from metrascope.screen.picture import decode_picture, picture_pages
-from metrascope.screen.usability import Claims, claims_of
+from metrascope.screen.usability import Claims, header_claims
 
 MOST_PIXELS: Final = 4_000_000
 """Pixels of a screen beyond which it is reduced before anything is looked for in it.
@@ -63,7 +63,7 @@ def open_screens(content: bytes, ds: Dataset | None) -> Screens:
     shape = (cine.height, cine.width)
     factor = _factor(shape)
     regions = tuple(_scaled(region, factor) for region in read_regions(ds, shape))
-    return Screens(ds, _bounded(cine), claims_of(ds), regions)
+    return Screens(ds, _bounded(cine), header_claims(ds), regions)
 
 
 def _open_pages(content: bytes) -> Cine:

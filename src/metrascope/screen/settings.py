@@ -82,7 +82,7 @@ class IngestSettings(Section):
         return self.key_frames if self.frames == "key" else self.frames
 
 
-def option_of(name: str) -> str:
+def option_name(name: str) -> str:
     """Return what a person types on the command line to set a setting."""
     return _OPTIONS.get(name, f"--set {name}")
 

@@ -107,7 +107,7 @@ class Claims:
     image_type: tuple[str, ...] = ()
 
 
-def claims_of(ds: Any) -> Claims:
+def header_claims(ds: Any) -> Claims:
     """Return what a DICOM header says the image is."""
     found = value(ds, "ImageType")
     kinds = (found,) if isinstance(found, str) else tuple(map(str, found or ()))

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from metrascope.errors import SettingsError
 from metrascope.files.toml_file import apply_changes, read_toml, shortened, toml_text
-from metrascope.files.validation import place_of, reason_of
+from metrascope.files.validation import error_place, error_reason
 
 BUILT_IN: Final = ("paper", "demo")
 NETWORKS: Final = (
@@ -319,12 +319,12 @@ def _explained(error: ValidationError, source: str, kind: type[BaseModel]) -> Se
     errors = error.errors()
     first = errors[0]
     path = [str(part) for part in first["loc"]]
-    key = shortened(place_of(first))
+    key = shortened(error_place(first))
     if first["type"] == "extra_forbidden":
         valid = ", ".join(_valid_keys(kind, path[:-1]))
         return SettingsError("config.unknown_key", source=source, key=key, valid=valid)
     value = shortened(first["input"])
-    reason = reason_of(errors)
+    reason = error_reason(errors)
     return SettingsError("config.bad_value", source=source, key=key, value=value, reason=reason)
 
 

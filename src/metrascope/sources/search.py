@@ -25,7 +25,7 @@ from metrascope.sources.archive import (
     readable,
 )
 from metrascope.sources.dicomdir import Present, files_missing_on_disc, in_archive, on_disk
-from metrascope.sources.signatures import HEAD, IMAGES, kind_of
+from metrascope.sources.signatures import HEAD, IMAGES, file_kind
 
 _SYSTEM: Final = {
     ".ds_store",
@@ -146,14 +146,14 @@ def find_sources(
         If ``root`` does not exist or cannot be read.
     """
     try:
-        if root.is_file() and kind_of(_head(root)) == "dicomdir":
+        if root.is_file() and file_kind(_head(root)) == "dicomdir":
             root = root.parent
         folder = stat.S_ISDIR(root.stat().st_mode)
         next(root.iterdir() if folder else iter(()), None)
     except OSError as error:
         raise DataError("sources.no_source", path=root, reason=_why(error)) from error
     if not folder:
-        yield from _file(root, shown(root.name), limits)
+        yield from _file(root, displayable_name(root.name), limits)
         return
     left_out = {_identity(path.stat()) for path in exclude if path.exists()}
     yield from _folders(root, left_out, limits)
@@ -212,7 +212,7 @@ def _file(path: Path, name: str, limits: ArchiveLimits) -> Iterator[Source | Ski
         yield Skipped(name, Reason("sources.unreadable", {"reason": _why(error)}))
         return
     state = f"{info.st_size}-{info.st_mtime_ns}"
-    source = Source(path, name, kind_of(head), info.st_size, state)
+    source = Source(path, name, file_kind(head), info.st_size, state)
     if source.kind == "zip":
         yield from _archive(source, limits)
     elif source.kind == "dicomdir":
@@ -293,7 +293,7 @@ def _member(
         return
     try:
         archive = open_archive(source.path, source.entries[:-1], limits)
-        kind = kind_of(read_head(archive, source.entries[-1], HEAD))
+        kind = file_kind(read_head(archive, source.entries[-1], HEAD))
     except BROKEN as error:
         yield Skipped(source.name, _shut(error))
         return
@@ -321,7 +321,7 @@ def _directory(
     folder = source.name[: -len(PurePosixPath(source.name).name)]
     try:
         for parts in files_missing_on_disc(source.read(limits), present):
-            yield Skipped(folder + shown("/".join(parts)), Reason("sources.missing"))
+            yield Skipped(folder + displayable_name("/".join(parts)), Reason("sources.missing"))
     except MemoryError as error:
         yield Skipped(source.name, _shut(error))
     except DataError as error:
@@ -332,7 +332,7 @@ def _identity(info: os.stat_result) -> tuple[int, int]:
     return info.st_dev, info.st_ino
 
 
-def shown(name: str) -> str:
+def displayable_name(name: str) -> str:
     """Return a name that can be written into a table and shown: UTF-8 without control signs."""
     try:
         name = os.fsencode(name).decode()
@@ -347,13 +347,13 @@ def shown(name: str) -> str:
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:
-    """Return names as `shown`, each different from every other one.
+    """Return names as `displayable_name`, each different from every other one.
 
     Names may differ on disk and look the same: in UTF-8 and in GB18030, with an accent as a sign
     of its own, twice in one archive. The first keeps what is shown, the others get ``#2``, ``#3``;
     first is a name that is shown as it is, so that the others' numbers never depend on it.
     """
-    displayed = [shown(name) for name in names]
+    displayed = [displayable_name(name) for name in names]
     # What an archive of that name would hold is listed under this: no folder may be called so.
     used = {f"{name}!" for name in displayed}
     unique = list(displayed)

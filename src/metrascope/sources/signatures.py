@@ -6,7 +6,7 @@ from typing import Final
 from metrascope.dicom.header import looks_like_dicom
 
 HEAD: Final = 1024
-"""Bytes from the start of a file that `kind_of` needs."""
+"""Bytes from the start of a file that `file_kind` needs."""
 
 IMAGES: Final = ("dicom", "png", "jpeg", "bmp", "tiff")
 """Kinds that are images for us."""
@@ -45,7 +45,7 @@ _STARTS: Final = (
 _STILLS: Final = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
 
 
-def kind_of(head: bytes) -> str:
+def file_kind(head: bytes) -> str:
     """Return what a file is.
 
     Parameters
@@ -67,10 +67,10 @@ def kind_of(head: bytes) -> str:
             return kind
     if head[257:262] == b"ustar":
         return "packed"
-    return _of_container(head)
+    return _container_kind(head)
 
 
-def _of_container(head: bytes) -> str:
+def _container_kind(head: bytes) -> str:
     if head[:4] == b"RIFF":
         return {b"AVI ": "video", b"WEBP": "picture"}.get(head[8:12], "other")
     if head[4:8] == b"ftyp":

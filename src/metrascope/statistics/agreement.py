@@ -8,7 +8,7 @@ import numpy.typing as npt
 from metrascope.arrays import Floats
 from metrascope.statistics.cohort import Cohort, Readings
 from metrascope.statistics.measures import mean_statistic
-from metrascope.statistics.resampling import Statistic, Weights, of_units
+from metrascope.statistics.resampling import Statistic, Weights, select_units
 
 ENSEMBLE = "ensemble"
 
@@ -74,7 +74,7 @@ def fleiss_kappa(cohort: Cohort) -> Statistic:
     average = mean_statistic(np.column_stack([agreed, counts / raters]))
 
     def statistic(weights: Weights) -> Floats:
-        means = average(of_units(weights, units))
+        means = average(select_units(weights, units))
         chance = (means[:, 1:] ** 2).sum(1)
         with np.errstate(invalid="ignore", divide="ignore"):
             # All agreeing on one class is perfect agreement that kappa does not define.

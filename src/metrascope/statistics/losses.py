@@ -16,8 +16,8 @@ from metrascope.statistics.resampling import (
     Resamples,
     Weights,
     bca,
-    of_units,
     replicate,
+    select_units,
 )
 from metrascope.statistics.temperature import SMALLEST_PROBABILITY
 
@@ -68,7 +68,7 @@ def _deviations(values: Floats, readings: Readings, resamples: Resamples) -> Rep
     columns[first] = np.column_stack([added, sizes, added**2, added * sizes, sizes**2])
 
     def statistic(weights: Weights) -> Floats:
-        own = of_units(weights, readings.units).astype(np.float64)
+        own = select_units(weights, readings.units).astype(np.float64)
         deviation, units, squares, both, others = (own @ columns).T
         moved = deviation / units
         variance = (squares - 2 * moved * both + moved**2 * others) / units**2

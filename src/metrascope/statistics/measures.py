@@ -15,7 +15,7 @@ from metrascope.arrays import Floats
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.resampling import Counts, Weights
 
-OF_CLASSES: Final = (
+CLASS_MEASURES: Final = (
     "precision",
     "recall",
     "f1",
@@ -60,8 +60,8 @@ def confusion_counts(readings: Readings, weights: Weights) -> Floats:
     return flat.reshape(len(weights), replications, classes, classes).astype(np.float64)
 
 
-def of_classes(counts: Floats) -> dict[str, Floats]:
-    """Return `OF_CLASSES`, each (..., classes), of confusion matrices (..., classes, classes).
+def class_measures(counts: Floats) -> dict[str, Floats]:
+    """Return `CLASS_MEASURES`, each (..., classes), of confusion matrices (..., classes, classes).
 
     Precision counts as 0 where a class is never predicted (as the study's tables have it), as F1
     does; a predictive value, rate or ratio is NaN where its denominator is 0 otherwise.
@@ -89,7 +89,7 @@ def overall(counts: Floats) -> dict[str, Floats]:
     Averages are over the classes that have patients. MCC is Gorodkin's for several classes (2004),
     kappa Cohen's (1960).
     """
-    one = of_classes(counts)
+    one = class_measures(counts)
     total = counts.sum((-2, -1))
     true, said = counts.sum(-1), counts.sum(-2)
     share = _ratio(true, total[..., None])

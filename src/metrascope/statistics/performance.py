@@ -13,10 +13,10 @@ from metrascope.statistics.interval import Interval
 from metrascope.statistics.limits import patient_count
 from metrascope.statistics.losses import losses
 from metrascope.statistics.measures import (
-    OF_CLASSES,
+    CLASS_MEASURES,
     OVERALL,
+    class_measures,
     confusion_counts,
-    of_classes,
     overall,
 )
 from metrascope.statistics.ratios import likelihood_ratios, predictive_values
@@ -25,8 +25,8 @@ from metrascope.statistics.resampling import (
     Resamples,
     Statistic,
     Weights,
-    of_units,
     replicate,
+    select_units,
 )
 from metrascope.statistics.roc import class_areas, mean_area
 from metrascope.statistics.shares import class_shares
@@ -60,10 +60,10 @@ def performance(
         Share of each class where predictive values are wanted as well; adds up to 1.
     """
     points = _points(readings)
-    numbers = _of_classes(readings, points)
-    together = replicate(_over(readings, _of_all), resamples)
+    numbers = _class_intervals(readings, points)
+    together = replicate(_over(readings, _overall_measures), resamples)
     of_classes = [
-        {name: numbers[label, name] for name in OF_CLASSES} for label in range(len(classes))
+        {name: numbers[label, name] for name in CLASS_MEASURES} for label in range(len(classes))
     ]
     totals = total_intervals(readings, together, of_classes)
     numbers |= {(TOGETHER, name): number for name, number in totals.items()}
@@ -75,7 +75,7 @@ def performance(
             for name, number in both.items()
         }
     if readings.probabilities is not None:
-        numbers |= _of_probabilities(readings, classes, resamples)
+        numbers |= _probability_intervals(readings, classes, resamples)
     macro_f1 = _columns(together, OVERALL.index("macro_f1"))
     return _nested(readings, classes, numbers, _by_seed(readings)), macro_f1
 
@@ -84,12 +84,12 @@ def _over(readings: Readings, function: Callable[[Floats], Floats]) -> Statistic
     """Return the statistic that is a function of the confusion matrices."""
 
     def statistic(weights: Weights) -> Floats:
-        return function(confusion_counts(readings, of_units(weights, readings.units)))
+        return function(confusion_counts(readings, select_units(weights, readings.units)))
 
     return statistic
 
 
-def _of_all(counts: Floats) -> Floats:
+def _overall_measures(counts: Floats) -> Floats:
     """Return `OVERALL` (b, m), the mean of the replications."""
     together = overall(counts)
     return _mean(np.stack([together[name] for name in OVERALL], axis=-1))
@@ -107,7 +107,7 @@ def _columns(replicates: Replicates, which: int | npt.NDArray[np.bool_]) -> Repl
     return replicates.map(lambda values: values[:, which])
 
 
-def _of_classes(
+def _class_intervals(
     readings: Readings, points: Mapping[_MeasureName, float]
 ) -> dict[_MeasureName, Interval]:
     """Return the measures of each class: shares with Wilson's intervals, and likelihood ratios."""
@@ -121,7 +121,7 @@ def _of_classes(
     return found
 
 
-def _of_probabilities(
+def _probability_intervals(
     readings: Readings, classes: Sequence[str], resamples: Resamples
 ) -> dict[_MeasureName, Interval]:
     areas = class_areas(readings)
@@ -157,17 +157,17 @@ def _by_seed(readings: Readings) -> dict[_MeasureName, list[float]]:
 def _names(readings: Readings) -> list[_MeasureName]:
     labels = range(readings.classes)
     names = [(TOGETHER, name) for name in OVERALL]
-    return names + [(label, name) for label in labels for name in OF_CLASSES]
+    return names + [(label, name) for label in labels for name in CLASS_MEASURES]
 
 
 def _counted(readings: Readings, replications: Sequence[int]) -> Floats:
     """Return what the counts of these replications give, (1, replications, m) as `_names`."""
     everyone = np.ones((1, len(readings.truth)), dtype=np.float32)
     counts = confusion_counts(readings, everyone)[:, list(replications)]
-    together, one = overall(counts), of_classes(counts)
+    together, one = overall(counts), class_measures(counts)
     columns = [together[name] for name in OVERALL]
     labels = range(readings.classes)
-    columns += [one[name][..., label] for label in labels for name in OF_CLASSES]
+    columns += [one[name][..., label] for label in labels for name in CLASS_MEASURES]
     return np.stack(columns, axis=-1)
 
 

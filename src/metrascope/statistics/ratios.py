@@ -61,8 +61,8 @@ def predictive_values(readings: Readings, shares: Sequence[float]) -> list[dict[
         others = [share - mine for share, mine in zip(shares, own, strict=True)]
         found.append(
             {
-                "precision": _of_odds(called, own, others, together),
-                "npv": _of_odds(spared, others, own, together),
+                "precision": _share_from_odds(called, own, others, together),
+                "npv": _share_from_odds(spared, others, own, together),
             }
         )
     return found
@@ -93,7 +93,7 @@ def _correlation(readings: Readings, label: int) -> float:
     return max([0.0, *found])
 
 
-def _of_odds(
+def _share_from_odds(
     rates: Sequence[Interval], right: Sequence[float], wrong: Sequence[float], correlation: float
 ) -> Interval:
     """Return the share of the right among all, the rates being weighted by either."""

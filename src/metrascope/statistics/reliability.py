@@ -44,7 +44,7 @@ class Claim:
 
 def claims(readings: Readings) -> list[Claim]:
     """Return the claim of each class, in class order, and last that of the top label."""
-    given = _given(readings)
+    given = _probabilities(readings)
     shape = readings.predicted.shape
     each = [
         Claim(given[..., label], np.broadcast_to(readings.truth == label, shape))
@@ -166,7 +166,7 @@ def expected_errors(readings: Readings, seed: int, simulations: int = SIMULATION
     rng = np.random.default_rng(seed)
     n = len(readings.units)
     uniform = rng.random((simulations, n), dtype=np.float32)
-    given = _given(readings)
+    given = _probabilities(readings)
     totals = np.zeros((len(given), simulations, readings.classes + 1))
     for probability, named, total in zip(given, readings.predicted, totals, strict=True):
         cumulative = np.cumsum(probability, axis=1).astype(np.float32)
@@ -200,7 +200,7 @@ def _with_mean(values: npt.NDArray[Any]) -> Floats:
     return np.concatenate([values, together], axis=1, dtype=np.float64)
 
 
-def _given(readings: Readings) -> Floats:
+def _probabilities(readings: Readings) -> Floats:
     if readings.probabilities is None:
         raise ValueError("hard labels are not sure of anything")
     return readings.probabilities

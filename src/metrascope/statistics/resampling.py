@@ -171,7 +171,7 @@ def _filed(rows: Iterator[Counts], shape: tuple[int, int]) -> "np.memmap":
         raise cannot_write(tempfile.gettempdir(), error) from error
 
 
-def of_units(weights: Weights, units: npt.NDArray[np.int64]) -> Weights:
+def select_units(weights: Weights, units: npt.NDArray[np.int64]) -> Weights:
     """Return the columns of these units (ascending), without a copy where they are all."""
     return weights if len(units) == weights.shape[1] else weights[:, units]
 

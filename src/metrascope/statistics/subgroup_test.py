@@ -71,7 +71,7 @@ def spread_test(correct: Floats, groups: Integers, strata: Integers, seed: int) 
     return np.where(some.any(0) & (len(numbers) > 1), _p_values(extreme), np.nan)
 
 
-def strata_of(patients: Integers, classes: Integers) -> Integers:
+def patient_strata(patients: Integers, classes: Integers) -> Integers:
     """Return the stratum of each patient, by number: which classes her units have.
 
     Parameters

@@ -22,7 +22,7 @@ from metrascope.statistics.proportions import proportion
 from metrascope.statistics.questions import binary_performance, collapses
 from metrascope.statistics.resampling import Resamples, Weights, bca, replicate
 from metrascope.statistics.shares import class_shares
-from metrascope.statistics.subgroup_test import detectable, spread_test, strata_of
+from metrascope.statistics.subgroup_test import detectable, patient_strata, spread_test
 from metrascope.statistics.totals import around
 
 FEWEST_PATIENTS: Final = 20
@@ -234,7 +234,7 @@ def _tests(people: Cohort, groups: Sequence[Integers]) -> dict[str, Any]:
         np.bincount(numbers, weights=(readings.predicted == readings.truth).mean(0)[rows])
         for readings in people.readings.values()
     ]
-    strata = strata_of(numbers.reshape(-1), common.truth[rows])
+    strata = patient_strata(numbers.reshape(-1), common.truth[rows])
     p_values = spread_test(np.stack(right, axis=1), of_unit[first], strata, _SEED)
     sizes = np.bincount(of_unit[first]).tolist()
     return {

@@ -77,12 +77,12 @@ def embedding_layouts(study: Path, maps: Sequence[tuple[Sample, float]]) -> list
         study / "layouts" / f"{sample.run.name}-p{perplexity:g}-{digests[sample]}.npy"
         for sample, perplexity in maps
     ]
-    points = [_kept(file, sample) for file, (sample, _) in zip(files, maps, strict=True)]
+    points = [_read_layout(file, sample) for file, (sample, _) in zip(files, maps, strict=True)]
     absent = [place for place, found in enumerate(points) if found is None]
     tasks = [maps[place] for place in absent]
     many = sum(_size(sample) for sample, _ in tasks) >= _FEW
     jobs = min(available_cores(), len(tasks)) if many else 1
-    made = map_in_order(_made, tasks, jobs=jobs)
+    made = map_in_order(_compute_layout, tasks, jobs=jobs)
     for place, found in zip(absent, made, strict=True):
         with replacing(files[place]) as temporary, temporary.open("wb") as stream:
             np.save(stream, found)
@@ -104,7 +104,7 @@ def _digest(sample: Sample) -> str:
     return content.hexdigest()[:32]
 
 
-def _kept(file: Path, sample: Sample) -> MapPoints | None:
+def _read_layout(file: Path, sample: Sample) -> MapPoints | None:
     """Return a map that an earlier summary left; one that is damaged is made again."""
     try:
         found = np.load(file, allow_pickle=False)
@@ -116,6 +116,6 @@ def _kept(file: Path, sample: Sample) -> MapPoints | None:
     return np.asarray(found)
 
 
-def _made(task: tuple[Sample, float]) -> MapPoints:
+def _compute_layout(task: tuple[Sample, float]) -> MapPoints:
     sample, perplexity = task
     return embed(sample.read(), seed=_SEED, perplexity=perplexity)

@@ -18,7 +18,7 @@ from metrascope.explain.embedding import (
     trust,
     usable_perplexity,
 )
-from metrascope.explain.sample import some_of
+from metrascope.explain.sample import sample_images
 from metrascope.statistics.averages import averages
 from metrascope.study.embedding_layouts import MapPoints, Sample, embedding_layouts
 from metrascope.study_folder.readers import read_study_table
@@ -89,7 +89,7 @@ def _samples(tables: Mapping[Path, pd.DataFrame]) -> dict[str, tuple[Sample, pd.
             continue
         sample = Sample(run, len(table))
         if len(table) > MOST_MAPPED:
-            chosen = some_of(table["patient_id"].to_numpy(), MOST_MAPPED, 0)
+            chosen = sample_images(table["patient_id"].to_numpy(), MOST_MAPPED, 0)
             sample = Sample(run, len(table), tuple(chosen.tolist()))
             table = table.iloc[chosen].reset_index(drop=True)
         found[network] = sample, table

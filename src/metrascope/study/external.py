@@ -15,10 +15,10 @@ from metrascope.dataset.study_images import shared_with
 from metrascope.errors import DataError, WeightsError
 from metrascope.messages import text
 from metrascope.networks.checkpoint import MODEL_FILE, ModelDescription, load
-from metrascope.progress import progress, say
+from metrascope.progress import print_note, progress
 from metrascope.statistics.predictions import write_predictions
 from metrascope.study_folder.contents import is_finished
-from metrascope.training.batches import Feed, TrainingData
+from metrascope.training.batches import BatchFeed, TrainingData
 from metrascope.training.execute import make_deterministic
 from metrascope.training.loop import predict
 from metrascope.training.outputs import prediction_table
@@ -64,7 +64,7 @@ def predict_external(trained: Path, data: Path, out: Path) -> Path:
         known = read_training_patients(folder.parent.parent / "splits.csv")
         shared |= known & set(manifest.table["patient_id"])
     if shared:
-        say(text("external.shared", count=len(shared), patient=min(shared)))
+        print_note(text("external.shared", count=len(shared), patient=min(shared)))
     write_predictions(pd.concat(tables, ignore_index=True), out / "predictions.csv")
     return out / "predictions.csv"
 
@@ -94,7 +94,7 @@ def _read(fabric: Fabric, folder: Path, manifest: Manifest, out: Path) -> pd.Dat
         store = open_store(manifest, key, out / "prepared", advance)
     rows, none = np.arange(len(manifest.table)), np.empty(0, dtype=np.int64)
     images = TrainingData(store.pixels, none, none, none, steps)
-    feed = Feed(images, fabric.device)
+    feed = BatchFeed(images, fabric.device)
     network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     logits = []
     with progress(description.title) as advance:

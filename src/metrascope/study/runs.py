@@ -14,9 +14,9 @@ from metrascope.processes.cores import available_cores, checked_jobs
 from metrascope.processes.dispatch import EngineName
 from metrascope.processes.torchrun import dismiss, launched, share_out_to_ranks
 from metrascope.processes.worker import Arguments, WorkerCall, run_side_by_side
-from metrascope.progress import paused, say
+from metrascope.progress import paused, print_note
 from metrascope.training.execute import execute
-from metrascope.training.precision import measure_precision, precision_of, unmeasured
+from metrascope.training.precision import measure_precision, network_precision, unmeasured
 from metrascope.training.run import StudyInputs, TrainingRun, remove_training_state, run_is_finished
 
 
@@ -94,7 +94,7 @@ def carry_out(engine: Engine, inputs: StudyInputs, runs: Sequence[TrainingRun]) 
     for run in runs:
         if run_is_finished(inputs.folder, run):
             remove_training_state(inputs.folder / "runs" / run.name)
-            say(text("study.run_kept", run=run.name))
+            print_note(text("study.run_kept", run=run.name))
         else:
             pending.append(run)
     _choose_precision(engine, inputs, [run.network for run in pending])
@@ -107,7 +107,7 @@ def carry_out(engine: Engine, inputs: StudyInputs, runs: Sequence[TrainingRun]) 
             run = pending[number]
             if failure is not None:
                 write_json(inputs.folder / "runs" / run.name / "failure.json", {"message": failure})
-                say(text("study.run_failed", run=run.name, message=failure))
+                print_note(text("study.run_failed", run=run.name, message=failure))
     if launched():
         dismiss()
 
@@ -122,5 +122,5 @@ def _choose_precision(engine: Engine, inputs: StudyInputs, networks: list[str]) 
         with paused():
             for _ in engine.share_out(measure_precision, [(inputs, name, engine.threads)]):
                 pass
-        kind = "mixed" if precision_of(inputs, name) == "bf16-mixed" else "full"
-        say(text(f"engine.precision_{kind}", network=ARCHITECTURES[name].title))
+        kind = "mixed" if network_precision(inputs, name) == "bf16-mixed" else "full"
+        print_note(text(f"engine.precision_{kind}", network=ARCHITECTURES[name].title))

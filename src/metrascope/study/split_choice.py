@@ -9,7 +9,7 @@ from metrascope.audit.duplicates import find_duplicates
 from metrascope.audit.groups import patient_groups
 from metrascope.audit.leaks import Leak, find_leaks
 from metrascope.audit.pairs import DuplicatePair, exact_pairs, in_threads
-from metrascope.audit.partitions import partitions_of
+from metrascope.audit.partitions import split_partitions
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
 from metrascope.audit.views import hash_image
@@ -21,7 +21,7 @@ from metrascope.dataset.split import Split, read_split
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
 from metrascope.processes.cores import available_cores
-from metrascope.progress import progress, say
+from metrascope.progress import print_note, progress
 from metrascope.settings.study_settings import SplitSettings
 
 NearSearch = Literal["searched", "audited", "skipped", "phantom"]
@@ -44,7 +44,7 @@ class KnownPairs:
     near: NearSearch
 
 
-def find_known_pairs(
+def find_duplicate_pairs(
     manifest: Manifest, scratch: Path, *, near: bool = True, phantom: bool = False
 ) -> KnownPairs:
     """Find images that are one, by file and by pixels, and unless it is known, near duplicates.
@@ -73,7 +73,7 @@ def find_known_pairs(
                 manifest, shelf, AuditSettings(), jobs=available_cores(), progress=advance
             )
         count = sum(pair.kind == "near" for pair in found.pairs)
-        say(text("study.near_found" if count else "study.near_none", count=count))
+        print_note(text("study.near_found" if count else "study.near_none", count=count))
         return KnownPairs(found.pairs, "searched")
     hashed = in_threads(lambda row: hash_image(manifest, row), rows, available_cores())
     return KnownPairs(tuple(exact_pairs([taken for _, taken in hashed])), kind)
@@ -114,7 +114,7 @@ def choose_split(
         images = manifest.table.assign(patient_group=patient_groups(manifest.table, pairs))
         return draw_split(images, classes, settings), 0
     split = read_split(given, manifest.table, classes)
-    found = find_leaks(manifest, partitions_of(split, manifest.table), pairs)
+    found = find_leaks(manifest, split_partitions(split, manifest.table), pairs)
     # What stands apart in one fold most often does in the others: it is told once.
     leaks = list({(leak.reason, leak.unit): leak for leak in reversed(found)}.values())[::-1]
     if leaks and not allow_leaks:

@@ -16,12 +16,12 @@ from filelock import FileLock, Timeout
 from metrascope import __version__
 from metrascope.audit.duplicates import read_duplicates, write_duplicates
 from metrascope.classes import PAPER_CLASSES
-from metrascope.dataset.counts import cautions, sites, tally
+from metrascope.dataset.counts import cautions, count_partitions, sites
 from metrascope.dataset.flow import read_flow
 from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.dataset.split import Split, write_split
 from metrascope.dataset.store import make_stores
-from metrascope.dataset.study_images import images_of, write_images
+from metrascope.dataset.study_images import select_study_images, write_images
 from metrascope.errors import StudyError, WeightsError
 from metrascope.files.atomic import cannot_write, remove_leftovers, write_json, write_text
 from metrascope.messages import language, listing, text
@@ -30,7 +30,7 @@ from metrascope.networks.networks import create_network
 from metrascope.phantom.phantom import write_phantom
 from metrascope.processes.cores import available_cores
 from metrascope.processes.dispatch import EngineName
-from metrascope.progress import begin, progress, say
+from metrascope.progress import begin, print_note, progress
 from metrascope.settings.study_settings import (
     NETWORKS,
     PhantomSettings,
@@ -46,7 +46,7 @@ from metrascope.study.split_choice import (
     NearSearch,
     choose_classes,
     choose_split,
-    find_known_pairs,
+    find_duplicate_pairs,
 )
 from metrascope.study.summary import summarize
 from metrascope.study_folder.folder import check_study_folder, is_study
@@ -126,13 +126,15 @@ def run_study(
     if not is_study(out):  # what cannot be used is told before the audit, not minutes later
         choose_split(manifest, classes, settings.split, given, (), allow_leaks=True)
         _check_weights(settings, () if embedded else settings.networks, len(classes))
-    known = _known_pairs(manifest, out, audit=audit, phantom=embedded)
+    known = _duplicate_pairs(manifest, out, audit=audit, phantom=embedded)
     split, leaks = choose_split(
         manifest, classes, settings.split, given, known.pairs, allow_leaks=allow_leaks
     )
     _check_earlier(out, settings, split)
-    for caution in cautions(tally(split, manifest.table, classes), sites(split, manifest.table)):
-        say(caution)
+    for caution in cautions(
+        count_partitions(split, manifest.table, classes), sites(split, manifest.table)
+    ):
+        print_note(caution)
     runs = _runs(settings, split)
     if is_study(out):
         pending = [run.network for run in runs if not run_is_finished(out, run)]
@@ -192,14 +194,14 @@ def _earlier(out: Path) -> dict[str, Any]:
     return dict(known)
 
 
-def _known_pairs(manifest: Manifest, out: Path, *, audit: bool, phantom: bool) -> KnownPairs:
+def _duplicate_pairs(manifest: Manifest, out: Path, *, audit: bool, phantom: bool) -> KnownPairs:
     """Return the images that are one: as an earlier call has found them, else found now."""
     if not is_study(out):
-        return find_known_pairs(manifest, out, near=audit, phantom=phantom)
+        return find_duplicate_pairs(manifest, out, near=audit, phantom=phantom)
     known, file = _earlier(out), out / "duplicates.csv"
     near = known.get("near_duplicates", "skipped")
     if not file.is_file():  # of an earlier version
-        return replace(find_known_pairs(manifest, out, near=False), near=near)
+        return replace(find_duplicate_pairs(manifest, out, near=False), near=near)
     return KnownPairs(tuple(read_duplicates(file, manifest)), near)
 
 
@@ -220,10 +222,10 @@ def _begun(manifest: Manifest, out: Path) -> Manifest:
     """
     if not is_study(out):
         return manifest
-    found = images_of(manifest, out, str(_earlier(out)["manifest_sha256"]))
+    found = select_study_images(manifest, out, str(_earlier(out)["manifest_sha256"]))
     more = len(manifest.table) - len(found.table)
     if more:
-        say(text("study.more_images", folder=out, path=manifest.root, count=more))
+        print_note(text("study.more_images", folder=out, path=manifest.root, count=more))
     return found
 
 
@@ -373,7 +375,7 @@ def _partitions(inputs: StudyInputs) -> dict[str, Any]:
     partition alone: everyone who is in it in any fold, once.
     """
     images, split = inputs.manifest.table, inputs.split
-    counts, tested = tally(split, images, inputs.classes), sites(split, images)
+    counts, tested = count_partitions(split, images, inputs.classes), sites(split, images)
     folds = [
         {"fold": fold, "site": tested.get(fold, ""), "partitions": _nested(rows)}
         for fold, rows in ((fold, counts[counts["fold"] == fold]) for fold in split.folds)
@@ -382,7 +384,7 @@ def _partitions(inputs: StudyInputs) -> dict[str, Any]:
         return {"partitions": folds[0]["partitions"]}
     held = split.table[split.table["partition"] == split.evaluated]
     once = Split(held.drop_duplicates("patient_id").assign(fold=0))
-    return {"partitions": _nested(tally(once, images, inputs.classes)), "folds": folds}
+    return {"partitions": _nested(count_partitions(once, images, inputs.classes)), "folds": folds}
 
 
 def _nested(counts: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:

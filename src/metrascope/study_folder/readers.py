@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from metrascope.errors import DataError, StudyError
 from metrascope.files.cells import bare
 from metrascope.files.csv_rows import LARGEST_TABLE, csv_rows, decoded, read_file
-from metrascope.files.validation import place_of, reason_of
+from metrascope.files.validation import error_place, error_reason
 from metrascope.messages import text
 from metrascope.statistics.predictions import Predictions, read_predictions
 
@@ -170,5 +170,5 @@ def read_run_predictions(path: Path, classes: Sequence[str]) -> Predictions:
 
 def _first(error: ValidationError) -> str:
     errors = error.errors()
-    place, reason = place_of(errors[0]), reason_of(errors)
+    place, reason = error_place(errors[0]), error_reason(errors)
     return f"{place}: {reason}" if place else reason

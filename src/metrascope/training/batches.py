@@ -62,7 +62,7 @@ class Normalizer:
         return chosen.view(*grey.shape, 3).permute(0, 3, 1, 2)
 
 
-class Feed:
+class BatchFeed:
     """The images of a run on the device of its network, batch by batch.
 
     A GPU keeps all of them, as bytes, where they take a quarter of its free memory at most; then

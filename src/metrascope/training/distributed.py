@@ -9,7 +9,7 @@ from torch import Tensor, distributed, nn
 _Part = TypeVar("_Part")
 
 
-def mean_of(fabric: Fabric, value: Tensor) -> Tensor:
+def mean_over_processes(fabric: Fabric, value: Tensor) -> Tensor:
     """Return the mean of a tensor over the processes."""
     if fabric.world_size == 1:
         return value
@@ -23,7 +23,7 @@ def share_buffers(fabric: Fabric, network: nn.Module) -> None:
             distributed.broadcast(buffer, 0)
 
 
-def own_batches(fabric: Fabric, count: int, size: int) -> Iterator[slice]:
+def process_batches(fabric: Fabric, count: int, size: int) -> Iterator[slice]:
     """Yield the batches that this process reads: every n-th, none twice.
 
     The batches themselves are those of one process, so that each image is read in the same
@@ -51,7 +51,7 @@ def gather(fabric: Fabric, own: list[_Part]) -> list[_Part]:
     fabric
         Knows the processes.
     own
-        Of this process, in the order of `own_batches`; on the processor.
+        Of this process, in the order of `process_batches`; on the processor.
     """
     if fabric.world_size == 1:
         return own

@@ -21,12 +21,12 @@ from metrascope.processes.worker import end_with_parent
 from metrascope.progress import progress
 from metrascope.training.loop import HISTORY, StepReport, derived_seed, fit
 from metrascope.training.outputs import (
-    write_answers,
+    write_explanation_inputs,
     write_model,
     write_resources,
     write_run_predictions,
 )
-from metrascope.training.precision import precision_of
+from metrascope.training.precision import network_precision
 from metrascope.training.run import (
     StudyInputs,
     TrainingRun,
@@ -74,14 +74,14 @@ def execute(
         reason = str(error).strip().splitlines()[-1]
         raise StudyError("study.process_failed", reason=reason) from error
     except RuntimeError as error:
-        if not _is_of_another_process(error):
+        if not _is_peer_failure(error):
             raise
         reason = str(error).strip().splitlines()[0]
         raise StudyError("study.process_failed", reason=reason) from error
 
 
 def _fabric(inputs: StudyInputs, run: TrainingRun) -> Fabric:
-    recipe, precision = inputs.settings.training, precision_of(inputs, run.network)
+    recipe, precision = inputs.settings.training, network_precision(inputs, run.network)
     if launched():
         return Fabric(
             accelerator=inputs.device,
@@ -98,7 +98,7 @@ def _fabric(inputs: StudyInputs, run: TrainingRun) -> Fabric:
     )
 
 
-def _is_of_another_process(error: RuntimeError) -> bool:
+def _is_peer_failure(error: RuntimeError) -> bool:
     """Tell whether an error says that another process of the run is gone."""
     return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
@@ -142,7 +142,7 @@ def _execute(
         return
     write_table(folder / "history.csv", HISTORY, fitted.history)
     with progress(text("progress.explaining", run=title), lines=not alone) as advance:
-        write_answers(fabric, network, data, inputs, run, folder, advance)
+        write_explanation_inputs(fabric, network, data, inputs, run, folder, advance)
     write_model(network, data, inputs, run, folder, temperature)
     (folder / "failure.json").unlink(missing_ok=True)
     write_resources(fabric, network, data, folder, fitted.seconds, time.monotonic() - trained)

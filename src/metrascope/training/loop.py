@@ -21,11 +21,11 @@ from metrascope.networks.checkpoint import load_resume, load_weights, save_resum
 from metrascope.networks.networks import Network, Output
 from metrascope.settings.study_settings import Settings, TrainingSettings
 from metrascope.training.augment import draw_transforms
-from metrascope.training.batches import Feed, ImageRows, TrainingData
+from metrascope.training.batches import BatchFeed, ImageRows, TrainingData
 from metrascope.training.distributed import (
     gather,
-    mean_of,
-    own_batches,
+    mean_over_processes,
+    process_batches,
     share_buffers,
     synchronized,
 )
@@ -106,7 +106,7 @@ def fit(
     network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(network, recipe)
     done, history, best, earlier = _resumed(resume, network, optimizer)
-    feed = Feed(data, fabric.device)
+    feed = BatchFeed(data, fabric.device)
     model, fabric_optimizer = fabric.setup(synchronized(fabric, network), optimizer)
     step = TrainingStep(
         fabric,
@@ -143,7 +143,7 @@ def best_weights(resume: Path) -> Path:
 
 
 def predict(
-    fabric: Fabric, network: Network, feed: Feed, rows: ImageRows, batch_size: int
+    fabric: Fabric, network: Network, feed: BatchFeed, rows: ImageRows, batch_size: int
 ) -> Iterator[Output]:
     """Yield the network's output for this process's batches of images, without randomness.
 
@@ -153,7 +153,7 @@ def predict(
     machine say the same of an image.
     """
     network.eval()
-    for batch in own_batches(fabric, len(rows), batch_size):
+    for batch in process_batches(fabric, len(rows), batch_size):
         with torch.no_grad():
             yield network(feed.images(feed.to_device(rows[batch])))
 
@@ -198,7 +198,7 @@ def _resumed(
 def _train_epoch(
     fabric: Fabric,
     step: TrainingStep,
-    feed: Feed,
+    feed: BatchFeed,
     data: TrainingData,
     settings: Settings,
     epoch: int,
@@ -254,7 +254,7 @@ class _Losses:
         return self._read[-1] if self._read else math.nan
 
     def add(self, loss: Tensor, rate: float) -> None:
-        self._waiting.append((mean_of(self._fabric, loss), rate))
+        self._waiting.append((mean_over_processes(self._fabric, loss), rate))
         if len(self._waiting) >= self._every:
             self.all()
 
@@ -291,7 +291,7 @@ def _criterion(
 
 
 def _validate(
-    fabric: Fabric, network: Network, feed: Feed, data: TrainingData, batch_size: int
+    fabric: Fabric, network: Network, feed: BatchFeed, data: TrainingData, batch_size: int
 ) -> tuple[float, float]:
     rows = data.validation
     outputs = predict(fabric, network, feed, rows, batch_size)

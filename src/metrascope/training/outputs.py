@@ -27,7 +27,7 @@ from metrascope.networks.networks import Network
 from metrascope.settings.study_settings import EvaluationSettings, Settings, dump_settings
 from metrascope.statistics.predictions import write_predictions
 from metrascope.statistics.temperature import fit_temperature
-from metrascope.training.batches import Feed, Normalizer, TrainingData
+from metrascope.training.batches import BatchFeed, Normalizer, TrainingData
 from metrascope.training.distributed import gather
 from metrascope.training.loop import derived_seed, predict
 from metrascope.training.run import StudyInputs, TrainingRun, store_key
@@ -82,7 +82,7 @@ def write_run_predictions(
     """
     test = inputs.split.rows(inputs.manifest.table, "test", run.fold)
     rows, validating = np.concatenate([data.validation, test]), len(data.validation)
-    feed, size = Feed(data, fabric.device), inputs.settings.training.batch_size
+    feed, size = BatchFeed(data, fabric.device), inputs.settings.training.batch_size
     said: list[torch.Tensor] = []
     with ExitStack() as files:
         writers = [
@@ -115,7 +115,7 @@ def write_run_predictions(
     return fit_temperature(logits[:validating].numpy(), truth, patients=patients)
 
 
-def write_answers(
+def write_explanation_inputs(
     fabric: Fabric,
     network: Network,
     data: TrainingData,

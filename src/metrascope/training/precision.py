@@ -26,7 +26,7 @@ from metrascope.processes.torchrun import is_follower
 from metrascope.progress import progress
 from metrascope.settings.study_settings import PreprocessingSettings
 from metrascope.training.augment import centre_transforms
-from metrascope.training.batches import Feed, TrainingData
+from metrascope.training.batches import BatchFeed, TrainingData
 from metrascope.training.run import StudyInputs, input_size
 from metrascope.training.step import TrainingStep
 
@@ -40,7 +40,7 @@ _GAIN: Final = 1.1
 """How many times faster bfloat16 must be: below, its coarser numbers buy nothing."""
 
 
-def precision_of(inputs: StudyInputs, network: str) -> Precision:
+def network_precision(inputs: StudyInputs, network: str) -> Precision:
     """Return the arithmetic of a network in a study: as set, or as it was measured."""
     asked = inputs.settings.training.precision
     if asked != "auto":
@@ -122,7 +122,7 @@ class _Trial:
         network = create_network(name, len(inputs.classes), inputs.settings.pooling, weights="none")
         network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, fused=True)
-        feed = Feed(_noise(count, size, inputs.settings.preprocessing), fabric.device)
+        feed = BatchFeed(_noise(count, size, inputs.settings.preprocessing), fabric.device)
         model, wrapped = fabric.setup(network.train(), optimizer)
         self._step = TrainingStep(fabric, model, wrapped, feed, _loss, recorded=count)
         self._rows = feed.to_device(np.arange(count))

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from metrascope.networks.networks import Output
-from metrascope.training.batches import Feed
+from metrascope.training.batches import BatchFeed
 
 Loss = Callable[[Output, Tensor], Tensor]
 
@@ -43,7 +43,7 @@ class TrainingStep:
         fabric: Fabric,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
-        feed: Feed,
+        feed: BatchFeed,
         loss_of: Loss,
         *,
         recorded: int = 0,
@@ -60,7 +60,7 @@ class TrainingStep:
         Parameters
         ----------
         rows, transforms
-            As `metrascope.training.batches.Feed.images` takes them.
+            As `metrascope.training.batches.BatchFeed.images` takes them.
         rate
             Learning rate.
         share
