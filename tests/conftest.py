@@ -83,7 +83,7 @@ def without_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
     from metrascope.figures.evaluation import Written
     from metrascope.report.drawings import Drawings
 
-    monkeypatch.setattr("metrascope.report.page.draw", lambda *_: Drawings())
+    monkeypatch.setattr("metrascope.report.page.draw_page_figures", lambda *_: Drawings())
     monkeypatch.setattr(
         "metrascope.report.drawings.write_figures", lambda *_, **__: Written([], {})
     )

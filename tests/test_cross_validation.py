@@ -63,7 +63,7 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("study") / "out"
     with pytest.MonkeyPatch.context() as patch:
         # Drawings of folds are tested with the page.
-        patch.setattr("metrascope.report.page.draw", lambda *_: Drawings())
+        patch.setattr("metrascope.report.page.draw_page_figures", lambda *_: Drawings())
         patch.setattr("metrascope.report.drawings.write_figures", lambda *_, **__: Written([], {}))
         assert study(data, out) == 0
     return out

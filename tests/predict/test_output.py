@@ -154,8 +154,8 @@ def test_a_picture_alone_says_what_made_it_and_what_it_is_not(
 ) -> None:
     drawn: list[str] = []
     monkeypatch.setattr("metrascope.messages._chosen", [lang])
-    monkeypatch.setattr("metrascope.predict.reading_picture.lettering", lambda: lang)
-    monkeypatch.setattr("metrascope.predict.reading_picture.printable", lambda line: line)
+    monkeypatch.setattr("metrascope.predict.reading_picture.picture_font", lambda: lang)
+    monkeypatch.setattr("metrascope.predict.reading_picture.picture_text", lambda line: line)
     monkeypatch.setattr(
         "metrascope.predict.reading_picture.draw_text", lambda *of, **_: drawn.append(of[3])
     )
