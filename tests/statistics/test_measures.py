@@ -7,8 +7,8 @@ from sklearn import metrics
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.measures import (
     average_precision,
+    binary_measures,
     brier,
-    class_measures,
     confusion_counts,
     log_loss,
     mean_statistic,
@@ -38,7 +38,7 @@ def drawn() -> np.ndarray:
 
 def test_counts_and_what_follows_from_them(readings: Readings, weights: np.ndarray) -> None:
     counts = confusion_counts(readings, weights)
-    one, together = class_measures(counts), overall(counts)
+    one, together = binary_measures(counts), overall(counts)
     for row, weight in enumerate(weights):
         for seed in range(2):
             said = readings.predicted[seed]
@@ -68,7 +68,7 @@ def test_counts_and_what_follows_from_them(readings: Readings, weights: np.ndarr
 
 
 def test_two_sided_rates_of_a_class(readings: Readings, weights: np.ndarray) -> None:
-    one = class_measures(confusion_counts(readings, weights))
+    one = binary_measures(confusion_counts(readings, weights))
     for row, weight in enumerate(weights):
         for label in range(3):
             true, said = readings.truth == label, readings.predicted[0] == label
@@ -130,7 +130,7 @@ def test_average_precision_of_a_class_without_patients() -> None:
 
 def test_a_class_that_is_never_predicted_has_no_precision_and_no_warning() -> None:
     counts = np.array([[5.0, 0, 1], [2, 0, 2], [1, 0, 9]])
-    one = class_measures(counts)
+    one = binary_measures(counts)
     assert np.isnan(one["precision"][1])  # of nobody called so none is right, and none is wrong
     assert one["recall"][1] == one["f1"][1] == 0
     expected = np.mean([5 / 8, 0, 9 / 12])  # as scikit-learn with zero_division=0

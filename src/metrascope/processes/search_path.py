@@ -56,6 +56,8 @@ def _current_folder() -> str | None:
 
 def _is_needed(entry: str) -> bool:
     """Tell whether Python's own modules, or this package, come from there."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    # Of metrascope/processes/search_path.py, the folder that holds metrascope.
+    folder = os.path.dirname(os.path.abspath(__file__))
+    package = os.path.dirname(os.path.dirname(folder))
     standard = os.path.dirname(os.path.abspath(os.__file__))
     return os.path.realpath(entry) in (os.path.realpath(package), os.path.realpath(standard))

@@ -60,7 +60,7 @@ def confusion_counts(readings: Readings, weights: Weights) -> Floats:
     return flat.reshape(len(weights), replications, classes, classes).astype(np.float64)
 
 
-def class_measures(counts: Floats) -> dict[str, Floats]:
+def binary_measures(counts: Floats) -> dict[str, Floats]:
     """Return `CLASS_MEASURES`, each (..., classes), of confusion matrices (..., classes, classes).
 
     Precision counts as 0 where a class is never predicted (as the study's tables have it), as F1
@@ -89,7 +89,7 @@ def overall(counts: Floats) -> dict[str, Floats]:
     Averages are over the classes that have patients. MCC is Gorodkin's for several classes (2004),
     kappa Cohen's (1960).
     """
-    one = class_measures(counts)
+    one = binary_measures(counts)
     total = counts.sum((-2, -1))
     true, said = counts.sum(-1), counts.sum(-2)
     share = _ratio(true, total[..., None])

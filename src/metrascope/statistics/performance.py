@@ -15,7 +15,7 @@ from metrascope.statistics.losses import losses
 from metrascope.statistics.measures import (
     CLASS_MEASURES,
     OVERALL,
-    class_measures,
+    binary_measures,
     confusion_counts,
     overall,
 )
@@ -164,7 +164,7 @@ def _counted(readings: Readings, replications: Sequence[int]) -> Floats:
     """Return what the counts of these replications give, (1, replications, m) as `_names`."""
     everyone = np.ones((1, len(readings.truth)), dtype=np.float32)
     counts = confusion_counts(readings, everyone)[:, list(replications)]
-    together, one = overall(counts), class_measures(counts)
+    together, one = overall(counts), binary_measures(counts)
     columns = [together[name] for name in OVERALL]
     labels = range(readings.classes)
     columns += [one[name][..., label] for label in labels for name in CLASS_MEASURES]

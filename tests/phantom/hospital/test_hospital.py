@@ -34,6 +34,7 @@ LABELS = ("normal", "fibroid", "polyp")
 @pytest.fixture(scope="module")
 def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("phantom") / "export"
+    set_language("en")  # other modules' fixtures may have left another
     write_export(out, patients=12, seed=3, size=120)
     return out
 
