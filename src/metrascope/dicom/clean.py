@@ -116,7 +116,7 @@ def clean_dataset(
     lossless
         ``none``, ``rle`` or ``jpeg_ls``.
     known
-        Words of makers' models that pass, see `keep.kept`.
+        Words of makers' models that pass, see `keep.kept_columns`.
 
     Raises
     ------
