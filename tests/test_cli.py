@@ -237,6 +237,8 @@ def test_evaluate_gives_the_published_figures(
     assert network["inception_v3"]["classes"]["fibroid"]["precision"]["value"] == 1.0
     assert (out / "tables" / "comparison.tex").is_file()
     assert (out / "figures" / "confusion.svg").is_file()
+    assert str(out / "evaluation.html") in printed
+    assert "82.46" in (out / "evaluation.html").read_text(encoding="utf-8")
 
 
 def test_phantom_prints_where_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

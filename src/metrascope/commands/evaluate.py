@@ -35,18 +35,20 @@ def run(options: argparse.Namespace) -> None:
     """Compute the tables of predictions, given or of an external test, and print them."""
     _check(options)
     stated = prevalence(options.prevalence)
-    with steps("loading", "predictions", "resampling", "figures", "saving"):
+    with steps("loading", "predictions", "resampling", "figures", "saving", "page"):
         metrics, name = _evaluate(options, stated)
     print_table(metrics, name)
     print(options.out / "metrics.json")
+    print(options.out / "evaluation.html")
 
 
 def _evaluate(
     options: argparse.Namespace, stated: dict[str, float] | None
 ) -> tuple[dict[str, Any], str]:
-    """Return the content of ``metrics.json``, which is written, and the name of the data."""
+    """Write the numbers, tables, figures and page; return the numbers and the data's name."""
     begin("loading")
     from metrascope.figures.evaluation import write_evaluation
+    from metrascope.report.evaluation_page import write_evaluation_page
     from metrascope.statistics.attributes import attributes
     from metrascope.statistics.predictions import read_predictions
 
@@ -63,6 +65,8 @@ def _evaluate(
         attributes=None if known is None else attributes(known),
         prevalence=stated,
     )
+    begin("page")
+    write_evaluation_page(metrics, predictions.table, options.out, language(), name)
     return metrics, name
 
 

@@ -2,6 +2,9 @@
 
 page          write ``report.html``: one file, both languages, no network, the same bytes every
               time
+evaluation_page
+              write ``evaluation.html``: the page of predictions that were evaluated without a
+              study
 digest        the summary in plain words: what was compared, on whose data, what came out, what it
               shows
 chapters      the chapters of statistics that page and Word document share: findings, tables and

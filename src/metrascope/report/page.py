@@ -47,6 +47,8 @@ _SECTIONS: Final = (
     "versions",
     "glossary",
 )
+_EVALUATION: Final = ("summary", "data", "results", "confusion", *CHAPTERS, "glossary")
+"""Sections of the page of an evaluation, which has no study."""
 _HASHED: Final = ("settings.toml", "splits.csv", "predictions.csv", "metrics.json")
 _NAMED_PARTITIONS: Final = ("train", "validation", "test", "excluded")
 
@@ -133,7 +135,12 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
         "study": study,
         "lang": lang,
         "languages": LANGUAGES,
-        "sections": [name for name in _SECTIONS if name not in CHAPTERS or name in told],
+        "sections": [
+            name
+            for name in (_EVALUATION if study.is_evaluation else _SECTIONS)
+            if name not in CHAPTERS or name in told
+        ],
+        "evaluation": study.is_evaluation,
         "chapters": told,
         "chart_caption": lambda name: chart_caption(study, name),
         "of_data": lambda caption: bilingual(

@@ -98,6 +98,8 @@ class Study:
         Command line that made the study, empty where it was not kept.
     missing
         Files a finished study has and this one has not.
+    is_evaluation
+        Whether there is no study: somebody's predictions, or those of an external test.
     """
 
     folder: Path
@@ -112,6 +114,7 @@ class Study:
     command: tuple[str, ...]
     runs: tuple[StudyRun, ...]
     missing: tuple[str, ...]
+    is_evaluation: bool = False
 
     @property
     def name(self) -> str:
