@@ -143,6 +143,8 @@ def test_the_report_is_about_the_tested(finished: Path, data: Path) -> None:
     for label in CLASSES:
         parts = [fold["partitions"]["test"][label]["patients"] for fold in content["folds"]]
         assert whole[label]["patients"] == sum(parts)
+    tested = pd.read_csv(finished / "splits.csv").query("partition == 'test'")
+    assert content["partition_patients"] == {"test": tested["patient_id"].nunique()}
     page = (finished / "report.html").read_text(encoding="utf-8")
     assert ">test patients<" in page
     assert ">validation patients<" not in page

@@ -92,6 +92,27 @@ def test_a_table_of_other_examinations_is_no_success(
     assert len(read_manifest(months.out).table) == 5
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_column_of_remarks_adds_no_class_to_a_data_set(
+    months: Months, lang: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    months.ingest("january")
+    before = (months.out / "manifest.csv").read_bytes()
+    table = months.folder / "february.csv"
+    rows = "patient_id,label,remark\nP1004,normal,seen again\nP1005,polyp,seen again\n"
+    table.write_text(rows, encoding="utf-8")
+    words = ["ingest", months.folder / "february", months.out, "--labels", table, "--no-verify"]
+    words = [*map(str, words), "--jobs", "1", "--lang", lang]
+    assert main([*words, "--column", "label=remark"]) == 1
+    told = capsys.readouterr().err
+    assert "remark" in told
+    assert "seen again" in told
+    assert "--column label=" in told
+    assert (months.out / "manifest.csv").read_bytes() == before
+    assert main([*words, "--column", "label=label"]) == 0
+    assert len(read_manifest(months.out).table) == 5
+
+
 def test_a_rerun_with_nothing_new_is_a_success(months: Months) -> None:
     months.command("january")
     months.command("february")

@@ -68,6 +68,7 @@ def test_a_patient_of_refused_images_alone_is_refused() -> None:
         assert found.refusal.key == "serving.none_read"
         assert found.probabilities is None
         assert found.refused_probabilities is not None
+        assert found.read == 0
 
 
 def test_images_that_leave_a_class_open_together_do_not_contradict() -> None:
@@ -117,6 +118,11 @@ def test_a_loop_whose_frames_contradict_each_other_makes_its_patient_one() -> No
     assert patient.contradiction
     assert patient.refusal is not None
     assert "l.dcm" in patient.refusal.text
+    alone = read(own)  # nothing else of her was read
+    assert alone.contradiction
+    assert alone.refusal is not None
+    assert alone.refusal.key == "serving.contradiction"
+    assert (alone.files, alone.read) == (1, 0)
 
 
 def person(**elements: object) -> HeaderPatient:

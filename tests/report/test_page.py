@@ -375,6 +375,22 @@ def test_flags_that_a_reader_must_know(tmp_path: Path) -> None:
         assert "Not pretrained" in text
 
 
+def test_a_patient_of_two_classes_counts_once_in_all(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "s")
+    file = folder / "data.json"
+    data = json.loads(file.read_text(encoding="utf-8"))
+    partition = next(iter(data["partitions"]))
+    by_class = sum(one["patients"] for one in data["partitions"][partition].values())
+    note = "counts in both rows"
+    assert note not in rendered(folder).by_id("data").text("en")
+    data["partition_patients"] = {partition: by_class - 1}
+    file.write_text(json.dumps(data), encoding="utf-8")
+    page = rendered(folder).by_id("data")
+    assert note in page.text("en")
+    (total,) = [row for row in page.rows("en") if row[0] == "All"]
+    assert total[1] == str(by_class - 1)
+
+
 def test_folds_and_seeds_are_all_read(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "s", ["vgg16", "resnet18"], n=12, folds=2, seeds=2)
     data = json.loads((folder / "data.json").read_text(encoding="utf-8"))

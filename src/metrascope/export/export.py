@@ -308,7 +308,8 @@ def _figures(runs: Sequence[TrainedRun]) -> Iterator[MeasuredFigure]:
         facts = json.loads((study / "data.json").read_text(encoding="utf-8"))
         partition = "test" if "test" in facts["partitions"] else "validation"
         counts = facts["partitions"][partition]
-        patients = sum(int(count["patients"]) for count in counts.values())
+        people = facts.get("partition_patients", {})
+        patients = people.get(partition) or sum(int(one["patients"]) for one in counts.values())
         for network in dict.fromkeys(run.description.network for run in runs):
             for measure in _MEASURES:
                 yield _figure(metrics["networks"][network], network, measure, partition, patients)

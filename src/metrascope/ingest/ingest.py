@@ -78,6 +78,7 @@ from metrascope.ingest.places import (
     listed_records,
     pending_files,
     real_root,
+    refuse_other_column,
     refuse_other_table,
     settle,
 )
@@ -203,6 +204,7 @@ def ingest(
             edits = read_edits(out, private, journal.records.values())
             check_decisions(journal.records.values(), table, decisions)
             refuse_other_table(search, intake, journal)
+            refuse_other_column(table, out)
             changed = changed_images(out, _images(journal))
             retouched = retouched_images(out, _images(journal), changed)
             left_out = removed_images(edits.decisions)

@@ -13,18 +13,24 @@ from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from metrascope.classes import class_title
+from metrascope.dataset.csv_table import read_table
 from metrascope.errors import DataError
 from metrascope.ingest.decisions import Decision, has_class_now
+from metrascope.ingest.edits import MANIFEST
 from metrascope.ingest.file import IngestJob, match, written_files
 from metrascope.ingest.identity import IDENTITY
 from metrascope.ingest.journal import IngestJournal, Key, Record, Rejection
 from metrascope.ingest.label_notices import column_roles
 from metrascope.labels.columns import KEYS
-from metrascope.labels.labels import Keys, LabelRow
+from metrascope.labels.diagnosis import CLASSES
+from metrascope.labels.labels import Keys, LabelRow, Labels
 from metrascope.messages import Reason
 from metrascope.sources.search import Skipped, Source, distinct_names
 
 _NO_ROW: Final = ("labels.no_row", "labels.other_script")
+_NAMED: Final = 3
+"""Classes that a sentence names of a column that gives none of the data set's."""
 _FEW: Final = 3
 """Images below which a table that lacks them is taken for one that was corrected."""
 _WHOSE: Final = ("patient_id", "accession", "study_uid", "name")
@@ -110,6 +116,37 @@ def refuse_other_table(search: Search, intake: IngestJob, journal: IngestJournal
         columns = column_roles(intake.labels, KEYS)
         raise DataError(
             "earlier.other_table", images=unlisted, all=known, folder=search.root, columns=columns
+        )
+
+
+def refuse_other_column(labels: Labels, out: Path) -> None:
+    """Refuse a column, named by a person, that gives none of the data set's classes.
+
+    Remarks beside the diagnosis, such as "followed up", would else become a class of their own.
+
+    Parameters
+    ----------
+    labels
+        The table.
+    out
+        The data set.
+
+    Raises
+    ------
+    DataError
+        If the data set has only the study's classes and the column has others alone.
+    """
+    manifest = out / MANIFEST
+    held = set(read_table(manifest, ("label",))["label"]) if manifest.exists() else set()
+    given = sorted({one.label for one in labels.diagnoses.values() if one.label})
+    if not labels.label_named or not held or not held <= set(CLASSES) or not given:
+        return
+    if not set(given) & set(CLASSES):
+        raise DataError(
+            "earlier.other_column",
+            column=", ".join(labels.columns["label"]),
+            classes=", ".join(given[:_NAMED]),
+            held=", ".join(class_title(label) for label in CLASSES if label in held),
         )
 
 

@@ -172,9 +172,14 @@ class Summary:
         """Whether headers name two numbers, two dates of birth or two Chinese names."""
         return max(len(self._births), len(self._names), len(self._numbers)) > 1
 
+    @property
+    def has_contradictory_loop(self) -> bool:
+        """Whether the frames of one of the files exclude each other."""
+        return bool(self._contradictory)
+
     def is_contradiction(self, predicted: str | None = None) -> bool:
         """Return whether too few images leave any class open, or the one that would be given."""
-        if self._contradictory:
+        if self.has_contradictory_loop:
             return True
         judged = sum(self.counts.values())
         needed = self._agreeing * judged - _SLACK
@@ -189,7 +194,7 @@ class Summary:
 
     def by_class(self, kind: GroupKind) -> str:
         """Return in words how many images are read as each class, and names of some."""
-        if self._contradictory:
+        if self.has_contradictory_loop:
             return ", ".join(self._contradictory)
         parts = []
         for label in self.classes:
@@ -238,11 +243,13 @@ def sum_up(
     if judged.predicted and (count := summary.otherwise(judged.predicted)):
         told.append(_notice("some_differ", count=count, classes=summary.by_class(kind)))
     by_class = None if mean is None else rounded(summary.classes, mean)
+    # Images that were refused after all have probabilities too, and are not read.
+    read = summary.read if summary.counts else 0
     return PatientReading(
         kind=kind,
         patient=patient,
         files=1 if kind == "loop" else summary.files,
-        read=min(1, summary.read) if kind == "loop" else summary.read,
+        read=(min(1, read) if kind == "loop" else read),
         counts={label: summary.counts[label] for label in summary.classes if summary.counts[label]},
         contradiction=judged.contradiction,
         probabilities=by_class if judged.predicted else None,
@@ -272,12 +279,15 @@ def _judge(
     by_folder: bool,
 ) -> _Judged:
     mean = summary.mean
+    name = "loop_contradiction" if kind == "loop" else "contradiction"
+    # A loop whose frames exclude each other is no reading, and still says so of the patient.
+    if summary.has_contradictory_loop and (by_folder or not summary.several_people):
+        return _Judged(_notice(name, classes=summary.by_class(kind)), contradiction=True)
     # The mean of images that were all refused may look clearer than each of them; it says no more.
     if mean is None or not summary.counts:
         return _Judged(_notice("none_read"))
     if summary.several_people and not by_folder:
         return _Judged(_notice("several_people"))
-    name = "loop_contradiction" if kind == "loop" else "contradiction"
     if summary.is_contradiction():
         return _Judged(_notice(name, classes=summary.by_class(kind)), contradiction=True)
     verdict = rule.mean(mean, confidence) if rule else None

@@ -61,7 +61,13 @@ def _evaluation(metrics: Mapping[str, Any], table: pd.DataFrame, out: Path, name
     return Study(
         folder=out,
         classes=classes,
-        data={"name": name, "partitions": {partition: _counts(table, partition, classes)}},
+        data={
+            "name": name,
+            "partitions": {partition: _counts(table, partition, classes)},
+            "partition_patients": {
+                partition: int(table["patient_id"][table["partition"] == partition].nunique())
+            },
+        },
         settings={},
         versions={"metrascope": __version__},
         metrics=metrics,

@@ -54,13 +54,26 @@ class Setting:
 
 
 def partition_counts(study: Study) -> dict[str, dict[str, tuple[int, int]]]:
-    """Return patients and images by partition and class, with the sum under ``""``."""
+    """Return patients and images by partition and class, and of all classes under ``""``.
+
+    A patient with images of two classes counts under both, and once in all.
+    """
     table: dict[str, dict[str, tuple[int, int]]] = {}
+    people = study.data.get("partition_patients", {})
     for partition, classes in study.data.get("partitions", {}).items():
         rows = {name: _pair(classes.get(name, {})) for name in study.classes}
-        sums = (sum(row[0] for row in rows.values()), sum(row[1] for row in rows.values()))
+        patients, images = (sum(row[place] for row in rows.values()) for place in (0, 1))
+        sums = (int(people.get(partition, patients)), images)
         table[partition] = rows | {"": sums}
     return table
+
+
+def has_patients_of_two_classes(study: Study) -> bool:
+    """Tell whether a patient of any partition has images of two classes."""
+    return any(
+        rows[""][0] < sum(row[0] for name, row in rows.items() if name)
+        for rows in partition_counts(study).values()
+    )
 
 
 def fold_rows(study: Study) -> list[Fold]:

@@ -372,7 +372,8 @@ def _partitions(inputs: StudyInputs) -> dict[str, Any]:
     """Count patients and images by partition and class.
 
     Of several folds each has its own counts under ``folds``, and ``partitions`` has the evaluated
-    partition alone: everyone who is in it in any fold, once.
+    partition alone: everyone who is in it in any fold, once. A patient with images of two classes
+    counts under both; ``partition_patients`` has everyone once.
     """
     images, split = inputs.manifest.table, inputs.split
     counts, tested = count_partitions(split, images, inputs.classes), sites(split, images)
@@ -381,10 +382,22 @@ def _partitions(inputs: StudyInputs) -> dict[str, Any]:
         for fold, rows in ((fold, counts[counts["fold"] == fold]) for fold in split.folds)
     ]
     if len(folds) == 1:
-        return {"partitions": folds[0]["partitions"]}
+        people = _patients(split, images)
+        return {"partitions": folds[0]["partitions"], "partition_patients": people}
     held = split.table[split.table["partition"] == split.evaluated]
     once = Split(held.drop_duplicates("patient_id").assign(fold=0))
-    return {"partitions": _nested(count_partitions(once, images, inputs.classes)), "folds": folds}
+    return {
+        "partitions": _nested(count_partitions(once, images, inputs.classes)),
+        "partition_patients": _patients(once, images),
+        "folds": folds,
+    }
+
+
+def _patients(split: Split, images: pd.DataFrame) -> dict[str, int]:
+    """Count the patients who have images in each partition, everyone once."""
+    own = split.table[split.table["patient_id"].isin(images["patient_id"])]
+    counts = own.groupby("partition")["patient_id"].nunique()
+    return {str(name): int(count) for name, count in counts.items()}
 
 
 def _nested(counts: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:

@@ -48,6 +48,7 @@ class DataForm(_Form):
     manifest_sha256: str = ""
     split_sha256: str = ""
     partitions: dict[str, dict[str, _People]] = {}
+    partition_patients: dict[str, _Count] = {}
     folds: list[_Fold] = []
     near_duplicates: Literal["searched", "audited", "skipped", "phantom"] | None = None
     near_pairs: _Count = 0
