@@ -136,8 +136,7 @@ def refuse_other_column(labels: Labels, out: Path) -> None:
     DataError
         If the data set has only the study's classes and the column has others alone.
     """
-    manifest = out / MANIFEST
-    held = set(read_table(manifest, ("label",))["label"]) if manifest.exists() else set()
+    held = _held_classes(out / MANIFEST)
     given = sorted({one.label for one in labels.diagnoses.values() if one.label})
     if not labels.label_named or not held or not held <= set(CLASSES) or not given:
         return
@@ -148,6 +147,19 @@ def refuse_other_column(labels: Labels, out: Path) -> None:
             classes=", ".join(given[:_NAMED]),
             held=", ".join(class_title(label) for label in CLASSES if label in held),
         )
+
+
+def _held_classes(manifest: Path) -> set[str]:
+    """Return the classes in a manifest; none of one that is not there, is empty or damaged.
+
+    What is wrong with it is said where it is read for its cells.
+    """
+    if not manifest.exists():
+        return set()
+    try:
+        return set(read_table(manifest, ("label",))["label"])
+    except DataError:
+        return set()
 
 
 def _knows_no_file(search: Search, intake: IngestJob, journal: IngestJournal) -> bool:
