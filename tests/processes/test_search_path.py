@@ -100,11 +100,11 @@ def test_a_training_process_runs_none(stick: Path) -> None:
 CLUSTER = """
 from functools import partial
 from operator import methodcaller
-from metrascope.processes.ray_runs import connect
-from metrascope.processes.dispatch import create_share_out
-cluster = connect({address!r}, "cpu", jobs=1)
+from metrascope.processes.ray_runs import connect_cluster
+from metrascope.processes.dispatch import open_file_pool
+cluster = connect_cluster({address!r}, "cpu", jobs=1)
 assert list(cluster.share_out(print, [()])) == [(0, None)]
-pool = create_share_out("ray", jobs=1, address={address!r})
+pool = open_file_pool("ray", jobs=1, address={address!r})
 done = pool(partial(methodcaller, "upper"), ["a", "b"], seconds=60, memory_mb=1024)
 assert sorted(done) == [("a", "A"), ("b", "B")]
 """
