@@ -2,6 +2,7 @@
 
 atomic      write files so that a kill leaves either the old file or the new one; read them in
             pieces
+folder_lock keep other processes out of a folder while one writes into it
 csv_rows    read the rows of a CSV file strictly: a quotation mark too many must not swallow any
 csv_file    CSV files as we write them: with a byte order mark, whole or absent, safe in a
             spreadsheet

@@ -2,19 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from metrascope.dataset.manifest import write_manifest
 from metrascope.dataset.reasons import reason_title
-from metrascope.errors import DataError, MissingExtraError, StudyError
-from metrascope.files.atomic import cannot_write, is_unused, sha256
+from metrascope.errors import DataError, MissingExtraError
+from metrascope.files.atomic import is_unused, sha256
+from metrascope.files.folder_lock import lock_folder
 from metrascope.ingest.applying import apply_decisions
 from metrascope.ingest.catalog import (
     Catalog,
@@ -193,7 +191,7 @@ def ingest(
         raise DataError("ingest.nothing", path=source)
     search = Search(real_root(source), found, sha256(labels)[:16])
     pseudonyms = Pseudonyms(open_secret(secret, out))
-    with _alone(out):
+    with lock_folder(out, "ingest.busy"):
         private = claim_data_set(out, secret, pseudonyms)
         decisions = read_decisions(private)
         table = decided(table, decisions)
@@ -311,21 +309,6 @@ def _check_kept(
             "diagnoses.none_decided", path=source, reason=title, list=diagnoses.path, texts=texts
         )
     raise DataError("ingest.none_kept", path=source, reason=title, rejects=out / "rejects.csv")
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Keep other processes out of the data set; the lock ends with this process."""
-    lock = FileLock(out / ".lock", timeout=0)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise StudyError("ingest.busy", folder=out) from error
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    with lock:
-        yield
 
 
 def _fixed(settings: IngestSettings) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any, Final, get_args
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from metrascope import __version__
 from metrascope.audit.duplicates import read_duplicates, write_duplicates
@@ -23,7 +21,8 @@ from metrascope.dataset.split import Split, write_split
 from metrascope.dataset.store import make_stores
 from metrascope.dataset.study_images import select_study_images, write_images
 from metrascope.errors import StudyError, WeightsError
-from metrascope.files.atomic import cannot_write, remove_leftovers, write_json, write_text
+from metrascope.files.atomic import remove_leftovers, write_json, write_text
+from metrascope.files.folder_lock import lock_folder
 from metrascope.messages import language, listing, text
 from metrascope.networks.architectures import find_architecture
 from metrascope.networks.networks import create_network
@@ -141,7 +140,7 @@ def run_study(
         _check_weights(settings, pending, len(classes))
     origin = _split_origin(out, splits)
     inputs = StudyInputs(out, manifest, split, classes, settings, carrier.device)
-    with _alone(out):
+    with lock_folder(out, "study.busy"):
         _remove_leftovers(out)
         _write_inputs(inputs, leaks, origin, known)
         write_json(out / "command.json", {"argv": _command(inputs, leaks, known)})
@@ -163,21 +162,6 @@ def _remove_leftovers(out: Path) -> None:
     """Remove temporary files of processes that were killed while they wrote."""
     for folder in (out, *(path for name in _FOLDERS for path in out.glob(name))):
         remove_leftovers(folder)
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Keep other processes out of a study's folder; the lock ends with this process."""
-    lock = FileLock(out / ".lock", timeout=0)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise StudyError("study.busy", folder=out) from error
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    with lock:
-        yield
 
 
 def _earlier(out: Path) -> dict[str, Any]:
