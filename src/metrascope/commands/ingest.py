@@ -14,6 +14,7 @@ from metrascope.progress import begin, later, steps
 
 if TYPE_CHECKING:
     from metrascope.ingest.changes import Changes
+    from metrascope.ingest.ingest import Ingested
 
 
 def add(group: Commands) -> None:
@@ -76,6 +77,25 @@ def run(options: argparse.Namespace) -> int:
             lang=language(),
             progress=later("ingest"),
         )
+    _print_outcome(done)
+    if done.failure:
+        raise DataError(done.failure.key, **done.failure.values)
+    undecided = any(notice.key == "diagnoses.undecided" for notice in done.notices)
+    step = "next.decide" if undecided else "next.audit"
+    print(next_step(step, "audit", options.out, "--write"))
+    return 1 if done.missing else 0
+
+
+def _one_table(given: list[Path]) -> Path:
+    """Refuse two tables: the last would be read, and nobody would miss the other."""
+    if len(given) > 1:
+        found = ", ".join(map(str, given))
+        raise SettingsError("cli.one_table", count=len(given), found=found)
+    return given[0]
+
+
+def _print_outcome(done: "Ingested") -> None:
+    """Print what was added and left out, what waits for a person, and where the page is."""
     images, changes = done.catalog.images, done.changes
     patients = len({image["patient_id"] for image in images})
     print(
@@ -102,20 +122,6 @@ def run(options: argparse.Namespace) -> int:
         print(text("ingest.open_to_others", path=done.open_to_others[0]))
     print(text("common.research_only"))
     print(done.evidence.resolve())
-    if done.failure:
-        raise DataError(done.failure.key, **done.failure.values)
-    undecided = any(notice.key == "diagnoses.undecided" for notice in done.notices)
-    step = "next.decide" if undecided else "next.audit"
-    print(next_step(step, "audit", options.out, "--write"))
-    return 1 if done.missing else 0
-
-
-def _one_table(given: list[Path]) -> Path:
-    """Refuse two tables: the last would be read, and nobody would miss the other."""
-    if len(given) > 1:
-        found = ", ".join(map(str, given))
-        raise SettingsError("cli.one_table", count=len(given), found=found)
-    return given[0]
 
 
 def _print_left_out(changes: "Changes") -> None:

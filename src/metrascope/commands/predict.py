@@ -19,7 +19,7 @@ _MOST_DIGITS: Final = 9
 
 if TYPE_CHECKING:
     from metrascope.predict.output import Form, ReadingCounts
-    from metrascope.predict.predict import BatchPredictor, CountFiles
+    from metrascope.predict.predict import BatchPredictor, ProgressCallback
     from metrascope.predict.predictor import FrameChoice, Predictor
 
 
@@ -127,7 +127,7 @@ def _read_into(out: Path, reader: "BatchPredictor", tally: "ReadingCounts", form
 
 
 @contextmanager
-def _show_progress(reader: "BatchPredictor", *, quiet: bool) -> Iterator["CountFiles | None"]:
+def _show_progress(reader: "BatchPredictor", *, quiet: bool) -> Iterator["ProgressCallback | None"]:
     """Show progress of long work, unless the readings themselves show it."""
     if quiet or not reader.is_long:
         yield None
@@ -154,9 +154,9 @@ def _describe_predictor(predictor: "Predictor") -> None:
 
 
 def _note_missing_font() -> None:
-    from metrascope.predict.lettering import picture_font
+    from metrascope.predict.lettering import picture_language
 
-    if picture_font() != language():
+    if picture_language() != language():
         print(text("serving.no_chinese_font"), file=sys.stderr)
 
 
