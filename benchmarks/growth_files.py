@@ -22,7 +22,7 @@ from metrascope.audit.pane import Pane
 from metrascope.audit.points import KeyPoints
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import ViewStore
-from metrascope.audit.verification import AlignedView
+from metrascope.audit.verification import ComparedView
 from metrascope.audit.views import make_view
 from metrascope.dataset.image import Picture
 
@@ -40,11 +40,11 @@ class _Drawn(ViewStore):
 
     def add(self, points: KeyPoints, width: int) -> None:
         pane = Pane(np.zeros((1, width), np.int8), np.zeros((1, width), bool))
-        self.put(AlignedView(pane, points))
+        self.put(ComparedView(pane, points))
 
-    def view(self, number: int) -> AlignedView:
+    def view(self, number: int) -> ComparedView:
         base = number - 1 if number % _COPY == _COPY - 1 else number
-        return AlignedView(self._panes[base % len(self._panes)], self.points(number))
+        return ComparedView(self._panes[base % len(self._panes)], self.points(number))
 
 
 def audit(images: int, folder: Path, bundle: Path | None) -> Costs:
@@ -81,12 +81,12 @@ def _phantom(index: int) -> Picture:
     return Picture(still.image[within], still.sector[within] > 0, None)
 
 
-def _made(looks: np.ndarray, view: AlignedView, rng: np.random.Generator) -> KeyPoints:
+def _made(looks: np.ndarray, view: ComparedView, rng: np.random.Generator) -> KeyPoints:
     chosen = looks[rng.integers(len(looks), size=_POINTS)]
     return KeyPoints(_places(view, rng), _noisy(chosen, 10, rng))
 
 
-def _places(view: AlignedView, rng: np.random.Generator) -> np.ndarray:
+def _places(view: ComparedView, rng: np.random.Generator) -> np.ndarray:
     height, width = view.pane.texture.shape
     at = rng.random((_POINTS, 3)) * (width, height, 1)
     at[:, 2] = rng.choice(view.points.at[:, 2], _POINTS)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from metrascope.audit.verification import AlignedView
+from metrascope.audit.verification import ComparedView
 from metrascope.audit.views import make_view
 from metrascope.dataset.image import Picture
 from metrascope.dataset.manifest import Manifest, read_manifest
@@ -27,7 +27,7 @@ def phantom(index: int, size: int = 360, scanner: str = "voluson") -> Picture:
 
 
 @cache
-def view(index: int) -> AlignedView:
+def view(index: int) -> ComparedView:
     return make_view(phantom(index))
 
 

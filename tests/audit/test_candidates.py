@@ -12,7 +12,7 @@ from metrascope.audit.candidates import Candidate, find_candidates
 from metrascope.audit.pane import Pane
 from metrascope.audit.points import KeyPoints
 from metrascope.audit.shelf import open_shelf
-from metrascope.audit.verification import AlignedView
+from metrascope.audit.verification import ComparedView
 from metrascope.audit.views import make_view
 from metrascope.dataset.image import Picture
 
@@ -67,7 +67,7 @@ def test_images_without_points_are_no_error(tmp_path: Path) -> None:
     none = KeyPoints(np.zeros((0, 3), np.float32), np.zeros((0, 128), np.uint8))
     with open_shelf(tmp_path) as shelf:
         for _ in range(3):
-            shelf.put(AlignedView(pane, none))
+            shelf.put(ComparedView(pane, none))
         assert find_candidates(shelf) == []
         shelf.put(view(0))
         shelf.put(view(0))

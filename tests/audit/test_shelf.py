@@ -8,16 +8,16 @@ import pytest
 from metrascope.audit.pane import Pane
 from metrascope.audit.points import KeyPoints
 from metrascope.audit.shelf import open_shelf
-from metrascope.audit.verification import AlignedView
+from metrascope.audit.verification import ComparedView
 
 
-def some_view(seed: int, height: int, width: int, count: int) -> AlignedView:
+def some_view(seed: int, height: int, width: int, count: int) -> ComparedView:
     rng = np.random.default_rng(seed)
     pane = Pane(
         rng.integers(-127, 128, (height, width)).astype(np.int8), rng.random((height, width)) < 0.5
     )
     at = rng.random((count, 3)).astype(np.float32)
-    return AlignedView(pane, KeyPoints(at, rng.integers(0, 256, (count, 128), dtype=np.uint8)))
+    return ComparedView(pane, KeyPoints(at, rng.integers(0, 256, (count, 128), dtype=np.uint8)))
 
 
 def test_views_come_back_as_they_were(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_chinese_font_has_every_character_of_the_figures() -> None:
 
 def test_lettering_is_the_language_asked_for() -> None:
     needs_chinese()
-    assert [fonts.font_family("en"), fonts.font_family("zh")] == ["en", "zh"]
+    assert [fonts.figure_language("en"), fonts.figure_language("zh")] == ["en", "zh"]
 
 
 @pytest.mark.usefixtures("no_chinese")
@@ -50,7 +50,7 @@ def test_without_chinese_font_english_is_used_and_said_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        assert [fonts.font_family("zh") for _ in range(3)] == ["en"] * 3
+        assert [fonts.figure_language("zh") for _ in range(3)] == ["en"] * 3
     assert len(caplog.records) == 1
     assert "zhplot" in caplog.text
     assert fonts.families() == ["DejaVu Sans"]
@@ -63,7 +63,7 @@ def test_characters_without_a_glyph_become_question_marks() -> None:
 
 def test_unknown_language_is_refused() -> None:
     with pytest.raises(ValueError, match="fr"):
-        fonts.font_family("fr")
+        fonts.figure_language("fr")
 
 
 @pytest.mark.parametrize(

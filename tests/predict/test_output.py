@@ -12,8 +12,8 @@ from PIL import Image
 
 from metrascope.overlay import overlay
 from metrascope.predict import lettering
-from metrascope.predict.listing import LINE_WIDTH, _width, reading_lines, wrapped
-from metrascope.predict.reading import ImageReading, PatientReading, Said, Seen
+from metrascope.predict.listing import LINE_WIDTH, _width, reading_text, wrapped
+from metrascope.predict.reading import ImageReading, Notice, PatientReading, Seen
 from metrascope.predict.reading_picture import (
     PictureOrigin,
     class_name,
@@ -32,7 +32,7 @@ READING = ImageReading(
     predicted="polyp",
     prediction_set=("fibroid", "polyp"),
     confidence=0.9,
-    warnings=(Said(key="serving.marks_on_heat", text="2 marks lie where the network looked."),),
+    warnings=(Notice(key="serving.marks_on_heat", text="2 marks lie where the network looked."),),
     seconds=0.1,
     bundle="0" * 64,
 )
@@ -51,7 +51,7 @@ def test_cells_come_back_as_they_were() -> None:
     name = '肌瘤, "左侧"\n2.png'
     file = io.StringIO()
     patient = PatientReading(
-        patient="42", files=2, read=0, refusal=Said(key="k", text="None."), bundle="0" * 64
+        patient="42", files=2, read=0, refusal=Notice(key="k", text="None."), bundle="0" * 64
     )
     loop = patient.model_copy(update={"kind": "loop", "patient": "l.dcm"})
     write_csv(file, [READING.model_copy(update={"file": name}), patient, loop], CLASSES)
@@ -67,7 +67,7 @@ def test_cells_come_back_as_they_were() -> None:
 def test_lines_stay_in_their_columns(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("metrascope.messages._chosen", [lang])
     long = READING.model_copy(update={"file": "深" * 40 + "/" + "x" * 90 + "\x1b[31m.dcm"})
-    lines = reading_lines(long).splitlines()
+    lines = reading_text(long).splitlines()
     assert max(_width(line) for line in lines) <= LINE_WIDTH
     assert "\x1b" not in "".join(lines)
     assert "".join(line[:26] for line in lines).count("x") == 90
@@ -86,7 +86,7 @@ def test_lines_stay_in_their_columns(lang: str, monkeypatch: pytest.MonkeyPatch)
 def test_a_class_that_stays_though_a_likelier_one_is_out_is_explained(
     kept: tuple[str, ...], said: bool
 ) -> None:
-    lines = reading_lines(READING.model_copy(update={"prediction_set": kept}))
+    lines = reading_text(READING.model_copy(update={"prediction_set": kept}))
     assert ("goes by that class's own limit" in " ".join(lines.split())) is said
 
 
@@ -154,7 +154,7 @@ def test_a_picture_alone_says_what_made_it_and_what_it_is_not(
 ) -> None:
     drawn: list[str] = []
     monkeypatch.setattr("metrascope.messages._chosen", [lang])
-    monkeypatch.setattr("metrascope.predict.reading_picture.picture_font", lambda: lang)
+    monkeypatch.setattr("metrascope.predict.reading_picture.picture_language", lambda: lang)
     monkeypatch.setattr("metrascope.predict.reading_picture.picture_text", lambda line: line)
     monkeypatch.setattr(
         "metrascope.predict.reading_picture.draw_text", lambda *of, **_: drawn.append(of[3])
@@ -184,7 +184,7 @@ def test_of_what_is_refused_people_get_a_reason_and_no_number() -> None:
         "predicted": None,
         "probabilities": None,
         "refused_probabilities": READING.probabilities,
-        "refusal": Said(key="refusal.full_set", text="No class can be ruled out."),
+        "refusal": Notice(key="refusal.full_set", text="No class can be ruled out."),
     }
     file = io.StringIO()
     write_csv(file, [READING, READING.model_copy(update=refused)], CLASSES, heat_maps=True)
@@ -194,14 +194,14 @@ def test_of_what_is_refused_people_get_a_reason_and_no_number() -> None:
     assert row["heat_map"] == "none: refused"
     empty = ("predicted", "prediction_set", "confidence", "p_normal", "p_fibroid", "p_polyp")
     assert {row[name] for name in empty} == {""}
-    assert "0.7" not in reading_lines(READING.model_copy(update=refused))
+    assert "0.7" not in reading_text(READING.model_copy(update=refused))
 
 
 def test_no_font_means_no_empty_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lettering, "_chinese_file", lambda: None)
     lettering._face.cache_clear()
     try:
-        assert lettering.picture_font("zh") == "en"
+        assert lettering.picture_language("zh") == "en"
         assert lettering.picture_text("ab 息肉.png") == "ab ??.png"
         assert class_name("polyp", 2, "zh") == "Endometrial polyp"
         assert class_name("腺肌症", 3, "en") == "class 4"

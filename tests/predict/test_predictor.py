@@ -9,7 +9,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
 
-from metrascope.predict.listing import reading_lines
+from metrascope.predict.listing import reading_text
 from metrascope.predict.predictor import Predictor
 
 
@@ -47,5 +47,5 @@ def test_a_loop_that_lacks_frames_says_so(
         assert not any("serving.frames_missing" in found for found in keys)
         return
     assert all("serving.frames_missing" in found for found in keys)
-    shown = " ".join(reading_lines(rows[-1]).split())
+    shown = " ".join(reading_text(rows[-1]).split())
     assert f"has {claimed} frames and holds {held}" in shown.replace("l.dcm ", "")

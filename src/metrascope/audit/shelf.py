@@ -10,7 +10,7 @@ import numpy as np
 
 from metrascope.audit.pane import Pane
 from metrascope.audit.points import KeyPoints
-from metrascope.audit.verification import AlignedView
+from metrascope.audit.verification import ComparedView
 from metrascope.files.atomic import writing
 
 
@@ -33,7 +33,7 @@ class ViewStore:
     def __len__(self) -> int:
         return len(self._places)
 
-    def put(self, view: AlignedView) -> int:
+    def put(self, view: ComparedView) -> int:
         """Add a view and return its number.
 
         Raises
@@ -62,7 +62,7 @@ class ViewStore:
         """Return the width of a view's pane in pixels."""
         return self._places[number][2]
 
-    def view(self, number: int) -> AlignedView:
+    def view(self, number: int) -> ComparedView:
         """Return a view."""
         start, height, width, count = self._places[number]
         content = self._content()
@@ -71,7 +71,7 @@ class ViewStore:
         levels = np.array(content[texture:valid]).view(np.int8).reshape(height, width)
         bits = np.array(content[valid : valid + (height * width + 7) // 8])
         mask = np.unpackbits(bits, count=height * width).astype(bool).reshape(height, width)
-        return AlignedView(Pane(levels, mask), self.points(number))
+        return ComparedView(Pane(levels, mask), self.points(number))
 
     def _content(self) -> "np.memmap":
         if self._bytes is None:

@@ -23,7 +23,7 @@ _SCALES: Final = np.arange(-2.5, 2.51, 0.5)
 
 
 @dataclass(frozen=True)
-class AlignedView:
+class ComparedView:
     """What of an image is compared: its pane and its points."""
 
     pane: Pane
@@ -61,7 +61,7 @@ class Agreement:
     flipped: bool
 
 
-def compare_views(first: AlignedView, second: AlignedView, *, flipped: bool) -> Agreement:
+def compare_views(first: ComparedView, second: ComparedView, *, flipped: bool) -> Agreement:
     """Register the second view to the first and compare their texture.
 
     Parameters

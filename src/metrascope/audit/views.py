@@ -10,7 +10,7 @@ import numpy.typing as npt
 from metrascope.audit.pane import make_pane
 from metrascope.audit.points import find_points
 from metrascope.audit.quality import Quality, measure_quality
-from metrascope.audit.verification import AlignedView
+from metrascope.audit.verification import ComparedView
 from metrascope.dataset.image import Picture, read_picture
 from metrascope.dataset.manifest import Manifest
 from metrascope.errors import DataError, is_memory_failure
@@ -37,7 +37,7 @@ class Fingerprint:
 
     file_hash: str
     pixel_hash: str
-    view: AlignedView | None
+    view: ComparedView | None
     quality: Quality | None
     problem: str
 
@@ -74,10 +74,10 @@ def hash_image(manifest: Manifest, row: int) -> Fingerprint:
     return Fingerprint(file_hash, pixel_hash, None, None, "")
 
 
-def make_view(picture: Picture) -> AlignedView:
+def make_view(picture: Picture) -> ComparedView:
     """Return what is compared of an image that is cropped to its scan sector."""
     pane = make_pane(picture)
-    return AlignedView(pane, find_points(pane))
+    return ComparedView(pane, find_points(pane))
 
 
 def hash_pixels(grey: npt.NDArray[np.uint8]) -> str:

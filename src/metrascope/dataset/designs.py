@@ -17,9 +17,9 @@ from metrascope.dataset.split import (
     draw_units,
     drawn_patients,
     place_patients,
+    share_counts,
     split_patients,
     split_units,
-    test_counts,
     unit_labels,
 )
 from metrascope.errors import DataError
@@ -78,7 +78,7 @@ def draw_split(images: pd.DataFrame, classes: Sequence[str], settings: SplitSett
     tables = []
     for fold, held in enumerate(folds):
         rest = units[~units.index.isin(held.test | held.excluded)]
-        counts = test_counts(class_counts(rest, classes), settings.validation)
+        counts = share_counts(class_counts(rest, classes), settings.validation)
         rng = np.random.default_rng([settings.seed, 1, fold])
         validating = draw_units(rest, counts, rng)
         places = {"validation": validating, "test": held.test, "excluded": held.excluded}

@@ -103,7 +103,7 @@ def split_patients(
     if test:
         left = units[~units.index.isin(places["validation"])]
         most = {label: count - 1 for label, count in class_counts(left, classes).items()}
-        wanted = test_counts(counts, test)
+        wanted = share_counts(counts, test)
         wanted = {label: min(count, most[label]) for label, count in wanted.items()}
         places["test"] = draw_units(left, wanted, rng)
     return Split(place_patients(drawn_patients(images, classes), places))
@@ -162,10 +162,10 @@ def validation_counts(counts: Mapping[str, int], fraction: float) -> dict[str, i
     """Return how many patients of each class validate; see `split_patients`."""
     if fraction == 0.1 and dict(counts) == {k: sum(v) for k, v in PAPER_PARTITIONS.items()}:
         return {label: PAPER_PARTITIONS[label][1] for label in counts}
-    return test_counts(counts, fraction)
+    return share_counts(counts, fraction)
 
 
-def test_counts(counts: Mapping[str, int], fraction: float) -> dict[str, int]:
+def share_counts(counts: Mapping[str, int], fraction: float) -> dict[str, int]:
     """Take a share of each class by largest remainder: at least one, and one is left."""
     exact = {label: count * fraction for label, count in counts.items()}
     drawn = {label: int(share) for label, share in exact.items()}

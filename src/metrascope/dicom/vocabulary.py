@@ -141,10 +141,10 @@ def clean_probe(written: str, personal: Collection[str] = ()) -> str:
     """Return a probe's name such as ``C5-1``, ``RIC5-9-D`` or ``PVT-781VT``, else ``""``."""
     word = unicodedata.normalize("NFKC", written).strip()
     lettered = any(sign.isalpha() for sign in word)
-    return word if lettered and is_coded_word(word) and not _is_personal(word, personal) else ""
+    return word if lettered and is_product_code(word) and not _is_personal(word, personal) else ""
 
 
-def is_coded_word(word: str) -> bool:
+def is_product_code(word: str) -> bool:
     """Tell whether a word is a short code of a product, and not somebody's number or initials.
 
     At most ten signs and four digits, no month, and without letters no date such as 77-3-1;
@@ -178,7 +178,7 @@ def _tellable(word: str, personal: Collection[str], known: Collection[str]) -> b
     lower = word.casefold()
     if lower in WORDS or lower in known:
         return True
-    return is_coded_word(_after_family(word)) and not _is_personal(_after_family(word), personal)
+    return is_product_code(_after_family(word)) and not _is_personal(_after_family(word), personal)
 
 
 def _after_family(word: str) -> str:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import PAPER_CLASSES
 from metrascope.figures.canvas import GRAY, footnote, style
-from metrascope.figures.fonts import font_family, printable_text, short_label
+from metrascope.figures.fonts import figure_language, printable_text, short_label
 from metrascope.messages import text
 from metrascope.results.tables import data_heading
 from metrascope.statistics.published import PUBLISHED, network_title
@@ -22,7 +22,7 @@ def comparison_chart(
     The published figures are drawn only where the classes are the study's; an arrowhead marks
     a published upper bound.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     networks = metrics["networks"]
     figure = Figure((5.2, 0.24 * len(networks) + 1.35))
     ax = figure.add_subplot()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from metrascope.classes import class_short
 from metrascope.figures.canvas import class_key, footnote, grid, numeral, style
-from metrascope.figures.fonts import font_family, short_label
+from metrascope.figures.fonts import figure_language, short_label
 from metrascope.messages import text
 from metrascope.statistics.published import network_title
 
@@ -30,7 +30,7 @@ def confusion_matrices(metrics: dict[str, Any], lang: str | None = None) -> Figu
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     networks, classes = metrics["networks"], metrics["classes"]
     figure, axes = grid(len(networks), 1.72)
     for ax, (name, network) in zip(axes, networks.items(), strict=True):

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import class_short
 from metrascope.figures.canvas import GRAY, footnote, grid, style
-from metrascope.figures.fonts import font_family, printable_text, short_label
+from metrascope.figures.fonts import figure_language, printable_text, short_label
 from metrascope.messages import text
 from metrascope.statistics.published import network_title
 
@@ -35,7 +35,7 @@ def decision_chart(
     stated
         At the stated prevalence instead of the observed one.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     shown = decision["stated"] if stated else decision
     curves = shown["curves"]
     figure, axes = grid(len(curves), 2.0)

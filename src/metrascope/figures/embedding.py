@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import class_colors, class_title
 from metrascope.figures.canvas import footnote, grid, style
-from metrascope.figures.fonts import font_family, short_label
+from metrascope.figures.fonts import figure_language, short_label
 from metrascope.messages import text
 from metrascope.statistics.published import network_title, order_networks
 
@@ -49,7 +49,7 @@ def embeddings(
         Column that colors the points: class, scanner, partition, or whether the reading is
         correct (1 or 0).
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     if "perplexity" in table:
         table = table[table["perplexity"] == table["perplexity"].iat[0]]
     groups = _groups(table, classes, coloring, lang)

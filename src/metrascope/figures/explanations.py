@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, grid, style
-from metrascope.figures.fonts import font_family, short_label
+from metrascope.figures.fonts import figure_language, short_label
 from metrascope.messages import text
 from metrascope.statistics.published import network_title
 
@@ -41,7 +41,7 @@ def localization_by_size(networks: Mapping[str, Any], lang: str | None = None) -
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     first = next(iter(networks.values()))
     sizes = [size for size in _SIZES if any(size in found["sizes"] for found in networks.values())]
     figure = Figure((PAGE_WIDTH, 2.9))
@@ -74,7 +74,7 @@ def deletion_curves(networks: Mapping[str, Any], lang: str | None = None) -> Fig
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     figure, axes = grid(2 * len(networks), 1.9)
     pairs = [(name, way) for name in networks for way in _WAYS]
     for ax, (name, way) in zip(axes, pairs, strict=True):
@@ -103,7 +103,7 @@ def shortcut_chart(networks: Mapping[str, Any], lang: str | None = None) -> Figu
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     changes = list(next(iter(networks.values()))["changes"])
     figure = Figure((PAGE_WIDTH, 0.8 + 0.1 * len(changes) * (1.4 + 0.45 * len(networks))))
     axes = figure.subplots(1, len(_KINDS), sharey=True, squeeze=False)[0]

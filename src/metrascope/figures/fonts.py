@@ -36,7 +36,7 @@ _SYSTEM: Final = (
 )
 
 
-def font_family(lang: str | None = None) -> str:
+def figure_language(lang: str | None = None) -> str:
     """Return the language to letter figures in: ``lang``, or English where no font serves it."""
     wanted = lang or language()
     if wanted not in LANGUAGES:

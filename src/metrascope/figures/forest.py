@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import class_short
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, style
-from metrascope.figures.fonts import font_family, printable_text, short_label
+from metrascope.figures.fonts import figure_language, printable_text, short_label
 from metrascope.messages import text
 from metrascope.results.findings import attribute_title, value_title
 from metrascope.results.notation import p_value
@@ -41,7 +41,7 @@ def forest_plot(
     heading
         Whose data it is, told under the figure.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     rows = _rows(subgroups, network, lang)
     measures = [name for name in _MEASURES if any(name in (row["numbers"] or {}) for row in rows)]
     figure = Figure((PAGE_WIDTH, 0.165 * len(rows) + 1.35))

@@ -16,7 +16,7 @@ from PIL import Image
 
 from metrascope.classes import class_short
 from metrascope.figures.canvas import DPI, PAGE_WIDTH, footnote, style
-from metrascope.figures.fonts import font_family, printable_text, short_label
+from metrascope.figures.fonts import figure_language, printable_text, short_label
 from metrascope.messages import text
 from metrascope.overlay import SCALE, OutlineBox, overlay
 from metrascope.results.notation import probability
@@ -83,7 +83,7 @@ def gradcam_panel(cases: Sequence[PanelCase], lang: str | None = None) -> Figure
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     networks = order_networks(name for case in cases for name in case.readings)
     blocks = 2 if len(networks) > 4 and len(cases) <= 4 else 1
     rows = ceil(len(networks) / blocks)

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, style
-from metrascope.figures.fonts import font_family, short_label
+from metrascope.figures.fonts import figure_language, short_label
 from metrascope.messages import text
 from metrascope.statistics.published import network_title, order_networks
 
@@ -45,7 +45,7 @@ def learning_curves(histories: Mapping[str, pd.DataFrame], lang: str | None = No
     lang
         ``en`` or ``zh``; the language in use when not given.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     runs: dict[str, list[pd.DataFrame]] = {
         name: [] for name in order_networks(map(_network, histories))
     }

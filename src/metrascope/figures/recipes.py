@@ -19,7 +19,7 @@ from metrascope.figures.explanations import (
     localization_by_size,
     shortcut_chart,
 )
-from metrascope.figures.fonts import font_family
+from metrascope.figures.fonts import figure_language
 from metrascope.figures.forest import forest_plot
 from metrascope.figures.gradcam import PanelCase, gradcam_panel
 from metrascope.figures.learning_curves import learning_curves
@@ -42,7 +42,7 @@ def file_recipes(
 ) -> dict[str, Recipe]:
     """Return the figures that are written as files; see `metrascope.figures.evaluation`."""
     # Here, so that a missing font is told of once and not by every process.
-    lettered = font_family(lang)
+    lettered = figure_language(lang)
     recipes: dict[str, Recipe] = {
         "confusion": partial(confusion_matrices, metrics, lettered),
         "macro_f1": partial(comparison_chart, metrics, lettered, name),
@@ -69,11 +69,11 @@ def page_recipes(
     """Return the figures that the page shows in each language."""
     recipes: dict[str, Recipe] = {}
     if embedding_table is not None and len(embedding_table):
-        shown = embedding_table, metrics["classes"], font_family(lang), _separation(metrics)
+        shown = embedding_table, metrics["classes"], figure_language(lang), _separation(metrics)
         recipes["embedding"] = partial(embeddings, *shown)
     recipes |= chart_recipes(metrics, lang, name)
     if histories:
-        recipes["curves"] = partial(learning_curves, histories, font_family(lang))
+        recipes["curves"] = partial(learning_curves, histories, figure_language(lang))
     return recipes
 
 
@@ -84,7 +84,7 @@ def chart_recipes(metrics: dict[str, Any], lang: str | None, name: str) -> dict[
     """
     if not metrics.get("networks"):
         return {}
-    heading, lettered = data_heading(metrics, lang, name), font_family(lang)
+    heading, lettered = data_heading(metrics, lang, name), figure_language(lang)
     recipes: dict[str, Recipe] = {}
     if metrics.get("roc"):
         recipes["roc"] = partial(roc_overview, metrics, lettered, heading)
@@ -106,7 +106,7 @@ def chart_recipes(metrics: dict[str, Any], lang: str | None, name: str) -> dict[
 def _by_network(metrics: dict[str, Any], lang: str | None, name: str) -> dict[str, Recipe]:
     """Return what is there once for each network: files alone, they would swell the page."""
     heading, classes = data_heading(metrics, lang, name), metrics["classes"]
-    last = font_family(lang), heading
+    last = figure_language(lang), heading
     recipes: dict[str, Recipe] = {}
     for network, file in file_names(metrics["networks"]).items():
         if metrics.get("roc"):

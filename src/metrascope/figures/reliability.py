@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import class_colors, class_short
 from metrascope.figures.canvas import GRAY, PAGE_WIDTH, footnote, style
-from metrascope.figures.fonts import font_family, printable_text, short_label
+from metrascope.figures.fonts import figure_language, printable_text, short_label
 from metrascope.messages import text
 from metrascope.statistics.published import network_title
 
@@ -44,7 +44,7 @@ def reliability_diagrams(
     heading
         Whose data it is, told under the figure.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     blocks = calibration["networks"][network]
     before, after = blocks["before"], blocks.get("after")
     colors = class_colors(classes)
@@ -71,7 +71,7 @@ def reliability_overview(
     calibration, lang, heading
         As for `reliability_diagrams`.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     drawn = [
         (
             short_label(network_title(name)),

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from metrascope.classes import class_colors, class_short
 from metrascope.figures.canvas import GRAY, footnote, grid, style
-from metrascope.figures.fonts import font_family, printable_text, short_label
+from metrascope.figures.fonts import figure_language, printable_text, short_label
 from metrascope.messages import text
 from metrascope.results.notation import percent
 from metrascope.statistics.published import network_title
@@ -32,7 +32,7 @@ def roc_overview(metrics: Mapping[str, Any], lang: str | None = None, heading: s
     heading
         Whose data they are.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     networks = metrics["roc"]["networks"]
     figure, axes = grid(len(networks), 2.75)
     for ax, (name, curves) in zip(axes, networks.items(), strict=True):
@@ -65,7 +65,7 @@ def roc_panels(
     network
         Which.
     """
-    lang = font_family(lang)
+    lang = figure_language(lang)
     curves, scores = metrics["roc"]["networks"][network], metrics["networks"][network]
     panels = [
         (

@@ -203,7 +203,7 @@ def _write(
 
 
 def written_files(intake: IngestJob, record: Record) -> Iterator[Path]:
-    """Yield the files that `start_ingest_worker` has written of a source."""
+    """Yield the files that `ingest_file` has written of a source."""
     for image in record.images:
         yield intake.out / image["image"]
         yield intake.out / image["sector"]

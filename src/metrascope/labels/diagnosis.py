@@ -98,16 +98,17 @@ def read_diagnoses(
             if _may_be_category(form, readings[value])
         }
     return {
-        value: readings.get(value) or _chosen_class(given[form]) for value, form in forms.items()
+        value: readings.get(value) or _diagnosis_by_setting(given[form])
+        for value, form in forms.items()
     }
 
 
-def is_class_code(form: str) -> bool:
+def is_bare_code(form: str) -> bool:
     """Tell whether a diagnosis, after `normal_form`, is a bare code."""
     return _CODE.fullmatch(form) is not None
 
 
-def _chosen_class(label: str) -> Diagnosis:
+def _diagnosis_by_setting(label: str) -> Diagnosis:
     reason = None if label else Reason("labels.left_out")
     return Diagnosis(label, reason, by="setting")
 
@@ -130,7 +131,7 @@ def _reading(form: str) -> Diagnosis:
         return _none("struck")
     if is_empty(form):
         return Diagnosis(reason=Reason("labels.empty"))
-    if is_class_code(form):
+    if is_bare_code(form):
         return _none("code")
     if form in _ABBREVIATIONS:
         return Diagnosis(_ABBREVIATIONS[form], offered=_ABBREVIATIONS[form])

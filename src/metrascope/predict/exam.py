@@ -17,7 +17,7 @@ from metrascope.dicom.values import day, string
 from metrascope.errors import DataError
 from metrascope.messages import Reason, language, table, text
 from metrascope.predict.patient import HeaderPatient, header_digest
-from metrascope.predict.reading import Said
+from metrascope.predict.reading import Notice
 from metrascope.screen.key_frames import key_frames
 from metrascope.screen.marks import Mark
 from metrascope.screen.panels import panels
@@ -186,7 +186,7 @@ def to_grey(picture: Pixels) -> Pixels:
     return np.asarray((weighted + 32768) >> 16, dtype=np.uint8)
 
 
-def refusal_message(key: str, sentence: str) -> Said:
+def refusal_message(key: str, sentence: str) -> Notice:
     """Return why an image cannot be read, and what to do about it.
 
     Parameters
@@ -199,10 +199,10 @@ def refusal_message(key: str, sentence: str) -> Said:
     area, _, code = key.partition(".")
     advice = f"advice.{code}" if area == "usability" else f"advice.{_DAMAGED.get(area, '')}"
     if advice not in table() or key in _ADVISED:
-        return Said(key=key, text=sentence)
+        return Notice(key=key, text=sentence)
     between = "" if language() == "zh" else " "
     told = f"{sentence}{between}{text(advice)}"
-    return Said(key=key, text=told)
+    return Notice(key=key, text=told)
 
 
 def _is_cut_off(still: CleanStill) -> bool:

@@ -47,7 +47,7 @@ _SAMPLE: Final = "正常肌瘤息肉仅供研究"
 _MISSING: Final = "\U0010fffe"
 
 
-def picture_font(lang: str | None = None) -> str:
+def picture_language(lang: str | None = None) -> str:
     """Return the language to letter pictures in: ``lang``, or English where no font serves it."""
     wanted = lang or language()
     return "en" if wanted == "zh" and _chinese_file() is None else wanted

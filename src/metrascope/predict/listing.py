@@ -7,7 +7,7 @@ from unicodedata import east_asian_width
 
 from metrascope.classes import class_title
 from metrascope.messages import text
-from metrascope.predict.reading import ImageReading, PatientReading, Said
+from metrascope.predict.reading import ImageReading, Notice, PatientReading
 from metrascope.results.notation import probability
 
 LINE_WIDTH: Final = 80
@@ -26,7 +26,7 @@ def heading() -> str:
     return f"{_padded(left, _LEFT + _GAP)}{right}\n{rule}\n"
 
 
-def reading_lines(reading: ImageReading | PatientReading) -> str:
+def reading_text(reading: ImageReading | PatientReading) -> str:
     """Return the lines of a reading, each at most 80 columns wide."""
     left = wrapped(_subject(reading), _LEFT)
     right = [
@@ -123,7 +123,7 @@ def _out_of_order(shares: Mapping[str, float], kept: Sequence[str]) -> Iterator[
         yield text("serving.set_out_of_order", **names)
 
 
-def _warning_lines(warnings: Sequence[Said]) -> Iterator[str]:
+def _warning_lines(warnings: Sequence[Notice]) -> Iterator[str]:
     for said in warnings:
         yield text("serving.list_warning", warning=said.text)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TextIO
 
 from metrascope.messages import language, text
-from metrascope.predict.listing import heading, reading_lines
+from metrascope.predict.listing import heading, reading_text
 from metrascope.predict.reading import ImageReading, PatientReading
 from metrascope.predict.spreadsheet import write_csv
 
@@ -100,7 +100,7 @@ def write_readings(
     file.write(heading())
     for reading in readings:
         if _is_listed(reading):
-            file.write(reading_lines(reading))
+            file.write(reading_text(reading))
             file.flush()
     file.write("\n" + text("common.research_only") + "\n")
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from metrascope.arrays import Floats
 from metrascope.classes import class_title
 from metrascope.messages import text
-from metrascope.predict.reading import GroupKind, ImageReading, PatientReading, Said
+from metrascope.predict.reading import GroupKind, ImageReading, Notice, PatientReading
 from metrascope.predict.refusal import CONFIDENCE, RefusalRule
 
 _NAMED: Final = 3
@@ -215,7 +215,7 @@ def sum_up(
     rule: RefusalRule | None,
     confidence: float | None,
     bundle: str,
-    warnings: Iterable[Said] = (),
+    warnings: Iterable[Notice] = (),
     by_folder: bool = False,
 ) -> PatientReading:
     """Make the reading of a patient, or a loop.
@@ -264,7 +264,7 @@ def sum_up(
 
 
 class _Judged(NamedTuple):
-    refusal: Said | None = None
+    refusal: Notice | None = None
     predicted: str | None = None
     labels: tuple[str, ...] | None = None
     contradiction: bool = False
@@ -293,7 +293,7 @@ def _judge(
     verdict = rule.mean(mean, confidence) if rule else None
     if verdict and verdict.reasons:
         reason = verdict.reasons[0]
-        return _Judged(Said(key=reason.key, text=reason.text()), labels=verdict.labels)
+        return _Judged(Notice(key=reason.key, text=reason.text()), labels=verdict.labels)
     predicted = summary.classes[int(mean.argmax())]
     if summary.is_contradiction(predicted):
         return _Judged(_notice(name, classes=summary.by_class(kind)), contradiction=True)
@@ -306,6 +306,6 @@ def rounded(classes: Sequence[str], probabilities: Floats) -> dict[str, float]:
     return dict(zip(classes, (round(value, 6) for value in values), strict=True))
 
 
-def _notice(name: str, **values: object) -> Said:
+def _notice(name: str, **values: object) -> Notice:
     key = f"serving.{name}"
-    return Said(key=key, text=text(key, None, **values))
+    return Notice(key=key, text=text(key, None, **values))

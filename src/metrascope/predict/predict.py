@@ -27,7 +27,7 @@ from metrascope.processes.dispatch import EngineName, ShareOut, open_file_pool
 from metrascope.sources.search import Skipped, Source
 
 AnyReading = ImageReading | PatientReading
-CountFiles = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 _FEW: Final = 8
 """Files that are read at once sooner than a process of its own has started."""
@@ -136,7 +136,7 @@ class BatchPredictor:
     def __exit__(self, *_: object) -> None:
         self._journal.close()
 
-    def read(self, advance: CountFiles | None = None) -> Iterator[AnyReading]:
+    def read(self, advance: ProgressCallback | None = None) -> Iterator[AnyReading]:
         """Read what has not been read yet, and yield the results in order as they are known.
 
         Parameters

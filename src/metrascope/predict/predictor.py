@@ -25,7 +25,14 @@ from metrascope.predict.patient import (
     rounded,
     sum_up,
 )
-from metrascope.predict.reading import GroupKind, ImageReading, Neighbor, PatientReading, Said, Seen
+from metrascope.predict.reading import (
+    GroupKind,
+    ImageReading,
+    Neighbor,
+    Notice,
+    PatientReading,
+    Seen,
+)
 from metrascope.predict.refusal import RefusalRule, Verdict
 from metrascope.predict.runtime import RuntimeName
 from metrascope.processes.cores import available_cores
@@ -225,7 +232,7 @@ class Predictor:
         patient: str,
         *,
         kind: GroupKind = "patient",
-        warnings: Sequence[Said] = (),
+        warnings: Sequence[Notice] = (),
         by_folder: bool = False,
     ) -> PatientReading:
         """Make the reading of a patient; see `metrascope.predict.patient.sum_up`."""
@@ -266,7 +273,7 @@ class Predictor:
         try:
             combined = self.ensemble.read(crop.grey[None])
         except DataError as error:
-            said = Said(key=error.key, text=str(error))
+            said = Notice(key=error.key, text=str(error))
             return FrameReading(self._refused(about.file, said, start, about), None)
         probabilities = combined.probabilities[0]
         likeliest = int(probabilities.argmax())
@@ -312,7 +319,7 @@ class Predictor:
         return round(unfamiliarity / max(self.rule.unfamiliar_above, 1e-9), 4)
 
     def _refused(
-        self, name: str, said: Said, start: float, about: "_About | None" = None
+        self, name: str, said: Notice, start: float, about: "_About | None" = None
     ) -> ImageReading:
         about = about or _About(name, "", 0, 1, key_frame=True)
         elapsed = round(time.perf_counter() - start, 6)
@@ -323,7 +330,7 @@ class _Judged(NamedTuple):
     """Prediction set and refusal, and whether a patient's reading may rest on it."""
 
     labels: tuple[str, ...] | None
-    refusal: Said | None
+    refusal: Notice | None
     usable: bool
 
 
@@ -332,7 +339,7 @@ def _judged(verdict: Verdict | None) -> _Judged:
         return _Judged(None, None, usable=True)
     if not verdict.reasons:
         return _Judged(verdict.labels, None, usable=True)
-    said = Said(key=verdict.reasons[0].key, text=verdict.reasons[0].text())
+    said = Notice(key=verdict.reasons[0].key, text=verdict.reasons[0].text())
     return _Judged(verdict.labels if verdict.usable else None, said, usable=verdict.usable)
 
 
@@ -352,22 +359,22 @@ class _About(NamedTuple):
     number: int
     frames: int
     key_frame: bool
-    warnings: tuple[Said, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
     def fields(self) -> dict[str, Any]:
         fields = self._asdict()
         return fields | {"frame": fields.pop("number") + 1}
 
 
-def _missing_frames(cine: Cine) -> tuple[Said, ...]:
+def _missing_frames(cine: Cine) -> tuple[Notice, ...]:
     """Warn of a file that was cut off: of what it has lost nothing can be read."""
     if cine.claimed <= cine.count:
         return ()
     told = text(_MISSING, claimed=cine.claimed, count=cine.count)
-    return (Said(key=_MISSING, text=told),)
+    return (Notice(key=_MISSING, text=told),)
 
 
-def _warnings(marks: Sequence[Mark], seen: Seen, predicted: int) -> tuple[Said, ...]:
+def _warnings(marks: Sequence[Mark], seen: Seen, predicted: int) -> tuple[Notice, ...]:
     """Warn of marks that lie where the heat map says that the network looked."""
     heat = seen.maps[predicted]
     if not marks or not heat.max() > 0:
@@ -388,4 +395,4 @@ def _warnings(marks: Sequence[Mark], seen: Seen, predicted: int) -> tuple[Said, 
     if not touched:
         return ()
     key = "serving.marks_on_heat"
-    return (Said(key=key, text=text(key, count=len(touched))),)
+    return (Notice(key=key, text=text(key, count=len(touched))),)

@@ -20,7 +20,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Said(_Record):
+class Notice(_Record):
     """A sentence for the reader.
 
     Attributes
@@ -106,8 +106,8 @@ class ImageReading(_Record):
     predicted: str | None = None
     prediction_set: tuple[str, ...] | None = None
     confidence: _Share | None = None
-    refusal: Said | None = None
-    warnings: tuple[Said, ...] = ()
+    refusal: Notice | None = None
+    warnings: tuple[Notice, ...] = ()
     strangeness: Annotated[float, Field(ge=0)] | None = None
     heat_map: str | None = None
     neighbors: tuple[Neighbor, ...] = ()
@@ -149,8 +149,8 @@ class PatientReading(_Record):
     predicted: str | None = None
     prediction_set: tuple[str, ...] | None = None
     confidence: _Share | None = None
-    refusal: Said | None = None
-    warnings: tuple[Said, ...] = ()
+    refusal: Notice | None = None
+    warnings: tuple[Notice, ...] = ()
     bundle: str
     notice: str = NOTICE
 

@@ -18,7 +18,7 @@ from metrascope.overlay import SCALE, overlay
 from metrascope.predict.lettering import (
     draw_text,
     fitted_text,
-    picture_font,
+    picture_language,
     picture_text,
     text_width,
 )
@@ -94,7 +94,7 @@ def reading_picture_name(reading: ImageReading) -> str:
 def draw_picture(reading: ImageReading, seen: Seen, origin: PictureOrigin) -> Image.Image:
     """Draw the image and beside it the heat map of the predicted class over it, RGB."""
     number = list(reading.probabilities or {}).index(reading.predicted or "")
-    lang, heat = picture_font(), seen.maps[number]
+    lang, heat = picture_language(), seen.maps[number]
     panels = _panels(seen, heat)
     words = max(text_width(text(f"figures.{key}", lang), _SMALL) for key in ("low", "high"))
     right = 3 * _MARGIN + 2 * panels.side + _BAR + 8 + int(words)

@@ -9,7 +9,7 @@ from metrascope.predict.exam import read_person
 from metrascope.predict.journal import FileOutcome, Pending
 from metrascope.predict.patient import ImageFinding
 from metrascope.predict.predictor import FrameReading, Predictor
-from metrascope.predict.reading import ImageReading, Said
+from metrascope.predict.reading import ImageReading, Notice
 from metrascope.predict.reading_picture import PictureOrigin, reading_picture_name, write_picture
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def not_read(name: str, reason: Reason, patient: str, bundle: str) -> FileOutcom
     bundle
         SHA-256 of the bundle.
     """
-    said = Said(key=reason.key, text=reason.text())
+    said = Notice(key=reason.key, text=reason.text())
     reading = ImageReading(file=name, patient=patient, refusal=said, bundle=bundle)
     passing = reason.key in _PASSING
     return FileOutcome((reading.model_dump_json(),), patient, ImageFinding(name), patient, passing)

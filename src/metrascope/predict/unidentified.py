@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from metrascope.messages import text
-from metrascope.predict.reading import Said
+from metrascope.predict.reading import Notice
 
 _SEVERAL: Final = ""
 """Stands for more than one patient in a folder."""
@@ -45,14 +45,14 @@ class Unidentified:
                 if nearest != _SEVERAL:
                     self._add(nearest, name)
 
-    def warnings(self, person: str) -> tuple[Said, ...]:
+    def warnings(self, person: str) -> tuple[Notice, ...]:
         """Return what is to be said of the files that lie among a patient's images."""
         beside = self._beside.get(person)
         if beside is None:
             return ()
         files = ", ".join(beside.names) + (", …" if beside.count > len(beside.names) else "")
         key = "serving.beside"
-        return (Said(key=key, text=text(key, count=beside.count, files=files)),)
+        return (Notice(key=key, text=text(key, count=beside.count, files=files)),)
 
     def _add(self, person: str, name: str) -> None:
         beside = self._beside.setdefault(person, _Beside())
