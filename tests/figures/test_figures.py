@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.metrics import confusion_matrix
@@ -107,6 +108,20 @@ def panels(figure: Figure) -> dict[str, Axes]:
 
 def words(figure: Figure) -> str:
     return "\n".join(item.get_text() for item in figure.findobj(mpl.text.Text))
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("name", MADE)
+def test_no_line_under_a_figure_is_cut_off(name: str, lang: str) -> None:
+    figure = MADE[name](lang)
+    FigureCanvasAgg(figure).draw()
+    notes = [one for one in (figure, *figure.subfigs) if (one.get_supxlabel() or "").strip()]
+    assert notes
+    for one in notes:
+        extent = next(t for t in one.texts if t.get_text() == one.get_supxlabel())
+        box = extent.get_window_extent()
+        assert box.x0 >= figure.bbox.x0 - 1
+        assert box.x1 <= figure.bbox.x1 + 1
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -80,6 +80,16 @@ def test_labels_alone_have_a_page_without_probabilities(tmp_path: Path) -> None:
     assert "calibration" not in {node.attributes["id"] for node in page.find("section")}
 
 
+def test_of_synthetic_images_the_page_says_so(tmp_path: Path) -> None:
+    predictions = read_predictions([saved(external(), tmp_path)], PAPER)
+    metrics = json.loads(json.dumps(evaluate(predictions, replicates=200)))
+    for sources, said in ((["Metrascope phantom"], True), (["Ward 9"], False)):
+        arguments = (metrics, predictions.table, tmp_path, "en", "other", sources)
+        page = parse(write_evaluation_page(*arguments).read_text(encoding="utf-8"))
+        assert ("The images are synthetic" in page.by_id("summary").text("en")) is said
+        assert sources[0] in page.by_id("data").text("en")
+
+
 def test_a_hostile_name_is_text(tmp_path: Path) -> None:
     page, _ = page_of(tmp_path, external(), name="<script>alert(1)</script>")
     assert "<script>alert(1)</script>" in page.by_id("data").text("en")

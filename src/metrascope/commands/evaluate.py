@@ -66,7 +66,8 @@ def _evaluate(
         prevalence=stated,
     )
     begin("page")
-    write_evaluation_page(metrics, predictions.table, options.out, language(), name)
+    sources = [] if known is None or "source" not in known else sorted(set(known["source"]))
+    write_evaluation_page(metrics, predictions.table, options.out, language(), name, sources)
     return metrics, name
 
 

@@ -120,7 +120,7 @@ def footnote(figure: FigureBase, lang: str, key: str = "") -> None:
     """Write a key line, if any, and the research-only sentence under a figure."""
     lines = [key] if key else []
     lines.append(text("common.research_only", lang))
-    figure.supxlabel(printable_text("\n".join(lines)), fontsize=6.5, color=GRAY)
+    figure.supxlabel(printable_text("\n".join(lines)), fontsize=6.5, color=GRAY, wrap=True)
 
 
 def _remove_notice(figure: FigureBase) -> None:

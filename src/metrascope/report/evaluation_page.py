@@ -4,7 +4,7 @@ It is the report of a study without what only training leaves: heat maps, curves
 external test has it, and the predictions of any other tool.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,12 @@ PAGE: Final = "evaluation.html"
 
 
 def write_evaluation_page(
-    metrics: Mapping[str, Any], table: pd.DataFrame, out: Path, lang: str, name: str
+    metrics: Mapping[str, Any],
+    table: pd.DataFrame,
+    out: Path,
+    lang: str,
+    name: str,
+    sources: Sequence[str] = (),
 ) -> Path:
     """Write the page of an evaluation, in both languages, beside its tables and figures.
 
@@ -37,6 +42,8 @@ def write_evaluation_page(
         ``en`` or ``zh``: the language that the page opens in.
     name
         Of the data, for headings.
+    sources
+        Where the data set says that its images come from: of synthetic ones the page says so.
 
     Returns
     -------
@@ -47,14 +54,16 @@ def write_evaluation_page(
     StudyError
         If it cannot be written.
     """
-    evaluation = _evaluation(metrics, table, out, name)
+    evaluation = _evaluation(metrics, table, out, name, sources)
     drawings = draw_page_figures(evaluation, lang)
     page = out / PAGE
     write_text(page, render_report(evaluation, build_gallery(evaluation), drawings, lang))
     return page
 
 
-def _evaluation(metrics: Mapping[str, Any], table: pd.DataFrame, out: Path, name: str) -> Study:
+def _evaluation(
+    metrics: Mapping[str, Any], table: pd.DataFrame, out: Path, name: str, sources: Sequence[str]
+) -> Study:
     """Return a study of which nothing is known but its numbers and who was evaluated."""
     partition = str(metrics["partition"])
     classes = tuple(metrics["classes"])
@@ -63,6 +72,7 @@ def _evaluation(metrics: Mapping[str, Any], table: pd.DataFrame, out: Path, name
         classes=classes,
         data={
             "name": name,
+            "source": list(sources),
             "partitions": {partition: _counts(table, partition, classes)},
             "partition_patients": {
                 partition: int(table["patient_id"][table["partition"] == partition].nunique())
