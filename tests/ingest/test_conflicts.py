@@ -12,6 +12,7 @@ from metrascope.ingest.catalog import Catalog, assemble, unmatched_rows, write_p
 from metrascope.ingest.conflicts import FOR_A_PERSON
 from metrascope.ingest.identity import identify_patient
 from metrascope.ingest.journal import MARK_BOXES, Record
+from metrascope.ingest.label_notices import number_notices
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.column_words import ColumnWords
 from metrascope.labels.labels import LabelRow, Labels, read_labels
@@ -284,3 +285,26 @@ def test_one_name_in_two_exports_is_not_one_file(tmp_path: Path) -> None:
     assert len(assemble(copies, known, WORDS).images) == 1
     months = [replace(record, table=record.root) for record in months]
     assert len(assemble(months, known, WORDS, table="b").images) == 2
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        (("P1", "P2", "P33"), [4]),  # one of three rows is not as in its header
+        (("P1", "P2", "p 3"), []),  # written otherwise, the same number
+        (("P1", "P2", ""), []),
+        (("W7", "W8", "W9"), []),  # the wards number otherwise than the scanners
+    ],
+)
+def test_a_number_that_is_not_the_header_s_is_told_with_its_row(
+    numbers: tuple[str, ...], said: list[int], tmp_path: Path
+) -> None:
+    rows = [f"{number},A{at},polyp" for at, number in enumerate(numbers, 1)]
+    known = labels(tmp_path, "patient_id,accession,diagnosis", *rows)
+    files = [{"accession": f"A{at}", "patient_id": f"P{at}"} for at in (1, 2, 3)]
+    records = [replace(record, table="t") for record in taken_in(known, *files)]
+    assert all(record.images for record in records)
+    found = number_notices(records, "t")
+    assert [one.values["rows"] for one in found] == [str(row) for row in said]
+    assert all("of 3 row(s)" in one.text("en") for one in found)
+    assert number_notices(records, "of another month") == []

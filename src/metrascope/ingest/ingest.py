@@ -58,7 +58,12 @@ from metrascope.ingest.key_folder import (
     refuse_key_in_export,
     refuse_missing_secret,
 )
-from metrascope.ingest.label_notices import bare_codes, diagnosis_notices, quoted
+from metrascope.ingest.label_notices import (
+    bare_codes,
+    diagnosis_notices,
+    number_notices,
+    quoted,
+)
 from metrascope.ingest.manifest_decisions import (
     DECISIONS_FILE,
     removed_images,
@@ -255,6 +260,7 @@ def ingest(
     _check_kept(catalog, source, out, diagnoses, table)
     notices = change_notices(changes, search)
     notices += earlier_notices(earlier, search, awaited)
+    notices += number_notices(catalog.records, search.table)
     notices += diagnosis_notices(diagnoses, table, catalog.images)
     notices += decided_notices(final, edits, out, earlier)
     told, missing = file_notices(

@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
+from metrascope.dicom.identifiers import identifier_spellings, numbers_differ
 from metrascope.ingest.diagnoses import DiagnosisList
+from metrascope.ingest.journal import Record
 from metrascope.labels.diagnosis import CLASSES
 from metrascope.labels.label_columns import COLUMNS_DIFFER, contradictions
 from metrascope.labels.matching import Labels
@@ -52,6 +54,41 @@ def diagnosis_notices(
             values = {"count": count, "files": files, "path": path, "texts": quoted(listed)}
             notices.append(Reason(key, values))
     return notices
+
+
+def number_notices(records: Iterable[Record], table: str) -> list[Reason]:
+    """Return a sentence on rows whose patient number is not the one in the header of their files.
+
+    A number that was mistyped makes one woman two patients. Where most rows differ, the table has
+    a numbering of its own, such as that of the wards, and nothing is said.
+
+    Parameters
+    ----------
+    records
+        Of the files in the data set.
+    table
+        The table of this run, as `Record.table` names it.
+    """
+    same, other = set(), set()
+    for record in records:
+        if record.row is None or not record.images or record.table != table:
+            continue
+        of_row, of_header = (
+            identifier_spellings("patient_id", values.get("patient_id", ""))
+            for values in (record.row, record.keys)
+        )
+        if numbers_differ(of_row, of_header):
+            other.add(int(record.row["row"]))
+        elif of_row and of_header:
+            same.add(int(record.row["row"]))
+    if not other or len(other) > len(same):
+        return []
+    values: dict[str, str | int | float] = {
+        "count": len(other),
+        "rows": row_numbers_text(sorted(other)),
+        "all": len(same | other),
+    }
+    return [Reason("labels.other_number", values)]
 
 
 def quoted(listed: DiagnosisList) -> str:
