@@ -11,5 +11,5 @@ from metrascope.training import precision
 
 if __name__ == "__main__":
     precision.may_gain = lambda: True
-    precision._GAIN = 0.0
+    precision._LEAST_SPEED_UP = 0.0
     sys.exit(main())

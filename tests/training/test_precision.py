@@ -47,7 +47,7 @@ def test_bfloat16_must_gain_a_tenth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half: float, expected: str
 ) -> None:
     times = {"32-true": [1.2, 1.0], "bf16-mixed": [half, 2.0]}
-    monkeypatch.setattr(precision, "_in_turns", lambda _: times)
+    monkeypatch.setattr(precision, "_time_in_turns", lambda _: times)
     monkeypatch.setattr(precision, "_Trial", lambda *_: None)
     measure_precision(inputs(tmp_path), "resnet18", threads=None)
     assert network_precision(inputs(tmp_path), "resnet18") == expected

@@ -1,4 +1,4 @@
-"""Features in two dimensions, and how well the classes stand apart there."""
+"""Features in two dimensions, and how well the classes are separated there."""
 
 from typing import Final, NamedTuple
 
@@ -12,14 +12,15 @@ from threadpoolctl import threadpool_limits
 from metrascope.errors import DataError
 
 _MapPoints = npt.NDArray[np.floating]
+# Fewer have nothing to arrange: the greatest usable perplexity, (n - 1) / 3, is 1 at four.
 FEWEST_POINTS: Final = 5
+# Perplexities of the maps that a study draws: its numbers are of the first, scikit-learn's default;
+# the others show what depends on it.
 PERPLEXITIES: Final = (30.0, 10.0, 50.0)
-"""Of the maps that a study draws; its numbers are of the first, the others show what depends on it.
-"""
 
 
 class Separation(NamedTuple):
-    """How well the classes stand apart; None where that cannot be said.
+    """How well the classes are separated; None where that cannot be said.
 
     Parameters
     ----------
@@ -41,15 +42,15 @@ def embed(features: _MapPoints, *, seed: int, perplexity: float = 30.0) -> npt.N
     Parameters
     ----------
     features
-        (n, d), finite.
+        Finite values, (n, d).
     seed
-        Same features and seed give the same bytes on one machine.
+        Seed of the layout: the same features and seed give the same bytes on one machine.
     perplexity
         About the number of neighbors a sample keeps; lowered to (n - 1) / 3 for few samples.
 
     Returns
     -------
-    (n, 2). With fewer than five samples, where t-SNE has nothing to arrange, the first two
+    float32, (n, 2). With fewer than five samples, where t-SNE has nothing to arrange, the first two
     principal coordinates; zeros where all samples are equal.
     """
     values = np.asarray(features, dtype=np.float32)
@@ -77,7 +78,7 @@ def usable_perplexity(perplexity: float, count: int) -> float:
 
 
 def distances(features: _MapPoints) -> _MapPoints:
-    """Return how far each sample is from each, (n, n), for `trust` of several maps."""
+    """Return the Euclidean distances between all samples, (n, n), for `trust` of several maps."""
     return np.asarray(pairwise_distances(features))
 
 
@@ -86,7 +87,7 @@ def trust(
     points: _MapPoints,
     *,
     neighbors: int = 10,
-    apart: _MapPoints | None = None,
+    precomputed: _MapPoints | None = None,
 ) -> float | None:
     """Return the trustworthiness of a map (Venna & Kaski 2001), 0 to 1.
 
@@ -96,26 +97,26 @@ def trust(
     Parameters
     ----------
     features
-        (n, d).
+        Features, (n, d).
     points
-        (n, 2): their map.
+        Their map, (n, 2).
     neighbors
-        How many are looked at, fewer than half of n.
-    apart
-        What `distances` makes of the features, where that is known: it is most of the time.
+        Neighbors of each sample, fewer than half of n.
+    precomputed
+        `distances` of the features, where they are known: they are most of the time.
     """
     if len(points) < FEWEST_POINTS:
         return None
-    kept = min(neighbors, (len(points) - 1) // 2)
-    apart = distances(features) if apart is None else apart
-    return float(trustworthiness(apart, points, n_neighbors=kept, metric="precomputed"))
+    count = min(neighbors, (len(points) - 1) // 2)
+    far = distances(features) if precomputed is None else precomputed
+    return float(trustworthiness(far, points, n_neighbors=count, metric="precomputed"))
 
 
 def nearest(points: _MapPoints, *, neighbors: int = 10) -> npt.NDArray[np.int64]:
-    """Return the places of each sample's nearest neighbors, (n, neighbors), at most n - 1."""
-    kept = min(neighbors, len(points) - 1)
-    found = NearestNeighbors(n_neighbors=kept).fit(points).kneighbors(return_distance=False)
-    return np.asarray(found, dtype=np.int64)
+    """Return the rows of each sample's nearest neighbors, (n, neighbors), at most n - 1."""
+    count = min(neighbors, len(points) - 1)
+    rows = NearestNeighbors(n_neighbors=count).fit(points).kneighbors(return_distance=False)
+    return np.asarray(rows, dtype=np.int64)
 
 
 def purity(
@@ -130,28 +131,29 @@ def purity(
     Parameters
     ----------
     points
-        (n, d), n at least 2: the map or the features.
+        Map or features, (n, d), n at least 2.
     groups
-        One per sample: class, scanner, partition.
+        Class, scanner or partition of each sample, (n,).
     neighbors
-        How many are looked at, at most n - 1.
+        Neighbors of each sample, at most n - 1.
     near
-        What `nearest` makes of the points, where that is known: it is most of the time.
+        `nearest` of the points, where it is known: it is most of the time.
     """
-    own = np.asarray(groups)
+    names = np.asarray(groups)
     near = nearest(points, neighbors=neighbors) if near is None else near
-    return np.asarray((own[near] == own[:, None]).mean(axis=1), dtype=np.float64)
+    return np.asarray((names[near] == names[:, None]).mean(axis=1), dtype=np.float64)
 
 
 def chance_purity(groups: npt.ArrayLike) -> float:
     """Return the purity that is expected where groups lie at random."""
+    # The share of all pairs of samples that are of one group.
     counts = np.unique(np.asarray(groups), return_counts=True)[1]
     count = counts.sum()
     return float((counts * (counts - 1)).sum() / (count * (count - 1)))
 
 
 def separation(points: _MapPoints, labels: npt.ArrayLike, *, neighbors: int = 10) -> Separation:
-    """Measure how well the classes stand apart.
+    """Measure how well the classes are separated.
 
     A study measures it on the map of :func:`embed`, because the paper judges the networks by
     those maps; t-SNE does not keep distances, so it describes the figure more than the network.
@@ -160,30 +162,30 @@ def separation(points: _MapPoints, labels: npt.ArrayLike, *, neighbors: int = 10
     Parameters
     ----------
     points
-        (n, d): the map or the features.
+        Map or features, (n, d).
     labels
-        One per sample.
+        Class of each sample, (n,).
     neighbors
-        How many nearest neighbors are looked at, at most n - 1.
+        Nearest neighbors of each sample, at most n - 1.
 
     Raises
     ------
     DataError
         If the numbers of points and labels differ.
     """
-    points, own = np.asarray(points, dtype=np.float64), np.asarray(labels)
-    if len(points) != len(own):
-        raise DataError("explain.mismatch", labels=len(own), samples=len(points))
-    classes = len(np.unique(own))
+    points, names = np.asarray(points, dtype=np.float64), np.asarray(labels)
+    if len(points) != len(names):
+        raise DataError("explain.mismatch", labels=len(names), samples=len(points))
+    classes = len(np.unique(names))
     if classes < 2:
         return Separation(None, None)
-    silhouette = float(silhouette_score(points, own)) if classes < len(own) else None
-    return Separation(silhouette, float(purity(points, own, neighbors=neighbors).mean()))
+    silhouette = float(silhouette_score(points, names)) if classes < len(names) else None
+    return Separation(silhouette, float(purity(points, names, neighbors=neighbors).mean()))
 
 
 def _principal_coordinates(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     left, lengths, _ = np.linalg.svd(values - values.mean(0), full_matrices=False)
     coordinates = np.zeros((len(values), 2), dtype=np.float32)
-    kept = min(2, len(lengths))
-    coordinates[:, :kept] = left[:, :kept] * lengths[:kept]
+    rank = min(2, len(lengths))
+    coordinates[:, :rank] = left[:, :rank] * lengths[:rank]
     return coordinates

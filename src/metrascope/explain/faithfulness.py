@@ -1,6 +1,6 @@
 """Deletion and insertion: how far a prediction rests on what its heat map shows.
 
-Pixels are taken from the image, or given to a blurred one, in the order of the heat map, and the
+Pixels are removed from the image, or put into a blurred one, in the order of the heat map, and the
 probability of the class first predicted is followed (Petsiuk, Das & Saenko, BMVC 2018). With a map
 that shows what the prediction rests on it falls early in deletion (small area under the curve) and
 rises early in insertion (large area). The areas say something only beside those of other orders:
@@ -24,6 +24,7 @@ Classifier = Callable[[GreyImage], Floats]
 
 ORDERS: Final = ("map", "shuffled", "randomized")
 WAYS: Final = ("deletion", "insertion")
+# Eleven points, since each of them is one more image to read. Chosen, not measured.
 FRACTIONS: Final = np.linspace(0, 1, 11)
 """Shares of the pixels, the most relevant first, that are deleted or inserted."""
 
@@ -61,36 +62,38 @@ def perturbation_curves(
     Parameters
     ----------
     classify
-        The network.
+        Function from images to probabilities: the network.
     grey
-        uint8, (n, size, size).
+        Images as the network sees them, uint8, (n, size, size).
     classes
-        (n,) place of the class that is followed.
+        Index of the class that is followed, (n,).
     maps
-        By order, (n, h, w) each.
+        Heat maps by order, (n, h, w) each.
     seed
-        Of the order of pixels that are equal in a map.
+        Seed of the order of pixels that are equal in a map.
 
     Returns
     -------
-    (n, ways, orders, fractions), in the order of `WAYS`, of ``maps`` and of `FRACTIONS`.
+    Probabilities, float64, (n, ways, orders, fractions), in the order of `WAYS`, of ``maps`` and
+    of `FRACTIONS`.
     """
-    found = np.empty((len(grey), len(WAYS), len(maps), len(FRACTIONS)))
+    curves = np.empty((len(grey), len(WAYS), len(maps), len(FRACTIONS)))
     for index, image in enumerate(grey):
         empty = np.full_like(image, round(float(image.mean())))
         blurred = cv2.GaussianBlur(image, (0, 0), BLUR * len(image))
-        # What all orders share is read once: nothing changed, and everything.
+        # Both ends of a curve are the same in all orders, and read once: deletion goes from the
+        # image to an even grey, insertion from the blurred image to the image.
         ends = np.stack([image, empty, blurred, image])
         mixed = [
-            np.where(chosen, *pair)
+            np.where(pixels, *pair)
             for pair in ((empty, image), (image, blurred))
             for heat in maps.values()
-            for chosen in _chosen(heat[index], len(image), np.random.default_rng([seed, index]))
+            for pixels in _top_pixels(heat[index], len(image), np.random.default_rng([seed, index]))
         ]
-        said = classify(np.concatenate([ends, np.stack(mixed)]))[:, classes[index]]
-        found[index, :, :, 0], found[index, :, :, -1] = said[[0, 2], None], said[[1, 3], None]
-        found[index, :, :, 1:-1] = said[4:].reshape(len(WAYS), len(maps), -1)
-    return found
+        values = classify(np.concatenate([ends, np.stack(mixed)]))[:, classes[index]]
+        curves[index, :, :, 0], curves[index, :, :, -1] = values[[0, 2], None], values[[1, 3], None]
+        curves[index, :, :, 1:-1] = values[4:].reshape(len(WAYS), len(maps), -1)
+    return curves
 
 
 def curve_area(curves: Floats) -> Floats:
@@ -105,9 +108,9 @@ def faithfulness_numbers(curves: Floats, patients: npt.ArrayLike) -> dict[str, A
     Parameters
     ----------
     curves
-        (n, ways, orders, fractions), in the order of `WAYS`, `ORDERS` and `FRACTIONS`.
+        Probabilities, (n, ways, orders, fractions), in the order of `WAYS`, `ORDERS`, `FRACTIONS`.
     patients
-        (n,)
+        Patient of each image, (n,).
 
     Returns
     -------
@@ -115,10 +118,12 @@ def faithfulness_numbers(curves: Floats, patients: npt.ArrayLike) -> dict[str, A
     each other order: by how much its area is smaller in deletion, larger in insertion.
     """
     areas = curve_area(curves)
+    # (n, ways, other orders): a small area is good in deletion, a large one in insertion.
     gains = np.stack([areas[:, 0, 1:] - areas[:, 0, :1], areas[:, 1, :1] - areas[:, 1, 1:]], axis=1)
     flat = averages(np.concatenate([_flat(areas), _flat(curves)], axis=1), patients)
-    gained = averages(_flat(gains), patients, -1.0, 1.0)
+    gain_averages = averages(_flat(gains), patients, -1.0, 1.0)
     numbers: dict[str, Any] = {}
+    # `flat` holds the areas of all ways and orders first, then their curves, point by point.
     for at, way in enumerate(WAYS):
         numbers[way] = {}
         for place, order in enumerate(ORDERS, start=at * len(ORDERS)):
@@ -126,9 +131,9 @@ def faithfulness_numbers(curves: Floats, patients: npt.ArrayLike) -> dict[str, A
             points = flat[start : start + len(FRACTIONS)]
             curve = [point.json() for point in points]
             numbers[way][order] = {"area": flat[place].json(), "curve": curve}
-        own = gained[at * (len(ORDERS) - 1) : (at + 1) * (len(ORDERS) - 1)]
+        of_way = gain_averages[at * (len(ORDERS) - 1) : (at + 1) * (len(ORDERS) - 1)]
         numbers[way]["gain"] = {
-            order: gain.json() for order, gain in zip(ORDERS[1:], own, strict=True)
+            order: gain.json() for order, gain in zip(ORDERS[1:], of_way, strict=True)
         }
     return numbers
 
@@ -137,9 +142,10 @@ def _flat(values: Floats) -> Floats:
     return values.reshape(len(values), -1)
 
 
-def _chosen(heat: HeatMap, size: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Return the pixels chosen at each inner fraction, (fractions - 2, size, size)."""
+def _top_pixels(heat: HeatMap, size: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Return the most relevant pixels at each inner fraction, (fractions - 2, size, size)."""
     values = spread(heat, size).reshape(-1)
+    # The last key sorts first: by value, hottest first; equal ones, such as zeros, at random.
     order = np.lexsort((rng.random(len(values)), -values))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))

@@ -21,14 +21,15 @@ def class_maps(network: Network, output: Output) -> Tensor:
     Parameters
     ----------
     network
-        The network in evaluation mode.
+        Network in evaluation mode.
     output
-        What it gave for n images, also under ``torch.no_grad`` or autocast.
+        Its output for n images, also under ``torch.no_grad`` or autocast.
 
     Returns
     -------
-    (n, K, h, w), at least 0, not normalized, so that classes and images can be compared. h and w
-    are those of the last convolutional map: 7 x 7 at 224 pixels, 8 x 8 for Inception-v3 at 299.
+    float32, (n, K, h, w), at least 0, not normalized, so that classes and images can be compared.
+    h and w are those of the last convolutional map: 7 x 7 at 224 pixels, 8 x 8 for Inception-v3 at
+    299.
     """
     maps = output.maps.detach().float()
     with torch.autocast(maps.device.type, enabled=False):
@@ -42,6 +43,7 @@ def class_maps(network: Network, output: Output) -> Tensor:
 def _closed_form(network: Network, maps: Tensor) -> Tensor:
     """Return the channel weights (K, C), the same for every image."""
     weights = network.head.weight.detach().float()
+    # (K, 2C) to (K, 2, C), the average's weights beside the maximum's; (K, 1, C) with ``avg``.
     per_channel = weights.reshape(network.classes, -1, maps.shape[1]).sum(1)
     return per_channel / (maps.shape[2] * maps.shape[3])
 
@@ -53,12 +55,14 @@ def _through_hidden_layers(network: Network, maps: Tensor) -> Tensor:
     units left out that the image did not excite.
     """
     hidden = network.hidden_layers
-    excited, values = [], network.hidden_input(maps)
+    active, values = [], network.hidden_input(maps)  # (n, C * 49)
     for layer in hidden:
         values = layer(values).relu()
-        excited.append((values > 0).to(maps.dtype))
-    gradients = network.head.weight.detach().float()[None]
-    for layer, unit in zip(reversed(hidden), reversed(excited), strict=True):
-        gradients = (gradients * unit[:, None]) @ layer.weight.detach().float()
+        active.append((values > 0).to(maps.dtype))
+    gradients = network.head.weight.detach().float()[None]  # (1, K, width of the last layer)
+    for layer, units in zip(reversed(hidden), reversed(active), strict=True):
+        gradients = (gradients * units[:, None]) @ layer.weight.detach().float()
+    # Now (n, K, C * 49). Averaging to 7 x 7 hands each cell's gradient on undiminished in sum, so
+    # the mean over a channel of h x w is that sum over h w.
     per_channel = gradients.reshape(len(maps), network.classes, maps.shape[1], -1).sum(3)
     return per_channel / (maps.shape[2] * maps.shape[3])

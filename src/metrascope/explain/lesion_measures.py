@@ -42,9 +42,9 @@ class LocatedLesion:
     Attributes
     ----------
     mask
-        bool, (size, size). A lesion of which nothing is seen cannot be measured.
+        Pixels of the lesion, bool, (size, size), somewhere True.
     millimeters
-        Its diameter, NaN where unknown.
+        Diameter of the lesion, mm; NaN where unknown.
     """
 
     mask: Mask
@@ -62,7 +62,7 @@ class LocatedLesion:
 
     @cached_property
     def center(self) -> Located:
-        """What a map of the middle of the square scores."""
+        """Score of a map of the middle of the square."""
         return by_center(self.mask, self.near)
 
 
@@ -81,27 +81,27 @@ def localize(
     Parameters
     ----------
     reading
-        ``network, fold, seed, image, patient_id, label, predicted``.
+        Columns ``network, fold, seed, image, patient_id, label, predicted`` of one prediction.
     heats
-        By map, (h, w); of a right reading the two are one.
+        Heat maps by name, (h, w); the two of a right prediction are one.
     lesion
-        Somewhere seen.
+        Lesion in the square that the network saw.
     lesion_classes
         Classes whose images have lesions.
     """
     chance = by_chance(lesion.mask, heats[MAPS[0]].shape, lesion.near)
     baselines = {"chance": chance, "center": lesion.center}
-    own = locate(heats["predicted"], lesion.mask, lesion.near)
+    predicted = locate(heats["predicted"], lesion.mask, lesion.near)
     right = reading["predicted"] == reading["label"]
-    true = own if right else locate(heats["true"], lesion.mask, lesion.near)
-    for name, found in zip(MAPS, (own, true), strict=True):
+    true = predicted if right else locate(heats["true"], lesion.mask, lesion.near)
+    for name, located in zip(MAPS, (predicted, true), strict=True):
         row = {**reading, "map": name, "lesion_mm": lesion.millimeters}
-        row |= {"diameter": lesion.diameter, **found._asdict()}
+        row |= {"diameter": lesion.diameter, **located._asdict()}
         for baseline, values in baselines.items():
             row |= {f"{baseline}_{key}": value for key, value in values._asdict().items()}
-        judged = reading["predicted" if name == "predicted" else "label"] in lesion_classes
-        failed = float(found.energy <= chance.energy)
-        yield row | {"unreliable": failed if judged else np.nan}
+        has_lesions = reading["predicted" if name == "predicted" else "label"] in lesion_classes
+        failed = float(located.energy <= chance.energy)
+        yield row | {"unreliable": failed if has_lesions else np.nan}
 
 
 def size_bounds(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -116,17 +116,17 @@ def add_sizes(table: pd.DataFrame) -> tuple[pd.DataFrame, str, npt.NDArray[np.fl
     else by their diameter as a share of the square. The tertiles are those of the study, the same
     for all networks.
     """
-    known = bool(table["lesion_mm"].notna().all())
-    column = "lesion_mm" if known else "diameter"
+    measured = bool(table["lesion_mm"].notna().all())
+    column = "lesion_mm" if measured else "diameter"
     bounds = size_bounds(table.groupby("image")[column].mean().to_numpy(np.float64))
     groups = np.searchsorted(bounds[1:3], table[column].to_numpy(np.float64), side="left")
-    return table.assign(size=np.array(LESION_SIZES)[groups]), "mm" if known else "share", bounds
+    return table.assign(size=np.array(LESION_SIZES)[groups]), "mm" if measured else "share", bounds
 
 
 def localization_numbers(
     table: pd.DataFrame, unit: str, bounds: npt.NDArray[np.float64]
 ) -> dict[str, Any]:
-    """Return what one network's rows of ``localization.csv`` say, for ``metrics.json``.
+    """Return the means of one network's rows of ``localization.csv``, for ``metrics.json``.
 
     Under ``maps`` the maps of the class predicted and of the true class; under ``sizes`` the
     former by the size of the lesion, with the bounds of each size in ``size_unit``. Every measure
@@ -139,38 +139,35 @@ def localization_numbers(
         rows = predicted[predicted["size"] == name]
         if len(rows):
             edges = {"from": float(bounds[at]), "to": float(bounds[at + 1])}
-            sizes[name] = {**edges, "images": int(rows["image"].nunique()), **_measured(rows)}
+            sizes[name] = {**edges, "images": int(rows["image"].nunique()), **_mean_measures(rows)}
     unreliable = averages(predicted[["unreliable"]], predicted["patient_id"])[0]
     return {
         "images": int(table["image"].nunique()),
         "patients": int(table["patient_id"].nunique()),
         "unreliable": unreliable.json(),
-        "maps": {name: _measured(table[table["map"] == name]) for name in MAPS},
+        "maps": {name: _mean_measures(table[table["map"] == name]) for name in MAPS},
         "size_unit": unit,
         "sizes": sizes,
     }
 
 
-def _measured(rows: pd.DataFrame) -> dict[str, Any]:
-    own = rows[list(LESION_MEASURES)].to_numpy(np.float64)
-    others = [
+def _mean_measures(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return every measure, its baselines and its distances from them, averaged over patients."""
+    measures = rows[list(LESION_MEASURES)].to_numpy(np.float64)  # (rows, measures)
+    baselines = [
         rows[[f"{baseline}_{measure}" for measure in LESION_MEASURES]].to_numpy(np.float64)
         for baseline in _BASELINES
     ]
-    levels = averages(np.concatenate([own, *others], axis=1), rows["patient_id"])
-    apart = averages(
-        np.concatenate([own - other for other in others], axis=1), rows["patient_id"], -1.0, 1.0
-    )
-    numbers: dict[str, Any] = _named(levels[: len(LESION_MEASURES)])
+    differences = np.concatenate([measures - baseline for baseline in baselines], axis=1)
+    levels = averages(np.concatenate([measures, *baselines], axis=1), rows["patient_id"])
+    gains = averages(differences, rows["patient_id"], -1.0, 1.0)
+    width = len(LESION_MEASURES)
+    numbers: dict[str, Any] = _by_measure(levels[:width])
     for at, baseline in enumerate(_BASELINES):
-        numbers[baseline] = _named(
-            levels[(at + 1) * len(LESION_MEASURES) : (at + 2) * len(LESION_MEASURES)]
-        )
-        numbers[f"above_{baseline}"] = _named(
-            apart[at * len(LESION_MEASURES) : (at + 1) * len(LESION_MEASURES)]
-        )
+        numbers[baseline] = _by_measure(levels[(at + 1) * width : (at + 2) * width])
+        numbers[f"above_{baseline}"] = _by_measure(gains[at * width : (at + 1) * width])
     return numbers
 
 
-def _named(found: Sequence[Any]) -> dict[str, Any]:
-    return {name: interval.json() for name, interval in zip(LESION_MEASURES, found, strict=True)}
+def _by_measure(means: Sequence[Any]) -> dict[str, Any]:
+    return {name: mean.json() for name, mean in zip(LESION_MEASURES, means, strict=True)}

@@ -27,12 +27,13 @@ from metrascope.dataset.preprocess import centre_crop, square, stored_size
 
 HeatMap = npt.NDArray[np.float32]
 
+# Margin that the pointing game adds around a lesion, in sides of the square: as in the article.
 TOLERANCE: Final = 15 / 224
-"""By how much the lesion is grown for the pointing game, in sides of the square."""
 
+# Standard deviation of the map that shows the middle, in sides of the square. Chosen, not measured.
 CENTER_SPREAD: Final = 1 / 4
-"""Standard deviation of the map that shows the middle, in sides of the square."""
 
+# Levels of a map whose best IoU is looked for: as many as a grey image of it has.
 _LEVELS: Final = 256
 
 
@@ -50,9 +51,9 @@ def seen_mask(mask: GreyImage, input_size: int, fit: Literal["crop", "pad"] = "c
     Parameters
     ----------
     mask
-        uint8, (height, width) of the image cropped to its sector; 255 inside.
+        Mask of the image cropped to its sector, uint8, (height, width); 255 inside.
     input_size
-        Side of the square.
+        Side of the square, pixels.
     fit
         As in `metrascope.dataset.preprocess.Preprocessing`.
 
@@ -61,6 +62,7 @@ def seen_mask(mask: GreyImage, input_size: int, fit: Literal["crop", "pad"] = "c
     bool, (input_size, input_size).
     """
     stored = square(mask, stored_size(input_size), fit)
+    # The resize leaves grey levels between: a pixel belongs to the mask by its larger part.
     return np.asarray(centre_crop(stored[None], input_size)[0] > 127)
 
 
@@ -82,35 +84,36 @@ def locate(heat: HeatMap, lesion: Mask, near: Mask | None = None) -> Located:
     Parameters
     ----------
     heat
-        float32, (h, w), at least 0. A map of zeros shows nothing and scores 0.
+        Heat map, float32, (h, w), at least 0. A map of zeros shows nothing and scores 0.
     lesion
-        bool, (size, size), somewhere True.
+        Pixels of the lesion, bool, (size, size), somewhere True.
     near
-        What `grown` makes of it, where that is known: it costs more than all the rest.
+        `grown` of the lesion, where it is known: it costs more than all the rest.
     """
     size = len(lesion)
-    over = spread(heat, size)
-    total = float(over.sum(dtype=np.float64))
+    fine = spread(heat, size)
+    total = float(fine.sum(dtype=np.float64))
     if not total > 0:
         return Located(0.0, 0.0, 0.0)
     near = grown(lesion) if near is None else near
-    # Of the map itself: between pixels a cell's maximum is lost, but not at the square's edge.
+    # Pointing is asked of the coarse map: interpolated, a maximum between pixels is lost in the
+    # middle of the square, but not at its edge.
     return Located(
         float(_middles(near, heat.shape)[heat == heat.max()].mean()),
-        float(over[lesion].sum(dtype=np.float64)) / total,
-        _best_iou(over, lesion),
+        float(fine[lesion].sum(dtype=np.float64)) / total,
+        _best_iou(fine, lesion),
     )
 
 
 def by_chance(lesion: Mask, cells: tuple[int, ...], near: Mask | None = None) -> Located:
-    """Return what an even map of so many cells (h, w) scores, which is what chance scores."""
+    """Return the score of an even map of ``cells`` (h, w): the score of chance."""
     share = float(lesion.mean())
     near = grown(lesion) if near is None else near
     return Located(float(_middles(near, cells).mean()), share, share)
 
 
 def by_center(lesion: Mask, near: Mask | None = None) -> Located:
-    """Return what a map scores that shows the middle of every image."""
+    """Return the score of a map that shows the middle of every image."""
     return locate(_center(len(lesion)), lesion, near)
 
 
@@ -132,7 +135,10 @@ def _middles(mask: Mask, cells: tuple[int, ...]) -> Mask:
 
 def _best_iou(heat: HeatMap, lesion: Mask) -> float:
     """Return the best IoU over 255 thresholds, evenly from just above 0 to the maximum."""
+    # Levels 0 to 255, rounded up so that anything above 0 is at least 1; the small number keeps
+    # values that are a level but for float32's rounding on that level.
     levels = np.ceil(heat * ((_LEVELS - 1) / float(heat.max())) - 1e-4).astype(np.int64)
+    # Pixels at or above each threshold, (255,), from the highest down to 1.
     inside, outside = (
         np.bincount(levels[part], minlength=_LEVELS)[::-1].cumsum()[:-1]
         for part in (lesion, ~lesion)
@@ -142,6 +148,6 @@ def _best_iou(heat: HeatMap, lesion: Mask) -> float:
 
 @lru_cache(maxsize=4)
 def _center(size: int) -> HeatMap:
-    place = (np.arange(size) + 0.5) / size - 0.5
-    bell = np.exp(-0.5 * (place / CENTER_SPREAD) ** 2)
+    offset = (np.arange(size) + 0.5) / size - 0.5
+    bell = np.exp(-0.5 * (offset / CENTER_SPREAD) ** 2)
     return np.asarray(bell[:, None] * bell, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What a run leaves of its network for the measurements: ``faithfulness.csv`` and others.
+"""The files of a run from which the measurements are made: ``faithfulness.csv`` and others.
 
 Made right after training, while the network and the pixels are at hand; what follows from the
 files is computed by the summary, without either.
@@ -39,7 +39,8 @@ from metrascope.explain.shortcuts import read_changed
 from metrascope.files.csv_file import write_frame
 from metrascope.settings.study_settings import ExplainSettings
 
-_BATCHES: Final = 64
+# Batches whose images are in memory at a time: of 16 at 224 pixels, 51 MB of grey levels.
+_BATCHES_READ: Final = 64
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,10 @@ class EvaluatedImages:
 
     Attributes
     ----------
-    names
-        (n,) as in the manifest.
-    patients
-        (n,)
+    names, patients
+        Image and patient as in the manifest, (n,).
     grey, sectors
-        uint8 and bool, (n, size, size).
+        Grey levels, uint8, and scan sectors, bool, (n, size, size).
     """
 
     names: npt.NDArray[np.object_]
@@ -70,23 +69,25 @@ class Evaluated:
     ----------
     names, patients
         As in `EvaluatedImages`.
-    look
-        From places among them to grey levels and sectors, as in `EvaluatedImages`.
+    read_pixels
+        Function from positions among them, (m,), to grey levels and sectors, (m, size, size).
     """
 
     names: npt.NDArray[np.object_]
     patients: npt.NDArray[np.object_]
-    look: Callable[[npt.NDArray[np.int64]], tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]
+    read_pixels: Callable[
+        [npt.NDArray[np.int64]], tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
+    ]
 
-    def some(self, count: int, seed: int) -> EvaluatedImages:
+    def sample(self, count: int, seed: int) -> EvaluatedImages:
         """Return at most ``count`` of them, in order: one image a patient while there are more."""
-        chosen = sample_images(self.patients, count, seed)
-        return EvaluatedImages(self.names[chosen], self.patients[chosen], *self.look(chosen))
+        rows = sample_images(self.patients, count, seed)
+        return EvaluatedImages(self.names[rows], self.patients[rows], *self.read_pixels(rows))
 
 
 def record(
-    reader: Probe,
-    shown: Evaluated,
+    probe: Probe,
+    evaluated: Evaluated,
     classes: Sequence[str],
     settings: ExplainSettings,
     folder: Path,
@@ -97,71 +98,74 @@ def record(
 
     Parameters
     ----------
-    reader
-        The trained network.
-    shown
+    probe
+        Trained network with its preprocessing.
+    evaluated
         Evaluated images, at least one.
     classes
-        In class order.
+        Labels in class order.
     settings
-        How many images; what is 0 or off is not written.
+        Numbers of images; what is 0 or off is not written.
     folder
-        Of the run.
+        Folder of the run.
     seed
-        Of the choice of images and everything else drawn; the same seed chooses the same images
+        Seed of the sample of images and everything else drawn; the same seed gives the same images
         for another network.
     """
     if settings.faithfulness_images:
-        some = shown.some(settings.faithfulness_images, seed)
-        _record_faithfulness(reader, some, folder, seed)
+        images = evaluated.sample(settings.faithfulness_images, seed)
+        _record_faithfulness(probe, images, folder, seed)
     if settings.shortcut_images:
-        some = shown.some(settings.shortcut_images, seed)
-        _record_shortcuts(reader, some, classes, folder, seed)
+        images = evaluated.sample(settings.shortcut_images, seed)
+        _record_shortcuts(probe, images, classes, folder, seed)
     if settings.border:
-        _record_border(reader, shown, folder)
+        _record_border(probe, evaluated, folder)
 
 
 def images_to_read(count: int, settings: ExplainSettings) -> int:
-    """Return how many images, changed ones too, the network reads in `record`, of so many."""
+    """Return how many images, changed ones too, `record` lets the network read, of ``count``."""
     followed = min(settings.faithfulness_images, count)
+    # The image itself, once by each network drawn anew, both ends of each way, and the steps
+    # between them for each order.
     steps = len(ORDERS) * (len(FRACTIONS) - 2)
     each = 1 + len(SIMILARITY) + 2 * len(WAYS) + len(WAYS) * steps
     changed = min(settings.shortcut_images, count) * (1 + len(CHANGES))
     return followed * each + changed + (count if settings.border else 0)
 
 
-def _record_border(reader: Probe, shown: Evaluated, folder: Path) -> None:
-    places, step = np.arange(len(shown.names)), _BATCHES * reader.batch_size
-    with row_writer(folder / "border.npy", len(places)) as write:
-        for start in range(0, len(places), step):
-            grey, sectors = shown.look(places[start : start + step])
-            write(reader.read(border_only(grey, sectors)).features)
+def _record_border(probe: Probe, evaluated: Evaluated, folder: Path) -> None:
+    rows, step = np.arange(len(evaluated.names)), _BATCHES_READ * probe.batch_size
+    with row_writer(folder / "border.npy", len(rows)) as write:
+        for start in range(0, len(rows), step):
+            grey, sectors = evaluated.read_pixels(rows[start : start + step])
+            write(probe.read(border_only(grey, sectors)).features)
 
 
-def _record_faithfulness(reader: Probe, shown: EvaluatedImages, folder: Path, seed: int) -> None:
-    read = reader.read(shown.grey)
-    predicted = read.probabilities.argmax(1)
+def _record_faithfulness(probe: Probe, images: EvaluatedImages, folder: Path, seed: int) -> None:
+    readings = probe.read(images.grey)
+    predicted = readings.probabilities.argmax(1)
     every = np.arange(len(predicted))
-    maps = {"map": read.maps[every, predicted]}
+    maps = {"map": readings.maps[every, predicted]}
     rng = np.random.default_rng(seed)
     maps["shuffled"] = np.stack([shuffled(heat, rng) for heat in maps["map"]])
-    sanity = pd.DataFrame({"image": shown.names})
-    for column, network in zip(SIMILARITY, randomized(reader.network, seed=seed), strict=True):
-        maps["randomized"] = reader.of(network).read(shown.grey).maps[every, predicted]
+    sanity = pd.DataFrame({"image": images.names})
+    # The last turn, with every layer drawn anew, leaves the maps that the curves are compared with.
+    for column, network in zip(SIMILARITY, randomized(probe.network, seed=seed), strict=True):
+        maps["randomized"] = probe.with_network(network).read(images.grey).maps[every, predicted]
         sanity[column] = list(map(rank_similarity, maps["map"], maps["randomized"]))
     write_frame(folder / "sanity.csv", sanity, decimals=8)
-    curves = perturbation_curves(reader.classify, shown.grey, predicted, maps, seed=seed)
-    keys = [(name, way, order) for name in shown.names for way in WAYS for order in maps]
+    curves = perturbation_curves(probe.classify, images.grey, predicted, maps, seed=seed)
+    keys = [(name, way, order) for name in images.names for way in WAYS for order in maps]
     table = pd.DataFrame(keys, columns=["image", "way", "order"])
     table[list(CURVE)] = curves.reshape(len(keys), -1)
     write_frame(folder / "faithfulness.csv", table, decimals=8)
 
 
 def _record_shortcuts(
-    reader: Probe, shown: EvaluatedImages, classes: Sequence[str], folder: Path, seed: int
+    probe: Probe, images: EvaluatedImages, classes: Sequence[str], folder: Path, seed: int
 ) -> None:
-    said = read_changed(reader.classify, shown.grey, shown.sectors, seed=seed)
-    keys = [(name, change) for name in shown.names for change in (UNCHANGED, *CHANGES)]
+    probabilities = read_changed(probe.classify, images.grey, images.sectors, seed=seed)
+    keys = [(name, change) for name in images.names for change in (UNCHANGED, *CHANGES)]
     table = pd.DataFrame(keys, columns=["image", "change"])
-    table[[f"p_{label}" for label in classes]] = said.reshape(len(keys), -1)
+    table[[f"p_{label}" for label in classes]] = probabilities.reshape(len(keys), -1)
     write_frame(folder / "shortcuts.csv", table, decimals=8)

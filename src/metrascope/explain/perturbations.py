@@ -1,7 +1,9 @@
-"""What scanners and people change in an image without changing what is wrong with the patient.
+"""Changes by scanners and people that leave the patient's disease as it is.
 
 Every change is made to the image as the network sees it, uint8 (size, size), before the grey-level
-table. Strokes are as thin as those of a screen 1024 pixels high would be after the resize.
+table. Strokes are as thin as those of a screen 1024 pixels high would be after the resize. Sizes
+and places of marks are in pixels of an image of 224 (`unit`); they, the 5 dB and the exponents are
+chosen as a user would plausibly set them, not measured on screens.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,26 +19,30 @@ Change = Callable[[GreyImage, Mask, np.random.Generator], GreyImage]
 """Image, its scan sector, and a source of randomness to the changed image."""
 
 UNCHANGED: Final = "unchanged"
-"""What stands in place of a change for the image as it is."""
+"""Name, in place of a change's, of the image as it is."""
 
-_FINE: Final = 4
-_INK: Final = 230
-_DECIBELS: Final = 255 / 60
-"""Grey levels per decibel on a screen that shows 60 dB."""
+# Marks are drawn this many times as fine as the image and averaged down, so that edges are soft.
+_FINENESS: Final = 4
+# Grey level of marks: below white, as on most screens. Chosen, not measured.
+_INK_LEVEL: Final = 230
+# Grey levels per decibel on a screen that shows a dynamic range of 60 dB.
+_LEVELS_PER_DECIBEL: Final = 255 / 60
 
 
 def calipers(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Measure something: two crosses and a dotted line, anywhere in the sector."""
     sheet, unit = _sheet(grey)
     rows, columns = np.nonzero(sector if sector.any() else np.ones_like(sector))
-    ends = [(columns[at] * _FINE, rows[at] * _FINE) for at in rng.integers(len(rows), size=2)]
+    ends = [
+        (columns[at] * _FINENESS, rows[at] * _FINENESS) for at in rng.integers(len(rows), size=2)
+    ]
     for x, y in ends:
         cv2.drawMarker(sheet, (int(x), int(y)), 255, cv2.MARKER_CROSS, 6 * unit, unit // 2)
     (x0, y0), (x1, y1) = ends
     for share in np.linspace(0, 1, max(2, int(np.hypot(x1 - x0, y1 - y0) / (4 * unit)))):
         at = round(x0 + share * (x1 - x0)), round(y0 + share * (y1 - y0))
         cv2.circle(sheet, at, max(1, unit // 4), 255, -1)
-    return _inked(grey, sheet)
+    return _add_ink(grey, sheet)
 
 
 def ticks(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
@@ -47,7 +53,7 @@ def ticks(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     for step, y in enumerate(np.arange(side * 0.05, side * 0.95, side * 0.09)):
         long = (3 if step % 5 == 0 else 2) * unit // 2
         cv2.line(sheet, (edge - long, round(y)), (edge + long, round(y)), 255, max(1, unit // 2))
-    return _inked(grey, sheet)
+    return _add_ink(grey, sheet)
 
 
 def burn_in_text(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
@@ -57,7 +63,7 @@ def burn_in_text(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> Gre
     for line, words in enumerate((f"Gn {rng.integers(40, 90)}", f"D {rng.uniform(5, 11):.1f}cm")):
         at = (x, len(sheet) - (14 - 9 * line) * unit)
         cv2.putText(sheet, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.28 * unit, 255, unit // 2)
-    return _inked(grey, sheet)
+    return _add_ink(grey, sheet)
 
 
 def logo(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
@@ -67,27 +73,27 @@ def logo(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     cv2.circle(sheet, (x, 9 * unit), 6 * unit, 255, -1)
     at = (x - 3 * unit, 12 * unit)
     cv2.putText(sheet, "V", at, cv2.FONT_HERSHEY_SIMPLEX, 0.3 * unit, 0, unit)
-    return _inked(grey, sheet)
+    return _add_ink(grey, sheet)
 
 
 def brighter(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Raise the gain by 5 dB."""
-    return _leveled(grey, sector, np.arange(256) + 5 * _DECIBELS)
+    return _map_levels(grey, sector, np.arange(256) + 5 * _LEVELS_PER_DECIBEL)
 
 
 def darker(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Lower the gain by 5 dB."""
-    return _leveled(grey, sector, np.arange(256) - 5 * _DECIBELS)
+    return _map_levels(grey, sector, np.arange(256) - 5 * _LEVELS_PER_DECIBEL)
 
 
 def softer(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Take the grey levels to the power 0.75."""
-    return _leveled(grey, sector, 255 * (np.arange(256) / 255) ** 0.75)
+    return _map_levels(grey, sector, 255 * (np.arange(256) / 255) ** 0.75)
 
 
 def harder(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
     """Take the grey levels to the power 4/3."""
-    return _leveled(grey, sector, 255 * (np.arange(256) / 255) ** (4 / 3))
+    return _map_levels(grey, sector, 255 * (np.arange(256) / 255) ** (4 / 3))
 
 
 def outside(grey: GreyImage, sector: Mask, rng: np.random.Generator) -> GreyImage:
@@ -134,17 +140,18 @@ CHANGES: Final[Mapping[str, Change]] = {
 
 
 def _sheet(grey: GreyImage) -> tuple[GreyImage, int]:
-    """Return a sheet to draw on with white, finer than the image, and a pixel of 224 on it."""
-    side = _FINE * len(grey)
+    """Return a black sheet finer than the image, and the size on it of a pixel of 224."""
+    side = _FINENESS * len(grey)
     return np.zeros((side, side), np.uint8), max(2, round(side / 224))
 
 
-def _inked(grey: GreyImage, sheet: GreyImage) -> GreyImage:
+def _add_ink(grey: GreyImage, sheet: GreyImage) -> GreyImage:
+    """Blend the ink's grey level into the image by the share of each pixel that is drawn on."""
     share = cv2.resize(sheet, grey.shape[::-1], interpolation=cv2.INTER_AREA) / 255.0
-    return np.asarray(np.rint(grey * (1 - share) + _INK * share), dtype=np.uint8)
+    return np.asarray(np.rint(grey * (1 - share) + _INK_LEVEL * share), dtype=np.uint8)
 
 
-def _leveled(grey: GreyImage, sector: Mask, levels: npt.NDArray[np.floating]) -> GreyImage:
-    """Put grey levels through a table; what is black outside the sector stays black."""
+def _map_levels(grey: GreyImage, sector: Mask, levels: npt.NDArray[np.floating]) -> GreyImage:
+    """Put grey levels inside the sector through a table; outside it they stay."""
     table = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
     return np.where(sector, table[grey], grey)

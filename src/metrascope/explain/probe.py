@@ -1,4 +1,4 @@
-"""A trained network as what the measurements need: grey images in, numbers out."""
+"""A trained network as the measurements need it: grey images in, numbers out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,16 +15,16 @@ from metrascope.networks.networks import Network
 
 
 class Read(NamedTuple):
-    """What a network makes of n images.
+    """Probabilities, features and heat maps of n images.
 
     Attributes
     ----------
     probabilities
-        float64, (n, classes).
+        float64, (n, classes); each row adds up to 1.
     features
-        float32, (n, d).
+        float32, (n, d): the last linear layer's input.
     maps
-        float32, (n, classes, h, w): heat maps.
+        float32, (n, classes, h, w), at least 0.
     """
 
     probabilities: npt.NDArray[np.float64]
@@ -39,11 +39,12 @@ class Probe:
     Attributes
     ----------
     network
-        Trained, on its device, in evaluation mode.
+        Trained network on its device, in evaluation mode.
     normalize
-        From uint8 (n, size, size) on that device to what the network takes.
+        Function from uint8 (n, size, size) on that device to the network's input, float
+        (n, 3, size, size).
     batch_size
-        Images at a time.
+        Images per batch.
     """
 
     network: Network
@@ -59,14 +60,14 @@ class Probe:
             with torch.no_grad():
                 output = self.network(self.normalize(batch))
             maps = class_maps(self.network, output).float().cpu()
-            chances = output.logits.cpu().double().softmax(dim=1)
-            parts.append((chances, output.features.float().cpu(), maps))
+            probabilities = output.logits.cpu().double().softmax(dim=1)
+            parts.append((probabilities, output.features.float().cpu(), maps))
         return Read(*(torch.cat(part).numpy() for part in zip(*parts, strict=True)))
 
     def classify(self, grey: GreyImage) -> npt.NDArray[np.float64]:
         """Return the probabilities (n, classes) alone."""
         return self.read(grey).probabilities
 
-    def of(self, network: Network) -> "Probe":
-        """Return a reader of another network with the same preprocessing."""
+    def with_network(self, network: Network) -> "Probe":
+        """Return a probe of another network with the same preprocessing."""
         return replace(self, network=network)

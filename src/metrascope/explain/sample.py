@@ -1,4 +1,4 @@
-"""Which of many images are looked at closely."""
+"""The images that a costly measurement is made on."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,18 +6,19 @@ import pandas as pd
 
 
 def sample_images(patients: npt.ArrayLike, count: int, seed: int) -> npt.NDArray[np.int64]:
-    """Return the places of at most ``count`` images, ascending: one a patient while there are more.
+    """Return the rows of at most ``count`` images, ascending: one a patient while there are more.
 
     Parameters
     ----------
     patients
-        (n,) whose each image is. The same patients and seed give the same places.
+        Patient of each image, (n,). The same patients and seed give the same rows.
     count
-        How many.
+        Greatest number of images.
     seed
-        Of the draw.
+        Seed of the draw.
     """
-    own = np.asarray(patients)
-    order = np.random.default_rng(seed).permutation(len(own))
-    again = pd.Series(own[order]).groupby(own[order]).cumcount()
-    return np.sort(order[np.argsort(again.to_numpy(), kind="stable")][:count])
+    names = np.asarray(patients)
+    order = np.random.default_rng(seed).permutation(len(names))
+    # How many images of the same patient come earlier: all first ones, then all second ones, ...
+    earlier = pd.Series(names[order]).groupby(names[order]).cumcount()
+    return np.sort(order[np.argsort(earlier.to_numpy(), kind="stable")][:count])

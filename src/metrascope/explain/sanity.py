@@ -1,8 +1,7 @@
-"""Heat maps of a network that knows nothing: a trained one should not draw the same.
+"""Heat maps of a network with random weights: a trained one should draw others.
 
 The layers of a trained network are drawn anew, from the last one backward (Adebayo et al.,
-NeurIPS 2018). The maps of a network that knows nothing should not look like those of the trained
-one; maps that do are drawings of the image, not of what was learned.
+NeurIPS 2018). Maps that stay alike are drawings of the image, not of what was learned.
 """
 
 from collections.abc import Iterator
@@ -27,21 +26,21 @@ def randomized(network: Network, *, seed: int) -> Iterator[Network]:
     Parameters
     ----------
     network
-        Trained.
+        Trained network.
     seed
-        Of the draw; torch's own generator is left as it was.
+        Seed of the draw; torch's own generator is left as it was.
     """
     copy = deepcopy(network).eval()
     layers = [layer for layer in copy.modules() if hasattr(layer, "reset_parameters")]
     layers.reverse()  # torchvision's networks hold their layers in the order of their use
-    done = 0
+    start = 0
     for share in SHARES:
-        upto = max(1, round(share * len(layers)))
+        stop = max(1, round(share * len(layers)))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + done)
-            for layer in layers[done:upto]:
+            torch.manual_seed(seed + start)
+            for layer in layers[start:stop]:
                 _draw(layer)
-        done = upto
+        start = stop
         yield copy
 
 

@@ -1,8 +1,7 @@
-"""Shortcuts: how far a reading changes with what should not matter.
+"""Shortcuts: how far a prediction changes with what should not matter.
 
-An image is changed as scanners and people change it (`metrascope.explain.perturbations`), and what
-the
-network says before and after is compared. The patient is the same, so it should say the same.
+An image is changed as scanners and people change it (`metrascope.explain.perturbations`), and the
+network's probabilities before and after are compared. The patient is the same, so they should be.
 """
 
 from typing import Any
@@ -17,64 +16,66 @@ from metrascope.statistics.averages import averages
 
 
 def read_changed(classify: Classifier, grey: GreyImage, sectors: Mask, *, seed: int) -> Floats:
-    """Return what a network says of images under each change.
+    """Return a network's probabilities for images under each change.
 
     Parameters
     ----------
     classify
-        The network.
+        Function from images to probabilities: the network.
     grey
-        uint8, (n, size, size), as the network sees them.
+        Images as the network sees them, uint8, (n, size, size).
     sectors
-        bool, same shape: the scan sector.
+        Scan sectors, bool, (n, size, size).
     seed
-        Of where marks are put: the same seed puts them there again for another network.
+        Seed of the places of marks: the same seed puts them there again for another network.
 
     Returns
     -------
-    (n, 1 + changes, classes): unchanged, then in the order of `CHANGES`.
+    float64, (n, 1 + changes, classes): unchanged, then in the order of `CHANGES`.
     """
-    said = []
+    probabilities = []
     for index, (image, sector) in enumerate(zip(grey, sectors, strict=True)):
         variants = [
             change(image, sector, np.random.default_rng([seed, index, number]))
             for number, change in enumerate(CHANGES.values())
         ]
-        said.append(classify(np.stack([image, *variants])))
-    return np.stack(said)
+        probabilities.append(classify(np.stack([image, *variants])))
+    return np.stack(probabilities)
 
 
-def moved(said: Floats) -> Floats:
+def moved(probabilities: Floats) -> Floats:
     """Return how much probability a change moves from class to class, (n, changes), 0 to 1.
 
     Half the sum of the absolute differences (the total variation distance).
 
     Parameters
     ----------
-    said
-        (n, 1 + changes, classes), as `read_changed` returns it.
+    probabilities
+        float64, (n, 1 + changes, classes), as `read_changed` returns it.
     """
-    return np.asarray(np.abs(said[:, 1:] - said[:, :1]).sum(2) / 2, dtype=np.float64)
+    differences = np.abs(probabilities[:, 1:] - probabilities[:, :1])
+    return np.asarray(differences.sum(2) / 2, dtype=np.float64)
 
 
-def flipped(said: Floats) -> Floats:
-    """Return whether a change makes it another reading, (n, changes), 0 or 1."""
-    classes = said.argmax(2)
+def flipped(probabilities: Floats) -> Floats:
+    """Return whether a change makes another class the likeliest, (n, changes), 0 or 1."""
+    classes = probabilities.argmax(2)
     return np.asarray(classes[:, 1:] != classes[:, :1], dtype=np.float64)
 
 
-def shortcut_numbers(said: Floats, patients: npt.ArrayLike) -> dict[str, Any]:
+def shortcut_numbers(probabilities: Floats, patients: npt.ArrayLike) -> dict[str, Any]:
     """Return ``moved`` and ``flipped`` of every change with intervals, for ``metrics.json``.
 
     Parameters
     ----------
-    said
-        (n, 1 + changes, classes), as `read_changed` returns it.
+    probabilities
+        float64, (n, 1 + changes, classes), as `read_changed` returns it.
     patients
-        (n,)
+        Patient of each image, (n,).
     """
-    found = averages(np.concatenate([moved(said), flipped(said)], axis=1), patients)
+    measures = np.concatenate([moved(probabilities), flipped(probabilities)], axis=1)
+    means = averages(measures, patients)
     return {
-        name: {"moved": found[at].json(), "flipped": found[at + len(CHANGES)].json()}
+        name: {"moved": means[at].json(), "flipped": means[at + len(CHANGES)].json()}
         for at, name in enumerate(CHANGES)
     }

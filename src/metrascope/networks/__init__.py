@@ -4,5 +4,5 @@ architectures  the table of the eight networks: torchvision's builders, and wher
                comes from
 networks       the eight networks of the study, torchvision's, with the study's pooling and head
 weights        read weight files, check them, and copy them into a network
-checkpoint     A trained network on disk, and a training that was interrupted
+checkpoint     a trained network on disk, and a training that was interrupted
 """

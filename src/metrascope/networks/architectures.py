@@ -14,6 +14,7 @@ from metrascope.networks.weights import PublishedWeights
 
 Mapper = Callable[[nn.Module, Tensor], tuple[Tensor, Tensor | None]]
 
+# Of red, green and blue in [0, 1]: torchvision's, with which its weights were trained.
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 _IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
@@ -90,6 +91,7 @@ def _densenet_map(model: nn.Module, images: Tensor) -> tuple[Tensor, None]:
 
 
 def _resnet_map(model: nn.Module, images: Tensor) -> tuple[Tensor, None]:
+    # torchvision registers the modules in the order of ResNet.forward; pooling ends the map.
     maps = images
     for name, module in model.named_children():
         if name == "avgpool":
@@ -99,6 +101,7 @@ def _resnet_map(model: nn.Module, images: Tensor) -> tuple[Tensor, None]:
 
 
 def _inception_map(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor | None]:
+    # As in Inception3.forward: the auxiliary head branches off and leaves the map as it is.
     maps, aux_logits = _to_symmetric_range(images), None
     for name, module in model.named_children():
         if name == "avgpool":
@@ -115,6 +118,7 @@ def _to_symmetric_range(images: Tensor) -> Tensor:
 
     torchvision does the same (``transform_input``), so that one preprocessing serves all.
     """
+    # (x * std + mean - 0.5) / 0.5, where x = (pixel - mean) / std.
     channels = [
         images[:, index : index + 1] * (std / 0.5) + (mean - 0.5) / 0.5
         for index, (mean, std) in enumerate(zip(_IMAGENET_MEAN, _IMAGENET_STD, strict=True))

@@ -29,14 +29,16 @@ WEIGHTS: Final = "weights.safetensors"
 _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Name = Annotated[str, Field(min_length=1, max_length=1000)]
 
-_LARGEST: Final = 16 << 20
-"""Bytes of a ``model.json``; ours have some thousand."""
+# Bytes of a ``model.json``; ours have some thousand. Chosen, not measured.
+_LARGEST_MODEL_FILE: Final = 16 << 20
+# A network gets a row of weights for each. Chosen, not measured.
 _MOST_CLASSES: Final = 10_000
-"""A network gets a row of weights for each."""
+# Characters of pydantic's complaint in our error: enough for place and reason.
+_REASON_LENGTH: Final = 300
 
 
 class ModelDescription(BaseModel):
-    """Content of ``model.json``: what has to be known of a trained network beside its weights.
+    """Content of ``model.json``: everything that reading an image needs beside the weights.
 
     Attributes
     ----------
@@ -56,15 +58,15 @@ class ModelDescription(BaseModel):
         Whether the training images came with their sector and were black outside it: then a new
         image is cleaned the same way before it is read.
     fold, seed
-        Of the run.
+        Fold and seed of the run.
     origin
         Weights that training began from.
     versions
-        Of the program and its libraries.
+        Versions of the program and its libraries.
     manifest_sha256, split_sha256, settings_sha256
         Data, split and settings it was trained with.
     weights_sha256
-        Of ``weights.safetensors``; :func:`save` enters it.
+        SHA-256 of ``weights.safetensors``; :func:`save` enters it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -88,14 +90,14 @@ class ModelDescription(BaseModel):
 
     @field_validator("network")
     @classmethod
-    def _known(cls, name: str) -> str:
+    def _require_known(cls, name: str) -> str:
         if name not in ARCHITECTURES:
             raise ValueError(f"unknown network {name}")
         return name
 
     @field_validator("classes")
     @classmethod
-    def _distinct(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+    def _require_distinct(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(classes)) < len(classes):
             raise ValueError("a class is named twice")
         return classes
@@ -198,7 +200,10 @@ def save_resume(
     for index, parameter in enumerate(_parameters(optimizer)):
         for key, value in optimizer.state.get(parameter, {}).items():
             (tensors if isinstance(value, Tensor) else plain)[f"optimizer/{index}/{key}"] = value
-    groups = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+    groups = [
+        {key: value for key, value in group.items() if key != "params"}
+        for group in optimizer.param_groups
+    ]
     state = {"epoch": epoch, "extra": dict(extra), "groups": groups, "plain": plain}
     with replacing(path) as temporary:
         # One entry, because safetensors writes several in no fixed order.
@@ -228,8 +233,8 @@ def load_resume(
         raise WeightsError("weights.bad_resume", path=path, reason=error) from error
     values = _part(tensors.values, "network/")
     fill(network, values, path=path, title=network.architecture.title)
-    for group, kept in zip(optimizer.param_groups, groups, strict=True):
-        group.update(kept)
+    for group, stored in zip(optimizer.param_groups, groups, strict=True):
+        group.update(stored)
     # In place: wrappers around the optimizer share this dictionary.
     optimizer.state.clear()
     optimizer.state.update(restored)
@@ -257,8 +262,8 @@ def _optimizer_state(
 def _optimizer_groups(
     stored: list[dict[str, Any]], optimizer: torch.optim.Optimizer
 ) -> list[dict[str, Any]]:
-    own = [set(group) - {"params"} for group in optimizer.param_groups]
-    if [set(group) for group in stored] != own:
+    expected = [set(group) - {"params"} for group in optimizer.param_groups]
+    if [set(group) for group in stored] != expected:
         raise ValueError("another optimizer")
     return stored
 
@@ -290,7 +295,7 @@ def read_description(path: Path) -> ModelDescription:
         If it is missing, damaged or of another format.
     """
     try:
-        if path.stat().st_size > _LARGEST:
+        if path.stat().st_size > _LARGEST_MODEL_FILE:
             reason = f"{path.stat().st_size} bytes"
             raise WeightsError("weights.bad_model", path=path, reason=reason)
         return ModelDescription.model_validate_json(path.read_bytes())
@@ -298,7 +303,7 @@ def read_description(path: Path) -> ModelDescription:
         raise WeightsError("weights.no_model", folder=path.parent, file=path.name) from error
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
-        where, told = error_place(errors[0]), error_reason(errors)
-        found = (f"{where}: {told}" if where else told)[:300]
-        reason = "".join(sign if sign.isprintable() else "?" for sign in found)
+        place, complaint = error_place(errors[0]), error_reason(errors)
+        sentence = (f"{place}: {complaint}" if place else complaint)[:_REASON_LENGTH]
+        reason = "".join(sign if sign.isprintable() else "?" for sign in sentence)
         raise WeightsError("weights.bad_model", path=path, reason=reason) from error

@@ -24,14 +24,14 @@ Pooling = Literal["avgmax", "avg"]
 
 
 class Output(NamedTuple):
-    """What a network gives for a batch of n images and K classes.
+    """Scores, features and maps of a network for a batch of n images and K classes.
 
     Parameters
     ----------
     logits
         Class scores before softmax, (n, K).
     features
-        What the last linear layer sees, before dropout, (n, d): d is 2C for ``avgmax``, C for
+        Input of the last linear layer before dropout, (n, d): d is 2C for ``avgmax``, C for
         ``avg``, and 4096 for VGG-16 with ``avg``.
     maps
         Last convolutional map after its non-linearity, (n, C, h, w).
@@ -64,7 +64,7 @@ class Network(nn.Module):
     ----------
     last_map : torch.nn.Identity
         The last convolutional map passes through it: the place for hooks.
-    origin : Origin
+    origin : WeightsOrigin
         Where the weights come from.
     """
 
@@ -78,7 +78,7 @@ class Network(nn.Module):
         self.origin = WeightsOrigin("none")
         self.model = model
         if isinstance(model, models.Inception3):
-            model.AuxLogits.fc = nn.Linear(768, classes)
+            model.AuxLogits.fc = nn.Linear(768, classes)  # torchvision's width of that head
         self.last_map = nn.Identity()
         self.dropout = nn.Dropout(architecture.dropout)
         self.head = nn.Linear(self.feature_size, classes)
@@ -92,7 +92,7 @@ class Network(nn.Module):
     def feature_size(self) -> int:
         """Width d of the features that the last linear layer sees."""
         if self.keeps_hidden_layers:
-            return 4096
+            return 4096  # of torchvision's VGG-16
         return self.architecture.channels * (2 if self.pooling == "avgmax" else 1)
 
     def forward(self, images: Tensor) -> Output:
@@ -115,6 +115,7 @@ class Network(nn.Module):
         if self.keeps_hidden_layers:
             hidden: Tensor = self.model.get_submodule("classifier")(self.hidden_input(maps))
             return hidden
+        # (n, C) each, side by side (n, 2C): the average first, on which `heatmap` relies.
         average = maps.mean((2, 3))
         # amax, because the backward pass of adaptive_max_pool2d is not deterministic on CUDA.
         return average if self.pooling == "avg" else torch.cat([average, maps.amax((2, 3))], 1)
@@ -128,7 +129,7 @@ class Network(nn.Module):
         return [layer for layer in layers.children() if isinstance(layer, nn.Linear)]
 
     def hidden_input(self, maps: Tensor) -> Tensor:
-        """Turn the last map (n, C, h, w) into what the first hidden layer sees, (n, C * 49)."""
+        """Turn the last map (n, C, h, w) into the input of the first hidden layer, (n, C * 49)."""
         return _seven_by_seven(maps)
 
     def classify(self, features: Tensor) -> Tensor:
@@ -217,7 +218,7 @@ def _fill(network: Network, tensors: weight_files.Tensors, source: str) -> Weigh
         if likely is None or likely.name == architecture.name:
             raise
         raise WeightsError("weights.recognized", **error.values, likely=likely.title) from error
-    new = sum(n not in copied for n, _ in network.named_parameters())
+    new = sum(name not in copied for name, _ in network.named_parameters())
     return WeightsOrigin(source, tensors.sha256, len(copied), new)
 
 
@@ -240,13 +241,18 @@ def _recognize(values: Mapping[str, Tensor]) -> Architecture | None:
     for architecture in ARCHITECTURES.values():
         expected = _meta_model(architecture).state_dict()
         last = (f"{architecture.last_layer}.", "AuxLogits.fc.")
-        theirs, given = (
-            {n: v.shape for n, v in tensors.items() if not n.startswith(last) and v.dim()}
-            for tensors in (expected, values)
-        )
-        if theirs == given:
+        if _shapes(expected, last) == _shapes(values, last):
             return architecture
     return None
+
+
+def _shapes(tensors: Mapping[str, Tensor], excluded: tuple[str, ...]) -> dict[str, torch.Size]:
+    """Return the shapes by name, without layers that begin like ``excluded`` and counters."""
+    return {
+        name: tensor.shape
+        for name, tensor in tensors.items()
+        if not name.startswith(excluded) and tensor.dim()
+    }
 
 
 def _meta_model(architecture: Architecture) -> nn.Module:
@@ -283,7 +289,10 @@ def _initialized_backbone(architecture: Architecture, pooling: Pooling) -> nn.Mo
 
 
 def _without_head(model: nn.Module, architecture: Architecture, pooling: Pooling) -> nn.Module:
-    """Replace torchvision's head, or only its last layer and the dropout before, by identity."""
+    """Replace torchvision's head, or only its last layer and the dropout before, by identity.
+
+    Dropout and the new last layer are `Network`'s own.
+    """
     head = model.get_submodule(architecture.head)
     if _keeps_hidden_layers(architecture, pooling) and isinstance(head, nn.Sequential):
         head[-2], head[-1] = nn.Identity(), nn.Identity()
@@ -307,6 +316,7 @@ def _seven_by_seven(maps: Tensor) -> Tensor:
 
 def _averaging(size: int, like: Tensor) -> Tensor:
     """Return the (7, size) matrix of AdaptiveAvgPool2d(7), not deterministic on CUDA itself."""
+    # Row i averages from floor(i * size / 7) up to ceil((i + 1) * size / 7), as PyTorch does.
     matrix = like.new_zeros(7, size)
     for row in range(7):
         start, stop = row * size // 7, -(-(row + 1) * size // 7)

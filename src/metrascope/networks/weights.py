@@ -1,9 +1,9 @@
 """Read weight files, check them, and copy them into a network.
 
 Nothing here knows the eight networks: :mod:`metrascope.networks.networks` asks for tensors and
-says which
-of them may be left new. No pickle of a user's is ever opened: a user's file is safetensors. The
-only pickles read are torchvision's own, after their hash was checked, with ``weights_only``.
+says which of them may be left new. No pickle of a user's is ever opened: a user's file is
+safetensors. The only pickles read are torchvision's own, after their hash was checked, with
+``weights_only``.
 """
 
 import re
@@ -21,11 +21,12 @@ from metrascope.errors import WeightsError, is_memory_failure
 from metrascope.files.atomic import sha256
 
 _PICKLE_SUFFIXES: Final = frozenset({".pth", ".pt", ".pkl", ".pickle", ".ckpt", ".bin", ".tar"})
-_SHOWN: Final = 3  # names of tensors in a sentence; a wrong file has hundreds
+_SHOWN_NAMES: Final = 3  # names of tensors in a sentence; a wrong file has hundreds
+_REASON_LENGTH: Final = 200  # characters of a library's complaint in our error
 
 
 class PublishedWeights(Protocol):
-    """What this module needs of a member of torchvision's weights enums."""
+    """A member of torchvision's weights enums, as far as this module reads it."""
 
     @property
     def url(self) -> str:
@@ -100,7 +101,7 @@ def read_safetensors(path: Path) -> Tensors:
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         if is_memory_failure(error):
             raise MemoryError from error
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:_REASON_LENGTH]
         raise WeightsError("weights.damaged", path=path, reason=reason) from error
     return Tensors(path, sha256(path), values, metadata)
 
@@ -128,10 +129,10 @@ def read_published(weights: PublishedWeights) -> Tensors:
 
 def hash_prefix(name: str) -> str:
     """Return the digits of the SHA-256 that end a published file's name, at least eight."""
-    found = re.search(r"-([0-9a-f]{8,64})\.[^.]+$", name)
-    if found is None:
+    match = re.search(r"-([0-9a-f]{8,64})\.[^.]+$", name)
+    if match is None:
         raise ValueError(f"{name} does not carry its hash")
-    return found.group(1)
+    return match.group(1)
 
 
 def fill(
@@ -164,36 +165,39 @@ def fill(
         If the file does not fit; nothing has been changed then.
     """
     expected = network.state_dict()
-    # A layer is taken whole: another network's bias is no use beside a new weight.
-    left = {
+    # A layer is copied whole: another network's bias is no use beside a new weight.
+    new = {
         _layer(name)
         for name, tensor in expected.items()
         if _layer(name) in replaceable
         and (name not in tensors or not _alike(tensors[name], tensor))
     }
-    found = {name: value for name, value in tensors.items() if _layer(name) not in left}
-    needed = {name: tensor for name, tensor in expected.items() if _layer(name) not in left}
-    _require_fit(needed, found, path=path, title=title)
+    values = {name: value for name, value in tensors.items() if _layer(name) not in new}
+    needed = {name: tensor for name, tensor in expected.items() if _layer(name) not in new}
+    _require_fit(needed, values, path=path, title=title)
     with torch.no_grad():
         for name, tensor in needed.items():
-            if name in found:
-                tensor.copy_(found[name])
+            if name in values:
+                tensor.copy_(values[name])
             elif _is_counter(name):
                 tensor.zero_()
-    return frozenset(found)
+    return frozenset(values)
 
 
 def _require_fit(
     expected: Mapping[str, Tensor],
-    found: Mapping[str, Tensor],
+    values: Mapping[str, Tensor],
     *,
     path: Path,
     title: str,
 ) -> None:
-    missing = [name for name in expected if name not in found and not _is_counter(name)]
-    unexpected = [name for name in found if name not in expected]
-    other = [name for name in found if name in expected and not _alike(found[name], expected[name])]
-    if missing or unexpected or other:
+    missing = [name for name in expected if name not in values and not _is_counter(name)]
+    unexpected = [name for name in values if name not in expected]
+    other = [
+        name for name in values if name in expected and not _alike(values[name], expected[name])
+    ]
+    wrong = [name for names in (missing, unexpected, other) for name in names[:_SHOWN_NAMES]]
+    if wrong:
         raise WeightsError(
             "weights.other_network",
             path=path,
@@ -201,7 +205,7 @@ def _require_fit(
             missing=len(missing),
             unexpected=len(unexpected),
             misshaped=len(other),
-            names=", ".join([*missing[:_SHOWN], *unexpected[:_SHOWN], *other[:_SHOWN]]),
+            names=", ".join(wrong),
         )
 
 
@@ -221,7 +225,7 @@ def _is_pickle(path: Path) -> bool:
     if path.suffix.lower() in _PICKLE_SUFFIXES:
         return True
     with path.open("rb") as file:
-        start = file.read(9)
+        start = file.read(9)  # eight bytes of length and the first of the header
     # Safetensors begins with the header's length in eight bytes, then "{". Its first two bytes
     # can be those of a pickle by chance, so "{" decides.
     if start[8:9] == b"{":

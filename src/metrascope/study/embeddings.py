@@ -115,7 +115,7 @@ def _rows(table: pd.DataFrame, points: MapPoints, perplexity: float) -> pd.DataF
 def _separated(apart: MapPoints, points: MapPoints, table: pd.DataFrame) -> dict[str, Any]:
     """Return how well the classes stand apart on a map, and how far the map can be trusted."""
     values = separation(points, table["label"])._asdict()
-    values["trustworthiness"] = trust(apart, points, apart=apart)
+    values["trustworthiness"] = trust(apart, points, precomputed=apart)
     found = {name: {"value": value} for name, value in values.items() if value is not None}
     if "neighbor_purity" in found:
         found["neighbor_purity"] = _interval(points, table, "label")

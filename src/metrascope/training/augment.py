@@ -37,7 +37,9 @@ def draw_transforms(
     float32, (count, 2, 3): from the output's pixel coordinates, in units where the output spans
     [-1, 1], to the stored image's, in units where that spans [-1, 1].
     """
-    matrices = torch.eye(3).repeat(count, 1, 1)
+    # An image is cropped, flipped, rotated and sheared in that order. The matrices lead the other
+    # way, from the output's pixel to the stored one: the last step is the rightmost factor.
+    matrices = torch.eye(3).repeat(count, 1, 1)  # (count, 3, 3)
     if settings.affine:
         matrices = _affine(count, settings, generator) @ matrices
     if settings.rotation:
@@ -64,7 +66,7 @@ def centre_transforms(count: int, *, input_size: int, stored_size: int) -> Tenso
 
 
 def _whole_pixel_shift(input_size: int, stored_size: int) -> float:
-    """Return what brings the centre crop onto whole pixels, also where the margin is odd.
+    """Return the shift that puts the centre crop on whole pixels, also where the margin is odd.
 
     Without it Inception-v3 (299 of 342) would see every pixel as the mean of four.
     """
@@ -96,11 +98,15 @@ def resample(pixels: Tensor, transforms: Tensor, input_size: int) -> Tensor:
 
 
 def _affine(count: int, settings: AugmentationSettings, generator: torch.Generator) -> Tensor:
+    """Draw scale, horizontal shear and translation; (count, 3, 3)."""
     matrices = torch.eye(3).repeat(count, 1, 1)
     factor = 1 + _uniform(count, settings.scale, generator)
     shear = torch.tan(torch.deg2rad(_uniform(count, settings.shear, generator)))
+    # From output to input, so the inverse: an image enlarged by `factor` is read from a square
+    # that is smaller by it.
     matrices[:, 0, 0] = matrices[:, 1, 1] = 1 / factor
     matrices[:, 0, 1] = shear / factor
+    # Translations are shares of the side, which spans 2.
     matrices[:, 0, 2] = 2 * _uniform(count, settings.translation, generator)
     matrices[:, 1, 2] = 2 * _uniform(count, settings.translation, generator)
     return matrices

@@ -1,4 +1,4 @@
-"""What the processes of one run have in common: buffers, means, and reading in turns."""
+"""Several processes of one run: shared buffers, means, and reading in turns."""
 
 from collections.abc import Iterator
 from typing import TypeVar, cast
@@ -17,7 +17,7 @@ def mean_over_processes(fabric: Fabric, value: Tensor) -> Tensor:
 
 
 def share_buffers(fabric: Fabric, network: nn.Module) -> None:
-    """Give every process the running statistics of the first one, which are each one's own."""
+    """Copy batch normalization's running statistics from the first process to all others."""
     if fabric.world_size > 1:
         for buffer in network.buffers():
             distributed.broadcast(buffer, 0)
@@ -26,39 +26,40 @@ def share_buffers(fabric: Fabric, network: nn.Module) -> None:
 def process_batches(fabric: Fabric, count: int, size: int) -> Iterator[slice]:
     """Yield the batches that this process reads: every n-th, none twice.
 
-    The batches themselves are those of one process, so that each image is read in the same
-    company, to the same bits, by any number of processes.
+    The batches themselves are those of one process: an image's last bits can depend on the batch
+    around it, and so stay the same for any number of processes.
 
     Parameters
     ----------
     fabric
-        Knows the processes.
+        Rank and number of the processes.
     count
-        Images of all processes.
+        Images of all processes together.
     size
-        Of a batch.
+        Images per batch.
     """
     starts = range(0, count, size)
     for start in starts[fabric.global_rank :: fabric.world_size]:
         yield slice(start, min(start + size, count))
 
 
-def gather(fabric: Fabric, own: list[_Part]) -> list[_Part]:
-    """Return what all processes made of their batches, in the order of the batches.
+def gather(fabric: Fabric, parts: list[_Part]) -> list[_Part]:
+    """Return the results of all processes, in the order of the batches.
 
     Parameters
     ----------
     fabric
-        Knows the processes.
-    own
-        Of this process, in the order of `process_batches`; on the processor.
+        Rank and number of the processes.
+    parts
+        Results of this process, one a batch, in the order of `process_batches`; on the processor.
     """
     if fabric.world_size == 1:
-        return own
-    everyone: list[list[_Part]] = [[] for _ in range(fabric.world_size)]
-    distributed.all_gather_object(everyone, own)
-    turns = range(max(map(len, everyone)))
-    return [parts[turn] for turn in turns for parts in everyone if turn < len(parts)]
+        return parts
+    gathered: list[list[_Part]] = [[] for _ in range(fabric.world_size)]
+    distributed.all_gather_object(gathered, parts)
+    # Process r has batches r, r + n, r + 2n, ...: one of each in turn gives 0, 1, 2, ...
+    turns = range(max(map(len, gathered)))
+    return [results[turn] for turn in turns for results in gathered if turn < len(results)]
 
 
 def synchronized(fabric: Fabric, network: nn.Module) -> nn.Module:

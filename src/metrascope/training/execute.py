@@ -49,23 +49,25 @@ def execute(
 
     Parameters
     ----------
-    inputs, run
-        What the runs of the study share, and which one it is.
+    inputs
+        Data, split and settings that the runs of the study share.
+    run
+        Network, fold and seed.
     threads
-        Of the processor, at most; None for as many as torch takes.
+        Greatest number of processor threads; None for as many as torch takes.
     alone
         Whether no other run has the terminal at the same time.
     place
-        Of this run among those that are to be carried out, from 1, and how many these are.
+        Number of this run among those to be carried out, from 1, and their count.
 
     Raises
     ------
     MetrascopeError
         If the weights cannot be had, the size does not suit the network, or training diverges.
     """
-    for needed in (inputs.folder, inputs.manifest.root):
-        if not needed.is_dir():
-            raise StudyError("engine.not_shared", folder=needed, host=platform.node())
+    for folder in (inputs.folder, inputs.manifest.root):
+        if not folder.is_dir():
+            raise StudyError("engine.not_shared", folder=folder, host=platform.node())
     fabric = _fabric(inputs, run)
     work = partial(_execute, inputs=inputs, run=run, threads=threads, alone=alone, place=place)
     try:
@@ -123,8 +125,8 @@ def _execute(
     title = network.architecture.title if alone else run.name
     if place[1] > 1:
         title = text("progress.run_of", run=title, number=place[0], count=place[1])
-    shown = progress(title, lines=not alone)
-    with shown if fabric.is_global_zero else nullcontext(_silent) as advance:
+    bar = progress(title, lines=not alone)
+    with bar if fabric.is_global_zero else nullcontext(_silent) as advance:
         fitted = fit(
             fabric,
             network,
@@ -135,8 +137,8 @@ def _execute(
             report=_Reporter(advance, inputs.settings.training.epochs),
         )
     trained = time.monotonic()
-    shown = progress(text("progress.reading_held", run=title), lines=not alone)
-    with shown if fabric.is_global_zero else nullcontext(_silent):
+    bar = progress(text("progress.reading_held", run=title), lines=not alone)
+    with bar if fabric.is_global_zero else nullcontext(_silent):
         temperature = write_run_predictions(fabric, network, data, inputs, run, folder)
     if not fabric.is_global_zero:
         return
@@ -166,6 +168,7 @@ class _Reporter:
             if step.step == step.steps:
                 return  # the report of the epoch follows, with its F1
             if not math.isnan(step.loss):
+                # Smoothed over about ten steps, for the eye alone: batches of 16 jump.
                 self.loss = step.loss if self.loss is None else 0.9 * self.loss + 0.1 * step.loss
         else:
             self.macro_f1 = f"{step.macro_f1:.3f}"

@@ -54,7 +54,7 @@ class StepReport:
 
 
 class Fitted(NamedTuple):
-    """What training leaves besides the weights.
+    """History and duration of a training.
 
     ``history`` are the rows of ``history.csv`` (`HISTORY`), as text, so that a continued run writes
     the very bytes of one left alone; ``seconds`` includes those of earlier, interrupted calls.
@@ -88,9 +88,9 @@ def fit(
     data
         Images, labels and partitions.
     settings
-        Of the study.
+        Settings of the study.
     seed
-        Of this run.
+        Seed of this run's fold.
     resume
         File that holds the training state after each epoch; with ``best_epoch`` the best
         weights so far are beside it.
@@ -103,9 +103,11 @@ def fit(
         If the loss becomes infinite.
     """
     recipe, started = settings.training, time.monotonic()
+    # Convolutions on the processor are faster with the channels last (docs/decisions.md).
     network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(network, recipe)
-    done, history, best, earlier = _resumed(resume, network, optimizer)
+    # Epochs behind us, their rows of history, the best macro F1 so far, the seconds they took.
+    finished, history, best, earlier = _load_progress(resume, network, optimizer)
     feed = BatchFeed(data, fabric.device)
     model, fabric_optimizer = fabric.setup(synchronized(fabric, network), optimizer)
     step = TrainingStep(
@@ -116,11 +118,13 @@ def fit(
         _criterion(data, recipe, fabric.device),
         recorded=recipe.batch_size,
     )
-    for epoch in range(done + 1, recipe.epochs + 1):
-        model.train()
+    for epoch in range(finished + 1, recipe.epochs + 1):
+        model.train()  # validation has set it to evaluation
         rows = _train_epoch(fabric, step, feed, data, settings, epoch, seed, report)
+        # Batch norm's running statistics are each process's own: the first one's are saved.
         share_buffers(fabric, network)
         loss, macro_f1 = _validate(fabric, network, feed, data, recipe.batch_size)
+        # repr gives back the same float, so that a continued history has the same bytes.
         rows[-1][-2:] = [repr(loss), repr(macro_f1)]
         history += rows
         report(StepReport(epoch, len(rows), len(rows), loss, macro_f1))
@@ -128,6 +132,7 @@ def fit(
             if recipe.best_epoch and macro_f1 > best:
                 best = macro_f1
                 save_weights(network, best_weights(resume))
+            # Last, since from here on the epoch counts as done.
             seconds = earlier + time.monotonic() - started
             state = {"history": json.dumps(history), "best": repr(best), "seconds": repr(seconds)}
             save_resume(resume, network, optimizer, epoch, state)
@@ -148,9 +153,8 @@ def predict(
     """Yield the network's output for this process's batches of images, without randomness.
 
     One process reads all, in order; several take turns (`metrascope.training.distributed.gather`).
-    Reading is
-    in 32 bits whatever the arithmetic of training: so a bundle, an external test and another
-    machine say the same of an image.
+    Inference is in 32 bits whatever the arithmetic of training: read in bfloat16, log probabilities
+    of one image differed by up to 0.0035 between study and external test (docs/decisions.md).
     """
     network.eval()
     for batch in process_batches(fabric, len(rows), batch_size):
@@ -161,6 +165,7 @@ def predict(
 def derived_seed(*parts: object) -> int:
     """Return a 63-bit seed that depends on all parts and on nothing else."""
     digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    # 63 of the digest's bits: a signed 64-bit number that is never negative.
     return int.from_bytes(digest[:8], "big") >> 1
 
 
@@ -181,15 +186,16 @@ def _optimizer(network: Network, recipe: TrainingSettings) -> torch.optim.SGD:
         lr=recipe.learning_rate,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
-        fused=True,
+        fused=True,  # one kernel for all parameters; the rate may be a tensor, as `step` needs
     )
 
 
-def _resumed(
+def _load_progress(
     resume: Path, network: Network, optimizer: torch.optim.Optimizer
 ) -> tuple[int, list[list[str]], float, float]:
+    """Load a training state; return finished epochs, history, best macro F1 and seconds."""
     if not resume.is_file():
-        return 0, [], -1.0, 0.0
+        return 0, [], -1.0, 0.0  # any macro F1, also 0, is better than -1
     epoch, extra = load_resume(resume, network, optimizer)
     history = json.loads(extra["history"])
     return epoch, history, float(extra["best"]), float(extra["seconds"])
@@ -205,7 +211,10 @@ def _train_epoch(
     seed: int,
     report: Callable[[StepReport], None],
 ) -> list[list[str]]:
+    """Train on every image once; return the rows of history, one a step."""
     recipe = settings.training
+    # Order and augmentation are the same in all processes, which cut one batch among them; dropout
+    # differs, as it would between the images of one process.
     generator = torch.Generator().manual_seed(derived_seed("epoch", seed, epoch))
     torch.manual_seed(derived_seed("dropout", seed, epoch, fabric.global_rank))
     order = data.train[torch.randperm(len(data.train), generator=generator).numpy()]
@@ -215,13 +224,14 @@ def _train_epoch(
         input_size=data.preprocessing.input_size,
         stored_size=data.preprocessing.stored_size,
         generator=generator,
-    ).to(fabric.device)
+    ).to(fabric.device)  # (images, 2, 3), one for each image of `order`
     rows = feed.to_device(order)
     slices = batches(len(order), recipe.batch_size, fabric.world_size)
     rates, losses = [], _Losses(fabric, epoch)
     for number, batch in enumerate(slices):
-        # Each process takes every n-th image of the batch; the share makes the mean over the
-        # processes the mean over the batch, also where it does not divide evenly.
+        # Each process takes every n-th image of the batch. DDP averages gradients over processes,
+        # whatever their number of images: weighting each loss by its share of the batch makes
+        # that the mean over the batch, also where it does not divide evenly.
         part = slice(batch.start + fabric.global_rank, batch.stop, fabric.world_size)
         share = len(rows[part]) * fabric.world_size / (batch.stop - batch.start)
         rates.append(learning_rate((epoch - 1) * len(slices) + number, len(slices), recipe))
@@ -234,7 +244,9 @@ def _train_epoch(
 
 
 class _Losses:
-    """The losses of an epoch's steps, which a GPU is not made to wait for each time.
+    """The losses of an epoch's steps, read from the device in groups.
+
+    Reading a number waits until the GPU has computed it; meanwhile no further step is launched.
 
     Raises
     ------
@@ -244,6 +256,8 @@ class _Losses:
 
     def __init__(self, fabric: Fabric, epoch: int) -> None:
         self._fabric, self._epoch = fabric, epoch
+        # Every 16th step still moves the bar several times an epoch (the study has 73 steps); a
+        # processor computes at once. Chosen, not measured.
         self._every = 16 if fabric.device.type == "cuda" else 1
         self._waiting: list[tuple[Tensor, float]] = []
         self._read: list[float] = []
@@ -274,29 +288,32 @@ class _Losses:
 def _criterion(
     data: TrainingData, recipe: TrainingSettings, device: torch.device
 ) -> Callable[[Output, Tensor], Tensor]:
+    """Return the loss of a batch: cross-entropy, and that of an auxiliary head with its weight."""
     weight = None
     if recipe.class_weights:
+        # n / (K * n_k), as scikit-learn's "balanced": a class weighs as much as any other.
         counts = np.bincount(data.labels[data.train])
         weight = torch.tensor(len(data.train) / (len(counts) * counts), dtype=torch.float32)
         weight = weight.to(device)
     criterion = nn.CrossEntropyLoss(weight, label_smoothing=recipe.label_smoothing)
 
-    def loss_of(output: Output, target: Tensor) -> Tensor:
+    def batch_loss(output: Output, target: Tensor) -> Tensor:
         loss: Tensor = criterion(output.logits, target)
         if output.aux_logits is not None:
             loss = loss + recipe.auxiliary_weight * criterion(output.aux_logits, target)
         return loss
 
-    return loss_of
+    return batch_loss
 
 
 def _validate(
     fabric: Fabric, network: Network, feed: BatchFeed, data: TrainingData, batch_size: int
 ) -> tuple[float, float]:
+    """Return cross-entropy and macro F1 of the validation partition, images counted singly."""
     rows = data.validation
     outputs = predict(fabric, network, feed, rows, batch_size)
-    own = [output.logits.float().cpu() for output in outputs]
-    logits = torch.cat(gather(fabric, own))
+    parts = [output.logits.float().cpu() for output in outputs]
+    logits = torch.cat(gather(fabric, parts))  # (images, K), in the order of `rows`
     target = torch.from_numpy(data.labels[rows])
     loss = functional.cross_entropy(logits, target).item()
     predicted = logits.argmax(dim=1).numpy()

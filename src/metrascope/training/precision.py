@@ -32,19 +32,20 @@ from metrascope.training.step import TrainingStep
 
 Precision = Literal["32-true", "bf16-mixed"]
 
-# Lightning tells the same in English, for every run, among sentences of ours.
+# Lightning logs the precision in English, for every run, among sentences of ours.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
-_STEPS: Final = 3
-_GAIN: Final = 1.1
-"""How many times faster bfloat16 must be: below, its coarser numbers buy nothing."""
+# Steps timed in each arithmetic, of which the fastest counts. Chosen, not measured.
+_TIMED_STEPS: Final = 3
+# Least speed-up of bfloat16: below a tenth, its coarser numbers buy nothing (docs/decisions.md).
+_LEAST_SPEED_UP: Final = 1.1
 
 
 def network_precision(inputs: StudyInputs, network: str) -> Precision:
     """Return the arithmetic of a network in a study: as set, or as it was measured."""
-    asked = inputs.settings.training.precision
-    if asked != "auto":
-        return asked
+    setting = inputs.settings.training.precision
+    if setting != "auto":
+        return setting
     file = _file(inputs.folder, network)
     if not file.is_file():
         return "32-true"
@@ -57,8 +58,8 @@ def unmeasured(inputs: StudyInputs, networks: list[str]) -> list[str]:
     On a GPU, 32-bit convolutions use its matrix units as they are (TF32), batches of 16 are bound
     by launches, of which bfloat16 makes more, and measuring took longer than it could save.
     """
-    asked = inputs.settings.training.precision
-    if asked != "auto" or inputs.device != "cpu" or not may_gain():
+    setting = inputs.settings.training.precision
+    if setting != "auto" or inputs.device != "cpu" or not may_gain():
         return []
     return [name for name in dict.fromkeys(networks) if not _file(inputs.folder, name).is_file()]
 
@@ -75,11 +76,11 @@ def measure_precision(inputs: StudyInputs, network: str, threads: int | None) ->
     Parameters
     ----------
     inputs
-        Of the study.
+        Data, split and settings of the study.
     network
-        Name.
+        Key of the network.
     threads
-        Of the processor, at most.
+        Greatest number of processor threads; None for as many as torch takes.
     """
     if threads is not None:
         torch.set_num_threads(min(threads, torch.get_num_threads()))
@@ -87,12 +88,12 @@ def measure_precision(inputs: StudyInputs, network: str, threads: int | None) ->
     title = text("engine.measuring", network=ARCHITECTURES[network].title)
     with nullcontext() if is_follower() else progress(title):
         trials = {kind: _Trial(inputs, network, kind) for kind in kinds}
-        seconds = {kind: min(times) for kind, times in _in_turns(trials).items()}
-    gains = seconds["32-true"] > _GAIN * seconds["bf16-mixed"]
-    chosen: Precision = "bf16-mixed" if gains else "32-true"
+        seconds = {kind: min(times) for kind, times in _time_in_turns(trials).items()}
+    gains = seconds["32-true"] > _LEAST_SPEED_UP * seconds["bf16-mixed"]
+    faster: Precision = "bf16-mixed" if gains else "32-true"
     if is_follower():  # the first process decides
         return
-    content = {"precision": chosen, "seconds_per_step": seconds}
+    content = {"precision": faster, "seconds_per_step": seconds}
     write_json(_file(inputs.folder, network), content)
 
 
@@ -100,11 +101,12 @@ def _file(folder: Path, network: str) -> Path:
     return folder / "precision" / f"{network}.json"
 
 
-def _in_turns(trials: "dict[Precision, _Trial]") -> dict[Precision, list[float]]:
+def _time_in_turns(trials: "dict[Precision, _Trial]") -> dict[Precision, list[float]]:
+    """Return the seconds of each step; in turns, so that other work on the machine slows both."""
     times: dict[Precision, list[float]] = {kind: [] for kind in trials}
     for trial in trials.values():
         trial.step()  # libraries choose their algorithms
-    for _ in range(_STEPS):
+    for _ in range(_TIMED_STEPS):
         for kind, trial in trials.items():
             started = time.perf_counter()
             trial.step()
@@ -121,6 +123,7 @@ class _Trial:
         count = -(-recipe.batch_size // recipe.processes)
         network = create_network(name, len(inputs.classes), inputs.settings.pooling, weights="none")
         network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # The values change no time; a small rate, so that noise does not make weights infinite.
         optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, fused=True)
         feed = BatchFeed(_noise(count, size, inputs.settings.preprocessing), fabric.device)
         model, wrapped = fabric.setup(network.train(), optimizer)

@@ -33,7 +33,7 @@ class TrainingRun:
 
 @dataclass(frozen=True)
 class StudyInputs:
-    """What all runs of a study share."""
+    """Data, split and settings that all runs of a study share."""
 
     folder: Path
     manifest: Manifest
@@ -56,7 +56,7 @@ def store_key(manifest: Manifest, settings: Settings, network: str) -> StoreKey:
 def store_keys(manifest: Manifest, settings: Settings, networks: Sequence[str]) -> list[StoreKey]:
     """Return the keys of the pixel stores that some networks read, each once, in their order.
 
-    Every image file is looked at once.
+    The digest of the image files is made once for all of them.
     """
     steps, state = settings.preprocessing, files_digest(manifest)
     sizes = dict.fromkeys(stored_size(input_size(settings, network)) for network in networks)
@@ -72,7 +72,7 @@ def input_size(settings: Settings, network: str) -> int:
 
 
 def remove_training_state(folder: Path) -> None:
-    """Remove what a finished run no longer needs."""
+    """Remove the training state and an earlier failure from the folder of a finished run."""
     resume = folder / "resume.safetensors"
     for leftover in (resume, best_weights(resume), folder / "failure.json"):
         leftover.unlink(missing_ok=True)
@@ -84,7 +84,7 @@ def training_data(inputs: StudyInputs, run: TrainingRun) -> TrainingData:
     key = store_key(manifest, settings, run.network)
     store = open_store(manifest, key, inputs.folder / "prepared")
     train = inputs.split.rows(manifest.table, "train", run.fold)
-    table: npt.NDArray[np.uint8] = np.arange(256, dtype=np.uint8)
+    table: npt.NDArray[np.uint8] = np.arange(256, dtype=np.uint8)  # identity: grey levels stay
     if settings.preprocessing.equalization == "train":
         table = fit_grey_table(store.histogram(train))
     preprocessing = Preprocessing(

@@ -23,6 +23,7 @@ def learning_rate(step: int, steps_per_epoch: int, settings: TrainingSettings) -
         it is constant within an epoch, and the minimum is where an epoch after the last would
         be: no epoch is spent at a rate of 0.
     """
+    # `risen` counts epochs to the end of this step, or of this epoch: warm-up begins above 0.
     epoch = step // steps_per_epoch
     by_step = settings.update == "step"
     warmup = min(settings.warmup_epochs, settings.epochs)

@@ -17,8 +17,9 @@ from metrascope.training.batches import BatchFeed
 
 Loss = Callable[[Output, Tensor], Tensor]
 
-_REHEARSALS: Final = 3
-"""Steps before recording, in which libraries choose their algorithms and take their memory."""
+# Steps before recording, in which libraries choose their algorithms and take their memory: as many
+# as in PyTorch's notes on CUDA graphs ("Whole-network capture").
+_WARM_UP_STEPS: Final = 3
 
 
 class TrainingStep:
@@ -32,8 +33,8 @@ class TrainingStep:
         As ``fabric.setup`` returns them.
     feed
         The images.
-    loss_of
-        Loss of a batch, from the network's output and the class indices.
+    batch_loss
+        Mean loss of a batch, from the network's output and the class indices.
     recorded
         Size of the batches that are recorded and replayed, where that can be done; 0 for none.
     """
@@ -44,12 +45,12 @@ class TrainingStep:
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         feed: BatchFeed,
-        loss_of: Loss,
+        batch_loss: Loss,
         *,
         recorded: int = 0,
     ) -> None:
         self._fabric, self._model, self._optimizer = fabric, model, optimizer
-        self._feed, self._loss_of = feed, loss_of
+        self._feed, self._batch_loss = feed, batch_loss
         records = fabric.device.type == "cuda" and fabric.world_size == 1 and feed.resident
         self._recorded = recorded if records else 0
         self._recording: _Recording | None = None
@@ -64,8 +65,10 @@ class TrainingStep:
         rate
             Learning rate.
         share
-            What the loss is multiplied by: the part of the batch that this process has.
+            Factor of the loss: images of this process times processes, by images of the batch; 1
+            for one process.
         """
+        # A graph has fixed shapes: the last batch of an epoch, if smaller, is trained on eagerly.
         if len(rows) != self._recorded:
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
@@ -78,7 +81,7 @@ class TrainingStep:
 
     def _train(self, rows: Tensor, transforms: Tensor, share: float = 1.0) -> Tensor:
         images, target = self._feed.images(rows, transforms), self._feed.labels(rows)
-        loss = self._loss_of(self._model(images), target) * share
+        loss = self._batch_loss(self._model(images), target) * share
         self._optimizer.zero_grad()
         self._fabric.backward(loss)
         self._optimizer.step()
@@ -100,35 +103,38 @@ class _Recording:
         self._rows, self._transforms = rows.clone(), transforms.clone()
         self._rate = torch.zeros((), device=rows.device)
         self._set_rate(self._rate)
-        before = _State(model, optimizer)
+        before = _TrainingState(model, optimizer)
+        # Not on the default stream, on which CUDA cannot record, as PyTorch's notes ask.
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            for _ in range(_REHEARSALS):
+            for _ in range(_WARM_UP_STEPS):
                 train(self._rows, self._transforms)
         torch.cuda.current_stream().wait_stream(stream)
         before.restore()
+        # No gradients yet: their memory is then the graph's own, and stays where it is.
         optimizer.zero_grad()
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             self._loss = train(self._rows, self._transforms)
 
     def replay(self, rows: Tensor, transforms: Tensor, rate: float) -> Tensor:
+        """Train on another batch of the same size, whose numbers go where the graph reads them."""
         self._rows.copy_(rows)
         self._transforms.copy_(transforms)
         self._rate.fill_(rate)
         self._graph.replay()
         # Elsewhere the rate is a number: eager steps, the training state on disk.
         self._set_rate(rate)
-        return self._loss.clone()
+        return self._loss.clone()  # the next replay writes over it
 
     def _set_rate(self, rate: float | Tensor) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
 
 
-class _State:
-    """What rehearsals change: weights, running statistics, momentum, random numbers."""
+class _TrainingState:
+    """Weights, running statistics, momentum and random numbers before the warm-up steps."""
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self._tensors = [*model.parameters(), *model.buffers()]
