@@ -127,7 +127,7 @@ def test_a_border_that_goes_with_the_class_is_found() -> None:
 
 
 def test_of_very_many_patients_some_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(border, "_MOST_IMAGES", 60)
+    monkeypatch.setattr(border, "_MOST_PATIENTS", 60)
     runs = [features(90, 3.0, 0), features(90, 3.0, 1)]
     numbers = border_numbers(runs, 3)
     assert numbers["patients"] == 60

@@ -1,22 +1,20 @@
 """From the table of predictions to numbers with intervals; the front door is `evaluate.py`.
 
-evaluate           everything that is said of predictions: the content of ``metrics.json``
+evaluate           all numbers of some predictions: the content of ``metrics.json``
 predictions        the predictions table: the one thing that statistics, tables and figures are
                    made from
 checks             checks of a predictions table, every problem with its file, row and column
-cohort             the patients of an evaluation, and what each network said of them
-published          what the study published, to stand beside our own figures; its networks, in its
+cohort             the patients of an evaluation, and each network's readings of them
+published          the published study's figures, to stand beside our own; its networks, in its
                    order
-measures           what is said of a network's readings, each number a function of the patients'
-                   weights
-performance        everything that is said of one network's readings, each number with its
-                   interval
+measures           measures of a network's readings, each a function of the patients' weights
+performance        all numbers of one network's readings, each with its interval
 limits             from how few patients a number is given, and when it has no value at all
-interval           A number with its 95 % interval: the one shape in which every statistic is
+interval           a number with its 95 % interval: the one shape in which every statistic is
                    returned
-proportions        intervals of proportions: of so many patients so many
-shares             what is a share of patients, with Wilson's interval: accuracy and the measures
-                   of a class
+proportions        intervals of proportions of patients
+shares             measures that are shares of patients, with Wilson's interval: accuracy and the
+                   measures of a class
 mover              intervals of sums, means and ratios, from the intervals of their parts
 ratios             ratios of two rates: likelihood ratios, and predictive values at a stated
                    prevalence
@@ -56,7 +54,7 @@ questions          the questions a clinic asks of three classes: is there a lesi
                    which
 subgroups          how each network does by scanner, centre, age and whatever else is known of the
                    images
-attributes         what is known of each image beside its class: scanner, centre, age band, size,
+attributes         attributes of each image that form subgroups: scanner, centre, age band, size,
                    plane, marks
 subgroup_test      whether a network reads one subgroup better than another, or whether chance
                    explains it

@@ -30,13 +30,14 @@ def ensemble(cohort: Cohort) -> Readings:
     Parameters
     ----------
     cohort
-        Of patients that all networks read.
+        Patients that all networks read.
     """
     members = list(cohort.readings.values())
     first = members[0]
     aligned = all(one.seeds == first.seeds for one in members)
     shares = [_shares(one) for one in members]
-    voted = np.mean(shares if aligned else [one.mean(0, keepdims=True) for one in shares], axis=0)
+    # (replications, n, classes), or (1, n, classes) of the means.
+    mean = np.mean(shares if aligned else [one.mean(0, keepdims=True) for one in shares], axis=0)
     hard = any(one.probabilities is None for one in members)
     return Readings(
         ENSEMBLE,
@@ -45,8 +46,8 @@ def ensemble(cohort: Cohort) -> Readings:
         first.units,
         first.truth,
         first.clusters,
-        voted.argmax(2).astype(np.int64),
-        None if hard else voted,
+        mean.argmax(2).astype(np.int64),
+        None if hard else mean,
     )
 
 
@@ -63,12 +64,14 @@ def fleiss_kappa(cohort: Cohort) -> Statistic:
     Parameters
     ----------
     cohort
-        Of patients that all networks read; at least two networks. The statistic takes weights of
-        all units of its table.
+        Patients that all networks read; at least two networks. The statistic takes weights of all
+        units of its table.
     """
     votes = np.stack([consensus(one) for one in cohort.readings.values()])
     units = next(iter(cohort.readings.values())).units
     raters = len(votes)
+    # (n, classes) votes of each unit; the statistic needs the mean of (n, 1 + classes) numbers: the
+    # share of agreeing pairs of raters, and the classes' shares.
     counts = np.stack([(votes == label).sum(0) for label in range(len(cohort.classes))], 1)
     agreed = ((counts**2).sum(1) - raters) / (raters * (raters - 1))
     average = mean_statistic(np.column_stack([agreed, counts / raters]))

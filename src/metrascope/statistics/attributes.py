@@ -1,4 +1,4 @@
-"""What is known of each image beside its class: scanner, centre, age band, size, plane, marks."""
+"""Attributes of each image that form subgroups: scanner, centre, age, size, plane, marks."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -12,10 +12,10 @@ import pandas as pd
 from metrascope.errors import DataError
 
 NAMED: Final = ("scanner", "centre", "plane")
+# Years at which a new band begins: decades of the study's women, 17 to 51 years old.
 AGES: Final = (30, 40, 50)
-"""Years at which a new band begins."""
+# Millimeters at which a new band begins; polyps over 15 mm are resected (Liu et al. 2025).
 _SIZES: Final = (10, 15)
-"""Millimetres at which a new band begins; polyps over 15 mm are resected (Liu et al. 2025)."""
 UNKNOWN: Final = ""
 
 
@@ -35,15 +35,17 @@ def attributes(manifest: pd.DataFrame) -> pd.DataFrame:
     ``marks`` (``with`` or ``without``), strings, ``""`` where unknown; only those that the files
     have, and that have more than one value.
     """
-    found: dict[str, Any] = {name: manifest[name] for name in NAMED if name in manifest}
+    columns: dict[str, Any] = {name: manifest[name] for name in NAMED if name in manifest}
     if "age" in manifest:
-        found["age"] = _banded(manifest["age"], AGES)
+        columns["age"] = _banded(manifest["age"], AGES)
     if "lesion_mm" in manifest:
-        found["lesion_mm"] = _banded(manifest["lesion_mm"], _SIZES)
+        columns["lesion_mm"] = _banded(manifest["lesion_mm"], _SIZES)
     if "marks" in manifest:
-        known = {UNKNOWN: UNKNOWN, "none": "without"}
-        found["marks"] = [known.get(marks, "with") for marks in manifest["marks"]]
-    table = pd.DataFrame({name: np.asarray(values, dtype=object) for name, values in found.items()})
+        words = {UNKNOWN: UNKNOWN, "none": "without"}
+        columns["marks"] = [words.get(marks, "with") for marks in manifest["marks"]]
+    table = pd.DataFrame(
+        {name: np.asarray(values, dtype=object) for name, values in columns.items()}
+    )
     table.index = pd.Index(manifest["image"])
     several = [name for name in table if len(set(table[name]) - {UNKNOWN}) > 1]
     return table[several]
@@ -59,7 +61,7 @@ def match_images(manifest: pd.DataFrame, images: Iterable[str], path: Path) -> t
     images
         Names in the predictions.
     path
-        Of the manifest, for errors.
+        Path of the manifest, for errors.
 
     Raises
     ------
@@ -73,13 +75,13 @@ def match_images(manifest: pd.DataFrame, images: Iterable[str], path: Path) -> t
         raise DataError("evaluation.known_twice", path=path, row=row, image=image)
     names = sorted(set(images))
     known = set(manifest["image"])
-    found = sum(name in known for name in names)
-    if not found:
+    count = sum(name in known for name in names)
+    if not count:
         other = manifest["image"].iat[0]
         raise DataError(
             "evaluation.none_known", path=path, count=len(names), image=names[0], other=other
         )
-    return found, len(names)
+    return count, len(names)
 
 
 def _banded(values: "pd.Series[Any]", starts: tuple[int, ...]) -> list[str]:

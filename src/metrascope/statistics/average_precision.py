@@ -20,8 +20,9 @@ from metrascope.statistics.resampling import (
     student_quantile,
 )
 
-_FIXED: Final = 1e-9
-"""Standard deviation of resamples below which they all agree: the logit scale says nothing then."""
+# Standard deviation of resamples below which they all agree, but for rounding: the logit scale
+# says nothing then.
+_NO_SPREAD: Final = 1e-9
 
 
 def average_precisions(
@@ -37,11 +38,11 @@ def average_precisions(
     Parameters
     ----------
     readings
-        Of one network.
+        Readings of one network.
     classes
-        In the order of the probabilities.
+        Names in the order of the probabilities.
     resamples
-        Of the cohort's units.
+        Resamples of the cohort's units.
 
     Returns
     -------
@@ -58,11 +59,14 @@ def average_precisions(
     rows = list(probabilities)
 
     def statistic(counts: Counts) -> Floats:
-        own = counts if len(readings.units) == len(counts) else counts[readings.units]
+        unit_counts = counts if len(readings.units) == len(counts) else counts[readings.units]
         # (replications, b) to (b,) of each class; then (b, classes).
         columns = [
             np.mean(
-                [average_precision(row[:, label], readings.truth == label, own) for row in rows],
+                [
+                    average_precision(row[:, label], readings.truth == label, unit_counts)
+                    for row in rows
+                ],
                 axis=0,
             )
             for label in range(len(classes))
@@ -70,14 +74,14 @@ def average_precisions(
         together = np.stack(columns, axis=1)
         return np.column_stack([_mean_of_defined(together), together])
 
-    found = replicate_by_patient(statistic, resamples)
-    lows, highs = bca(found, smooth=True)
-    on_logit_scale = _logit_ends(found)
+    replicates = replicate_by_patient(statistic, resamples)
+    lows, highs = bca(replicates, smooth=True)
+    on_logit_scale = _logit_ends(replicates)
     lows, highs = np.fmin(lows, on_logit_scale[0]), np.fmax(highs, on_logit_scale[1])
     few = {label for label in range(len(classes)) if not are_enough(readings.truth == label)}
     hidden = [bool(few & set(readings.truth.tolist()))]
     hidden += [label in few for label in range(len(classes))]
-    ends = np.column_stack([found.value, lows, highs])
+    ends = np.column_stack([replicates.value, lows, highs])
     ends[hidden] = np.nan
     return [Interval(*three) for three in ends.tolist()]
 
@@ -99,7 +103,7 @@ def _logit_ends(replicates: Replicates) -> tuple[Floats, Floats]:
     value = replicates.value
     drawn = np.where(np.isfinite(replicates.drawn), replicates.drawn, value)
     error = drawn.std(axis=0, ddof=1) if len(drawn) > 1 else np.zeros_like(value)
-    inside = (value > 0) & (value < 1) & (error > _FIXED)
+    inside = (value > 0) & (value < 1) & (error > _NO_SPREAD)
     middle = np.where(inside, value, 0.5)
     reach = student_quantile(replicates.patients) * error / (middle * (1 - middle))
     low, high = expit(logit(middle) - reach), expit(logit(middle) + reach)

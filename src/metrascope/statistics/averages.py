@@ -1,4 +1,4 @@
-"""Averages over patients of what was measured on their images, with intervals."""
+"""Averages over patients of measurements on their images, with intervals."""
 
 import numpy as np
 import numpy.typing as npt
@@ -21,33 +21,35 @@ def averages(
     Parameters
     ----------
     values
-        (n, m); NaN where a number is not defined for a row.
+        Measurements, (n, m); NaN where a number is not defined for a row.
     patients
-        (n,) whose row it is.
+        Patient of each row, (n,).
     low, high
         Bounds of the numbers.
 
     Returns
     -------
-    One for each column; NaN where no row has a number.
+    One interval for each column; NaN where no row has a number.
     """
     table = pd.DataFrame(np.asarray(values, dtype=np.float64))
     means = table.groupby(np.asarray(patients).astype(str)).mean().to_numpy(np.float64)
     if not len(means):
         return [Interval(np.nan, np.nan, np.nan)] * table.shape[1]
-    found = replicate(lambda weights: _means(means, weights), draw_patients(np.arange(len(means))))
-    lows, highs = bca(found, low, high)
-    return [Interval(*map(float, ends)) for ends in zip(found.value, lows, highs, strict=True)]
+    resamples = draw_patients(np.arange(len(means)))
+    replicates = replicate(lambda weights: _means(means, weights), resamples)
+    lows, highs = bca(replicates, low, high)
+    numbers = zip(replicates.value, lows, highs, strict=True)
+    return [Interval(*map(float, ends)) for ends in numbers]
 
 
 def _means(values: Floats, weights: Weights) -> Floats:
-    known = ~np.isnan(values)
-    sums = weights @ np.where(known, values, 0)
+    defined = ~np.isnan(values)
+    sums = weights @ np.where(defined, values, 0)
     # Whole numbers, whose sum is exact in any order.
     counts = (
         weights.sum(1, keepdims=True, dtype=np.float64)
-        if known.all()
-        else weights @ known.astype(np.float64)
+        if defined.all()
+        else weights @ defined.astype(np.float64)
     )
     with np.errstate(invalid="ignore"):
         return np.asarray(sums / counts, dtype=np.float64)

@@ -31,9 +31,9 @@ def calibration(people: Cohort, predictions: Predictions) -> dict[str, Any]:
     Parameters
     ----------
     people
-        The cohort that is evaluated.
+        Cohort that is evaluated.
     predictions
-        What it was made from; its validation rows give the temperatures.
+        Predictions that the cohort was made from; their validation rows give the temperatures.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def calibration(people: Cohort, predictions: Predictions) -> dict[str, Any]:
     - ``classwise_ece``;
     - ``classes`` with the same as the top label, ``slope`` and ``intercept`` of each.
 
-    Of too few patients (`metrascope.statistics.limits`) errors, their intervals and p are None.
+    With too few patients (`metrascope.statistics.limits`) errors, their intervals and p are None.
     An ECE has, beside its interval, the ``expected`` one of a perfectly calibrated network, the
     95 % quantile of that (``expected_high``) and the ``p`` of being one.
     """
@@ -54,14 +54,14 @@ def calibration(people: Cohort, predictions: Predictions) -> dict[str, Any]:
         return {}
     fitted = temperatures(predictions)
     # With validation rows alone under evaluation there would be nothing left to judge it on.
-    shown = people.partition == "test" and len(fitted) > 0
-    read = {(name, "before"): readings for name, readings in people.readings.items()}
-    if shown:
+    can_scale = people.partition == "test" and len(fitted) > 0
+    blocks = {(name, "before"): readings for name, readings in people.readings.items()}
+    if can_scale:
         after = cohort(scaled(predictions, fitted), people.partition).readings
         names = dict.fromkeys(network for network, _, _ in fitted)
-        read |= {(name, "after"): after[name] for name in names}
+        blocks |= {(name, "after"): after[name] for name in names}
     networks: dict[str, Any] = {name: {} for name in people.readings}
-    for (name, when), readings in read.items():
+    for (name, when), readings in blocks.items():
         networks[name][when] = _block(readings, people.classes)
         if when == "after":
             networks[name]["temperatures"] = [
@@ -70,17 +70,17 @@ def calibration(people: Cohort, predictions: Predictions) -> dict[str, Any]:
                 if network == name
             ]
     missing = "no_test" if people.partition != "test" else "no_validation"
-    return {"after_scaling": "shown" if shown else missing, "networks": networks}
+    return {"after_scaling": "shown" if can_scale else missing, "networks": networks}
 
 
 def _block(readings: Readings, classes: Sequence[str]) -> dict[str, Any]:
-    told = _errors(readings)
-    made = [diagram(claim, readings.clusters) for claim in claims(readings)]
+    errors = _errors(readings)
+    diagrams = [diagram(claim, readings.clusters) for claim in claims(readings)]
     return {
-        "top_label": {**made[-1], "ece": told[-2]},
-        "classwise_ece": told[-1],
+        "top_label": {**diagrams[-1], "ece": errors[-2]},
+        "classwise_ece": errors[-1],
         "classes": {
-            name: {**made[label], "ece": told[label], **_recalibration(readings, label)}
+            name: {**diagrams[label], "ece": errors[label], **_recalibration(readings, label)}
             for label, name in enumerate(classes)
         },
     }
@@ -91,29 +91,30 @@ def _errors(readings: Readings) -> list[dict[str, Any]]:
         return [dict.fromkeys(_ECE) for _ in range(readings.classes + 2)]
     perfect = expected_errors(readings, _SEED)
     by_replication = errors_by_replication(readings)
-    told = []
+    numbers = []
     for index, narrow in enumerate(error_intervals(readings)):
-        found = _seldom_large(narrow, readings)
-        as_large = int((perfect[:, index] >= found.value - 1e-9).sum())
-        told.append(
+        interval = _widen_where_few_misread(narrow, readings)
+        as_large = int((perfect[:, index] >= interval.value - 1e-9).sum())
+        numbers.append(
             {
-                **found.json(),
+                **interval.json(),
                 "expected": float(perfect[:, index].mean()),
+                # One-sided: only an error that is too large speaks against calibration.
                 "expected_high": float(np.quantile(perfect[:, index], 0.95)),
                 "p": (1 + as_large) / (1 + len(perfect)),
                 **_seeds(by_replication[:, index], readings.seeds),
             }
         )
-    return told
+    return numbers
 
 
-def _seldom_large(error: Interval, readings: Readings) -> Interval:
+def _widen_where_few_misread(error: Interval, readings: Readings) -> Interval:
     """Return the interval of an error, wide enough for a network that misreads next to nobody.
 
     Then the error lies with the few patients of whom it is not sure, and one more of them changes
-    it; what lies between 0 and 1 varies at most as a proportion does, so that the upper end is no
-    lower than Wilson's. Of a network without an error on 125 patients the interval held the
-    error of a class in 85 to 87 % of 1,000 simulated studies before.
+    it; a number between 0 and 1 varies at most as a proportion does, so that the upper end is no
+    lower than Wilson's. Without this the interval held the error of a class in 85 to 87 % of 1,000
+    simulated studies of a network without an error on 125 patients.
     """
     misread = float((readings.predicted != readings.truth).mean(0).sum())
     if misread >= FEW_MISREAD:
@@ -127,19 +128,19 @@ def _seldom_large(error: Interval, readings: Readings) -> Interval:
 def _recalibration(readings: Readings, label: int) -> dict[str, Any]:
     if readings.probabilities is None:
         return {}
-    given, has = readings.probabilities[..., label], readings.truth == label
-    told = {}
+    probability, has = readings.probabilities[..., label], readings.truth == label
+    numbers = {}
     for name, fit in (("slope", slope), ("intercept", intercept)):
-        interval, values = fit(given, has, readings.clusters)
-        told[name] = {**interval.json(), **_seeds(values, readings.seeds)}
-    return told
+        interval, values = fit(probability, has, readings.clusters)
+        numbers[name] = {**interval.json(), **_seeds(values, readings.seeds)}
+    return numbers
 
 
 def _seeds(values: Floats | Sequence[float], seeds: Sequence[int]) -> Mapping[str, Any]:
     """Return the value of each seed and their spread, where there are several."""
-    numbers, own = np.asarray(values, dtype=np.float64), np.asarray(seeds)
-    names = np.unique(own)
+    numbers, of_rows = np.asarray(values, dtype=np.float64), np.asarray(seeds)
+    names = np.unique(of_rows)
     if len(names) < 2 or np.isnan(numbers).any():
         return {}
-    each = [float(numbers[own == name].mean()) for name in names]
+    each = [float(numbers[of_rows == name].mean()) for name in names]
     return {"per_seed": each, "seed_sd": float(np.std(each, ddof=1))}

@@ -23,8 +23,8 @@ from scipy.special import ndtr
 from metrascope.arrays import Floats
 from metrascope.statistics.interval import Interval, Z
 
-_LARGEST: Final = 2.0
-"""Gap beyond which no error is sought: twice what probabilities can be off by."""
+# Gap beyond which no error is searched for: twice what probabilities can be off by.
+_LARGEST_GAP: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Bins:
     Attributes
     ----------
     weights
-        (bins,) shares of the readings; they add up to 1.
+        Shares of the readings, (bins,); they add up to 1.
     gaps
-        (bins,) mean probability less observed share.
+        Mean probability less observed share, (bins,).
     spreads
-        (bins,) standard errors of the gaps, above 0.
+        Standard errors of the gaps, (bins,), above 0.
     """
 
     weights: Floats
@@ -57,14 +57,15 @@ def error_interval(blocks: Sequence[Bins]) -> Interval:
     Parameters
     ----------
     blocks
-        Of one claim, one for each replication; or of the claims whose errors are averaged. They
-        are about the same patients and count as if they varied together, which makes the interval
-        of a mean wider rather than too narrow.
+        Bins of one claim in each replication, or of the claims whose errors are averaged. They are
+        about the same patients and count as if they varied together, which makes the interval of a
+        mean wider rather than too narrow.
     """
     value = float(np.mean([one.error for one in blocks]))
     weights, spreads = (
         np.concatenate([getattr(one, name) for one in blocks]) for name in ("weights", "spreads")
     )
+    # All bins side by side; `starts` is where each block begins.
     starts = np.cumsum([0, *(len(one.weights) for one in blocks[:-1])])
 
     def surplus(gap: float, quantile: float) -> float:
@@ -83,7 +84,7 @@ def _root(surplus: Callable[[float, float], float], quantile: float) -> float:
     """Return the gap at which the error found is at a quantile, 0 where it is below it at 0."""
     if surplus(0.0, quantile) >= 0:
         return 0.0
-    return float(brentq(surplus, 0.0, _LARGEST, args=(quantile,), xtol=1e-9))
+    return float(brentq(surplus, 0.0, _LARGEST_GAP, args=(quantile,), xtol=1e-9))
 
 
 def _folded(gap: float, spreads: Floats) -> tuple[Floats, Floats]:

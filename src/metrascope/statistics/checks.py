@@ -12,7 +12,9 @@ from metrascope.messages import text
 
 _PARTITIONS: Final = ("train", "validation", "test")
 RUN: Final = ["network", "fold", "seed"]
+# Problems written out in an error, which still fits a terminal; the others are counted.
 SHOWN: Final = 20
+# Three probabilities of four decimals are off by 0.00015 at most. Chosen, not measured.
 SUM_TOLERANCE: Final = 1e-3
 
 
@@ -65,7 +67,7 @@ def check_prediction_cells(table: pd.DataFrame, problems: Problems) -> pd.DataFr
 
 
 def check_table(table: pd.DataFrame, classes: Sequence[str], problems: Problems) -> None:
-    """Check what takes more than one cell: classes, repeated rows, patients in two partitions."""
+    """Check classes, repeated rows, and patients in two partitions: more than one cell each."""
     listed = ", ".join(classes)
     _check_columns(table, classes, problems)
     for name in ("label", "predicted"):

@@ -1,4 +1,4 @@
-"""The patients of an evaluation, and what each network said of them.
+"""The patients of an evaluation, and each network's readings of them.
 
 The patient is the unit of every interval and test. The probabilities of her images are averaged
 to one reading, so that three stills of one polyp count once. Where one patient has images of two
@@ -22,26 +22,26 @@ REPLICATION: Final = ["seed", "repeat"]
 
 @dataclass(frozen=True)
 class Readings:
-    """What one network said of the units that it read in every replication.
+    """One network's readings of the units that it read in every replication.
 
     A replication is one seed of one repetition of the cross-validation: one reading per unit.
 
     Attributes
     ----------
     network
-        Its name.
+        Name of the network.
     classes
-        How many classes there are.
+        Number of classes.
     seeds
         Seed of each replication.
     units
-        (n,) rows of the cohort's table, ascending.
+        Rows of the cohort's table, (n,), ascending.
     truth
-        (n,) class of each unit, by its place in class order.
+        True class index of each unit, (n,).
     clusters
-        (n,) number of the patient; units of one patient share it.
+        Number of each unit's patient, (n,); units of one patient share it.
     predicted
-        (replications, n) class given, by its place in class order.
+        Predicted class index, (replications, n).
     probabilities
         (replications, n, classes), each row adding up to 1; None where labels alone are known.
     """
@@ -77,11 +77,11 @@ class Cohort:
     partition
         ``test`` where there is one, else ``validation``.
     classes
-        In class order.
+        Names of the classes in class order.
     table
         One row per unit: ``patient_id``, ``label``, ``images`` (names, joined by a bar).
     readings
-        By network, in the study's order.
+        Readings by network, in the study's order.
     """
 
     partition: str
@@ -91,7 +91,7 @@ class Cohort:
 
     @property
     def patients(self) -> int:
-        """How many patients."""
+        """Number of patients."""
         return int(self.table["patient_id"].nunique())
 
     def common(self) -> "Cohort | None":
@@ -107,7 +107,7 @@ class Cohort:
 
 
 def cohort(predictions: Predictions, partition: str | None = None) -> Cohort:
-    """Average each patient's images and sort what was said by network and replication.
+    """Average each patient's images, and arrange the readings by network and replication.
 
     A hard label counts as a probability of one. A patient whose single image came with both
     probabilities and a label given by another tool keeps that label.
@@ -115,9 +115,9 @@ def cohort(predictions: Predictions, partition: str | None = None) -> Cohort:
     Parameters
     ----------
     predictions
-        A valid table.
+        Valid predictions table.
     partition
-        To evaluate; by default ``test`` where any row is of it, else ``validation``.
+        Partition to evaluate; by default ``test`` where any row is of it, else ``validation``.
 
     Raises
     ------
@@ -142,35 +142,40 @@ def cohort(predictions: Predictions, partition: str | None = None) -> Cohort:
 
 
 def _partition(table: pd.DataFrame) -> str:
-    chosen = "test" if (table["partition"] == "test").any() else "validation"
-    held = set(table["network"][table["partition"] == chosen])
-    if not held:
+    partition = "test" if (table["partition"] == "test").any() else "validation"
+    evaluated = set(table["network"][table["partition"] == partition])
+    if not evaluated:
         raise DataError("evaluation.only_train")
     for network in order_networks(table["network"]):
-        if network not in held:
-            raise DataError("evaluation.no_partition", network=network, partition=chosen)
-    return chosen
+        if network not in evaluated:
+            raise DataError("evaluation.no_partition", network=network, partition=partition)
+    return partition
 
 
 def _readings(
     network: str, table: pd.DataFrame, units: pd.DataFrame, classes: Sequence[str], hard: bool
 ) -> Readings:
-    given = table["predicted"].map({label: i for i, label in enumerate(classes)}).to_numpy(np.int64)
-    values = np.eye(len(classes))[given] if hard else table[_columns(classes)].to_numpy(np.float64)
+    row_labels = (
+        table["predicted"].map({label: i for i, label in enumerate(classes)}).to_numpy(np.int64)
+    )
+    values = (
+        np.eye(len(classes))[row_labels] if hard else table[_columns(classes)].to_numpy(np.float64)
+    )
     keys = [table["seed"].to_numpy(), table["repeat"].to_numpy()]
     replications, place = np.unique(np.stack(keys), axis=1, return_inverse=True)
     shape = (replications.shape[1], len(units))
+    # Sums and counts of images, (replications, units): every image is added at its own cell.
     sums = np.zeros((*shape, len(classes)))
-    counts, said = np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    counts, image_label = np.zeros(shape), np.zeros(shape, dtype=np.int64)
     where = (place.reshape(-1), table["unit"].to_numpy())
     np.add.at(sums, where, values)
     np.add.at(counts, where, 1)
-    said[where] = given
+    image_label[where] = row_labels
     rows = np.flatnonzero((counts > 0).all(axis=0))
     counts = counts[:, rows]
     means = sums[:, rows] / counts[..., None]
     # One image keeps the label that came with it: rounding or another rule may have decided.
-    predicted = np.where(counts == 1, said[:, rows], means.argmax(axis=2))
+    predicted = np.where(counts == 1, image_label[:, rows], means.argmax(axis=2))
     labels = units["label"].map({label: i for i, label in enumerate(classes)}).to_numpy(np.int64)
     return Readings(
         network=network,

@@ -1,7 +1,7 @@
 """Which networks can be told apart: paired tests on the patients that all of them read.
 
 The best of eight is partly the luckiest of eight. Every pair is therefore tested three ways, each
-family corrected by Holm, and the gain that luck alone hands to the best is stated.
+family corrected by Holm, and the optimism of choosing the best is stated.
 """
 
 import math
@@ -24,7 +24,7 @@ from metrascope.statistics.resampling import Replicates, bca
 from metrascope.statistics.roc import class_areas, mean_area
 
 TESTS: Final = ("macro_f1", "macro_auc", "accuracy")
-"""What is compared: by paired bootstrap, DeLong's test, McNemar's exact test."""
+"""Numbers that are compared: by paired bootstrap, DeLong's test, McNemar's exact test."""
 
 # Means of the same shares differ in their last bits with the order of their sums.
 _EQUAL: Final = 1e-9
@@ -40,8 +40,9 @@ class Difference:
 
     def json(self) -> dict[str, float | None]:
         """Return it as ``metrics.json`` has it."""
-        told = {"p": self.p, "p_holm": self.adjusted}
-        return {**self.interval.json(), **{k: None if v != v else v for k, v in told.items()}}
+        p_values = {"p": self.p, "p_holm": self.adjusted}
+        defined = {name: None if np.isnan(p) else p for name, p in p_values.items()}
+        return {**self.interval.json(), **defined}
 
 
 def compare_networks(
@@ -52,11 +53,11 @@ def compare_networks(
     Parameters
     ----------
     cohort
-        Of patients that all networks read.
+        Patients that all networks read.
     macro_f1
-        The macro F1 of each network on them, all from the same resamples.
+        Macro F1 of each network on them, all from the same resamples.
     intervals
-        The interval of each of these.
+        Interval of each network's macro F1.
 
     Returns
     -------
@@ -67,19 +68,26 @@ def compare_networks(
     pairs = list(combinations(names, 2))
     tests = {
         "macro_f1": [
-            _by_bootstrap((macro_f1[a], macro_f1[b]), (intervals[a], intervals[b]))
-            for a, b in pairs
+            _f1_difference((macro_f1[one], macro_f1[other]), (intervals[one], intervals[other]))
+            for one, other in pairs
         ],
-        "accuracy": [_by_signs(cohort.readings[a], cohort.readings[b]) for a, b in pairs],
+        "accuracy": [
+            _accuracy_difference(cohort.readings[one], cohort.readings[other])
+            for one, other in pairs
+        ],
     }
     if all(readings.probabilities is not None for readings in cohort.readings.values()):
         areas = {name: mean_area(class_areas(cohort.readings[name])) for name in names}
         tests["macro_auc"] = [
-            _agreeing(areas[a].difference_interval(areas[b]), (areas[a] - areas[b]).p_value())
-            for a, b in pairs
+            _consistent(
+                areas[one].difference_interval(areas[other]), (areas[one] - areas[other]).p_value()
+            )
+            for one, other in pairs
         ]
-    corrected = {name: _corrected(found) for name, found in tests.items()}
-    spreads = [float(np.nanstd(macro_f1[a].drawn - macro_f1[b].drawn)) for a, b in pairs]
+    corrected = {name: _adjust(differences) for name, differences in tests.items()}
+    spreads = [
+        float(np.nanstd(macro_f1[one].drawn - macro_f1[other].drawn)) for one, other in pairs
+    ]
     patients = len(np.unique(next(iter(cohort.readings.values())).clusters))
     return {
         "n": patients,
@@ -121,8 +129,10 @@ def exact_sign_flip(differences: npt.NDArray[np.int64]) -> float:
     Parameters
     ----------
     differences
-        (patients,) whole numbers.
+        Whole numbers, (patients,).
     """
+    # Patients whose differences have one size are a binomial of sums -size * count to size * count
+    # in steps of 2 * size; the sizes are independent, so that their sums are a convolution.
     sizes, counts = np.unique(np.abs(differences[differences != 0]), return_counts=True)
     chance = np.ones(1)
     for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
@@ -137,50 +147,51 @@ def exact_sign_flip(differences: npt.NDArray[np.int64]) -> float:
 def cochran_q(correct: Floats) -> dict[str, float | int | None]:
     """Return Cochran's Q (1950) for equal accuracy of three networks or more.
 
-    Of two it is McNemar's test without a correction, beside which the exact one is shown.
+    None for two networks: there it is McNemar's test without a correction, and the exact one is
+    shown.
 
     Parameters
     ----------
     correct
-        (networks, patients): 1 where right, 0 where not, or the share of seeds that were right.
+        1 where right, 0 where not, or the share of seeds that were right, (networks, patients).
     """
     networks = len(correct)
     totals, rows = correct.sum(1), correct.sum(0)
     within = float((networks * (correct**2).sum(0) - rows**2).sum())
     if networks < 3 or within <= 0:
         return {"statistic": None, "p": None, "degrees_of_freedom": networks - 1}
-    apart = float(((totals - totals.mean()) ** 2).sum())
-    statistic = networks * (networks - 1) * apart / within
+    between = float(((totals - totals.mean()) ** 2).sum())
+    statistic = networks * (networks - 1) * between / within
     p = float(chi2.sf(statistic, networks - 1))
     return {"statistic": statistic, "p": p, "degrees_of_freedom": networks - 1}
 
 
-def _by_bootstrap(
+def _f1_difference(
     values: tuple[Replicates, Replicates], intervals: tuple[Interval, Interval]
 ) -> Difference:
     """Compare macro F1s by paired bootstrap; the interval is the wider of its own and MOVER's."""
     first, second = values
-    apart = Replicates(
+    difference = Replicates(
         first.value - second.value,
         first.drawn - second.drawn,
         first.left_out - second.left_out,
         first.patients,
     )
-    low, high = bca(apart, -1, 1)
+    low, high = bca(difference, -1, 1)
     of_parts = mover.weighted_sum(intervals, [1.0, -1.0], _correlation(first.drawn, second.drawn))
-    of_drawn = Interval(float(apart.value), float(low), float(high))
-    interval = mover.hull(of_drawn, of_parts)
-    drawn = apart.drawn[np.isfinite(apart.drawn)]
+    of_bootstrap = Interval(float(difference.value), float(low), float(high))
+    interval = mover.hull(of_bootstrap, of_parts)
+    drawn = difference.drawn[np.isfinite(difference.drawn)]
     if not len(drawn) or np.ptp(drawn) == 0:
         p = 1.0
     else:
         # One is added so that a p of zero is never claimed from a finite draw.
         tails = [((drawn <= 0).sum() + 1), ((drawn >= 0).sum() + 1)]
         p = min(1.0, 2 * min(tails) / (len(drawn) + 1))
-    return _agreeing(interval, float(p))
+    return _consistent(interval, float(p))
 
 
-def _agreeing(interval: Interval, p: float) -> Difference:
+def _consistent(interval: Interval, p: float) -> Difference:
     """Return a difference whose p does not call it shown where its interval holds 0.
 
     The interval is the wider of two, the test is one of them. An interval that were a normal one
@@ -200,10 +211,11 @@ def _correlation(first: Floats, second: Floats) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _by_signs(first: Readings, second: Readings) -> Difference:
+def _accuracy_difference(first: Readings, second: Readings) -> Difference:
     """Compare accuracies: McNemar's exact test, its interval from the spread over patients."""
     right = [(one.predicted == one.truth).sum(0) for one in (first, second)]
     replications = [len(one.predicted) for one in (first, second)]
+    # Whole numbers also where the networks have different numbers of seeds.
     shared = math.lcm(*replications)
     steps = right[0] * (shared // replications[0]) - right[1] * (shared // replications[1])
     patients = np.unique(first.clusters, return_inverse=True)[1].reshape(-1)
@@ -229,10 +241,11 @@ def _agresti_min(summed: npt.NDArray[np.int64], value: float, trials: int) -> In
     return Interval(value, min(low, value), max(high, value))
 
 
-def _corrected(found: list[Difference]) -> list[Difference]:
-    adjusted = holm([one.p for one in found])
+def _adjust(differences: list[Difference]) -> list[Difference]:
+    adjusted = holm([one.p for one in differences])
     return [
-        Difference(one.interval, one.p, float(p)) for one, p in zip(found, adjusted, strict=True)
+        Difference(one.interval, one.p, float(p))
+        for one, p in zip(differences, adjusted, strict=True)
     ]
 
 
@@ -241,20 +254,19 @@ def _correct(readings: Iterable[Readings]) -> Floats:
 
 
 def _selection_bias(macro_f1: Mapping[str, Replicates]) -> dict[str, float]:
-    """Say how much the best gains by luck.
+    """Return the optimism of choosing the best network, in two ways.
 
-    ``if_equal`` is what the best of so many equally good networks would be above their mean on
-    average; ``optimism`` how much the network that is best in a resample is better there than
+    ``if_equal`` is by how much the best of so many equally good networks would exceed their mean
+    on average; ``optimism`` how much better the network that is best in a resample is there than
     with all patients.
     """
     values = np.array([float(one.value) for one in macro_f1.values()])
     drawn = np.stack([one.drawn for one in macro_f1.values()], axis=1)
-    noise = drawn - values
+    noise = drawn - values  # (replicates, networks)
     best = drawn.argmax(1)
-    chosen = np.arange(len(drawn)), best
     return {
         "if_equal": float((noise.max(1) - noise.mean(1)).mean()),
-        "optimism": float((drawn[chosen] - values[best]).mean()),
+        "optimism": float((drawn[np.arange(len(drawn)), best] - values[best]).mean()),
     }
 
 
@@ -264,7 +276,7 @@ def _ranking(
     differences: list[Difference],
     macro_f1: Mapping[str, Replicates],
 ) -> dict[str, Any]:
-    """Return the order, how often each is best of a resample, and what the best is better than.
+    """Return the order, each network's share of resamples as the best, and those it surpasses.
 
     Networks that are equally good share a resample, and ``highest`` names all that share the
     highest value: the order of equals is that of their names in the predictions and means nothing.
@@ -273,7 +285,7 @@ def _ranking(
     drawn = np.stack([macro_f1[name].drawn for name in names], axis=1)
     winning = drawn >= np.nanmax(drawn, axis=1, keepdims=True) - _EQUAL
     wins = (winning / np.maximum(winning.sum(1, keepdims=True), 1)).mean(0)
-    apart = {
+    significant = {
         frozenset(pair)
         for pair, one in zip(pairs, differences, strict=True)
         if one.adjusted < 1 - LEVEL
@@ -287,8 +299,8 @@ def _ranking(
         "told_from_best": [
             name
             for name in order
-            if name not in highest and all(frozenset((one, name)) in apart for one in highest)
+            if name not in highest and all(frozenset((one, name)) in significant for one in highest)
         ],
-        "told_apart": len(apart),
+        "told_apart": len(significant),
         "pairs": len(pairs),
     }

@@ -40,9 +40,9 @@ def decision_curves(
     Parameters
     ----------
     people
-        With probabilities.
+        Cohort that is evaluated.
     resamples
-        Of the cohort's units.
+        Resamples of the cohort's units.
     positive
         Classes that one acts for; by default all but the first.
     prevalence
@@ -66,36 +66,36 @@ def decision_curves(
     networks = people.readings
     if any(readings.probabilities is None for readings in networks.values()):
         return {}
-    chosen = tuple(people.classes[1:]) if positive is None else tuple(positive)
-    acted = np.isin(np.array(people.classes), chosen)
+    acted_for = tuple(people.classes[1:]) if positive is None else tuple(positive)
+    acted = np.isin(np.array(people.classes), acted_for)
     shares = None
     if prevalence is not None:
         shares = np.array([prevalence[name] for name in people.classes])
     observed, stated = _net_benefits(networks, acted, resamples, shares)
-    sent = [acted[readings.truth].mean() for readings in networks.values()]
-    told: dict[str, Any] = {
-        "positive": list(chosen),
+    frequencies = [acted[readings.truth].mean() for readings in networks.values()]
+    content: dict[str, Any] = {
+        "positive": list(acted_for),
         "thresholds": list(THRESHOLDS),
-        "prevalence": float(np.mean(sent)),
+        "prevalence": float(np.mean(frequencies)),
         **_curves(networks, observed, acted, None),
     }
     if shares is not None and stated is not None:
         share = float(shares[acted].sum())
-        told["stated"] = {"prevalence": share, **_curves(networks, stated, acted, shares)}
-    return told
+        content["stated"] = {"prevalence": share, **_curves(networks, stated, acted, shares)}
+    return content
 
 
 def benefits(readings: Readings, acted: npt.NDArray[np.bool_]) -> Floats:
-    """Return what acting on each unit is worth, (n, thresholds), the mean of the replications.
+    """Return the benefit of acting on each unit, (n, thresholds), the mean of the replications.
 
     One where it is rightly acted on, ``-t / (1 - t)`` where needlessly, 0 where not at all.
 
     Parameters
     ----------
     readings
-        With probabilities.
+        Readings with probabilities.
     acted
-        (classes,) whether one acts for a class.
+        Whether one acts for a class, (classes,).
     """
     if readings.probabilities is None:
         raise ValueError("hard labels have no thresholds")
@@ -105,7 +105,7 @@ def benefits(readings: Readings, acted: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _worth(has: npt.NDArray[np.bool_]) -> Floats:
-    """Return what sending each unit is worth at each threshold."""
+    """Return the worth of sending each unit at each threshold, (n, thresholds)."""
     thresholds = np.array(THRESHOLDS)
     return np.where(has[:, None], 1.0, -thresholds / (1 - thresholds))
 
@@ -122,19 +122,20 @@ def _net_benefits(
     """
     columns, truth = _columns(networks, acted, len(resamples.clusters))
     # A product per class costs no more than one for all, and any prevalence follows from them.
-    rows = [np.flatnonzero(truth == label) for label in range(len(acted))]
+    units = [np.flatnonzero(truth == label) for label in range(len(acted))]
     width = columns.shape[1] * columns.shape[2]
-    parts = [columns[own].reshape(len(own), width) for own in rows]
-    shape = (len(rows), *columns.shape[1:])
+    parts = [columns[rows].reshape(len(rows), width) for rows in units]
+    shape = (len(units), *columns.shape[1:])
 
     def statistic(weights: Weights) -> Floats:
-        each = [weights[:, own] @ part for own, part in zip(rows, parts, strict=True)]
+        each = [weights[:, rows] @ part for rows, part in zip(units, parts, strict=True)]
+        # (b, classes, networks + 1, thresholds + 1).
         sums = np.stack(each, axis=1).reshape(len(weights), *shape)
-        found = [_mean(sums.sum(1))]
+        means = [_mean(sums.sum(1))]
         if shares is not None:
-            wanted = shares > 0
-            found.append(np.einsum("bkmt,k->bmt", _mean(sums[:, wanted]), shares[wanted]))
-        return np.stack(found, axis=1).astype(np.float64)
+            present = shares > 0
+            means.append(np.einsum("bkmt,k->bmt", _mean(sums[:, present]), shares[present]))
+        return np.stack(means, axis=1).astype(np.float64)
 
     together = replicate(statistic, resamples)
     first, *rest = [
@@ -149,7 +150,7 @@ def _net_benefits(
 def _columns(
     networks: Mapping[str, Readings], acted: npt.NDArray[np.bool_], units: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Return what acting on each unit is worth, and behind it whether it was read; its class.
+    """Return the worth of acting on each unit, and behind it whether it was read; its class.
 
     Shape (units, networks + 1, thresholds + 1); the last network acts on all.
     """
@@ -173,13 +174,13 @@ def _mean(sums: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def _curves(
     networks: Mapping[str, Readings],
-    found: Replicates,
+    replicates: Replicates,
     acted: npt.NDArray[np.bool_],
     shares: Floats | None,
 ) -> dict[str, Any]:
-    value = found.value
+    value = replicates.value
     # Quantiles along the last axis are several times faster than along the first.
-    drawn = np.ascontiguousarray(np.moveaxis(found.drawn, 0, -1))
+    drawn = np.ascontiguousarray(np.moveaxis(replicates.drawn, 0, -1))
     curves = {}
     for index, (name, readings) in enumerate(networks.items()):
         of_counts = _by_counts(readings, acted, shares)
@@ -193,10 +194,10 @@ def _curves(
 def _acting_on_all(
     networks: Mapping[str, Readings], acted: npt.NDArray[np.bool_]
 ) -> list[Interval]:
-    """Return what acting on all is worth as the interval of the share of the positive has it."""
-    whole = max(networks.values(), key=lambda readings: len(readings.units))
-    has = acted[whole.truth][None]
-    share = proportion(has, np.ones_like(has), whole.clusters)
+    """Return the benefit of acting on all, from the interval of the share of positive patients."""
+    most = max(networks.values(), key=lambda readings: len(readings.units))
+    has = acted[most.truth][None]
+    share = proportion(has, np.ones_like(has), most.clusters)
     ends = np.array([share.value, share.low, share.high])
     odds = [threshold / (1 - threshold) for threshold in THRESHOLDS]
     return [Interval(*(ends - (1 - ends) * each).tolist()) for each in odds]
@@ -215,11 +216,11 @@ def _by_counts(
         raise ValueError("hard labels have no thresholds")
     has, clusters = acted[readings.truth], readings.clusters
     chance = readings.probabilities[..., acted].sum(-1)
-    found: tuple[list[Interval], list[Interval]] = ([], [])
+    both: tuple[list[Interval], list[Interval]] = ([], [])
     for threshold in THRESHOLDS:
         odds = threshold / (1 - threshold)
         for side, sign, intervals in zip(
-            (chance >= threshold, chance < threshold), (1, -1), found, strict=True
+            (chance >= threshold, chance < threshold), (1, -1), both, strict=True
         ):
             if shares is None:
                 every = np.ones_like(side)
@@ -234,7 +235,7 @@ def _by_counts(
             parts = [proportion(side, group, clusters) for group in groups]
             worth = np.where(acted, sign * 1.0, sign * -odds) * shares
             intervals.append(mover.weighted_sum(parts, worth.tolist()))
-    return found
+    return both
 
 
 def _exclusive(one: Interval, other: Interval, weight: float, against: float) -> Interval:

@@ -1,4 +1,4 @@
-"""Everything that is said of predictions: the content of ``metrics.json``."""
+"""All numbers of some predictions: the content of ``metrics.json``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -58,14 +58,14 @@ def evaluate(
     Parameters
     ----------
     predictions
-        A valid table.
+        Valid predictions table.
     attributes
-        What is known of each image, as `metrascope.statistics.attributes` returns it; for
+        Attributes of each image, as `metrascope.statistics.attributes` returns them; for
         subgroups.
     prevalence
-        Share of each class, to state predictive values and net benefit at.
+        Share of each class at which predictive values and net benefit are stated, adding up to 1.
     replicates
-        Bootstrap resamples.
+        Number of bootstrap resamples.
 
     Raises
     ------
@@ -75,10 +75,10 @@ def evaluate(
     """
     # Sums over threads come in no fixed order; with one the file is the same bytes.
     with threadpool_limits(limits=1):
-        return _evaluated(predictions, attributes, prevalence, replicates)
+        return _metrics(predictions, attributes, prevalence, replicates)
 
 
-def _evaluated(
+def _metrics(
     predictions: Predictions,
     attributes: pd.DataFrame | None,
     prevalence: Mapping[str, float] | None,
@@ -88,13 +88,13 @@ def _evaluated(
     classes = people.classes
     if prevalence is not None:
         check_prevalence(prevalence, classes)
-    drawn = draw_patients(people.table["patient_id"], replicates=replicates, seed=_SEED)
+    resamples = draw_patients(people.table["patient_id"], replicates=replicates, seed=_SEED)
     networks, macro_f1 = {}, {}
     for name, readings in people.readings.items():
-        own, resamples = _by_itself(people, readings, drawn)
-        networks[name], macro_f1[name] = performance(own, classes, resamples, prevalence)
+        alone, of_network = _network_resamples(people, readings, resamples)
+        networks[name], macro_f1[name] = performance(alone, classes, of_network, prevalence)
         networks[name]["collapses"] = _collapses(readings, classes)
-        networks[name]["patients_needed"] = _needed(networks[name])
+        networks[name]["patients_needed"] = _patients_needed(networks[name])
     content: dict[str, Any] = {
         "classes": list(classes),
         "unit": "patient",
@@ -108,37 +108,40 @@ def _evaluated(
     }
     if prevalence is not None:
         content["prevalence"] = dict(prevalence)
-    found = {
+    # Empty where predictions are labels alone.
+    from_probabilities = {
         "calibration": calibration(people, predictions),
         "operating_points": operating_points(people, predictions),
-        "decision": decision_curves(people, drawn, prevalence=prevalence),
-        "roc": roc_curves(people, drawn),
+        "decision": decision_curves(people, resamples, prevalence=prevalence),
+        "roc": roc_curves(people, resamples),
     }
-    content |= {name: numbers for name, numbers in found.items() if numbers}
+    content |= {name: numbers for name, numbers in from_probabilities.items() if numbers}
     shared = people.common()
     if shared is not None and attributes is not None and len(attributes.columns):
-        content["subgroups"] = subgroups(shared, attributes, drawn)
+        content["subgroups"] = subgroups(shared, attributes, resamples)
     if len(networks) > 1 and shared is not None:
+        scores = networks
+        # Networks are compared on the patients that all of them read, with the same resamples.
         if any(len(one.units) < len(people.table) for one in people.readings.values()):
-            read = shared.readings.items()
-            again = {name: performance(one, classes, drawn) for name, one in read}
-            macro_f1 = {name: drawn_f1 for name, (_, drawn_f1) in again.items()}
-            scores = {name: numbers for name, (numbers, _) in again.items()}
-        else:
-            scores = networks
+            pairs = shared.readings.items()
+            of_shared = {name: performance(one, classes, resamples) for name, one in pairs}
+            macro_f1 = {name: f1 for name, (_, f1) in of_shared.items()}
+            scores = {name: numbers for name, (numbers, _) in of_shared.items()}
         intervals = {name: _macro_f1(numbers) for name, numbers in scores.items()}
         content["comparisons"] = compare_networks(shared, macro_f1, intervals)
-        content |= _together(people, shared, drawn, prevalence)
+        content |= _agreement_numbers(people, shared, resamples, prevalence)
     return {name: _json_value(value) for name, value in content.items()}
 
 
-def _by_itself(people: Cohort, readings: Readings, drawn: Resamples) -> tuple[Readings, Resamples]:
+def _network_resamples(
+    people: Cohort, readings: Readings, resamples: Resamples
+) -> tuple[Readings, Resamples]:
     """Return the readings and resamples of the patients that a network read, all or fewer."""
     if len(readings.units) == len(people.table):
-        return readings, drawn
+        return readings, resamples
     names = people.table["patient_id"].iloc[readings.units]
     alone = replace(readings, units=np.arange(len(readings.units)))
-    return alone, draw_patients(names, replicates=len(drawn.counts), seed=_SEED)
+    return alone, draw_patients(names, replicates=len(resamples.counts), seed=_SEED)
 
 
 def _json_value(value: Any) -> Any:
@@ -153,10 +156,10 @@ def _json_value(value: Any) -> Any:
 def check_prevalence(prevalence: Mapping[str, float], classes: Sequence[str]) -> None:
     """Refuse shares that do not name every class, or do not add up to 1, with a DataError."""
     shares = list(prevalence.values())
-    whole = abs(sum(shares) - 1) < 1e-6 and min(shares) >= 0
-    if set(prevalence) != set(classes) or not whole:
-        given = ", ".join(f"{label}={share:g}" for label, share in prevalence.items())
-        raise DataError("evaluation.prevalence", given=given, classes=", ".join(classes))
+    complete = abs(sum(shares) - 1) < 1e-6 and min(shares) >= 0
+    if set(prevalence) != set(classes) or not complete:
+        stated = ", ".join(f"{label}={share:g}" for label, share in prevalence.items())
+        raise DataError("evaluation.prevalence", given=stated, classes=", ".join(classes))
 
 
 def _collapses(readings: Readings, classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -170,28 +173,28 @@ def _collapses(readings: Readings, classes: Sequence[str]) -> list[dict[str, Any
     ]
 
 
-def _needed(numbers: Mapping[str, Any]) -> int | None:
+def _patients_needed(numbers: Mapping[str, Any]) -> int | None:
     """Return how many patients bring the macro F1 to 5 points either way."""
     return for_width(_macro_f1(numbers), numbers["patients"])
 
 
 def _macro_f1(numbers: Mapping[str, Any]) -> Interval:
-    found = numbers["macro_f1"]
-    ends = (np.nan if found[end] is None else found[end] for end in ("value", "low", "high"))
+    entry = numbers["macro_f1"]
+    ends = (np.nan if entry[end] is None else entry[end] for end in ("value", "low", "high"))
     return Interval(*ends)
 
 
-def _together(
+def _agreement_numbers(
     people: Cohort,
     shared: Cohort,
-    drawn: Resamples,
+    resamples: Resamples,
     prevalence: Mapping[str, float] | None,
 ) -> dict[str, Any]:
     """Return where the networks agree, on the patients that all of them read."""
     voting = ensemble(shared)
-    numbers, _ = performance(voting, people.classes, drawn, prevalence)
+    numbers, _ = performance(voting, people.classes, resamples, prevalence)
     numbers["collapses"] = _collapses(voting, people.classes)
-    kappa = replicate(fleiss_kappa(shared), drawn)
+    kappa = replicate(fleiss_kappa(shared), resamples)
     low, high = bca(kappa, -1, 1)
     images = people.table["images"]
     return {
@@ -205,7 +208,7 @@ def _together(
 
 
 def _majority(people: Cohort) -> dict[str, Any]:
-    """Return what always naming the most frequent class would score."""
+    """Return the score of always naming the most frequent class."""
     classes = people.classes
     places = {name: i for i, name in enumerate(classes)}
     truth = people.table["label"].map(places).to_numpy(np.int64)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
 
+# Level of every interval, and the normal quantile at its upper end, 1.96.
 LEVEL: Final = 0.95
 Z: Final = NormalDist().inv_cdf(0.5 + LEVEL / 2)
 

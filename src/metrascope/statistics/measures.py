@@ -1,4 +1,4 @@
-"""What is said of a network's readings, each number a function of the patients' weights.
+"""Measures of a network's readings, each a function of the patients' weights.
 
 Every function takes weights (b, n), how often each patient counts in each of b resamples, and
 returns one value per resample; see `metrascope.statistics.resampling`. With several replications
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from metrascope.arrays import Floats
 from metrascope.statistics.cohort import Readings
 from metrascope.statistics.resampling import Counts, Weights
+from metrascope.statistics.temperature import SMALLEST_PROBABILITY
 
 CLASS_MEASURES: Final = (
     "precision",
@@ -47,16 +48,17 @@ def confusion_counts(readings: Readings, weights: Weights) -> Floats:
     Parameters
     ----------
     readings
-        Of one network.
+        Readings of one network, n units.
     weights
-        (b, n).
+        Weights of the units, (b, n).
     """
     classes = readings.classes
-    cells = readings.truth * classes + readings.predicted
+    cells = readings.truth * classes + readings.predicted  # (replications, n)
     replications, n = cells.shape
-    which = np.zeros((n, replications, classes * classes), dtype=np.float32)
-    which[np.arange(n), np.arange(replications)[:, None], cells] = 1
-    flat = weights @ which.reshape(n, -1)
+    # Each unit is a one in its cell, so that all matrices are one product of (b, n) and (n, m).
+    indicators = np.zeros((n, replications, classes * classes), dtype=np.float32)
+    indicators[np.arange(n), np.arange(replications)[:, None], cells] = 1
+    flat = weights @ indicators.reshape(n, -1)
     return flat.reshape(len(weights), replications, classes, classes).astype(np.float64)
 
 
@@ -68,16 +70,16 @@ def binary_measures(counts: Floats) -> dict[str, Floats]:
     """
     total = counts.sum((-2, -1))[..., None]
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
-    true, said = counts.sum(-1), counts.sum(-2)
-    misses, alarms = true - hits, said - hits
-    rejected = total - true - alarms
-    recall, specificity = _ratio(hits, true), _ratio(rejected, total - true)
+    true, predicted = counts.sum(-1), counts.sum(-2)
+    misses, alarms = true - hits, predicted - hits
+    true_negatives = total - true - alarms
+    recall, specificity = _ratio(hits, true), _ratio(true_negatives, total - true)
     return {
-        "precision": _ratio(hits, said),
+        "precision": _ratio(hits, predicted),
         "recall": recall,
-        "f1": _ratio(2 * hits, true + said),
+        "f1": _ratio(2 * hits, true + predicted),
         "specificity": specificity,
-        "npv": _ratio(rejected, total - said),
+        "npv": _ratio(true_negatives, total - predicted),
         "lr_positive": _ratio(recall, 1 - specificity),
         "lr_negative": _ratio(misses / np.maximum(true, 1e-12), specificity),
     }
@@ -89,24 +91,24 @@ def overall(counts: Floats) -> dict[str, Floats]:
     Averages are over the classes that have patients. MCC is Gorodkin's for several classes (2004),
     kappa Cohen's (1960).
     """
-    one = binary_measures(counts)
+    by_class = binary_measures(counts)
     total = counts.sum((-2, -1))
-    true, said = counts.sum(-1), counts.sum(-2)
+    true, predicted = counts.sum(-1), counts.sum(-2)
     share = _ratio(true, total[..., None])
     hits = np.trace(counts, axis1=-2, axis2=-1)
-    chance = (true * said).sum(-1)
-    spread = (total**2 - (said**2).sum(-1)) * (total**2 - (true**2).sum(-1))
-    found = {"accuracy": _ratio(hits, total)}
+    chance = (true * predicted).sum(-1)
+    norm = (total**2 - (predicted**2).sum(-1)) * (total**2 - (true**2).sum(-1))
+    values = {"accuracy": _ratio(hits, total)}
     for name in ("precision", "recall", "f1"):
-        found[f"macro_{name}"] = _mean_of(one[name], true)
+        values[f"macro_{name}"] = _mean_over_present(by_class[name], true)
     for name in ("precision", "recall", "f1"):
-        found[f"weighted_{name}"] = np.nansum(share * one[name], -1)
-    found["balanced_accuracy"] = found["macro_recall"]
-    found["mcc"] = np.where(
-        spread > 0, (hits * total - chance) / np.sqrt(np.where(spread > 0, spread, 1)), 0.0
+        values[f"weighted_{name}"] = np.nansum(share * by_class[name], -1)
+    values["balanced_accuracy"] = values["macro_recall"]
+    values["mcc"] = np.where(
+        norm > 0, (hits * total - chance) / np.sqrt(np.where(norm > 0, norm, 1)), 0.0
     )
-    found["kappa"] = _ratio(hits * total - chance, total**2 - chance)
-    return found
+    values["kappa"] = _ratio(hits * total - chance, total**2 - chance)
+    return values
 
 
 def brier(readings: Readings) -> Floats:
@@ -124,9 +126,8 @@ def log_loss(readings: Readings) -> Floats:
     """Return each patient's log loss (n,), nats, the mean of her replications."""
     probabilities = _probabilities(readings)
     truth = np.arange(len(readings.truth)), readings.truth
-    chosen = probabilities[:, truth[0], truth[1]]
-    # Probabilities are written with eight decimals.
-    losses = -np.log(np.maximum(chosen, 5e-9))
+    of_truth = probabilities[:, truth[0], truth[1]]  # (replications, n)
+    losses = -np.log(np.maximum(of_truth, SMALLEST_PROBABILITY))
     return np.asarray(losses.mean(0), dtype=np.float64)
 
 
@@ -154,35 +155,37 @@ def average_precision(
     Parameters
     ----------
     scores
-        (n,) probability of the class.
+        Probability of the class, (n,).
     positive
-        (n,) whether a patient has it.
+        Whether a patient has it, (n,).
     columns
-        (n, b), contiguous: weights with a row per patient, or whole counts.
+        Weights or whole counts with a row per patient, (n, b), contiguous.
     """
     resamples = columns.shape[1]
     if not positive.any():
         return np.full(resamples, np.nan)
     order = np.argsort(-scores, kind="stable")
+    # Ends of the runs of equal scores: only there is a threshold.
     ends = (np.flatnonzero(np.diff(scores[order], append=-np.inf)) + 1).tolist()
     hits, area, step = (np.zeros(resamples, dtype=np.float32) for _ in range(3))
-    # Where nothing is said yet nothing is gained either: 0 of next to nothing adds nothing.
-    said = np.full(resamples, np.finfo(np.float32).tiny)
-    rows, has = order.tolist(), positive[order].tolist()
+    # Patients above the threshold, as yet none. The smallest number instead of 0, so that 0 / 0
+    # of a resample that has none of them adds nothing.
+    above = np.full(resamples, np.finfo(np.float32).tiny)
+    rows, has_class = order.tolist(), positive[order].tolist()
     start = 0
     # Row by row in place: three numbers per resample stay in the cache, cumulative sums do not.
     for end in ends:
-        gained = None
+        gain = None
         for place in range(start, end):
             column = columns[rows[place]].astype(np.float32, copy=False)
-            said += column
-            if has[place]:
+            above += column
+            if has_class[place]:
                 hits += column
-                gained = column if gained is None else gained + column
+                gain = column if gain is None else gain + column
         start = end
-        if gained is not None:
-            np.multiply(gained, hits, out=step)
-            step /= said
+        if gain is not None:
+            np.multiply(gain, hits, out=step)
+            step /= above
             area += step
     with np.errstate(invalid="ignore"):
         return np.asarray(area / hits, dtype=np.float64)
@@ -199,7 +202,7 @@ def _ratio(above: Floats, below: Floats) -> Floats:
         return np.where(below > 0, above / below, np.nan)
 
 
-def _mean_of(values: Floats, true: Floats) -> Floats:
-    there = true > 0
-    sums = np.where(there, np.nan_to_num(values), 0).sum(-1)
-    return np.asarray(sums / np.maximum(there.sum(-1), 1), dtype=np.float64)
+def _mean_over_present(values: Floats, true: Floats) -> Floats:
+    present = true > 0
+    sums = np.where(present, np.nan_to_num(values), 0).sum(-1)
+    return np.asarray(sums / np.maximum(present.sum(-1), 1), dtype=np.float64)

@@ -24,13 +24,13 @@ def weighted_sum(
     parts
         Estimates with their intervals.
     weights
-        Of each; a negative one subtracts. Parts of weight 0 do not matter.
+        Factor of each estimate; a negative one subtracts. Parts of weight 0 do not matter.
     correlation
-        Of the estimates two by two.
+        Correlation of any two of the estimates, -1 to 1.
 
     Returns
     -------
-    NaN throughout where a part that matters is not defined.
+    Interval of the sum; NaN throughout where a part that matters is not defined.
     """
     counted = [(part, weight) for part, weight in zip(parts, weights, strict=True) if weight != 0]
     value = float(sum(weight * part.value for part, weight in counted))
@@ -62,7 +62,7 @@ def ratio(above: Interval, below: Interval) -> Interval:
     Parameters
     ----------
     above, below
-        Such as sensitivity and false positive rate with Wilson's intervals.
+        Numerator and denominator, such as sensitivity and false positive rate.
 
     Returns
     -------

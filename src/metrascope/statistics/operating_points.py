@@ -20,6 +20,7 @@ from metrascope.statistics.proportions import proportion
 from metrascope.statistics.questions import Collapse, collapses
 from metrascope.statistics.scaling import RunKey, by_run
 
+# Least sensitivity of the rule "sensitive" among validation patients. Chosen, not measured.
 SENSITIVE: Final = 0.95
 RULES: Final = ("half", "youden", "sensitive")
 """One half; highest sensitivity + specificity - 1 (Youden 1950); highest threshold that finds 95 %
@@ -32,9 +33,9 @@ def operating_points(people: Cohort, predictions: Predictions) -> dict[str, Any]
     Parameters
     ----------
     people
-        The cohort that is evaluated.
+        Cohort that is evaluated.
     predictions
-        What it was made from.
+        Predictions that the cohort was made from.
 
     Returns
     -------
@@ -52,14 +53,14 @@ def operating_points(people: Cohort, predictions: Predictions) -> dict[str, Any]
     for name, readings in people.readings.items():
         folds = _folds(predictions, people, readings)
         runs = [(name, int(fold), readings.seeds[row]) for row, fold in _pairs(folds)]
-        chosen = {run: validated[run] for run in runs if run in validated}
-        whole = tested and len(chosen) == len(set(runs))
-        complete |= whole
+        of_runs = {run: validated[run] for run in runs if run in validated}
+        all_validated = tested and len(of_runs) == len(set(runs))
+        complete |= all_validated
         networks[name] = [
             {
                 "positive": [people.classes[label] for label in question.positive],
                 "negative": [people.classes[label] for label in question.negative],
-                "points": _points(readings, folds, question, chosen if whole else None),
+                "points": _points(readings, folds, question, of_runs if all_validated else None),
             }
             for question in collapses(people.classes)
         ]
@@ -73,16 +74,16 @@ def threshold(score: Floats, has: npt.NDArray[np.bool_], rule: str) -> float:
     Parameters
     ----------
     score
-        (n,) in [0, 1], of validation patients.
+        Probability of the positive classes for validation patients, (n,), in [0, 1].
     has
-        (n,) whether they are positive.
+        Whether they are positive, (n,).
     rule
-        Of `RULES`.
+        One of `RULES`.
 
     Returns
     -------
-    Halfway between two scores, so that neither decides by a hair; the one closest to one half
-    where several are as good. One half where a side has no patient to choose by.
+    Threshold halfway between two scores, so that neither decides by a hair; the one closest to one
+    half where several are as good. One half where a side has no patient to choose by.
     """
     if rule == "half" or has.all() or not has.any():
         return 0.5
@@ -104,26 +105,26 @@ def _points(
     validated: dict[RunKey, Readings] | None,
 ) -> dict[str, Any]:
     rows, score, has = _scores(readings, question)
-    told = {}
+    points = {}
     for rule in RULES if validated is not None else RULES[:1]:
-        found = {}
+        thresholds = {}
         for run, other in (validated or {}).items():
             _, theirs, positive = _scores(other, question)
-            found[run] = threshold(theirs[0], positive, rule)
+            thresholds[run] = threshold(theirs[0], positive, rule)
         limits = np.full(score.shape, 0.5)
         for row, fold in _pairs(folds):
             run = (readings.network, fold, readings.seeds[row])
-            limits[row, folds[row, rows] == fold] = found.get(run, 0.5)
-        said, present = score > limits, np.broadcast_to(has, score.shape)
+            limits[row, folds[row, rows] == fold] = thresholds.get(run, 0.5)
+        called, present = score > limits, np.broadcast_to(has, score.shape)
         clusters = readings.clusters[rows]
-        sides = proportion(said, present, clusters), proportion(~said, ~present, clusters)
-        told[rule] = {
-            "thresholds": sorted(set(found.values())) if rule != "half" else [0.5],
+        sides = proportion(called, present, clusters), proportion(~called, ~present, clusters)
+        points[rule] = {
+            "thresholds": sorted(set(thresholds.values())) if rule != "half" else [0.5],
             "sensitivity": sides[0].json(),
             "specificity": sides[1].json(),
             "youden": _youden(*sides).json(),
         }
-    return told
+    return points
 
 
 def _youden(sensitivity: Interval, specificity: Interval) -> Interval:
@@ -140,19 +141,19 @@ def _scores(
     rows = np.isin(readings.truth, [*positive, *negative])
     if readings.probabilities is None:
         raise ValueError("hard labels have no thresholds")
-    given = readings.probabilities[:, rows]
-    above, below = given[..., positive].sum(-1), given[..., negative].sum(-1)
+    probabilities = readings.probabilities[:, rows]
+    above, below = probabilities[..., positive].sum(-1), probabilities[..., negative].sum(-1)
     return rows, above / np.maximum(above + below, 1e-12), np.isin(readings.truth[rows], positive)
 
 
 def _validated(predictions: Predictions) -> dict[RunKey, Readings]:
     """Return each run's readings of its validation patients."""
     table = predictions.table
-    found = {}
+    readings = {}
     for run, rows in by_run(table[table["partition"] == "validation"]).items():
         part = Predictions(rows, predictions.classes)
-        found[run] = cohort(part, "validation").readings[run[0]]
-    return found
+        readings[run] = cohort(part, "validation").readings[run[0]]
+    return readings
 
 
 def _folds(predictions: Predictions, people: Cohort, readings: Readings) -> npt.NDArray[np.int64]:
@@ -162,10 +163,10 @@ def _folds(predictions: Predictions, people: Cohort, readings: Readings) -> npt.
     place = {key: unit for unit, key in enumerate(_keys(people.table))}
     units = np.array([place[key] for key in _keys(rows)])
     folds = np.zeros((len(readings.seeds), len(people.table)), dtype=np.int64)
-    seeds, own = rows["seed"].to_numpy(), np.array(readings.seeds)
+    seeds, of_replications = rows["seed"].to_numpy(), np.array(readings.seeds)
     repeat = rows.groupby(["image", "seed"])["fold"].rank("dense").to_numpy(np.int64) - 1
     # Replications are in the order of seed and repeat.
-    first = np.searchsorted(own, seeds)
+    first = np.searchsorted(of_replications, seeds)
     folds[first + repeat, units] = rows["fold"].to_numpy()
     return folds[:, readings.units]
 
@@ -176,4 +177,4 @@ def _keys(table: Any) -> Sequence[tuple[str, str]]:
 
 def _pairs(folds: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     """Return every replication and fold that there is."""
-    return [(row, fold) for row, own in enumerate(folds) for fold in np.unique(own).tolist()]
+    return [(row, fold) for row, of_row in enumerate(folds) for fold in np.unique(of_row).tolist()]

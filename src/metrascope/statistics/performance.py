@@ -1,4 +1,4 @@
-"""Everything that is said of one network's readings, each number with its interval."""
+"""All numbers of one network's readings, each with its interval."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -33,7 +33,7 @@ from metrascope.statistics.shares import class_shares
 from metrascope.statistics.totals import around, total_intervals
 
 _MeasureName = tuple[int, str]
-"""Place of a class in class order, or `TOGETHER`, and the measure."""
+"""Index of a class, or `TOGETHER`, and the measure."""
 
 TOGETHER: Final = -1
 
@@ -51,17 +51,17 @@ def performance(
     Parameters
     ----------
     readings
-        Of the network.
+        Readings of the network.
     classes
-        In class order.
+        Names in class order.
     resamples
-        Of the cohort's units.
+        Resamples of the cohort's units.
     prevalence
         Share of each class where predictive values are wanted as well; adds up to 1.
     """
-    points = _points(readings)
+    points = _point_values(readings)
     numbers = _class_intervals(readings, points)
-    together = replicate(_over(readings, _overall_measures), resamples)
+    together = replicate(_count_statistic(readings, _overall_measures), resamples)
     of_classes = [
         {name: numbers[label, name] for name in CLASS_MEASURES} for label in range(len(classes))
     ]
@@ -77,10 +77,10 @@ def performance(
     if readings.probabilities is not None:
         numbers |= _probability_intervals(readings, classes, resamples)
     macro_f1 = _columns(together, OVERALL.index("macro_f1"))
-    return _nested(readings, classes, numbers, _by_seed(readings)), macro_f1
+    return _arrange(readings, classes, numbers, _by_seed(readings)), macro_f1
 
 
-def _over(readings: Readings, function: Callable[[Floats], Floats]) -> Statistic:
+def _count_statistic(readings: Readings, function: Callable[[Floats], Floats]) -> Statistic:
     """Return the statistic that is a function of the confusion matrices."""
 
     def statistic(weights: Weights) -> Floats:
@@ -111,32 +111,32 @@ def _class_intervals(
     readings: Readings, points: Mapping[_MeasureName, float]
 ) -> dict[_MeasureName, Interval]:
     """Return the measures of each class: shares with Wilson's intervals, and likelihood ratios."""
-    found = {}
+    intervals = {}
     for label, shares in enumerate(class_shares(readings)):
         for name, share in shares.items():
             # With several seeds the pooled share may differ from the mean of theirs: that is shown.
-            found[label, name] = around(points[label, name], share)
+            intervals[label, name] = around(points[label, name], share)
         ratios = likelihood_ratios(shares["recall"], shares["specificity"])
-        found |= {(label, name): ratio for name, ratio in ratios.items()}
-    return found
+        intervals |= {(label, name): ratio for name, ratio in ratios.items()}
+    return intervals
 
 
 def _probability_intervals(
     readings: Readings, classes: Sequence[str], resamples: Resamples
 ) -> dict[_MeasureName, Interval]:
     areas = class_areas(readings)
-    found = {(label, "auc"): one.interval() for label, one in enumerate(areas)}
-    found[TOGETHER, "macro_auc"] = mean_area(areas).interval()
-    found |= {(TOGETHER, name): one for name, one in losses(readings, resamples).items()}
+    intervals = {(label, "auc"): one.interval() for label, one in enumerate(areas)}
+    intervals[TOGETHER, "macro_auc"] = mean_area(areas).interval()
+    intervals |= {(TOGETHER, name): one for name, one in losses(readings, resamples).items()}
     names = [(TOGETHER, "macro_average_precision")]
     names += [(label, "average_precision") for label in range(len(classes))]
     precisions = average_precisions(readings, classes, resamples)
-    return found | dict(zip(names, precisions, strict=True))
+    return intervals | dict(zip(names, precisions, strict=True))
 
 
-def _points(readings: Readings) -> dict[_MeasureName, float]:
-    """Return the value of everything that counts give, the mean of the replications."""
-    values = _mean(_counted(readings, range(len(readings.seeds))))[0]
+def _point_values(readings: Readings) -> dict[_MeasureName, float]:
+    """Return the value of every measure from counts, the mean of the replications."""
+    values = _mean(_count_measures(readings, range(len(readings.seeds))))[0]
     return dict(zip(_names(readings), values.tolist(), strict=True))
 
 
@@ -147,7 +147,9 @@ def _by_seed(readings: Readings) -> dict[_MeasureName, list[float]]:
         return {}
     values = np.concatenate(
         [
-            _mean(_counted(readings, [i for i, own in enumerate(readings.seeds) if own == seed]))
+            _mean(
+                _count_measures(readings, np.flatnonzero(np.equal(readings.seeds, seed)).tolist())
+            )
             for seed in seeds
         ]
     )
@@ -160,8 +162,8 @@ def _names(readings: Readings) -> list[_MeasureName]:
     return names + [(label, name) for label in labels for name in CLASS_MEASURES]
 
 
-def _counted(readings: Readings, replications: Sequence[int]) -> Floats:
-    """Return what the counts of these replications give, (1, replications, m) as `_names`."""
+def _count_measures(readings: Readings, replications: Sequence[int]) -> Floats:
+    """Return the measures from counts of these replications, (1, replications, m) as `_names`."""
     everyone = np.ones((1, len(readings.truth)), dtype=np.float32)
     counts = confusion_counts(readings, everyone)[:, list(replications)]
     together, one = overall(counts), binary_measures(counts)
@@ -171,14 +173,14 @@ def _counted(readings: Readings, replications: Sequence[int]) -> Floats:
     return np.stack(columns, axis=-1)
 
 
-def _nested(
+def _arrange(
     readings: Readings,
     classes: Sequence[str],
     numbers: Mapping[_MeasureName, Interval],
     seeds: Mapping[_MeasureName, list[float]],
 ) -> dict[str, Any]:
     """Arrange the numbers as ``metrics.json`` has them."""
-    told = {name: number.json() | _seeds(seeds.get(name)) for name, number in numbers.items()}
+    entries = {name: number.json() | _seeds(seeds.get(name)) for name, number in numbers.items()}
     everyone = np.ones((1, len(readings.truth)), dtype=np.float32)
     matrix = confusion_counts(readings, everyone)[0].sum(0)
     supports = np.bincount(readings.truth, minlength=len(classes))
@@ -187,17 +189,17 @@ def _nested(
         "patients": patient_count(readings),
         "seeds": sorted(set(readings.seeds)),
         "replications": len(readings.seeds),
-        **_of(TOGETHER, told),
+        **_entries_of(TOGETHER, entries),
         "confusion": matrix.astype(int).tolist(),
         "classes": {
-            name: _of(label, told) | {"support": int(supports[label])}
+            name: _entries_of(label, entries) | {"support": int(supports[label])}
             for label, name in enumerate(classes)
         },
     }
 
 
-def _of(label: int, told: Mapping[_MeasureName, Any]) -> dict[str, Any]:
-    return {measure: number for (whose, measure), number in told.items() if whose == label}
+def _entries_of(label: int, entries: Mapping[_MeasureName, Any]) -> dict[str, Any]:
+    return {measure: number for (owner, measure), number in entries.items() if owner == label}
 
 
 def _seeds(values: list[float] | None) -> dict[str, Any]:

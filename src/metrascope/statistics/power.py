@@ -12,7 +12,10 @@ from scipy.stats import norm
 from metrascope.statistics.interval import Interval, Z
 from metrascope.statistics.limits import ALTOGETHER
 
+# The customary power of a trial.
 POWER: Final = 0.8
+# Half the width of the interval that is asked for, 5 points: with the paper's 125 patients its
+# macro F1 of 82.46 runs from 74.50 to 88.53. Chosen, not measured.
 HALF_WIDTH: Final = 0.05
 
 
@@ -24,39 +27,40 @@ def for_difference(difference: float, error: float, patients: int) -> int | None
     difference
         True difference assumed: the one observed.
     error
-        Its standard error with ``patients`` patients.
+        Standard error of the difference with ``patients`` patients.
     patients
-        At hand.
+        Number of patients at hand.
 
     Returns
     -------
-    None where the difference is 0, which no number of patients shows, and where there are too few
-    patients, or too much alike, to know the error.
+    Number of patients; None where the difference is 0, which no number of patients shows, and where
+    there are too few patients, or too much alike, to know the error.
     """
-    known = math.isfinite(difference) and math.isfinite(error) and patients >= ALTOGETHER
-    if not known or difference == 0 or error <= 0:
+    computable = math.isfinite(difference) and math.isfinite(error) and patients >= ALTOGETHER
+    if not computable or difference == 0 or error <= 0:
         return None
     wanted = abs(difference) / (Z + float(norm.ppf(POWER)))
     return _scaled(error, wanted, patients)
 
 
 def for_width(interval: Interval, patients: int, half_width: float = HALF_WIDTH) -> int | None:
-    """Return how many patients bring a figure's 95 % interval to so much either way.
+    """Return how many patients bring a figure's 95 % interval to ``half_width`` either way.
 
     From half the interval's width: a standard error is 0 where nobody is misread.
 
     Parameters
     ----------
     interval
-        Of the figure, with ``patients`` patients.
+        Interval of the figure with ``patients`` patients.
     patients
-        Whom the network read.
+        Number of patients that the network read.
     half_width
-        Wanted.
+        Half the width that is asked for, in units of the figure.
 
     Returns
     -------
-    None where the interval is not known, or there are too few patients to go by it.
+    Number of patients; None where the interval is not known, or there are too few patients to go
+    by it.
     """
     half = (interval.high - interval.low) / 2
     if not math.isfinite(half) or patients < ALTOGETHER:

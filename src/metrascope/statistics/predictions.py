@@ -25,8 +25,8 @@ from metrascope.statistics.checks import Problems, check_prediction_cells, check
 
 KEY_COLUMNS: Final = ("image", "patient_id", "label", "network", "partition", "fold", "seed")
 _REPEATED: Final = ("patient_id", "label", "network", "partition", "fold", "seed", "predicted")
-_AT_ONCE: Final = 50_000
-"""Rows whose cells are in memory as text; as objects they take ten times the file."""
+# Rows whose cells are in memory as text; as objects they take ten times the file.
+_ROWS_AT_ONCE: Final = 50_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Predictions:
     table
         Columns ``KEY_COLUMNS``, ``p_<class>`` in class order (float64 in [0, 1]; missing in rows
         that came with hard labels only) and ``predicted``, the class of the highest probability,
-        or what the file itself gave as ``predicted``. ``fold`` and ``seed`` are integers.
+        or the file's own ``predicted``. ``fold`` and ``seed`` are integers.
     classes
         Class names in the order of every table and figure.
     """
@@ -75,7 +75,7 @@ def read_predictions(paths: Sequence[Path], classes: Sequence[str] | None = None
         if a given class is empty or given twice.
     """
     problems = Problems()
-    frames = [_checked(Path(path), problems) for path in paths]
+    frames = [_read_checked(Path(path), problems) for path in paths]
     problems.raise_if_any()
     table = pd.concat(frames, ignore_index=True)
     names = _class_order(table, classes)
@@ -94,7 +94,7 @@ def write_predictions(table: pd.DataFrame, path: Path) -> None:
     write_frame(path, table[columns + (probabilities or ["predicted"])], decimals=8)
 
 
-def _checked(path: Path, problems: Problems) -> pd.DataFrame:
+def _read_checked(path: Path, problems: Problems) -> pd.DataFrame:
     rows = _rows(path)
     _, header = next(rows, (0, []))
     first = next(rows, None)
@@ -102,20 +102,20 @@ def _checked(path: Path, problems: Problems) -> pd.DataFrame:
         raise DataError("evaluation.empty", path=path)
     _check_header(path, header)
     frames, widths = [], Problems()
-    same: dict[str, str] = {}
+    interned: dict[str, str] = {}
     rows = chain([first], rows)
-    while some := list(islice(rows, _AT_ONCE)):
-        for number, row in some:
+    while batch := list(islice(rows, _ROWS_AT_ONCE)):
+        for number, row in batch:
             if len(row) != len(header):
                 widths.add("width", path, number, "", found=len(row), expected=len(header))
         if not widths.count:
-            frames.append(check_prediction_cells(_frame(path, header, some, same), problems))
+            frames.append(check_prediction_cells(_frame(path, header, batch, interned), problems))
     widths.raise_if_any()
     return pd.concat(frames, ignore_index=True)
 
 
 def _frame(
-    path: Path, header: list[str], rows: list[tuple[int, list[str]]], same: dict[str, str]
+    path: Path, header: list[str], rows: list[tuple[int, list[str]]], interned: dict[str, str]
 ) -> pd.DataFrame:
     """Return rows as a table; equal texts, as of a label, are one object in memory."""
     table = pd.DataFrame([row for _, row in rows], columns=header, dtype=object)
@@ -135,7 +135,7 @@ def _frame(
     table["patient_id"] = [normalize("NFKC", name) for name in table["patient_id"]]
     for name in _REPEATED:
         if name in table:
-            table[name] = [same.setdefault(cell, cell) for cell in table[name]]
+            table[name] = [interned.setdefault(cell, cell) for cell in table[name]]
     return table
 
 
@@ -177,17 +177,17 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 def _class_order(table: pd.DataFrame, classes: Sequence[str] | None) -> tuple[str, ...]:
     if classes is not None:
-        return _given(classes)
-    named = {str(name)[2:] for name in table.columns if str(name).startswith("p_")}
+        return _require_classes(classes)
+    names = {str(name)[2:] for name in table.columns if str(name).startswith("p_")}
     if "predicted" in table:
         hard = table["predicted"].notna() & (table["predicted"] != "")
-        named |= set(table["predicted"][hard])
+        names |= set(table["predicted"][hard])
     if not any(str(name).startswith("p_") for name in table.columns):
-        named |= set(table["label"])
-    return order_classes(named)
+        names |= set(table["label"])
+    return order_classes(names)
 
 
-def _given(classes: Sequence[str]) -> tuple[str, ...]:
+def _require_classes(classes: Sequence[str]) -> tuple[str, ...]:
     names = tuple(name.strip() for name in classes)
     listed = ", ".join(names)
     if not all(names):
@@ -207,10 +207,12 @@ def _canonical(table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _predicted(table: pd.DataFrame, classes: tuple[str, ...]) -> list[str]:
-    given = table["predicted"].fillna("") if "predicted" in table else pd.Series("", table.index)
+    hard_labels = (
+        table["predicted"].fillna("") if "predicted" in table else pd.Series("", table.index)
+    )
     columns = [f"p_{name}" for name in classes]
     if not set(columns) <= set(table.columns):
-        return list(given)
+        return list(hard_labels)
     # A row without probabilities has a hard label, so what argmax says of its zeros is not used.
     best = table[columns].fillna(0.0).to_numpy(np.float64).argmax(axis=1)
-    return [hard or classes[index] for hard, index in zip(given, best, strict=True)]
+    return [hard or classes[index] for hard, index in zip(hard_labels, best, strict=True)]

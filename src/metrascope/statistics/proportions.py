@@ -1,4 +1,4 @@
-"""Intervals of proportions: of so many patients so many.
+"""Intervals of proportions of patients.
 
 Wilson's score interval (1927) for patients who count once, modified near 0 and 1. Where several
 counts belong to one patient (units of two classes, or several seeds) the number that enters is the
@@ -15,10 +15,11 @@ from scipy.special import gammaincinv
 from metrascope.arrays import Floats
 from metrascope.statistics.interval import Interval, Z
 
-_SELDOM: Final = 2
-_MANY: Final = 50
+# With up to 50 trials two successes are few, with more three, and their Poisson end has 5 % beyond
+# it (Brown, Cai & DasGupta 2001).
+_FEW_SUCCESSES: Final = 2
+_MANY_TRIALS: Final = 50
 _ONE_SIDED: Final = 0.05
-"""With up to 50 trials two successes are few, with more three (Brown, Cai & DasGupta 2001)."""
 
 
 def wilson(successes: float, trials: float) -> Interval:
@@ -47,14 +48,14 @@ def modified_wilson(successes: float, trials: float) -> Interval:
 
     Parameters and returns as of `wilson`.
     """
-    found = wilson(successes, trials)
-    seldom = _SELDOM if trials <= _MANY else _SELDOM + 1
-    low, high = found.low, found.high
-    if 0 < successes <= min(seldom, trials / 2):
+    score = wilson(successes, trials)
+    few = _FEW_SUCCESSES if trials <= _MANY_TRIALS else _FEW_SUCCESSES + 1
+    low, high = score.low, score.high
+    if 0 < successes <= min(few, trials / 2):
         low = min(low, float(gammaincinv(successes, _ONE_SIDED)) / trials)
-    if 0 < trials - successes <= min(seldom, trials / 2):
+    if 0 < trials - successes <= min(few, trials / 2):
         high = max(high, 1 - float(gammaincinv(trials - successes, _ONE_SIDED)) / trials)
-    return Interval(found.value, low, high)
+    return Interval(score.value, low, high)
 
 
 def proportion(
@@ -65,9 +66,9 @@ def proportion(
     Parameters
     ----------
     hits, trials
-        (replications, n): whether a unit counts as a success, and whether it counts at all.
+        Whether a unit counts as a success, and whether it counts at all, (replications, n).
     clusters
-        (n,) number of each unit's patient.
+        Number of each unit's patient, (n,).
 
     Notes
     -----
@@ -75,15 +76,15 @@ def proportion(
     effective number ``p (1 - p) / variance`` (Korn & Graubard 1998). It is taken no larger than
     the number of trials of one replication, since more seeds are not more patients.
     """
-    counted = np.asarray(trials, dtype=np.float64)
-    right = np.asarray(hits, dtype=np.float64) * counted
-    total = counted.sum()
+    weights = np.asarray(trials, dtype=np.float64)
+    successes = np.asarray(hits, dtype=np.float64) * weights
+    total = weights.sum()
     if total == 0:
         return Interval(np.nan, np.nan, np.nan)
-    share = float(right.sum() / total)
-    of_patient = np.stack([_by_patient(part.sum(0), clusters) for part in (right, counted)])
+    share = float(successes.sum() / total)
+    of_patient = np.stack([_by_patient(part.sum(0), clusters) for part in (successes, weights)])
     present = of_patient[:, of_patient[1] > 0]
-    patients, most = present.shape[1], float(counted.sum(1).mean())
+    patients, most = present.shape[1], float(weights.sum(1).mean())
     effective = min(most, patients)
     if (present[1] > 1).any() and 0 < share < 1 and patients > 1:
         residual = present[0] - share * present[1]

@@ -1,4 +1,4 @@
-"""What the study published, to stand beside our own figures; its networks, in its order.
+"""The published study's figures, to stand beside our own; its networks, in its order.
 
 Source: Liu X. et al., Chinese Journal of Medical Imaging Technology 2025;41(12):1954-1959.
 """
@@ -32,6 +32,7 @@ class PublishedStudy:
     f1: PublishedFigure
 
 
+# Patients of the study's validation set, on which all figures are.
 N_PUBLISHED: Final = 125
 _SILENT: Final = PublishedFigure()
 _UNDER_78: Final = PublishedFigure(below=78.0)
@@ -62,5 +63,5 @@ def network_title(name: str) -> str:
 
 def order_networks(names: Iterable[str]) -> list[str]:
     """Put networks in the study's order, others after them by name."""
-    order = list(PUBLISHED)
-    return sorted(set(names), key=lambda name: (order.index(name) if name in order else 99, name))
+    places = {name: place for place, name in enumerate(PUBLISHED)}
+    return sorted(set(names), key=lambda name: (places.get(name, len(places)), name))

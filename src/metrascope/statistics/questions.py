@@ -14,7 +14,7 @@ from metrascope.statistics.roc import delong_area
 
 @dataclass(frozen=True)
 class Collapse:
-    """Two groups of classes to be told apart, by their places in class order."""
+    """Two groups of classes that are compared, by their indices."""
 
     positive: tuple[int, ...]
     negative: tuple[int, ...]
@@ -35,7 +35,7 @@ def collapses(classes: Sequence[str]) -> list[Collapse]:
 
 
 def binary_performance(readings: Readings, question: Collapse) -> dict[str, Any]:
-    """Return how well two groups of classes are told apart: area, sensitivity and specificity.
+    """Return area, sensitivity and specificity of one group of classes against another.
 
     Only units of these classes count. A unit counts as positive where the positive classes
     together have the higher probability of the two groups (or, of labels alone, where the label
@@ -44,24 +44,27 @@ def binary_performance(readings: Readings, question: Collapse) -> dict[str, Any]
     Parameters
     ----------
     readings
-        Of one network.
+        Readings of one network.
     question
-        Which classes against which.
+        Positive and negative classes.
     """
     positive, negative = question.positive, question.negative
     rows = np.isin(readings.truth, [*positive, *negative])
     has, clusters = np.isin(readings.truth[rows], list(positive)), readings.clusters[rows]
     if readings.probabilities is None:
-        said = np.isin(readings.predicted[:, rows], list(positive))
-        told: dict[str, Any] = {}
+        called = np.isin(readings.predicted[:, rows], list(positive))
+        content: dict[str, Any] = {}
     else:
-        chosen = readings.probabilities[:, rows]
-        above, below = chosen[..., list(positive)].sum(-1), chosen[..., list(negative)].sum(-1)
+        probabilities = readings.probabilities[:, rows]  # (replications, units, classes)
+        above, below = (
+            probabilities[..., list(positive)].sum(-1),
+            probabilities[..., list(negative)].sum(-1),
+        )
         score = above / np.maximum(above + below, 1e-12)
-        said = score > 0.5
-        numbers = np.unique(clusters, return_inverse=True)[1].reshape(-1)
-        told = {"auc": delong_area(score, has, numbers).interval().json()}
-    present = np.broadcast_to(has, said.shape)
-    told["sensitivity"] = proportion(said, present, clusters).json()
-    told["specificity"] = proportion(~said, ~present, clusters).json()
-    return told
+        called = score > 0.5
+        patients = np.unique(clusters, return_inverse=True)[1].reshape(-1)
+        content = {"auc": delong_area(score, has, patients).interval().json()}
+    present = np.broadcast_to(has, called.shape)
+    content["sensitivity"] = proportion(called, present, clusters).json()
+    content["specificity"] = proportion(~called, ~present, clusters).json()
+    return content

@@ -23,8 +23,12 @@ from metrascope.statistics.temperature import SMALLEST_PROBABILITY
 
 _Outcome = npt.NDArray[np.bool_]
 
-_STEPS: Final = 100
-_CLOSE: Final = 1e-10
+# Newton's method needs ten steps or so; no convergence in a hundred is reported as no fit. Both
+# are chosen, not measured.
+_MOST_STEPS: Final = 100
+_CONVERGED: Final = 1e-10
+# Halvings of a step after which float64 has nothing left of it (2 ** -52).
+_HALVINGS: Final = 60
 
 
 def logits(probability: Floats) -> Floats:
@@ -41,11 +45,11 @@ def slope(
     Parameters
     ----------
     probability
-        (replications, n) of a class.
+        Probability of a class, (replications, n).
     outcome
-        (n,) whether a unit has it.
+        Whether a unit has the class, (n,).
     clusters
-        (n,) number of its patient.
+        Number of its patient, (n,).
 
     Returns
     -------
@@ -71,9 +75,9 @@ def intercept(
     if not are_enough(outcome):
         return Interval(np.nan, np.nan, np.nan), [np.nan] * len(probability)
     scores = logits(probability)
-    found, values = _mean([_intercept(row, outcome) for row in scores], clusters)
+    interval, values = _mean([_intercept(row, outcome) for row in scores], clusters)
     ends = np.mean([_score_ends(row, outcome) for row in scores], axis=0)
-    return mover.hull(found, Interval(found.value, float(ends[0]), float(ends[1]))), values
+    return mover.hull(interval, Interval(interval.value, float(ends[0]), float(ends[1]))), values
 
 
 def _score_ends(score: Floats, outcome: _Outcome) -> tuple[float, float]:
@@ -82,11 +86,16 @@ def _score_ends(score: Floats, outcome: _Outcome) -> tuple[float, float]:
     They are searched for on either side of the range of the scores, by which every intercept of a
     class that some have and some have not lies.
     """
-    seen, reach = float(outcome.sum()), float(np.abs(score).max()) + 30
+    # A logit of 30 is a probability of 1 but for 1e-13: beyond, nothing is expected to differ.
+    positives, reach = float(outcome.sum()), float(np.abs(score).max()) + 30
 
     def difference(shift: float, quantile: float) -> float:
         chance = expit(score + shift)
-        return float(chance.sum()) - seen + quantile * float(np.sqrt((chance * (1 - chance)).sum()))
+        return (
+            float(chance.sum())
+            - positives
+            + quantile * float(np.sqrt((chance * (1 - chance)).sum()))
+        )
 
     ends = [brentq(difference, -reach, reach, args=(quantile,)) for quantile in (Z, -Z)]
     return float(ends[0]), float(ends[1])
@@ -107,14 +116,14 @@ def _mean(
 
 
 def _slope(score: Floats, outcome: _Outcome) -> tuple[float, Floats]:
-    """Return the slope and what each unit adds to its deviation (its influence)."""
-    nothing = np.nan, np.full(len(score), np.nan)
+    """Return the slope and each unit's influence on it, (n,)."""
+    undefined = np.nan, np.full(len(score), np.nan)
     if not _overlap(score, outcome):
-        return nothing
+        return undefined
     design = np.column_stack([np.ones(len(score)), score - score.mean()])
     fitted = _fit(design, outcome)
     if fitted is None:
-        return nothing
+        return undefined
     residual = outcome - expit(design @ fitted)
     influence = (design * residual[:, None]) @ np.linalg.inv(_information(design, fitted))
     return float(fitted[1]), influence[:, 1]
@@ -147,20 +156,20 @@ def _fit(design: Floats, outcome: _Outcome, offset: Floats | float = 0.0) -> Flo
     """Return the coefficients of the highest likelihood by Newton's method, steps halved."""
     fitted = np.zeros(design.shape[1])
     likelihood = _likelihood(design @ fitted + offset, outcome)
-    for _ in range(_STEPS):
+    for _ in range(_MOST_STEPS):
         residual = outcome - expit(design @ fitted + offset)
         information = _information(design, fitted, offset)
         try:
             step = np.linalg.solve(information, design.T @ residual)
         except np.linalg.LinAlgError:
             return None
-        for _ in range(60):
+        for _ in range(_HALVINGS):
             after = _likelihood(design @ (fitted + step) + offset, outcome)
             if after >= likelihood - 1e-12 * abs(likelihood):
                 break
             step = step / 2
         fitted, likelihood = fitted + step, after
-        if np.abs(step).max() < _CLOSE * (1 + np.abs(fitted).max()):
+        if np.abs(step).max() < _CONVERGED * (1 + np.abs(fitted).max()):
             return fitted
     return None
 

@@ -28,33 +28,33 @@ Counts = npt.NDArray[np.uint8]
 Statistic = Callable[[Weights], Floats]
 """Weights (b, n) to values (b, ...); NaN where a value is not defined for a resample."""
 
+# Resamples: they leave the end of an interval open by twenty thousandths of a standard error.
 REPLICATES: Final = 10_000
+# Patients that the jackknife leaves out one by one; of more it leaves out as many groups. The
+# jackknife serves the acceleration alone, a skewness of sums, to which groups drawn at random
+# contribute what their patients do. It is found to 0.4 / 2000 then, which moves the end of an
+# interval by a thousandth of a standard error.
 MOST_LEFT_OUT: Final = 2_000
-"""Patients that the jackknife leaves out one by one; of more it leaves out as many groups.
-
-The jackknife serves the acceleration alone, a skewness of sums, to which groups drawn at random
-contribute what their patients do. It is found to 0.4 / 2000 then, which moves the end of an
-interval by a thousandth of a standard error; ten thousand resamples leave twenty thousandths open.
-"""
-_CHUNK: Final = 4_000_000
-_LONG: Final = 1000
-"""Resamples at a time that make up for a call per patient."""
+# Weights at a time, 16 MB of float32, so that a product's input stays small. Chosen, not measured.
+_WEIGHTS_AT_ONCE: Final = 4_000_000
+# Resamples at a time that make up for a call per patient. Chosen, not measured.
+_LONG_ROW: Final = 1000
+# Bytes of counts at a time where a statistic goes through the patients one by one, and bytes beyond
+# which all counts are kept in a file: 26,843 patients. Chosen, not measured.
 _WIDEST: Final = 2**28
-"""Bytes of counts at a time where a statistic goes through the patients one by one."""
 _IN_MEMORY: Final = 2**28
-"""Bytes of counts beyond which they are kept in a file."""
 
 
 @dataclass(frozen=True)
 class Resamples:
-    """Which patients were drawn how often.
+    """How often each patient was drawn in each resample.
 
     Attributes
     ----------
     clusters
-        (n,) patient of each unit, by number from 0.
+        Number of each unit's patient, (n,), from 0.
     counts
-        (replicates, patients) how often each patient was drawn.
+        Draws of each patient, uint8, (replicates, patients); a row adds up to the patients.
     """
 
     clusters: npt.NDArray[np.int64]
@@ -62,7 +62,7 @@ class Resamples:
 
     @property
     def patients(self) -> int:
-        """How many patients."""
+        """Number of patients."""
         return int(self.counts.shape[1])
 
     def drawn(self) -> Iterator[Weights]:
@@ -78,9 +78,10 @@ class Resamples:
         # Taking columns is slow, and needless where every patient is one unit.
         single = np.array_equal(self.clusters, np.arange(self.patients))
         for start in range(0, len(self.counts), rows):
+            # (rows, patients) to (rows, n): a patient's units are drawn together.
             counts = self.counts[start : start + rows]
             yield counts if single else counts[:, self.clusters]
-            _let_go(self.counts, start, rows)
+            _release_memory(self.counts, start, rows)
 
     def counted_out(self, rows: int) -> Iterator[Counts]:
         """Yield the weights of the jackknife as whole numbers, so many rows at a time."""
@@ -89,10 +90,11 @@ class Resamples:
             groups = np.random.default_rng(0).permutation(self.patients)[groups] % count
         for start in range(0, count, rows):
             without = np.arange(start, min(start + rows, count))
+            # (rows, n): every unit once, but for the patient's or group's that the row leaves out.
             yield (groups != without[:, None]).view(np.uint8)
 
     def _step(self) -> int:
-        return max(1, _CHUNK // max(1, len(self.clusters)))
+        return max(1, _WEIGHTS_AT_ONCE // max(1, len(self.clusters)))
 
 
 @dataclass(frozen=True)
@@ -102,13 +104,13 @@ class Replicates:
     Attributes
     ----------
     value
-        (...) of all patients.
+        Estimate from all patients, (...).
     drawn
-        (replicates, ...).
+        Values in the bootstrap, (replicates, ...).
     left_out
-        (patients or groups of them, ...).
+        Values in the jackknife, (patients or groups of them, ...).
     patients
-        How many there are.
+        Number of patients.
     """
 
     value: Floats
@@ -117,7 +119,7 @@ class Replicates:
     patients: int
 
     def map(self, function: Callable[[Floats], Floats]) -> "Replicates":
-        """Return what a function of the values, (b, ...) to (b, ...), makes of them."""
+        """Return the replicates of a function of the values, (b, ...) to (b, ...)."""
         value = function(self.value[None])[0]
         return Replicates(value, function(self.drawn), function(self.left_out), self.patients)
 
@@ -130,11 +132,11 @@ def draw_patients(
     Parameters
     ----------
     clusters
-        (n,) what says whose unit it is.
+        Name or number of each unit's patient, (n,).
     replicates
-        How many times.
+        Number of resamples.
     seed
-        Of the draw.
+        Seed of the draw.
     """
     names, numbers = np.unique(np.asarray(clusters), return_inverse=True)
     counts = _counts(len(names), replicates, seed)
@@ -151,15 +153,15 @@ def _counts(patients: int, replicates: int, seed: int) -> Counts:
         for _ in range(replicates)
     )
     if patients * replicates > _IN_MEMORY:
-        return _filed(rows, (replicates, patients))
+        return _keep_in_file(rows, (replicates, patients))
     table = np.empty((replicates, patients), dtype=np.uint8)
-    for row, drawn in zip(table, rows, strict=True):
-        row[:] = drawn
+    for row, counts in zip(table, rows, strict=True):
+        row[:] = counts
     table.flags.writeable = False
     return table
 
 
-def _filed(rows: Iterator[Counts], shape: tuple[int, int]) -> "np.memmap":
+def _keep_in_file(rows: Iterator[Counts], shape: tuple[int, int]) -> "np.memmap":
     """Keep rows in a nameless file, which goes when the table does, and return them mapped."""
     try:
         with tempfile.TemporaryFile() as file:
@@ -187,7 +189,7 @@ def replicate(statistic: Statistic, resamples: Resamples) -> Replicates:
     )
 
 
-def _let_go(counts: Counts, start: int, rows: int) -> None:
+def _release_memory(counts: Counts, start: int, rows: int) -> None:
     """Give the memory back that rows of a file take; the system may read them again.
 
     Left alone, the whole file counts as memory of this process: 5 GB of half a million patients.
@@ -207,15 +209,16 @@ def replicate_by_patient(statistic: Callable[[Counts], Floats], resamples: Resam
     """
     everyone = np.ones((len(resamples.clusters), 1), dtype=np.uint8)
     units = max(1, len(resamples.clusters))
-    rows = max(resamples._step(), min(_LONG, _WIDEST // units), 1)
+    rows = max(resamples._step(), min(_LONG_ROW, _WIDEST // units), 1)
 
-    def of(chunks: Iterator[Counts]) -> Floats:
+    def values(chunks: Iterator[Counts]) -> Floats:
+        # (rows, n) to (n, rows): a patient's counts in all resamples lie side by side.
         return np.concatenate([statistic(np.ascontiguousarray(each.T)) for each in chunks])
 
     return Replicates(
         np.asarray(statistic(everyone), dtype=np.float64)[0],
-        of(resamples.counted(rows)),
-        of(resamples.counted_out(rows)),
+        values(resamples.counted(rows)),
+        values(resamples.counted_out(rows)),
         resamples.patients,
     )
 
@@ -244,18 +247,18 @@ def bca(
     Parameters
     ----------
     replicates
-        Values, (...) each.
+        Estimates (...) with their values in the bootstrap and the jackknife.
     low, high
         Bounds of the statistic; infinite where it has none.
     smooth
-        Of continuous values, such as a mean loss: the levels are moved outward for the number of
-        patients (Hesterberg 2015), without which the interval of a few is too narrow. Statistics
-        of counts are wide enough by their steps.
+        Whether values are continuous, such as a mean loss: the levels are moved outward for the
+        number of patients (Hesterberg 2015), without which the interval of a few is too narrow.
+        Statistics of counts are wide enough by their steps.
 
     Returns
     -------
-    Two arrays (...), within the bounds and on either side of the estimate; NaN where the
-    estimate is.
+    Lower and upper ends, (...) each, within the bounds and on either side of the estimate; NaN
+    where the estimate is.
     """
     shape = replicates.value.shape
     value = replicates.value.reshape(-1)
@@ -265,8 +268,8 @@ def bca(
     quantile = student_quantile(replicates.patients) if smooth else Z
     for index in range(value.size):
         if np.isfinite(value[index]):
-            if _agree(value[index], drawn[:, index]):
-                ends = _unmoved(value[index], replicates.patients, (low, high))
+            if _all_equal(value[index], drawn[:, index]):
+                ends = _ends_by_wilson(value[index], replicates.patients, (low, high))
             else:
                 series = drawn[:, index], left_out[:, index]
                 ends = _ends(value[index], *series, (low, high), quantile)
@@ -274,7 +277,8 @@ def bca(
     return lows.reshape(shape), highs.reshape(shape)
 
 
-def _agree(value: float, drawn: Floats) -> bool:
+def _all_equal(value: float, drawn: Floats) -> bool:
+    """Tell whether all resamples have one value, but for rounding."""
     drawn = drawn[np.isfinite(drawn)]
     return not len(drawn) or bool(drawn.max() - drawn.min() <= 1e-9 * max(1.0, abs(value)))
 
@@ -286,28 +290,38 @@ def _ends(
     bounds: tuple[float, float],
     quantile: float,
 ) -> tuple[float, float]:
+    """Return the BCa ends of one number from its values in bootstrap and jackknife.
+
+    In the letters of Efron & Tibshirani: z0 is ``bias``, a ``_acceleration``, and an end is the
+    quantile of the resamples at Φ(z0 + (z0 ± z) / (1 - a (z0 ± z))).
+    """
     drawn = drawn[np.isfinite(drawn)]
+    # The share of resamples below the estimate, ties half: counts make many ties.
     below = ((drawn < value).mean() + (drawn <= value).mean()) / 2
-    # With the estimate outside all resamples the correction has no limit; one resample in half
-    # is as far as the draw can tell.
+    # With the estimate outside all resamples the correction has no limit; half a resample is as
+    # near to 0 and 1 as the draw can tell.
     bias = ndtri(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
     shifted = bias + quantile * np.array([-1.0, 1.0])
     levels = ndtr(bias + shifted / (1 - _acceleration(left_out) * shifted))
+    # Sorted and held around the estimate: a strong acceleration can turn the two levels about.
     low, high = np.quantile(drawn, np.sort(levels))
     low, high = min(low, value), max(high, value)
     return float(np.clip(low, *bounds)), float(np.clip(high, *bounds))
 
 
 def _acceleration(left_out: Floats) -> float:
+    """Return a sixth of the skewness of the jackknife's deviations (Efron & Tibshirani, 14.15)."""
     left_out = left_out[np.isfinite(left_out)]
     if len(left_out) < 2:
         return 0.0
-    apart = left_out.mean() - left_out
-    spread = float((apart**2).sum())
-    return float((apart**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
+    deviations = left_out.mean() - left_out
+    squares = float((deviations**2).sum())
+    return float((deviations**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
 
 
-def _unmoved(value: float, patients: int, bounds: tuple[float, float]) -> tuple[float, float]:
+def _ends_by_wilson(
+    value: float, patients: int, bounds: tuple[float, float]
+) -> tuple[float, float]:
     """Return ends where patients are too much alike for a resample to move the value.
 
     As many may be otherwise as Wilson's interval for none of n patients allows, and be so as far

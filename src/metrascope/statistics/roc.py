@@ -30,9 +30,10 @@ class Area:
     Attributes
     ----------
     value
-        NaN where there are too few patients on one of the sides (`metrascope.statistics.limits`).
+        Area, 0 to 1, or difference, -1 to 1; NaN where there are too few patients on one of the
+        sides (`metrascope.statistics.limits`).
     parts
-        (patients,) what each patient adds to its deviation; the sum of squares is the variance.
+        Each patient's part of the deviation, (patients,); the sum of squares is the variance.
     fewest
         The smaller of the numbers of patients with and without the class.
     freedom
@@ -74,10 +75,10 @@ class Area:
         quantile = stdtrit(self.freedom, 0.5 + LEVEL / 2)
         half = quantile * np.sqrt(self.variance) / (self.value * (1 - self.value))
         center = logit(self.value)
-        found = Interval(self.value, float(expit(center - half)), float(expit(center + half)))
+        delong = Interval(self.value, float(expit(center - half)), float(expit(center + half)))
         if 0 < self.fewest < FEW_IN_A_CLASS and self.most:
-            return mover.hull(found, _newcombe(self.value, self.fewest, self.most))
-        return found
+            return mover.hull(delong, _newcombe(self.value, self.fewest, self.most))
+        return delong
 
     def difference_interval(self, other: "Area") -> Interval:
         """Return the interval of this area less another of the same patients, -1 to 1.
@@ -89,11 +90,11 @@ class Area:
         both = float(np.sqrt(self.variance * other.variance))
         correlation = float((self.parts * other.parts).sum()) / both if both > 0 else 0.0
         pair = [self.interval(), other.interval()]
-        found = mover.weighted_sum(pair, [1.0, -1.0], correlation)
-        apart = self - other
-        half = float(stdtrit(apart.freedom, 0.5 + LEVEL / 2) * np.sqrt(apart.variance))
-        whole = Interval(apart.value, max(-1.0, apart.value - half), min(1.0, apart.value + half))
-        return mover.hull(found, whole)
+        of_areas = mover.weighted_sum(pair, [1.0, -1.0], correlation)
+        area = self - other
+        half = float(stdtrit(area.freedom, 0.5 + LEVEL / 2) * np.sqrt(area.variance))
+        delong = Interval(area.value, max(-1.0, area.value - half), min(1.0, area.value + half))
+        return mover.hull(of_areas, delong)
 
     def p_value(self) -> float:
         """Return the two-sided p of a difference being 0; 1 where nothing differs.
@@ -115,28 +116,28 @@ def delong_area(
     Parameters
     ----------
     scores
-        (replications, n); with several the area is the mean of theirs.
+        Probability of the class, (replications, n); the area is the mean of the replications'.
     positive
-        (n,) whether a unit has the class.
+        Whether a unit has the class, (n,).
     clusters
-        (n,) number of its patient, from 0.
+        Number of its patient, (n,), from 0.
     """
     with_class, without = int(positive.sum()), int((~positive).sum())
     patients = int(clusters.max()) + 1 if len(clusters) else 0
     if not are_enough(positive):
         return Area(np.nan, np.full(patients, np.nan), min(with_class, without))
-    placed = np.mean([_placements(row, positive) for row in scores], axis=0)
-    value = float(placed[positive].mean())
+    placements = np.mean([_placements(row, positive) for row in scores], axis=0)
+    value = float(placements[positive].mean())
     deviations = np.empty(len(positive))
-    squares = []
+    squares = []  # of either side the variance and its degrees of freedom
     for side in (positive, ~positive):
         size = int(side.sum())
         # DeLong divides by size - 1; a single patient tells nothing of her side's spread.
-        deviations[side] = (placed[side] - value) / np.sqrt(size * max(size - 1, 1))
+        deviations[side] = (placements[side] - value) / np.sqrt(size * max(size - 1, 1))
         squares.append((float((deviations[side] ** 2).sum()), max(size - 1, 1)))
     parts = np.bincount(clusters, weights=deviations, minlength=patients).astype(np.float64)
-    uncertain = sum(square**2 / freedom for square, freedom in squares)
-    freedom = sum(square for square, _ in squares) ** 2 / uncertain if uncertain > 0 else np.inf
+    weighted = sum(square**2 / freedom for square, freedom in squares)
+    freedom = sum(square for square, _ in squares) ** 2 / weighted if weighted > 0 else np.inf
     sides = sorted((with_class, without))
     return Area(value, parts, sides[0], freedom, sides[1])
 
@@ -188,16 +189,17 @@ def mean_area(areas: list[Area]) -> Area:
 
 
 def _placements(scores: Floats, positive: npt.NDArray[np.bool_]) -> Floats:
-    """Return for each unit the share of the other side that it stands right to (ties half).
+    """Return for each unit the share of the other side that it is ordered rightly to (ties half).
 
     By ranks, as Sun & Xu (2014): n log n instead of all pairs.
     """
+    # A unit's rank among all less that on its side: units of the other side below it.
     ranks = rankdata(scores)
-    own = np.empty(len(scores))
+    side_ranks = np.empty(len(scores))
     for side in (positive, ~positive):
-        own[side] = rankdata(scores[side])
-    beaten = ranks - own
-    right = np.empty(len(scores))
-    right[positive] = beaten[positive] / (~positive).sum()
-    right[~positive] = 1 - beaten[~positive] / positive.sum()
-    return right
+        side_ranks[side] = rankdata(scores[side])
+    below = ranks - side_ranks
+    placements = np.empty(len(scores))
+    placements[positive] = below[positive] / (~positive).sum()
+    placements[~positive] = 1 - below[~positive] / positive.sum()
+    return placements

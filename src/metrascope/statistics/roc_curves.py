@@ -15,18 +15,20 @@ from metrascope.statistics.resampling import Counts, Resamples
 
 RATES: Final[Floats] = np.linspace(0, 1, 101)
 """False positive rates at which a curve is read."""
-_MOST_STEPS: Final = 1000
-"""Resamples of a band: the ends of 95 % are found to a seventh of a standard error."""
-_FALSE_POSITIVES: Final = 2
-"""False positives that a rate must make among the patients without the class to have a band.
-
-Of fewer nobody knows where the threshold of that rate lies: in 1,000 simulated studies of 60 and
-125 patients bands held the curve in 0 to 89 % there, and in 91 to 99 % from two on."""
+# Resamples of a band: the ends of 95 % are found to a seventh of a standard error.
+_BAND_RESAMPLES: Final = 1000
+# False positives that a rate must make among the patients without the class to have a band. Of
+# fewer nobody knows where the threshold of that rate lies: in 1,000 simulated studies of 60 and 125
+# patients bands held the curve in 0 to 89 % there, and in 91 to 99 % from two on.
+_FEWEST_FALSE_POSITIVES: Final = 2
 
 
 @dataclass(frozen=True)
 class _Curve:
-    """Sensitivity at `RATES`, and in each resample, where the class may be missing (NaN)."""
+    """Sensitivity at `RATES`, (rates,), and in each resample, (b, rates).
+
+    NaN in a resample that lacks the class, or has nobody without it.
+    """
 
     value: Floats
     drawn: Floats
@@ -34,9 +36,9 @@ class _Curve:
     negative: int
 
     @property
-    def untold(self) -> npt.NDArray[np.bool_]:
-        """At which rates the patients without the class are too few for a band, (rates,)."""
-        return np.asarray(RATES * self.negative < _FALSE_POSITIVES)
+    def without_band(self) -> npt.NDArray[np.bool_]:
+        """Rates at which the patients without the class are too few for a band, (rates,)."""
+        return np.asarray(RATES * self.negative < _FEWEST_FALSE_POSITIVES)
 
 
 def roc_curves(people: Cohort, resamples: Resamples) -> dict[str, Any]:
@@ -51,9 +53,9 @@ def roc_curves(people: Cohort, resamples: Resamples) -> dict[str, Any]:
     Parameters
     ----------
     people
-        The evaluated units.
+        Cohort that is evaluated.
     resamples
-        Of these units; the first `_MOST_STEPS` are used.
+        Resamples of its units; the first thousand are used.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def roc_curves(people: Cohort, resamples: Resamples) -> dict[str, Any]:
     """
     if any(readings.probabilities is None for readings in people.readings.values()):
         return {}
-    counts = resamples.counts[:_MOST_STEPS][:, resamples.clusters]
+    counts = resamples.counts[:_BAND_RESAMPLES][:, resamples.clusters]
     networks = {
         name: _network(readings, people.classes, counts[:, readings.units])
         for name, readings in people.readings.items()
@@ -81,10 +83,11 @@ def _network(readings: Readings, classes: Sequence[str], counts: Counts) -> dict
         if (curve := _curve(readings, label, counts)) is not None
     }
     bands = {name: _band(curve) for name, curve in curves.items()}
-    shown = {
-        name: _points(curve.value, bands[name], curve.untold) for name, curve in curves.items()
+    points = {
+        name: _points(curve.value, bands[name], curve.without_band)
+        for name, curve in curves.items()
     }
-    return {"macro": _macro(curves, bands), "classes": shown}
+    return {"macro": _macro(curves, bands), "classes": points}
 
 
 def _curve(readings: Readings, label: int, counts: Counts) -> _Curve | None:
@@ -94,22 +97,24 @@ def _curve(readings: Readings, label: int, counts: Counts) -> _Curve | None:
         return None
     everyone = np.ones((1, len(truth)), dtype=np.uint8)
     weights = np.concatenate([everyone, counts])
-    means = np.mean([_read(row[:, label], truth, weights) for row in readings.probabilities], 0)
+    means = np.mean(
+        [_sensitivities(row[:, label], truth, weights) for row in readings.probabilities], 0
+    )
     return _Curve(means[0], means[1:], positive, len(truth) - positive)
 
 
-def _read(scores: Floats, truth: npt.NDArray[np.bool_], weights: Counts) -> Floats:
+def _sensitivities(scores: Floats, truth: npt.NDArray[np.bool_], weights: Counts) -> Floats:
     """Return the sensitivity (b, rates) of weighted units; NaN where a side has nobody."""
     order = np.argsort(-scores, kind="stable")
     last = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # of equal scores
-    found = np.full((len(weights), len(RATES)), np.nan)
-    for row, drawn in enumerate(weights[:, order]):
-        hits = np.cumsum(drawn * truth[order])[last]
-        alarms = np.cumsum(drawn * ~truth[order])[last]
+    sensitivity = np.full((len(weights), len(RATES)), np.nan)
+    for row, counts in enumerate(weights[:, order]):
+        hits = np.cumsum(counts * truth[order])[last]
+        alarms = np.cumsum(counts * ~truth[order])[last]
         if hits[-1] and alarms[-1]:
             x, y = np.append(0, alarms / alarms[-1]), np.append(0, hits / hits[-1])
-            found[row] = np.interp(RATES, x, y)
-    return found
+            sensitivity[row] = np.interp(RATES, x, y)
+    return sensitivity
 
 
 def _band(curve: _Curve) -> tuple[Floats, Floats]:
@@ -122,11 +127,11 @@ def _band(curve: _Curve) -> tuple[Floats, Floats]:
 
 
 def _points(
-    value: Floats, ends: tuple[Floats, Floats], untold: npt.NDArray[np.bool_]
+    value: Floats, ends: tuple[Floats, Floats], without_band: npt.NDArray[np.bool_]
 ) -> dict[str, list[float | None]]:
     """Return a curve as lists, without the ends of its band where they cannot be told."""
     low, high = (
-        [None if hidden else end for hidden, end in zip(untold, row.tolist(), strict=True)]
+        [None if hidden else end for hidden, end in zip(without_band, row.tolist(), strict=True)]
         for row in ends
     )
     return {"value": value.tolist(), "low": low, "high": high}
@@ -155,14 +160,14 @@ def _macro(
         for end in (0, 1)
     )
     low, high = np.fmin(low, value - below), np.fmax(high, value + above)
-    untold = np.any([curve.untold for curve in curves.values()], axis=0)
-    return _points(value, (np.maximum(low, 0), np.minimum(high, 1)), untold)
+    without_band = np.any([curve.without_band for curve in curves.values()], axis=0)
+    return _points(value, (np.maximum(low, 0), np.minimum(high, 1)), without_band)
 
 
 def _percentiles(drawn: Floats) -> tuple[Floats, Floats]:
-    known = drawn[~np.isnan(drawn).any(1)]
-    if not len(known):
-        nothing = np.full(drawn.shape[1], np.nan)
-        return nothing, nothing
-    low, high = np.percentile(known, [50 * (1 - LEVEL), 50 * (1 + LEVEL)], axis=0)
+    complete = drawn[~np.isnan(drawn).any(1)]
+    if not len(complete):
+        undefined = np.full(drawn.shape[1], np.nan)
+        return undefined, undefined
+    low, high = np.percentile(complete, [50 * (1 - LEVEL), 50 * (1 + LEVEL)], axis=0)
     return low, high

@@ -38,12 +38,12 @@ def temperatures(predictions: Predictions) -> dict[RunKey, float]:
     Parameters
     ----------
     predictions
-        A valid table.
+        Valid predictions table.
 
     Returns
     -------
-    By run; nothing where there are no probabilities, and nothing of a network that has a tested
-    run without validation rows.
+    Temperatures by run; none where there are no probabilities, and none for a network that has a
+    tested run without validation rows.
     """
     if predictions.probabilities is None:
         return {}
@@ -52,7 +52,7 @@ def temperatures(predictions: Predictions) -> dict[RunKey, float]:
     validated = by_run(table[table["partition"] == "validation"])
     incomplete = {network for network, _, _ in tested.keys() - validated.keys()}
     return {
-        run: _fitted(validated[run], predictions.classes)
+        run: _fit_run(validated[run], predictions.classes)
         for run in tested
         if run[0] not in incomplete
     }
@@ -64,7 +64,7 @@ def scaled(predictions: Predictions, fitted: Mapping[RunKey, float]) -> Predicti
     Parameters
     ----------
     predictions
-        With probabilities.
+        Predictions with probabilities.
     fitted
         Temperatures by run; the rows of other runs stay as they are.
     """
@@ -77,7 +77,7 @@ def scaled(predictions: Predictions, fitted: Mapping[RunKey, float]) -> Predicti
     return replace(predictions, table=table)
 
 
-def _fitted(rows: pd.DataFrame, classes: Sequence[str]) -> float:
+def _fit_run(rows: pd.DataFrame, classes: Sequence[str]) -> float:
     values = rows[[f"p_{name}" for name in classes]].to_numpy(np.float64)
     truth = rows["label"].map({label: i for i, label in enumerate(classes)}).to_numpy(np.int64)
     patients = int(rows["patient_id"].nunique())

@@ -1,4 +1,4 @@
-"""What is a share of patients, with Wilson's interval: accuracy and the measures of a class."""
+"""Measures that are shares of patients, with Wilson's interval: accuracy, and those of a class."""
 
 import numpy as np
 
@@ -22,14 +22,14 @@ def class_shares(readings: Readings) -> list[dict[str, Interval]]:
     Parameters
     ----------
     readings
-        Of one network; with several replications the share is the pooled one.
+        Readings of one network; with several replications the share is the pooled one.
     """
-    truth, named = readings.truth, readings.predicted
-    right = named == truth
-    found = []
+    truth, predicted = readings.truth, readings.predicted
+    right = predicted == truth
+    by_class = []
     for label in range(readings.classes):
-        has, gets = np.broadcast_to(truth == label, named.shape), named == label
-        counted = {
+        has, gets = np.broadcast_to(truth == label, predicted.shape), predicted == label
+        counts = {
             "precision": (right, gets),
             "recall": (right, has),
             "specificity": (~gets, ~has),
@@ -38,11 +38,11 @@ def class_shares(readings: Readings) -> list[dict[str, Interval]]:
         }
         shares = {
             name: proportion(hits, trials, readings.clusters)
-            for name, (hits, trials) in counted.items()
+            for name, (hits, trials) in counts.items()
         }
         shares["f1"] = _f1(shares["f1"])
-        found.append(shares)
-    return found
+        by_class.append(shares)
+    return by_class
 
 
 def called_as(readings: Readings, label: int) -> list[Interval]:

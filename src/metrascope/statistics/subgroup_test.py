@@ -15,10 +15,13 @@ from scipy.special import ndtri
 from metrascope.arrays import Floats, Integers
 from metrascope.statistics.interval import Z
 
+# Exchanges at most: a p of 5 % is known to 0.3 points then.
 PERMUTATIONS: Final = 5000
+# Exchanges as extreme as the data, after which drawing ends: p is known to a seventh of itself.
 ENOUGH: Final = 50
-"""Exchanges as extreme as what was found, after which more would tell nothing."""
+# Exchanges drawn at a time. Chosen, not measured.
 _BATCH: Final = 1000
+# The customary power of a trial.
 _POWER: Final = 0.8
 
 
@@ -33,51 +36,54 @@ def spread_test(correct: Floats, groups: Integers, strata: Integers, seed: int) 
     Parameters
     ----------
     correct
-        (n, networks) how many of a patient's readings were right, or which share of them.
+        Number or share of a patient's readings that were right, (n, networks).
     groups
-        (n,) number of her subgroup, from 0; 256 at most.
+        Number of her subgroup, (n,), from 0 to 255.
     strata
-        (n,) what the patients that may be exchanged share: their class.
+        Number of her stratum, (n,): only patients of one stratum, of one class, are exchanged.
     seed
-        Of the draw.
+        Seed of the draw.
 
     Returns
     -------
-    (networks,); NaN where there is one subgroup alone, or nothing varies within the strata.
+    p of each network, (networks,); NaN where there is one subgroup alone, or nothing varies within
+    the strata.
     """
     numbers = np.arange(int(groups.max()) + 1)
-    which = groups[:, None] == numbers
+    member = groups[:, None] == numbers  # (n, groups)
     residual, variance = np.empty_like(correct), np.zeros((len(numbers), correct.shape[1]))
-    for own in _each(strata):
-        residual[own] = correct[own] - correct[own].mean(0)
-        size, inside = len(own), which[own].sum(0)
-        scatter = (residual[own] ** 2).sum(0) / max(1, size - 1)
+    for rows in _stratum_rows(strata):
+        residual[rows] = correct[rows] - correct[rows].mean(0)
+        size, inside = len(rows), member[rows].sum(0)
+        # Of a sum over `inside` patients drawn from `size` without replacement.
+        scatter = (residual[rows] ** 2).sum(0) / max(1, size - 1)
         variance += np.outer(inside * (1 - inside / size), scatter)
-    some = variance > 1e-12
-    scale = np.where(some, 1 / np.where(some, variance, 1), 0)
-    found = (((which.T @ residual) ** 2) * scale).sum(0)
+    varies = variance > 1e-12
+    scale = np.where(varies, 1 / np.where(varies, variance, 1), 0)
+    statistic = (((member.T @ residual) ** 2) * scale).sum(0)  # (networks,)
     extreme = np.zeros((0, correct.shape[1]), dtype=bool)
-    rounding = found * (1 - 1e-5)
+    # Exchanges are summed in float32, whose rounding must not make an equal one smaller.
+    least = statistic * (1 - 1e-5)
     narrow = residual.astype(np.float32)
-    for labels in _exchanged(groups, strata, seed):
-        # Not as one array of groups: it would be as large as all the labels are many.
+    for labels in _exchange_groups(groups, strata, seed):
+        # Group by group: one array (draws, n, groups) would be as many times as large.
         drawn = sum(
             ((labels == number).astype(np.float32) @ narrow) ** 2 * scale[number]
             for number in numbers
         )
-        extreme = np.concatenate([extreme, drawn >= rounding])
+        extreme = np.concatenate([extreme, drawn >= least])
         if (extreme.sum(0) >= ENOUGH).all():
             break
-    return np.where(some.any(0) & (len(numbers) > 1), _p_values(extreme), np.nan)
+    return np.where(varies.any(0) & (len(numbers) > 1), _p_values(extreme), np.nan)
 
 
 def patient_strata(patients: Integers, classes: Integers) -> Integers:
-    """Return the stratum of each patient, by number: which classes her units have.
+    """Return the number of each patient's stratum: patients whose units have the same classes.
 
     Parameters
     ----------
     patients, classes
-        (n,) of each unit; patients by number from 0, without gaps.
+        Patient and class of each unit, (n,); patients by number from 0, without gaps.
     """
     table = np.zeros((int(patients.max()) + 1, int(classes.max()) + 1), dtype=np.int64)
     np.add.at(table, (patients, classes), 1)
@@ -87,12 +93,12 @@ def patient_strata(patients: Integers, classes: Integers) -> Integers:
 def detectable(accuracy: float, sizes: Sequence[int]) -> float:
     """Return the difference in accuracy that the smallest subgroup would show four times in five.
 
-    Of a two-sided test at 5 % of the smallest subgroup against the rest, before any correction.
+    By a two-sided test at 5 % of the smallest subgroup against the rest, before any correction.
 
     Parameters
     ----------
     accuracy
-        Of all patients.
+        Accuracy of all patients, 0 to 1.
     sizes
         Patients of each subgroup.
     """
@@ -102,7 +108,10 @@ def detectable(accuracy: float, sizes: Sequence[int]) -> float:
 
 
 def _p_values(extreme: npt.NDArray[np.bool_]) -> Floats:
-    """Return p of which draws (draws, networks) are as extreme as what was found."""
+    """Return the p of each network from which draws (draws, networks) are as extreme as the data.
+
+    Where drawing ended early it is the share up to the fiftieth extreme draw (Besag & Clifford).
+    """
     count = np.cumsum(extreme, axis=0)
     stopped = (count >= ENOUGH).any(0)
     first = (count >= ENOUGH).argmax(0) + 1
@@ -110,20 +119,22 @@ def _p_values(extreme: npt.NDArray[np.bool_]) -> Floats:
     return np.asarray(p, dtype=np.float64)
 
 
-def _exchanged(groups: Integers, strata: Integers, seed: int) -> Iterator[npt.NDArray[np.uint8]]:
+def _exchange_groups(
+    groups: Integers, strata: Integers, seed: int
+) -> Iterator[npt.NDArray[np.uint8]]:
     """Yield the patients' subgroups, exchanged within strata: (draws, n) each."""
     rng = np.random.default_rng(seed)
-    each = _each(strata)
+    by_stratum = _stratum_rows(strata)
     for _ in range(0, PERMUTATIONS, _BATCH):
         labels = np.empty((_BATCH, len(groups)), dtype=np.uint8)
-        for own in each:
+        for rows in by_stratum:
             # Sorting random numbers that carry the label in their last byte is the fastest way.
-            keys = rng.integers(0, 2**24, (_BATCH, len(own)), dtype=np.uint32) << np.uint32(8)
-            keys |= groups[own].astype(np.uint32)
+            keys = rng.integers(0, 2**24, (_BATCH, len(rows)), dtype=np.uint32) << np.uint32(8)
+            keys |= groups[rows].astype(np.uint32)
             keys.sort(axis=1)
-            labels[:, own] = keys & np.uint32(255)
+            labels[:, rows] = keys & np.uint32(255)
         yield labels
 
 
-def _each(strata: Integers) -> list[Integers]:
+def _stratum_rows(strata: Integers) -> list[Integers]:
     return [np.flatnonzero(strata == name) for name in np.unique(strata)]

@@ -1,4 +1,4 @@
-"""How each network does by scanner, centre, age and whatever else is known of the images.
+"""Each network's performance by scanner, centre, age and other attributes of the images.
 
 Subgroups are described, not ranked: each has its numbers with intervals, and each attribute one
 test for all its subgroups together, corrected for the number of attributes and networks.
@@ -25,6 +25,7 @@ from metrascope.statistics.shares import class_shares
 from metrascope.statistics.subgroup_test import detectable, patient_strata, spread_test
 from metrascope.statistics.totals import around
 
+# Of 20 an accuracy of 80 % has Wilson's interval from 58 to 92 %. Chosen, not measured.
 FEWEST_PATIENTS: Final = 20
 _SEED: Final = 0
 
@@ -44,9 +45,9 @@ def subgroups(
     attributes
         As `metrascope.statistics.attributes` returns them; images that it lacks are unknown.
     resamples
-        Of the cohort's units.
+        Resamples of the cohort's units.
     fewest
-        Patients that a subgroup needs for numbers and test; of smaller ones only the size is told.
+        Patients that a subgroup needs for numbers and test; of smaller ones only the size is given.
 
     Returns
     -------
@@ -55,23 +56,23 @@ def subgroups(
     enough, by network ``accuracy``, ``expected`` (accuracy at its mix of classes if the subgroup
     did not matter), ``macro_f1`` (where it has all classes), and of lesion against normal ``auc``,
     ``sensitivity`` and ``specificity``. A test has by network ``p`` and ``p_holm``, and
-    ``detectable``: the difference that could have been seen. Subgroups of lesion size hold no
+    ``detectable``: the difference that the test would have shown. Subgroups of lesion size hold no
     normal patients and so no specificity.
     """
     common = next(iter(people.readings.values()))
     table = people.table.iloc[common.units]
-    found = {str(name): _groups(common, _values(table, attributes[name])) for name in attributes}
-    found = {name: groups for name, groups in found.items() if groups}
+    units = {str(name): _groups(common, _values(table, attributes[name])) for name in attributes}
+    units = {name: groups for name, groups in units.items() if groups}
     large = {
         (name, value): rows
-        for name, groups in found.items()
+        for name, groups in units.items()
         for value, rows in groups.items()
         if _patients(common, rows) >= fewest
     }
     everyone = np.arange(len(table))
     overall, *each = _numbers(people, resamples, [everyone, *large.values()])
     numbers = dict(zip(large, each, strict=True))
-    told = [
+    entries = [
         {
             "name": name,
             "groups": [
@@ -80,29 +81,29 @@ def subgroups(
             ],
             "tests": _tests(people, [rows for (of, _), rows in large.items() if of == name]),
         }
-        for name, groups in found.items()
+        for name, groups in units.items()
     ]
-    _correct(told)
-    return {"fewest": fewest, "overall": overall["networks"], "attributes": told}
+    _correct(entries)
+    return {"fewest": fewest, "overall": overall["networks"], "attributes": entries}
 
 
 def _values(table: pd.DataFrame, column: "pd.Series[Any]") -> list[str]:
     """Return the value of each unit: that of most of her patient's images."""
     images = table.assign(image=table["images"].str.split(r" \| ", regex=True)).explode("image")
     values = images["image"].map(column[~column.index.duplicated()]).fillna(UNKNOWN)
-    known = pd.DataFrame({"patient": images["patient_id"], "value": values.astype(str)})
-    known = known[known["value"] != UNKNOWN]
-    counts = known.groupby(["patient", "value"], sort=True).size().reset_index(name="images")
+    pairs = pd.DataFrame({"patient": images["patient_id"], "value": values.astype(str)})
+    pairs = pairs[pairs["value"] != UNKNOWN]
+    counts = pairs.groupby(["patient", "value"], sort=True).size().reset_index(name="images")
     counts = counts.sort_values(["images", "value"], ascending=[False, True], kind="stable")
     most = counts.drop_duplicates("patient").set_index("patient")["value"]
     return table["patient_id"].map(most).fillna(UNKNOWN).tolist()
 
 
 def _groups(common: Readings, values: Sequence[str]) -> dict[str, Integers]:
-    """Return which units each subgroup has, in the order of names, ``<30`` before ``30-39``."""
-    own = np.array(values, dtype=object)
+    """Return the units of each subgroup, in the order of names, ``<30`` before ``30-39``."""
+    of_units = np.array(values, dtype=object)
     names = sorted(set(values) - {UNKNOWN}, key=lambda name: (not name.startswith("<"), name))
-    return {name: np.flatnonzero(own == name) for name in names}
+    return {name: np.flatnonzero(of_units == name) for name in names}
 
 
 def _patients(common: Readings, rows: Integers) -> int:
@@ -126,7 +127,7 @@ def _numbers(
     questions = collapses(people.classes)
     scores = macro_f1(list(people.readings.values()), resamples, sets)
     expected = [_class_accuracy(readings) for readings in people.readings.values()]
-    told: list[dict[str, Any]] = []
+    numbers: list[dict[str, Any]] = []
     for rows, of_set in zip(sets, scores, strict=True):
         one = {}
         for index, (name, readings) in enumerate(people.readings.items()):
@@ -138,8 +139,8 @@ def _numbers(
                 **({"macro_f1": _no_narrower(of_set[index], part).json()} if of_set else {}),
                 **(binary_performance(part, questions[0]) if questions else {}),
             }
-        told.append({"networks": one})
-    return told
+        numbers.append({"networks": one})
+    return numbers
 
 
 def _no_narrower(macro_f1: Interval, part: Readings) -> Interval:
@@ -164,21 +165,21 @@ def macro_f1(
     Parameters
     ----------
     networks
-        All of the same units.
+        Readings of the networks, all of the same units.
     resamples
-        Of the cohort's units.
+        Resamples of the cohort's units.
     sets
-        Rows of the readings.
+        Rows of the readings, one array for each set.
 
     Returns
     -------
-    By set and network; an empty list for a set that lacks a class.
+    Intervals by set and network; an empty list for a set that lacks a class.
     """
     classes = networks[0].classes
-    whole = [len(np.unique(networks[0].truth[rows])) == classes for rows in sets]
+    complete = [len(np.unique(networks[0].truth[rows])) == classes for rows in sets]
     parts = [
         (networks[0].units[rows], _indicators(networks, rows))
-        for rows, has_all in zip(sets, whole, strict=True)
+        for rows, has_all in zip(sets, complete, strict=True)
         if has_all
     ]
     ends = np.cumsum([0, *(len(readings.seeds) for readings in networks)]).tolist()
@@ -186,38 +187,38 @@ def macro_f1(
     def statistic(weights: Weights) -> Floats:
         # Taking rows of the transpose is several times faster than taking columns.
         by_unit = np.ascontiguousarray(weights.T)
-        found = [
+        scores = [
             _scores((columns @ by_unit[units]).reshape(-1, classes, len(weights)), ends)
             for units, columns in parts
         ]
-        return np.stack(found).transpose(2, 0, 1).astype(np.float64)
+        return np.stack(scores).transpose(2, 0, 1).astype(np.float64)
 
     if not parts:
         return [[] for _ in sets]
     replicates = replicate(statistic, resamples)
     ends_of = np.stack([replicates.value, *bca(replicates)], axis=-1).tolist()
-    told = iter([[Interval(*three) for three in one] for one in ends_of])
-    return [next(told) if has_all else [] for has_all in whole]
+    intervals = iter([[Interval(*three) for three in one] for one in ends_of])
+    return [next(intervals) if has_all else [] for has_all in complete]
 
 
 def _indicators(networks: Sequence[Readings], rows: Integers) -> npt.NDArray[np.float32]:
-    """Return of each unit which class it has, and by replication whether that is hit, what is said.
+    """Return indicators of each unit's class, and by replication of a hit and of the prediction.
 
     Shape (columns, units); three blocks, in each the classes innermost.
     """
     classes = np.arange(networks[0].classes)[:, None]
     has = (networks[0].truth[rows] == classes)[None]
-    said = np.concatenate([one.predicted[:, None, rows] == classes for one in networks])
-    columns = np.concatenate([has, said & has, said])
+    predicted = np.concatenate([one.predicted[:, None, rows] == classes for one in networks])
+    columns = np.concatenate([has, predicted & has, predicted])
     return np.ascontiguousarray(columns.reshape(-1, len(rows)), dtype=np.float32)
 
 
 def _scores(sums: npt.NDArray[np.float32], ends: Sequence[int]) -> npt.NDArray[np.float32]:
     """Return macro F1 (networks, b) of sums (1 + 2 replications, classes, b)."""
     half = len(sums) // 2 + 1
-    true, hits, said = sums[:1], sums[1:half], sums[half:]
+    true, hits, predicted = sums[:1], sums[1:half], sums[half:]
     # A class that a resample lacks counts neither in the sum nor in the divisor.
-    scores = (2 * hits / np.maximum(true + said, 1) * (true > 0)).sum(1)
+    scores = (2 * hits / np.maximum(true + predicted, 1) * (true > 0)).sum(1)
     scores /= np.maximum((true > 0).sum(1), 1)
     return np.stack([scores[start:end].mean(0) for start, end in pairwise(ends)])
 
@@ -247,9 +248,9 @@ def _tests(people: Cohort, groups: Sequence[Integers]) -> dict[str, Any]:
     }
 
 
-def _correct(found: Sequence[dict[str, Any]]) -> None:
+def _correct(attributes: Sequence[dict[str, Any]]) -> None:
     """Enter the p corrected for all attributes and networks (Holm 1979)."""
-    tests = [test for one in found for test in one["tests"].values()]
+    tests = [test for attribute in attributes for test in attribute["tests"].values()]
     values = [np.nan if test["p"] is None else test["p"] for test in tests]
     for test, p in zip(tests, holm(values).tolist(), strict=True):
         test["p_holm"] = None if np.isnan(p) else p

@@ -16,14 +16,15 @@ from scipy.special import log_softmax, softmax
 
 from metrascope.arrays import Floats
 
+# Bounds of the search, far outside what the prior allows; chosen, not measured.
 LOWEST: Final = 0.05
 HIGHEST: Final = 20.0
+# Weight of the prior, in patients: near T = 1 that of a normal one of log T with a deviation of
+# 1 / √4 = 0.5, so that 0.37 to 2.7 are ordinary temperatures. Of 1, 2, 4, 8 and 16 it lost least
+# where it lost most (`benchmarks/temperature.py`).
 PRIOR: Final = 4.0
-"""Weight of the prior, in patients: near T = 1 that of a normal one of log T with a deviation of
-1 / √4 = 0.5, so that 0.37 to 2.7 are ordinary temperatures. Of 1, 2, 4, 8 and 16 it lost least
-where it lost most (`benchmarks/temperature.py`)."""
+# Probabilities are written with eight decimals: one that reads 0 is below this.
 SMALLEST_PROBABILITY: Final = 0.5e-8
-"""Probabilities are written with eight decimals: what reads 0 is below this."""
 
 
 def fit_temperature(
@@ -43,34 +44,34 @@ def fit_temperature(
     Parameters
     ----------
     logits
-        (n, classes), finite; log-probabilities do as well. Rows of the validation partition.
+        Logits of the validation partition, (n, classes), finite; log-probabilities do as well.
     truth
-        (n,), the class of each row.
+        Class index of each row, (n,).
     patients
-        From whom the rows are: ten images of a patient do not know more of new patients than
-        one does. None where each row is a patient.
+        Number of patients that the rows are from: ten images of a patient tell no more about new
+        patients than one does. None where each row is a patient.
     prior
         Weight of the prior, in patients; 0 for the maximum of the likelihood, which may not exist:
         then the bound is returned.
 
     Returns
     -------
-    Between 0.05 and 20; 1 where there is no row.
+    Temperature between 0.05 and 20; 1 where there is no row.
 
     Raises
     ------
     ValueError
         If the shapes do not belong together, or a logit is not finite.
     """
-    values, own = np.asarray(logits, dtype=np.float64), np.asarray(truth, dtype=np.int64)
-    if values.ndim != 2 or own.shape != values.shape[:1]:
-        raise ValueError(f"logits {values.shape} and truth {own.shape} do not belong together")
+    values, classes = np.asarray(logits, dtype=np.float64), np.asarray(truth, dtype=np.int64)
+    if values.ndim != 2 or classes.shape != values.shape[:1]:
+        raise ValueError(f"logits {values.shape} and truth {classes.shape} do not belong together")
     if not np.isfinite(values).all():
         raise ValueError("a logit is not finite")
-    if not len(own):
+    if not len(classes):
         return 1.0
-    mean_of_truth = float(np.take_along_axis(values, own[:, None], axis=1).mean())
-    weight = prior / (len(own) if patients is None else patients)
+    mean_of_truth = float(np.take_along_axis(values, classes[:, None], axis=1).mean())
+    weight = prior / (len(classes) if patients is None else patients)
 
     def slope(inverse: float) -> float:
         expected = (softmax(inverse * values, axis=1) * values).sum(axis=1)
@@ -90,14 +91,15 @@ def apply_temperature(probabilities: npt.ArrayLike, temperature: float) -> Float
     Parameters
     ----------
     probabilities
-        (n, classes) in [0, 1], as in ``predictions.csv``; zeros count as half of its last digit.
+        Probabilities as in ``predictions.csv``, (n, classes), in [0, 1]; zeros count as half of
+        its last digit.
     temperature
-        Above 0; 1 changes nothing but the zeros.
+        Temperature above 0; 1 changes nothing but the zeros.
 
     Returns
     -------
-    (n, classes), rows adding up to 1. The order of the classes stays.
+    float64, (n, classes), rows adding up to 1. The order of the classes stays.
     """
-    known = np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST_PROBABILITY)
-    scaled: Floats = np.exp(log_softmax(np.log(known) / temperature, axis=1))
+    positive = np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST_PROBABILITY)
+    scaled: Floats = np.exp(log_softmax(np.log(positive) / temperature, axis=1))
     return scaled

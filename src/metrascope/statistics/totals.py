@@ -21,13 +21,13 @@ _AVERAGES: Final = {
     "weighted_precision": "precision",
     "weighted_f1": "f1",
 }
-_CORRECTED: Final = ("mcc", "kappa")
+_CHANCE_CORRECTED: Final = ("mcc", "kappa")
 
 
 def total_intervals(
     readings: Readings, together: Replicates, classes: Sequence[Mapping[str, Interval]]
 ) -> dict[str, Interval]:
-    """Return `OVERALL`: the bootstrap's interval, no narrower than what it is made of has.
+    """Return `OVERALL`: the bootstrap's interval, no narrower than its parts make it.
 
     Averages are no narrower than their classes' intervals make them. MCC and kappa rise with the
     accuracy in a straight line where truth and readings keep their shares, so that they are no
@@ -36,38 +36,38 @@ def total_intervals(
     Parameters
     ----------
     readings
-        Of one network.
+        Readings of one network.
     together
         `OVERALL` in the bootstrap, the last axis in its order.
     classes
-        The intervals of each class's measures.
+        Intervals of each class's measures.
     """
     signed = np.isin(OVERALL, ("mcc", "kappa"))
     lows, highs = np.empty(len(OVERALL)), np.empty(len(OVERALL))
     for rows, least in ((signed, -1.0), (~signed, 0.0)):
         lows[rows], highs[rows] = bca(_columns(together, rows), least)
-    found = {
+    intervals = {
         name: Interval(float(together.value[i]), float(lows[i]), float(highs[i]))
         for i, name in enumerate(OVERALL)
     }
     right = accuracy(readings)
     for name in ("accuracy", "weighted_recall"):
-        found[name] = around(found[name].value, right)
-    for name in _CORRECTED:
-        found[name] = mover.hull(
-            found[name], _by_accuracy(readings, found[name].value, right, name)
+        intervals[name] = around(intervals[name].value, right)
+    for name in _CHANCE_CORRECTED:
+        intervals[name] = mover.hull(
+            intervals[name], _by_accuracy(readings, intervals[name].value, right, name)
         )
     shares = np.bincount(readings.truth, minlength=readings.classes) / len(readings.truth)
-    there = shares > 0
+    present = shares > 0
     for name, measure in _AVERAGES.items():
-        weights = shares if name.startswith("weighted") else there / there.sum()
+        weights = shares if name.startswith("weighted") else present / present.sum()
         parts = _parts(classes, measure)
-        of_classes = around(found[name].value, mover.weighted_sum(parts, weights.tolist()))
-        found[name] = mover.hull(found[name], of_classes)
+        of_classes = around(intervals[name].value, mover.weighted_sum(parts, weights.tolist()))
+        intervals[name] = mover.hull(intervals[name], of_classes)
     if _of_one_class(readings):
         # 0 by convention, which resamples need, and 0/0 by definition.
-        found["mcc"] = Interval(np.nan, np.nan, np.nan)
-    return found
+        intervals["mcc"] = Interval(np.nan, np.nan, np.nan)
+    return intervals
 
 
 def _by_accuracy(readings: Readings, value: float, right: Interval, name: str) -> Interval:
@@ -75,9 +75,9 @@ def _by_accuracy(readings: Readings, value: float, right: Interval, name: str) -
     ends = []
     true = np.bincount(readings.truth, minlength=readings.classes) / len(readings.truth)
     for row in readings.predicted:
-        named = np.bincount(row, minlength=readings.classes) / len(row)
-        chance = float((true * named).sum())
-        spread = np.sqrt((1 - (true**2).sum()) * (1 - (named**2).sum()))
+        predicted = np.bincount(row, minlength=readings.classes) / len(row)
+        chance = float((true * predicted).sum())
+        spread = np.sqrt((1 - (true**2).sum()) * (1 - (predicted**2).sum()))
         scale = 1 - chance if name == "kappa" else float(spread)
         if scale > 0:
             ends.append([(right.low - right.value) / scale, (right.high - right.value) / scale])
@@ -89,8 +89,8 @@ def _by_accuracy(readings: Readings, value: float, right: Interval, name: str) -
 
 def _of_one_class(readings: Readings) -> bool:
     """Whether all patients are of one class, or are called one in every replication."""
-    named = [len(np.unique(row)) for row in readings.predicted]
-    return len(np.unique(readings.truth)) == 1 or max(named) == 1
+    class_counts = [len(np.unique(row)) for row in readings.predicted]
+    return len(np.unique(readings.truth)) == 1 or max(class_counts) == 1
 
 
 def _parts(classes: Sequence[Mapping[str, Interval]], measure: str) -> list[Interval]:
@@ -106,8 +106,8 @@ def around(value: float, share: Interval) -> Interval:
     """Return a share's interval moved to where the mean of the replications is, within 0 to 1."""
     if np.isnan(share.value) or np.isnan(value):
         return Interval(value, np.nan, np.nan)
-    moved = value - share.value
-    low, high = share.low + moved, share.high + moved
+    shift = value - share.value
+    low, high = share.low + shift, share.high + shift
     return Interval(value, max(0.0, min(low, value)), min(1.0, max(high, value)))
 
 
