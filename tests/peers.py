@@ -20,7 +20,7 @@ PROGRAMS: Final = {
 def absent(name: str) -> str | None:
     """Return why a peer cannot be used here, None where it can."""
     if name == "ray":
-        present, package = find_spec("ray") is not None, "pip install metrascope[ray]"
+        present, package = find_spec("ray") is not None, 'pip install -e ".[ray]"'
     else:
         commands, debian = PROGRAMS[name]
         present, package = all(map(shutil.which, commands)), f"apt-get install {debian}"

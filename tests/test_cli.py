@@ -258,4 +258,4 @@ def test_a_missing_extra_is_told(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert 'pip install "metrascope[study]"' in done.stderr
+    assert 'pip install ".[study]"' in done.stderr

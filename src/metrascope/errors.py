@@ -72,7 +72,15 @@ class StudyError(MetrascopeError):
 
 
 class MissingExtraError(MetrascopeError):
-    """A dependency of an optional part that is not installed."""
+    """A dependency of an optional part that is not installed.
+
+    The value ``extra`` names the part, and the sentence's ``{install}`` says how to install it: by
+    the source's folder, since the package is on no index.
+    """
+
+    def __str__(self) -> str:
+        install = text("common.install", extra=self.values.get("extra", ""))
+        return text(self.key, None, install=install, **self.values)
 
 
 def is_memory_failure(error: BaseException) -> bool:

@@ -152,7 +152,7 @@ def test_a_missing_package_names_the_small_extra(
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f'"metrascope[{extra}]"' in done.stderr
+    assert f'pip install ".[{extra}]"' in done.stderr
     assert "Traceback" not in done.stderr
 
 

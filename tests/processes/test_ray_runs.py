@@ -11,7 +11,7 @@ import pytest
 
 from metrascope.errors import DataError, StudyError
 
-pytest.importorskip("ray", reason="ray is not installed (pip install metrascope[ray])")
+pytest.importorskip("ray", reason='ray is not installed: pip install -e ".[ray]"')
 
 import ray
 

@@ -76,7 +76,8 @@ def _write_exports(options: argparse.Namespace, scanners: Sequence[str]) -> list
     from metrascope.phantom.hospital.hospital import write_export
 
     if not has_chinese():
-        print_note(text("export.latin_only"))
+        install = text("common.install", extra="report")
+        print_note(text("export.latin_only", install=install))
     folder = write_export(
         options.out,
         patients=options.patients,

@@ -61,12 +61,12 @@ def open_pixels(ds: Dataset, *, largest: int = 16_000_000) -> Cine:
 
     What the samples are (RGB or YCbCr, interleaved or by plane) is told by the stream's own
     markers and by the length of the data before the header, and by a look at the first frame
-    where it would be all in color: see :func:`metrascope.dicom.color.vividness`.
+    where it would be all in color: see ``metrascope.dicom.color.vividness``.
 
     Parameters
     ----------
     ds
-        As :func:`metrascope.dicom.header.read_header` returns.
+        As ``metrascope.dicom.header.read_header`` returns.
     largest
         The most pixels of a frame; a display of 4K has 8 million.
 

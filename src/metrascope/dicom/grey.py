@@ -40,7 +40,7 @@ def grey_table(
     ds
         The data set.
     values
-        Value of each possible sample, as :func:`sample_values` returns.
+        Value of each possible sample, as ``sample_values`` returns.
     bits
         Bits of a value.
     signed

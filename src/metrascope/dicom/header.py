@@ -66,7 +66,7 @@ def read_header(content: bytes) -> Dataset:
     -------
     pydicom.Dataset
         Without PixelData; ``file_meta.TransferSyntaxUID`` is set, guessed from the bytes where
-        the file has no meta information, and :func:`pixel_bytes` finds the pixel data.
+        the file has no meta information, and ``pixel_bytes`` finds the pixel data.
 
     Raises
     ------

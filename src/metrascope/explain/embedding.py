@@ -22,7 +22,7 @@ PERPLEXITIES: Final = (30.0, 10.0, 50.0)
 class Separation(NamedTuple):
     """How well the classes are separated; None where that cannot be said.
 
-    Parameters
+    Attributes
     ----------
     silhouette
         Mean silhouette of the samples, -1 to 1: how much nearer a sample is to its own class
@@ -155,7 +155,7 @@ def chance_purity(groups: npt.ArrayLike) -> float:
 def separation(points: _MapPoints, labels: npt.ArrayLike, *, neighbors: int = 10) -> Separation:
     """Measure how well the classes are separated.
 
-    A study measures it on the map of :func:`embed`, because the paper judges the networks by
+    A study measures it on the map of ``embed``, because the paper judges the networks by
     those maps; t-SNE does not keep distances, so it describes the figure more than the network.
     The same function measures the features themselves.
 

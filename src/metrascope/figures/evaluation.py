@@ -44,7 +44,7 @@ def write_evaluation(
     name
         Name of the data set, for headings.
     attributes, prevalence
-        As for :func:`metrascope.statistics.evaluate.evaluate`.
+        As for ``metrascope.statistics.evaluate.evaluate``.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def write_figures(
     folder
         Where to write.
     lang, name
-        As for :func:`write_evaluation`.
+        As for ``write_evaluation``.
     embedding_table
         ``embeddings.csv``; written as ``embedding``, and with other colors than the class's as
         ``embedding_scanner``, ``embedding_partition`` and ``embedding_correct``.

@@ -284,7 +284,7 @@ def _images(
 
 def _check_extra(settings: IngestSettings) -> None:
     if settings.verify and find_spec("rapidocr") is None:
-        raise MissingExtraError("ingest.no_recognition")
+        raise MissingExtraError("ingest.no_recognition", extra="ocr")
 
 
 def _check_folder(source: Path, out: Path) -> None:

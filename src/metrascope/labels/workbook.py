@@ -103,7 +103,7 @@ def read_workbook(path: Path, content: bytes) -> list[SheetCells]:
     try:
         import openpyxl
     except ImportError as error:
-        raise MissingExtraError("labels.no_openpyxl", path=path) from error
+        raise MissingExtraError("labels.no_openpyxl", path=path, extra="ingest") from error
     try:
         parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
         if sum(part.file_size for part in parts) > _LARGEST:

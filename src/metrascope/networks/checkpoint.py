@@ -45,14 +45,14 @@ class ModelDescription(BaseModel):
     format
         Version of this file's layout.
     network, title, pooling
-        As in :data:`metrascope.networks.architectures.ARCHITECTURES`, and how people read the name.
+        As in ``metrascope.networks.architectures.ARCHITECTURES``, and how people read the name.
     classes
         Labels, in the order of the logits.
     preprocessing
         From decoded grey pixels to the network, with input size and grey-level table.
     temperature
         Divisor of the logits before softmax that fits the run's validation partition best, see
-        :mod:`metrascope.statistics.temperature`; 1 where it was not fitted. ``predictions.csv``
+        ``metrascope.statistics.temperature``; 1 where it was not fitted. ``predictions.csv``
         is without it.
     cleaned
         Whether the training images came with their sector and were black outside it: then a new
@@ -66,7 +66,7 @@ class ModelDescription(BaseModel):
     manifest_sha256, split_sha256, settings_sha256
         Data, split and settings it was trained with.
     weights_sha256
-        SHA-256 of ``weights.safetensors``; :func:`save` enters it.
+        SHA-256 of ``weights.safetensors``; ``save`` enters it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -157,7 +157,7 @@ def save_weights(network: nn.Module, path: Path) -> None:
 
 
 def load_weights(network: Network, path: Path) -> None:
-    """Copy a file of :func:`save_weights` into a network, wherever the network is.
+    """Copy a file of ``save_weights`` into a network, wherever the network is.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def save_resume(
 def load_resume(
     path: Path, network: Network, optimizer: torch.optim.Optimizer
 ) -> tuple[int, dict[str, str]]:
-    """Put a file of :func:`save_resume` back; return its epoch and ``extra``.
+    """Put a file of ``save_resume`` back; return its epoch and ``extra``.
 
     Call it once the network is on its device: the optimizer's state goes to where each parameter
     is. Network and optimizer are changed in place and only if the whole file fits.

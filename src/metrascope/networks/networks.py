@@ -3,7 +3,7 @@
 The study pools the last convolutional map by average and maximum in parallel, concatenates both
 and classifies with one linear layer (``avgmax``). ``avg`` is each network's own head with a new
 last layer, so that the two can be compared. The table is in
-:mod:`metrascope.networks.architectures`.
+``metrascope.networks.architectures``.
 """
 
 import re
@@ -26,7 +26,7 @@ Pooling = Literal["avgmax", "avg"]
 class Output(NamedTuple):
     """Scores, features and maps of a network for a batch of n images and K classes.
 
-    Parameters
+    Attributes
     ----------
     logits
         Class scores before softmax, (n, K).
@@ -148,7 +148,7 @@ def create_network(
     Parameters
     ----------
     name
-        Key of :data:`metrascope.networks.architectures.ARCHITECTURES`.
+        Key of ``metrascope.networks.architectures.ARCHITECTURES``.
     classes
         Number of classes, at least 2.
     pooling
@@ -186,7 +186,7 @@ def empty_network(name: str, classes: int, pooling: Pooling = "avgmax") -> Netwo
     Raises
     ------
     SettingsError
-        As :func:`create_network`.
+        As ``create_network``.
     """
     architecture = find_architecture(name)
     _require_head(classes, pooling)

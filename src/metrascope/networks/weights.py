@@ -1,6 +1,6 @@
 """Read weight files, check them, and copy them into a network.
 
-Nothing here knows the eight networks: :mod:`metrascope.networks.networks` asks for tensors and
+Nothing here knows the eight networks: ``metrascope.networks.networks`` asks for tensors and
 says which of them may be left new. No pickle of a user's is ever opened: a user's file is
 safetensors. The only pickles read are torchvision's own, after their hash was checked, with
 ``weights_only``.

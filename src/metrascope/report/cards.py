@@ -51,7 +51,7 @@ def card_networks(study: Study) -> list[str]:
 
 
 def model_card(study: Study, network: str, lang: str) -> ModelCard:
-    """Make the card of a network of :func:`card_networks`."""
+    """Make the card of a network of ``card_networks``."""
     runs = [run for run in finished(study) if run.network == network]
     parts = [
         _part("details", _details(study, runs, lang), lang),

@@ -61,7 +61,7 @@ class Checklist:
 
 
 def fill_checklist(study: Study, key: str, lang: str) -> Checklist:
-    """Fill one of :data:`CHECKLISTS` from a study's files.
+    """Fill one of ``CHECKLISTS`` from a study's files.
 
     Raises
     ------

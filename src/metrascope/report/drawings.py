@@ -48,11 +48,11 @@ def draw_page_figures(
     study
         The study.
     written
-        Language in which :func:`write_files` has just drawn them into ``figures/``: those are
+        Language in which ``write_files`` has just drawn them into ``figures/``: those are
         taken as they are, since drawing is most of the time of a report. Without their notices
         they are drawn anew: the page keeps them.
     drawn
-        What :func:`write_files` returned; what is not there is drawn here.
+        What ``write_files`` returned; what is not there is drawn here.
     """
     written = written if study.has_figure_notices else None
     metrics = {"classes": study.classes, **study.metrics}

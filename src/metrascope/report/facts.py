@@ -34,7 +34,7 @@ class Fact:
 
 
 def find_fact(study: Study, name: str, lang: str) -> Fact | None:
-    """Return a fact of :data:`FACTS` in one language, ``None`` where no file proves it.
+    """Return a fact of ``FACTS`` in one language, ``None`` where no file proves it.
 
     Raises
     ------

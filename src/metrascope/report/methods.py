@@ -32,7 +32,7 @@ def methods(study: Study, lang: str) -> str:
 
 
 def paragraphs(study: Study, lang: str) -> dict[str, str]:
-    """Return the paragraphs of :data:`PARAGRAPHS` that have something to say, by name."""
+    """Return the paragraphs of ``PARAGRAPHS`` that have something to say, by name."""
     found = {
         name: joined((one for topic in topics for one in sentences(study, topic, lang)), lang)
         for name, topics in PARAGRAPHS.items()
@@ -41,7 +41,7 @@ def paragraphs(study: Study, lang: str) -> dict[str, str]:
 
 
 def sentences(study: Study, topic: str, lang: str) -> _Sentences:
-    """Return the sentences of one of :data:`TOPICS`, empty where no file tells of it."""
+    """Return the sentences of one of ``TOPICS``, empty where no file tells of it."""
     return TOPICS[topic](study, lang)
 
 

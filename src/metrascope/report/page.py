@@ -56,11 +56,11 @@ _NAMED_PARTITIONS: Final = ("train", "validation", "test", "excluded")
 def write_report(study: Path, lang: str) -> Path:
     """Write ``report.html`` and what stands beside it, from the files of a study alone.
 
-    That is ``figures/``, ``tables/``, and :func:`metrascope.report.documents.write_documents`.
+    That is ``figures/``, ``tables/``, and ``metrascope.report.documents.write_documents``.
 
     The page has both languages; ``lang`` is the one it opens in and that of the figure files.
     Where a run is missing or failed, or a file is not there, the page says so. Nothing is
-    computed: :func:`metrascope.study.summary.summarize` makes the numbers first, and refuses a
+    computed: ``metrascope.study.summary.summarize`` makes the numbers first, and refuses a
     study
     of which no run has finished.
 

@@ -132,7 +132,7 @@ def _optimizer(recipe: Mapping[str, Any], lang: str) -> str:
 
 
 def _schedule(recipe: Mapping[str, Any], lang: str) -> str:
-    """Put the schedule of :mod:`metrascope.training.schedule` in words."""
+    """Put the schedule of ``metrascope.training.schedule`` in words."""
     rate, warm = f"{recipe['learning_rate']:g}", min(recipe["warmup_epochs"], recipe["epochs"])
     told = text("methods.rate_start", lang, rate=rate)
     if warm:

@@ -68,7 +68,7 @@ def data_table(study: Study, lang: str) -> pd.DataFrame:
 
 
 def data_caption(study: Study, lang: str) -> str:
-    """Return what stands over :func:`data_table`."""
+    """Return what stands over ``data_table``."""
     name = study.name or text("report.unnamed", lang)
     return text("report.data_caption", lang, data=name)
 

@@ -114,7 +114,7 @@ def latex_long_table(table: pd.DataFrame, caption: str, label: str, widths: Sequ
     table
         Cells, all text; one row of column names, repeated on every page.
     caption, label
-        As for :func:`latex_table`.
+        As for ``latex_table``.
     widths
         Of the columns, as shares of the text width.
     """

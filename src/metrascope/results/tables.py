@@ -146,7 +146,7 @@ def write_tables(
 def comparison_caption(
     metrics: _Metrics, table: pd.DataFrame, lang: str | None = None, data_name: str = ""
 ) -> str:
-    """Return what stands over :func:`comparison`: whose data, and what its signs mean."""
+    """Return what stands over ``comparison``: whose data, and what its signs mean."""
     keys = ["comparison"]
     if len(table) > 1:
         keys.append("best")
@@ -156,12 +156,12 @@ def comparison_caption(
 
 
 def best_columns(table: pd.DataFrame) -> range:
-    """Return the columns of :func:`comparison` whose highest values are set in bold."""
+    """Return the columns of ``comparison`` whose highest values are set in bold."""
     return range(1, 1 + len(_MACRO)) if len(table) > 1 else range(0)
 
 
 def per_class_caption(metrics: _Metrics, lang: str | None = None, data_name: str = "") -> str:
-    """Return what stands over :func:`per_class`."""
+    """Return what stands over ``per_class``."""
     scores = [
         one for network in metrics["networks"].values() for one in network["classes"].values()
     ]

@@ -88,11 +88,11 @@ def ocr_networks() -> _Networks:
     """
     package = find_spec("rapidocr")
     if package is None or package.origin is None:
-        raise MissingExtraError("recognition.missing")
+        raise MissingExtraError("recognition.missing", extra="ocr")
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
-        raise MissingExtraError("recognition.missing") from error
+        raise MissingExtraError("recognition.missing", extra="ocr") from error
     # The builds for Windows report usage to their maker unless told not to.
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()

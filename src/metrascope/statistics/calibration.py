@@ -41,8 +41,7 @@ def calibration(people: Cohort, predictions: Predictions) -> dict[str, Any]:
     told (``shown``, ``no_test`` or ``no_validation``), and for each of ``networks`` a block
     ``before`` and, where it can be told, ``after`` and ``temperatures`` of the runs. A block has
 
-    - ``top_label`` with ``bins`` and ``histogram`` (see
-      `metrascope.statistics.reliability.diagram`) and ``ece``;
+    - ``top_label`` with ``bins`` and ``histogram`` (of ``reliability.diagram``) and ``ece``;
     - ``classwise_ece``;
     - ``classes`` with the same as the top label, ``slope`` and ``intercept`` of each.
 

@@ -1,7 +1,7 @@
 """Read a study's folder into plain data; nothing is computed here.
 
 A study may be incomplete: what is missing stays ``None`` or empty and is listed in
-:attr:`Study.missing`, so that the page can say so instead of failing. A file that is damaged is
+``Study.missing``, so that the page can say so instead of failing. A file that is damaged is
 refused, but for those that tell no result: then the page does without.
 """
 
