@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test peers check bench
+.PHONY: demo test peers check docs bench
 
 demo: $(VENV)/study.stamp
 	$(BIN)/metrascope study demo --out demo
@@ -20,6 +20,10 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The documentation and the API reference as a site of files: open site/index.html.
+docs: $(VENV)/docs.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 # Threads sleep while they wait, as those of a study do: on a busy machine spinning ones would make
 # the references many times slower.
 bench: $(VENV)/dev.stamp
@@ -36,3 +40,7 @@ $(VENV)/study.stamp: pyproject.toml | $(BIN)/python
 $(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -e ".[dev]"
 	touch $@ $(VENV)/study.stamp
+
+$(VENV)/docs.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -e ".[docs]"
+	touch $@

@@ -1,14 +1,21 @@
 """The pages lead where they say, and a page and its Chinese twin have the same parts."""
 
 import re
+import shlex
 import unicodedata
 from pathlib import Path
 
 import pytest
 
+from metrascope import cli
+from metrascope.messages import table
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
 TWINS = [page for page in PAGES if page.with_suffix(".zh.md").is_file()]
+CODE = [*ROOT.glob("src/**/*.py"), *ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py")]
+# What docs/security.md says that nobody can smuggle in.
+STRANGERS = {"selectors.py", "jpeg_ls.py", "metrascope.py"}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -65,9 +72,39 @@ def test_twins_link_to_each_other_and_have_the_same_parts(page: Path) -> None:
     assert [level for level, _ in headings(page)] == [level for level, _ in headings(twin)]
 
 
-def test_what_users_read_has_a_twin() -> None:
-    names = {page.name for page in TWINS}
-    assert names >= {"README.md", "guide.md", "ingest.md", "audit.md", "predict.md", "phantom.md"}
+def test_every_page_has_a_twin_but_those_for_developers_and_the_glossary() -> None:
+    english = {page for page in (ROOT / "docs").glob("*.md") if not page.name.endswith(".zh.md")}
+    alone = {page.name for page in english - set(TWINS)}
+    assert alone == {"architecture.md", "audit-busi.md", "decisions.md", "glossary.md"}
+    chinese = set((ROOT / "docs").glob("*.zh.md"))
+    assert chinese == {page.with_suffix(".zh.md") for page in english & set(TWINS)}
+
+
+def test_every_page_is_in_the_navigation_once_and_twins_in_the_same_order() -> None:
+    named = re.findall(r"(?m)^ +- (?:[^:]+: )?(\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"))
+    pages = [name for name in named if not name.startswith(("api/", "repository/"))]
+    assert sorted(pages) == sorted(page.name for page in (ROOT / "docs").glob("*.md"))
+    chinese = [name for name in pages if name.endswith(".zh.md")]
+    twins = [name.replace(".md", ".zh.md") for name in pages if name not in chinese]
+    assert chinese == [name for name in twins if name in chinese]
+    index = (ROOT / "docs" / "index.zh.md").read_text("utf-8")
+    assert [name for name in chinese[1:] if f"]({name}" not in index] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_of_the_pages_are_understood(page: Path) -> None:
+    for block in re.findall(r"(?ms)^```\n(.*?)^```", page.read_text("utf-8")):
+        for line in block.splitlines():
+            if line.startswith("metrascope ") and "…" not in line:
+                cli._parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
+def test_nothing_is_installed_by_a_name_that_no_index_has() -> None:
+    """The source's folder is what pip takes; under the name it finds nothing, or another's work."""
+    sentences = [sentence for entry in table().values() for sentence in entry.values()]
+    pages = [page.read_text("utf-8") for page in PAGES]
+    named = re.compile(r"pip install\W+metrascope|metrascope\[")
+    assert [one for one in [*sentences, *pages] if named.search(one)] == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name.endswith(".zh.md")])
@@ -78,3 +115,10 @@ def test_chinese_pages_link_to_chinese_pages(page: Path) -> None:
         target = (page.parent / name).resolve()
         if name.endswith(".md") and target in TWINS and not re.match(r"[a-z]+:", link):
             assert target == page.with_name(page.name.replace(".zh.md", ".md")), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_files_of_code_that_pages_name_are_there(page: Path) -> None:
+    places = [f"/{file.relative_to(ROOT).as_posix()}" for file in CODE]
+    named = set(re.findall(r"`([\w/]+\.py)`", page.read_text("utf-8"))) - STRANGERS
+    assert [name for name in named if not any(place.endswith(f"/{name}") for place in places)] == []

@@ -1,4 +1,4 @@
-"""Make the pictures of docs/phantom.md again: ``python docs/make_phantom_pictures.py``.
+"""Make the pictures of docs/phantom.md again: ``python -m tools.phantom_pictures``.
 
 Every picture comes from fixed seeds, so the files change only when the phantom does.
 """
@@ -13,7 +13,7 @@ from metrascope.phantom.anatomy import LABELS
 from metrascope.phantom.render import draw_case, render_phantom
 from metrascope.phantom.scanners import SCANNERS
 
-OUT = Path(__file__).parent / "pictures"
+OUT = Path(__file__).parent.parent / "docs" / "pictures"
 COLORS = {"fibroid": (40, 140, 255), "polyp": (80, 200, 80)}
 SEED = 2025
 QUALITY = (cv2.IMWRITE_JPEG_QUALITY, 78)
