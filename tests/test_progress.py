@@ -54,6 +54,17 @@ def test_a_counted_step_that_took_a_while_says_that_it_ended(
     assert re.fullmatch("Drawing: 500 of 500, 0:0., 0:00 left", last)
 
 
+def test_short_steps_one_after_the_other_are_not_silent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "_SHORTEST", 0.3)
+    with steps("page"):
+        for _ in range(6):
+            begin("page")
+            time.sleep(0.25)  # each shorter than what a log names
+    assert "Writing the page …" in capsys.readouterr().err
+
+
 def test_no_thread_writes_after_its_work(quick: None, capsys: pytest.CaptureFixture[str]) -> None:
     with progress("Drawing"):
         time.sleep(0.5)

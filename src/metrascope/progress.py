@@ -3,7 +3,7 @@
 All of it goes to standard error, so that what programs read from standard output stays whole. A
 thread keeps the clock going where a single call (a library that loads, a t-SNE map) says nothing
 for long: a terminal is drawn anew ten times a second; a log gets a line for every step that takes
-half a second, and whenever it has been silent for 2.5 s or a twentieth of the time that the work
+half a second, and whenever it has been silent for 2 s or a twentieth of the time that the work
 has taken, a minute at most, so that the log of a day has some two thousand lines.
 """
 
@@ -20,8 +20,8 @@ from metrascope.pace import PacedWork, times
 
 SUMMARY: Final = (
     "predictions",
-    "resampling",
     "embedding",
+    "resampling",
     "heatmaps",
     "figures",
     "saving",
@@ -29,7 +29,7 @@ SUMMARY: Final = (
     "page",
 )
 """Steps of what comes after training."""
-_SHORTEST: Final = 2.5
+_SHORTEST: Final = 2.0
 _LONGEST: Final = 60.0
 _TOLERATED: Final = 0.05
 """Seconds that a log may be silent: at least, at most, and as a share of the time so far."""
@@ -245,6 +245,7 @@ class _Log(_Display):
     def start(self) -> None:
         """Begin to look at the clock."""
         self._ended.clear()
+        self._last = time.monotonic()
         self._thread = threading.Thread(target=self._keep_writing, daemon=True)
         self._thread.start()
 
@@ -256,13 +257,13 @@ class _Log(_Display):
     def _keep_writing(self) -> None:
         while not self._ended.wait(0.1):
             now = time.monotonic()
-            silent = _TOLERATED * (now - self.work.started)
-            if not self._named and now - self.work.begun > _UNNAMED:
+            lasting = _TOLERATED * (now - self.work.started)
+            silent = now - self._last > min(max(_SHORTEST, lasting), _LONGEST)
+            if not self._named and (silent or now - self.work.begun > _UNNAMED):
+                # Short steps are named too where one follows the other for long.
                 self._named = True
                 self._write(text("progress.begun", title=self.work.title))
-                continue
-            tolerated = min(max(_SHORTEST, silent), _LONGEST)
-            if self._named and self.work.title and now - self._last > tolerated:
+            elif self._named and self.work.title and silent:
                 self._write(self._line())
 
     def _line(self) -> str:
