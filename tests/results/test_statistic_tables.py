@@ -196,6 +196,27 @@ def test_heat_maps_get_a_verdict_from_their_intervals(
         assert all(explanation_sentences(explained(above_chance, above_center, gain, p), "zh"))
 
 
+def test_changes_that_alter_nothing_are_not_ranked() -> None:
+    metrics = explained(0.1, 0.1, 0.2, 0.5)
+    (network,) = metrics["networks"].values()
+    for change in network["shortcuts"]["changes"].values():
+        change["flipped"] = {"value": 0.0, "low": 0.0, "high": 0.09}
+    said = explanation_sentences(metrics, "en")
+    assert "none of the changes" in said[2]
+    assert "0.0 (0.0–9.0)%" in said[2]
+
+
+def test_heat_maps_of_few_patients_get_no_verdict() -> None:
+    metrics = explained(0.1, 0.1, 0.2, 0.001)
+    (network,) = metrics["networks"].values()
+    network["faithfulness"]["patients"] = network["shortcuts"]["patients"] = 2
+    said = explanation_sentences(metrics, "en")
+    assert "40 patients" in said[0]
+    assert "2 patients at most, too few" in said[1]
+    assert not any("rest on what the maps mark" in one or "alters most" in one for one in said)
+    assert "better than by chance" in said[2]
+
+
 def test_a_class_of_few_is_named(tmp_path: Path) -> None:
     matrix = [(18, 1, 1), (2, 4, 0), (0, 1, 12)]
     metrics = evaluate(loaded(hard_labels(matrix), tmp_path))

@@ -35,6 +35,15 @@ def test_the_ends_stay_within_the_bounds() -> None:
     (all_,) = averages(np.ones((20, 1)), np.arange(20))
     assert (all_.value, all_.high) == (1, 1)
     assert 0.8 < all_.low < 0.9
-    (apart,) = averages(np.full((9, 1), -1.0), np.arange(9), -1, 1)
+    (apart,) = averages(np.full((12, 1), -1.0), np.arange(12), -1, 1)
     assert apart.low == apart.value == -1
     assert apart.high > -1
+
+
+def test_few_patients_give_a_mean_without_an_interval() -> None:
+    # A gap is a patient fewer: 9 of the second column.
+    values = np.column_stack([np.full(12, 0.4), [0.4] * 9 + [np.nan] * 3])
+    known, few = averages(values, np.arange(12))
+    assert known.low < known.value < known.high
+    assert few.value == pytest.approx(0.4)
+    assert few.json()["low"] is few.json()["high"] is None

@@ -6,6 +6,7 @@ from typing import Any, Final
 from metrascope.messages import text
 from metrascope.results.findings import SIGNIFICANT
 from metrascope.results.notation import number_value, p_value, percent
+from metrascope.statistics.limits import ALTOGETHER
 from metrascope.statistics.published import network_title
 
 _FLOOR: Final = "jpeg"
@@ -25,12 +26,17 @@ def explanation_sentences(metrics: Mapping[str, Any], lang: str | None = None) -
     told = []
     for name, numbers in metrics["networks"].items():
         title = network_title(name)
-        if "maps" in numbers.get("localization", {}):
-            told.append(_place(title, numbers["localization"], lang))
-        if "deletion" in numbers.get("faithfulness", {}):
-            told.append(_faith(title, numbers["faithfulness"], lang))
-        if numbers.get("shortcuts", {}).get("changes"):
-            told.append(_change(title, numbers["shortcuts"], lang))
+        measured = {
+            part: (write, numbers[part])
+            for part, key, write in _MEASURED
+            if numbers.get(part, {}).get(key)
+        }
+        enough = {part: one for part, one in measured.items() if one[1]["patients"] >= ALTOGETHER}
+        told += [write(title, found, lang) for write, found in enough.values()]
+        if few := [
+            found["patients"] for part, (_, found) in measured.items() if part not in enough
+        ]:
+            told.append(text("localization.told_few", lang, network=title, patients=max(few)))
         if "border" in numbers.get("shortcuts", {}):
             told.append(_border(title, numbers["shortcuts"]["border"], lang))
     return told
@@ -42,7 +48,7 @@ def explanation_summary(metrics: Mapping[str, Any], lang: str | None = None) -> 
     told_by_border = []
     for name, numbers in metrics["networks"].items():
         found, border = numbers.get("localization", {}), numbers.get("shortcuts", {}).get("border")
-        if "maps" in found:
+        if "maps" in found and found["patients"] >= ALTOGETHER:
             low = found["maps"]["predicted"]["above_center"]["energy"]["low"]
             follows[low > 0].append(network_title(name))
         if border and number_value(border["p"]) < SIGNIFICANT:
@@ -88,8 +94,9 @@ def _faith(network: str, found: Mapping[str, Any], lang: str | None) -> str:
 def _change(network: str, found: Mapping[str, Any], lang: str | None) -> str:
     changes = {name: one for name, one in found["changes"].items() if name != _FLOOR}
     most = max(changes, key=lambda name: number_value(changes[name]["flipped"]))
+    altered = number_value(changes[most]["flipped"]) > 0
     return text(
-        "localization.told_change",
+        "localization.told_change" if altered else "localization.told_no_change",
         lang,
         network=network,
         patients=found["patients"],
@@ -104,3 +111,11 @@ def _border(network: str, border: Mapping[str, Any], lang: str | None) -> str:
     key = "told_border" if number_value(border["p"]) < SIGNIFICANT else "told_no_border"
     p = p if p.startswith("<") else f"= {p}"
     return text(f"localization.{key}", lang, network=network, patients=border["patients"], p=p)
+
+
+_MEASURED: Final = (
+    ("localization", "maps", _place),
+    ("faithfulness", "deletion", _faith),
+    ("shortcuts", "changes", _change),
+)
+"""What has a sentence: the part of a network's numbers, the key in it, and what writes it."""

@@ -6,6 +6,7 @@ import pandas as pd
 
 from metrascope.arrays import Floats
 from metrascope.statistics.interval import Interval
+from metrascope.statistics.limits import ALTOGETHER
 from metrascope.statistics.resampling import Weights, bca, draw_patients, replicate
 
 
@@ -16,7 +17,8 @@ def averages(
 
     Rows of one patient (her images, the folds and seeds that read them) are averaged before
     anything else, so that they count as one and are drawn as one. The intervals are BCa, of
-    10,000 draws of patients.
+    10,000 draws of patients; of fewer than `ALTOGETHER` patients no average has one, since a
+    bootstrap of few holds a mean too seldom.
 
     Parameters
     ----------
@@ -29,17 +31,28 @@ def averages(
 
     Returns
     -------
+<<<<<<< HEAD
     One interval for each column; NaN where no row has a number.
+=======
+    One for each column; NaN where no row has a number, and for ends that few cannot tell.
+>>>>>>> d716a5b (Give averages of fewer than ten patients no interval, and say plainly that no change altered a reading)
     """
     table = pd.DataFrame(np.asarray(values, dtype=np.float64))
     means = table.groupby(np.asarray(patients).astype(str)).mean().to_numpy(np.float64)
     if not len(means):
         return [Interval(np.nan, np.nan, np.nan)] * table.shape[1]
+<<<<<<< HEAD
     resamples = draw_patients(np.arange(len(means)))
     replicates = replicate(lambda weights: _means(means, weights), resamples)
     lows, highs = bca(replicates, low, high)
     numbers = zip(replicates.value, lows, highs, strict=True)
     return [Interval(*map(float, ends)) for ends in numbers]
+=======
+    found = replicate(lambda weights: _means(means, weights), draw_patients(np.arange(len(means))))
+    few = (~np.isnan(means)).sum(0) < ALTOGETHER
+    lows, highs = (np.where(few, np.nan, ends) for ends in bca(found, low, high))
+    return [Interval(*map(float, ends)) for ends in zip(found.value, lows, highs, strict=True)]
+>>>>>>> d716a5b (Give averages of fewer than ten patients no interval, and say plainly that no change altered a reading)
 
 
 def _means(values: Floats, weights: Weights) -> Floats:
