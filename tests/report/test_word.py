@@ -17,7 +17,6 @@ from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_check
 from metrascope.report.digest import digest
 from metrascope.report.documents import write_documents
 from metrascope.report.drawings import write_files
-from metrascope.report.gallery import build_gallery
 from metrascope.report.methods import paragraphs
 from metrascope.report.word import WordDocument
 from metrascope.report.word_content import report_document
@@ -32,7 +31,7 @@ from .make import make_study
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = whole_study(tmp_path_factory.mktemp("w") / request.param)
     content = read_study(folder)
-    write_files(content, build_gallery(content), request.param)
+    write_files(content, request.param)
     write_documents(content, request.param)
     return folder
 

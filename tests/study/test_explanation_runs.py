@@ -18,7 +18,7 @@ from metrascope.explain.perturbations import CHANGES, UNCHANGED
 from metrascope.statistics.predictions import read_predictions
 from metrascope.study import embeddings
 from metrascope.study.embeddings import embed_runs
-from metrascope.study.explanation_runs import explain_runs
+from metrascope.study.explanation_runs import run_explainer
 from metrascope.study.summary import summarize
 
 IMAGES = [f"0-{i}.png" for i in range(12)]
@@ -83,7 +83,8 @@ def tables_of(study: Path) -> dict[Path, pd.DataFrame]:
 
 
 def explained(study: Path) -> dict[str, dict[str, object]]:
-    return explain_runs(study, tables_of(study), "validation", CLASSES)
+    explainer = run_explainer(study, tables_of(study), "validation", CLASSES)
+    return explainer.numbers([explainer.measure(task) for task in explainer.tasks])
 
 
 def test_heat_maps_that_miss_are_marked(tmp_path: Path) -> None:

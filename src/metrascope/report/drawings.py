@@ -13,7 +13,7 @@ from metrascope.figures.canvas import PAGE_WIDTH, svg_bytes
 from metrascope.figures.evaluation import write_figures
 from metrascope.figures.recipes import page_recipes
 from metrascope.messages import LANGUAGES
-from metrascope.report.gallery import Gallery, ImageCard
+from metrascope.report.misread import GalleryReading, panel_cases, panel_readings, readings
 from metrascope.report.thumbnails import read_case_grey
 from metrascope.results.tables import write_tables
 from metrascope.study_folder.contents import Study
@@ -79,9 +79,7 @@ def other_languages(study: Study, written: str) -> tuple[str, ...]:
     return tuple(lang for lang in LANGUAGES if lang != written or not study.has_figure_notices)
 
 
-def write_files(
-    study: Study, gallery: Gallery, lang: str, also: Sequence[str] = ()
-) -> dict[str, dict[str, bytes]]:
+def write_files(study: Study, lang: str, also: Sequence[str] = ()) -> dict[str, dict[str, bytes]]:
     """Write ``figures/`` and ``tables/`` in one language; nothing before the evaluation.
 
     Return by language and name the SVG of what the page shows in other languages, ``also``: all
@@ -103,7 +101,7 @@ def write_files(
         name,
         embedding_table=study.embeddings,
         histories=_histories(study),
-        cases=_cases(study, gallery),
+        cases=_cases(study),
         notices=study.has_figure_notices,
         also=also,
     ).drawn
@@ -113,15 +111,19 @@ def _histories(study: Study) -> dict[str, pd.DataFrame]:
     return {run.name: run.history for run in study.runs if run.history is not None}
 
 
-def _cases(study: Study, gallery: Gallery) -> list[gradcam.PanelCase]:
-    shown = [label for label in study.classes if gallery.chosen.get(label) in gallery.cases]
-    return [_case(study, gallery, label) for label in shown]
+def _cases(study: Study) -> list[gradcam.PanelCase]:
+    found = readings(study)
+    chosen = panel_cases(found, study.classes)
+    panel = panel_readings(found, chosen)
+    shown = [label for label in study.classes if chosen.get(label) in study.cases]
+    return [_case(study, chosen[label], label, panel) for label in shown]
 
 
-def _case(study: Study, gallery: Gallery, label: str) -> gradcam.PanelCase:
-    row = study.cases[gallery.chosen[label]]
-    cards = {network: cards[label] for network, cards in gallery.panel.items() if label in cards}
-    found = {network: _reading(study, card) for network, card in cards.items()}
+def _case(
+    study: Study, image: str, label: str, panel: Mapping[str, Mapping[str, GalleryReading]]
+) -> gradcam.PanelCase:
+    row = study.cases[image]
+    found = {network: _reading(study, of[label]) for network, of in panel.items() if label in of}
     return gradcam.PanelCase(
         label=label,
         grey=read_case_grey(study.folder, row["file"]),
@@ -131,8 +133,7 @@ def _case(study: Study, gallery: Gallery, label: str) -> gradcam.PanelCase:
     )
 
 
-def _reading(study: Study, card: ImageCard) -> gradcam.PanelReading | None:
-    reading = card.reading
+def _reading(study: Study, reading: GalleryReading) -> gradcam.PanelReading | None:
     if reading.run.heatmaps is None:
         return None
     heat = reading.run.heatmaps[reading.row, study.classes.index(reading.predicted)]

@@ -10,6 +10,7 @@ from metrascope.report.misread import (
     misread,
     missed_by_several,
     panel_cases,
+    panel_readings,
     readings,
 )
 from metrascope.report.thumbnails import CaseImage, heat_address, read_case
@@ -124,7 +125,12 @@ def build_gallery(study: Study) -> Gallery:
     return Gallery(
         cases=cases,
         chosen=chosen,
-        panel=_panel(study, found, chosen, cases),
+        panel={
+            network: {
+                label: _card(study, item, [item.predicted], cases) for label, item in row.items()
+            }
+            for network, row in panel_readings(found, chosen).items()
+        },
         groups=_groups(study, found, wrong, surest, cases),
         several=tuple(_missed(item, cases) for item in several[:MOST_CARDS]),
         several_in_all=len(several),
@@ -146,20 +152,6 @@ def _cases(study: Study, images: Iterable[str]) -> dict[str, CaseImage]:
         image: read_case(study.folder, study.cases[image], f"c{number}", size)
         for number, image in enumerate(known)
     }
-
-
-def _panel(
-    study: Study,
-    found: Sequence[GalleryReading],
-    chosen: dict[str, str],
-    cases: dict[str, CaseImage],
-) -> dict[str, dict[str, ImageCard]]:
-    panel: dict[str, dict[str, ImageCard]] = {}
-    for item in found:
-        row = panel.setdefault(item.run.network, {})
-        if chosen.get(item.label) == item.image and item.label not in row:
-            row[item.label] = _card(study, item, [item.predicted], cases)
-    return panel
 
 
 def _surest(wrong: Sequence[GalleryReading], network: str) -> list[GalleryReading]:

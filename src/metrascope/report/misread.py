@@ -1,6 +1,6 @@
 """Which cases the page shows: one per class for the panel, and every one that was misread."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -82,6 +82,18 @@ def panel_cases(found: Sequence[GalleryReading], classes: Sequence[str]) -> dict
         if len(images):
             chosen[label] = _median_of_best(images)
     return chosen
+
+
+def panel_readings(
+    found: Iterable[GalleryReading], chosen: Mapping[str, str]
+) -> dict[str, dict[str, GalleryReading]]:
+    """Return by network, then by class, the first reading of the image that `panel_cases` chose."""
+    panel: dict[str, dict[str, GalleryReading]] = {}
+    for item in found:
+        row = panel.setdefault(item.run.network, {})
+        if chosen.get(item.label) == item.image and item.label not in row:
+            row[item.label] = item
+    return panel
 
 
 def _median_of_best(images: pd.DataFrame) -> str:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -83,8 +84,11 @@ def write_report(study: Path, lang: str) -> Path:
     """
     begin("figures")
     content = read_study(study)
-    gallery = build_gallery(content)
-    drawn = write_files(content, gallery, lang, other_languages(content, lang))
+    with ThreadPoolExecutor(1) as beside:
+        # Other processes draw, and this one reads the pictures meanwhile.
+        pictures = beside.submit(build_gallery, content)
+        drawn = write_files(content, lang, other_languages(content, lang))
+        gallery = pictures.result()
     begin("documents")
     write_documents(content, lang)
     begin("page")

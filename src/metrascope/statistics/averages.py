@@ -31,28 +31,18 @@ def averages(
 
     Returns
     -------
-<<<<<<< HEAD
-    One interval for each column; NaN where no row has a number.
-=======
-    One for each column; NaN where no row has a number, and for ends that few cannot tell.
->>>>>>> d716a5b (Give averages of fewer than ten patients no interval, and say plainly that no change altered a reading)
+    One interval for each column; NaN where no row has a number, and for ends that few cannot tell.
     """
     table = pd.DataFrame(np.asarray(values, dtype=np.float64))
     means = table.groupby(np.asarray(patients).astype(str)).mean().to_numpy(np.float64)
     if not len(means):
         return [Interval(np.nan, np.nan, np.nan)] * table.shape[1]
-<<<<<<< HEAD
     resamples = draw_patients(np.arange(len(means)))
     replicates = replicate(lambda weights: _means(means, weights), resamples)
-    lows, highs = bca(replicates, low, high)
+    few = (~np.isnan(means)).sum(0) < ALTOGETHER
+    lows, highs = (np.where(few, np.nan, ends) for ends in bca(replicates, low, high))
     numbers = zip(replicates.value, lows, highs, strict=True)
     return [Interval(*map(float, ends)) for ends in numbers]
-=======
-    found = replicate(lambda weights: _means(means, weights), draw_patients(np.arange(len(means))))
-    few = (~np.isnan(means)).sum(0) < ALTOGETHER
-    lows, highs = (np.where(few, np.nan, ends) for ends in bca(found, low, high))
-    return [Interval(*map(float, ends)) for ends in zip(found.value, lows, highs, strict=True)]
->>>>>>> d716a5b (Give averages of fewer than ten patients no interval, and say plainly that no change altered a reading)
 
 
 def _means(values: Floats, weights: Weights) -> Floats:

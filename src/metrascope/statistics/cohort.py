@@ -125,7 +125,7 @@ def cohort(predictions: Predictions, partition: str | None = None) -> Cohort:
         If there is no row to evaluate, or a network lacks the partition of the others.
     """
     table = predictions.table
-    partition = partition or _partition(table)
+    partition = partition or evaluated_partition(table)
     table = table[table["partition"] == partition].copy()
     table["repeat"] = table.groupby(["image", "network", "seed"])["fold"].rank("dense").astype(int)
     keys = table[["patient_id", "label"]].drop_duplicates().sort_values(["patient_id", "label"])
@@ -141,7 +141,14 @@ def cohort(predictions: Predictions, partition: str | None = None) -> Cohort:
     return Cohort(partition, predictions.classes, units, readings)
 
 
-def _partition(table: pd.DataFrame) -> str:
+def evaluated_partition(table: pd.DataFrame) -> str:
+    """Return ``test`` where any row of a predictions table is of it, else ``validation``.
+
+    Raises
+    ------
+    DataError
+        If there is no row to evaluate, or a network lacks the partition of the others.
+    """
     partition = "test" if (table["partition"] == "test").any() else "validation"
     evaluated = set(table["network"][table["partition"] == partition])
     if not evaluated:

@@ -53,11 +53,7 @@ def embed_runs(
     maps: dict[float, list[pd.DataFrame]] = {perplexity: [] for perplexity in PERPLEXITIES}
     numbers: dict[str, dict[str, Any]] = {}
     samples = _samples(tables)
-    wanted = [
-        (sample, perplexity)
-        for sample, table in samples.values()
-        for perplexity in _distinct(len(table))
-    ]
+    wanted = _maps(samples)
     points_of = dict(zip(wanted, embedding_layouts(study, wanted), strict=True))
     for network, (sample, table) in samples.items():
         features = sample.read()
@@ -78,6 +74,26 @@ def embed_runs(
                 numbers[network]["embedding"] = {**found, **sorted_by}
     drawn = [rows for each in maps.values() for rows in each]
     return pd.concat(drawn, ignore_index=True).round(4), numbers
+
+
+def lay_out_runs(study: Path, tables: Mapping[Path, pd.DataFrame]) -> None:
+    """Make the maps that `embed_runs` reads, in several processes, and keep them.
+
+    Parameters
+    ----------
+    study, tables
+        As of `embed_runs`.
+    """
+    embedding_layouts(study, _maps(_samples(tables)))
+
+
+def _maps(samples: Mapping[str, tuple[Sample, pd.DataFrame]]) -> list[tuple[Sample, float]]:
+    """Return features and perplexity of every map."""
+    return [
+        (sample, perplexity)
+        for sample, table in samples.values()
+        for perplexity in _distinct(len(table))
+    ]
 
 
 def _samples(tables: Mapping[Path, pd.DataFrame]) -> dict[str, tuple[Sample, pd.DataFrame]]:

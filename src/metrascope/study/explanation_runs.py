@@ -35,8 +35,6 @@ from metrascope.explain.perturbations import CHANGES, UNCHANGED
 from metrascope.explain.shortcuts import shortcut_numbers
 from metrascope.files.csv_file import write_frame
 from metrascope.messages import text
-from metrascope.processes.cores import available_cores
-from metrascope.processes.files import map_in_order
 from metrascope.report.thumbnails import read_case_grey
 from metrascope.statistics.averages import averages
 from metrascope.study_folder.readers import damaged, read_array, read_object, read_study_table
@@ -44,8 +42,6 @@ from metrascope.study_folder.schemas import ModelForm
 
 _AT_ONCE: Final = 64
 """Lesions that a process measures at a time."""
-_EACH: Final = 1_500
-"""Readings for which another process is worth its start, of some 3 s: one takes 2 ms."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +102,10 @@ class RunRows:
         return table.assign(patient_id=[patients[image] for image in table["image"]])
 
 
-def explain_runs(
+def run_explainer(
     study: Path, tables: Mapping[Path, pd.DataFrame], partition: str, classes: Sequence[str]
-) -> dict[str, dict[str, Any]]:
-    """Measure heat maps and shortcuts; write ``localization.csv`` where there are lesion masks.
+) -> "RunExplainer":
+    """Return what measures the heat maps and shortcuts of a study's runs.
 
     Parameters
     ----------
@@ -121,60 +117,89 @@ def explain_runs(
         The one evaluated.
     classes
         In class order.
-
-    Returns
-    -------
-    By network ``localization``, ``faithfulness`` and ``shortcuts``, as far as there are files.
-
-    Raises
-    ------
-    StudyError
-        If a file cannot be used.
     """
     runs = [_evaluated(folder, table, partition) for folder, table in tables.items()]
-    runs = [run for run in runs if len(run.table)]
-    networks = list(dict.fromkeys(run.network for run in runs))
-    explainer = _Explainer(study, runs, classes)
-    starts = range(0, len(explainer.masks), _AT_ONCE)
-    tasks = [*(_Task(network=network) for network in networks), *map(_Task, starts)]
-    jobs = min(available_cores(), sum(len(run.table) for run in runs) // _EACH)
-    found = list(map_in_order(explainer.do, tasks, jobs=min(jobs, len(tasks))))
-    numbers = {network: dict[str, Any]() for network in networks}
-    located = [rows for rows in found[len(networks) :] if len(rows)]
-    if located:
-        sized, unit, bounds = add_sizes(pd.concat(located, ignore_index=True))
-        write_frame(study / "localization.csv", sized, decimals=5)
-        for name, rows in sized.groupby("network"):
-            numbers[str(name)]["localization"] = localization_numbers(rows, unit, bounds)
-    return {
-        network: {key: value for key, value in (numbers[network] | own).items() if value}
-        for network, own in zip(networks, found, strict=False)
-    }
+    return RunExplainer(study, [run for run in runs if len(run.table)], classes)
 
 
-class _Task(NamedTuple):
-    """What one call of `_Explainer.do` does: a network's numbers, or lesions from a place on."""
+class ExplainTask(NamedTuple):
+    """One call of `RunExplainer.measure`: a network's numbers, or lesions from a place on."""
 
     start: int = 0
     network: str = ""
 
 
 @dataclass(frozen=True)
-class _Explainer:
-    """Measures networks and lesions one by one, in this process or in others."""
+class RunExplainer:
+    """Measures networks and lesions task by task, in this process or in others.
+
+    Attributes
+    ----------
+    study
+        The study's folder.
+    runs
+        Those with evaluated rows.
+    classes
+        In class order.
+    """
 
     study: Path
     runs: Sequence[RunRows]
     classes: Sequence[str]
 
-    def do(self, task: _Task) -> Any:
-        """Return a network's numbers, or rows of ``localization.csv``, as a task asks."""
+    @property
+    def networks(self) -> list[str]:
+        """Networks of the runs, each once."""
+        return list(dict.fromkeys(run.network for run in self.runs))
+
+    @property
+    def tasks(self) -> list[ExplainTask]:
+        """One for each network, then one for every `_AT_ONCE` lesions."""
+        starts = range(0, len(self.masks), _AT_ONCE)
+        return [*(ExplainTask(network=name) for name in self.networks), *map(ExplainTask, starts)]
+
+    def measure(self, task: ExplainTask) -> Any:
+        """Return a network's numbers, or rows of ``localization.csv``.
+
+        Raises
+        ------
+        StudyError
+            If a file cannot be used.
+        """
         with threadpool_limits(limits=1):
             if not task.network:
                 chosen = self.masks[task.start : task.start + _AT_ONCE]
                 return pd.DataFrame(self._located(chosen), columns=list(LESION_COLUMNS))
-            own = [run for run in self.runs if run.network == task.network]
-            return {"faithfulness": _faithfulness(own), "shortcuts": _shortcuts(own, self.classes)}
+            runs = [run for run in self.runs if run.network == task.network]
+            return {
+                "faithfulness": _faithfulness(runs),
+                "shortcuts": _shortcuts(runs, self.classes),
+            }
+
+    def numbers(self, measured: Sequence[Any]) -> dict[str, dict[str, Any]]:
+        """Return the numbers by network; write ``localization.csv`` where there are lesion masks.
+
+        Parameters
+        ----------
+        measured
+            What `measure` returned of each of `tasks`.
+
+        Returns
+        -------
+        By network ``localization``, ``faithfulness`` and ``shortcuts``, as far as there are files.
+        """
+        networks = self.networks
+        numbers = {network: dict[str, Any]() for network in networks}
+        located = [rows for rows in measured[len(networks) :] if len(rows)]
+        if located:
+            sized, unit, bounds = add_sizes(pd.concat(located, ignore_index=True))
+            write_frame(self.study / "localization.csv", sized, decimals=5)
+            for name, rows in sized.groupby("network"):
+                numbers[str(name)]["localization"] = localization_numbers(rows, unit, bounds)
+        return {
+            network: {key: value for key, value in (numbers[network] | found).items() if value}
+            for network, found in zip(networks, measured, strict=False)
+        }
 
     @cached_property
     def masks(self) -> list[tuple[str, str]]:

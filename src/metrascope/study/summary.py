@@ -1,6 +1,9 @@
 """What comes of a study's runs: predictions, maps, numbers, tables, figures and the report."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -8,16 +11,22 @@ from threadpoolctl import threadpool_limits
 from metrascope.errors import SettingsError, StudyError
 from metrascope.files.atomic import write_json
 from metrascope.files.csv_file import write_frame
+from metrascope.processes.cores import available_cores
+from metrascope.processes.files import map_in_order
 from metrascope.progress import SUMMARY, begin, expect
 from metrascope.report.page import write_report
 from metrascope.settings.study_settings import Settings, load_settings
 from metrascope.statistics.attributes import attributes
+from metrascope.statistics.cohort import evaluated_partition
 from metrascope.statistics.evaluate import evaluate
-from metrascope.statistics.predictions import read_predictions, write_predictions
-from metrascope.study.embeddings import embed_runs
-from metrascope.study.explanation_runs import explain_runs
+from metrascope.statistics.predictions import Predictions, read_predictions, write_predictions
+from metrascope.study.embeddings import embed_runs, lay_out_runs
+from metrascope.study.explanation_runs import ExplainTask, RunExplainer, run_explainer
 from metrascope.study_folder.contents import is_finished, read_data, read_failure
 from metrascope.study_folder.readers import damaged, read_run_predictions, read_study_table
+
+_EACH: Final = 1_500
+"""Readings for which another process is worth its start, of some 3 s: one takes 2 ms."""
 
 
 def summarize(study: Path, lang: str) -> Path:
@@ -48,20 +57,64 @@ def summarize(study: Path, lang: str) -> Path:
     runs = _finished(study)
     tables = {run: read_run_predictions(run / "predictions.csv", classes).table for run in runs}
     predictions = read_predictions([run / "predictions.csv" for run in runs], classes)
-    begin("resampling")
-    metrics = evaluate(predictions, attributes=_attributes(study), prevalence=_prevalence(study))
-    # Sums over threads come in no fixed order; with one the files are the same bytes.
+    begin("embedding")
     with threadpool_limits(limits=1):
-        begin("embedding")
-        embeddings, embedded = embed_runs(study, tables, metrics["partition"])
-        begin("heatmaps")
-        explained = explain_runs(study, tables, metrics["partition"], classes)
+        lay_out_runs(study, tables)
+    partition = evaluated_partition(predictions.table)
+    measurer = _Measurer(
+        predictions,
+        _attributes(study),
+        _prevalence(study),
+        tables,
+        run_explainer(study, tables, partition, classes),
+        partition,
+    )
+    metrics, (embeddings, embedded), explained = _measured(measurer)
     for network, values in metrics["networks"].items():
         values |= embedded[network] | explained.get(network, {})
     write_predictions(predictions.table, study / "predictions.csv")
     write_frame(study / "embeddings.csv", embeddings)
     write_json(study / "metrics.json", metrics)
     return write_report(study, lang)
+
+
+@dataclass(frozen=True)
+class _Measurer:
+    """Makes the numbers of a study part by part, in this process or in others."""
+
+    predictions: Predictions
+    attributes: pd.DataFrame | None
+    prevalence: dict[str, float] | None
+    tables: Mapping[Path, pd.DataFrame]
+    explainer: RunExplainer
+    partition: str
+
+    def measure(self, part: str | ExplainTask) -> Any:
+        """Return the numbers of one part: ``statistics``, ``embeddings``, or a task."""
+        # Sums over threads come in no fixed order; with one the files are the same bytes.
+        with threadpool_limits(limits=1):
+            if part == "statistics":
+                return evaluate(
+                    self.predictions, attributes=self.attributes, prevalence=self.prevalence
+                )
+            if isinstance(part, str):
+                return embed_runs(self.explainer.study, self.tables, self.partition)
+            return self.explainer.measure(part)
+
+
+def _measured(measurer: _Measurer) -> tuple[dict[str, Any], Any, dict[str, dict[str, Any]]]:
+    """Return the statistics, the embeddings, and heat maps and shortcuts by network.
+
+    None of them needs another, so that two processes that start once share all of them out.
+    """
+    tasks: list[str | ExplainTask] = ["statistics", "embeddings", *measurer.explainer.tasks]
+    jobs = min(available_cores(), len(measurer.predictions.table) // _EACH)
+    begin("resampling")
+    parts = map_in_order(measurer.measure, tasks, jobs=jobs)
+    statistics, embeddings = next(parts), next(parts)
+    begin("heatmaps")
+    with threadpool_limits(limits=1):
+        return statistics, embeddings, measurer.explainer.numbers(list(parts))
 
 
 def _attributes(study: Path) -> pd.DataFrame | None:
