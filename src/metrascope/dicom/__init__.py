@@ -3,16 +3,14 @@
 header          read the header of a DICOM file from its bytes and leave the pixel data where they
                 are
 values          values of attributes as plain text, whatever the file did to them
-placeholders    placeholders: what stands in a field of an identifier where nobody is meant
-identifiers     what an image is known by, written one way so that a spreadsheet and a file can be
+placeholders    fillers in a field of an identifier that mean nobody
+identifiers     identifiers of an image, written one way so that a spreadsheet and a file can be
                 compared
 syntaxes        transfer syntaxes (PS3.5, 10 and annex A): which are read, and what the others are
                 called
-layout          what a header claims about its pixels, read with suspicion and checked before any
-                is decoded
+layout          a header's claims about its pixels, checked before any is decoded
 fragments       pixel data to the bytes of each frame, native or encapsulated (PS3.5, 8 and A.4)
-streams         what a compressed stream says about itself, read from its markers without decoding
-                it
+streams         a compressed stream's own header, read from its markers without decoding it
 codecs          compressed bytes of one frame to samples, each codec loaded when a file first
                 needs it
 codec_process   codecs that damaged data can crash or hang, run in a process of their own
@@ -28,7 +26,7 @@ color           three samples a pixel to RGB, and a look at the picture to tell 
 frames          the frames of a DICOM image as its scanner showed them, decoded one by one when
                 asked for
 regions         the ultrasound regions that a header names, those of them that can be believed
-keep_list       what may be kept of a data set: the whole list, as a table, and nothing besides
+keep_list       attributes that may be kept of a data set: the whole list, as a table
 vocabulary      names of scanners and probes, from a vocabulary; free text never passes
-clean           A clean DICOM data set, made anew: nothing of the old one but what the list keeps
+clean           a clean DICOM data set, made anew: nothing of the old one but what the list keeps
 """

@@ -61,7 +61,7 @@ EXAMINATIONS: Final = frozenset(
 
 
 class Keyed(Protocol):
-    """What is asked of pseudonyms, see `metrascope.ingest.pseudonyms.Pseudonyms`."""
+    """Pseudonyms that a clean data set needs, `metrascope.ingest.pseudonyms.Pseudonyms`."""
 
     def patient(self, patient_id: str) -> str: ...  # noqa: D102
     def scanner(self, scanner: str) -> str: ...  # noqa: D102
@@ -89,24 +89,24 @@ def clean_dataset(
     Parameters
     ----------
     ds
-        The original; it is not changed.
+        Original data set; it is not changed.
     frames
-        The clean pixels, shape (n, height, width) or (n, height, width, 3), uint8, n from 1.
+        Clean pixels, uint8, (n, height, width) or (n, height, width, 3) RGB, n from 1.
     pseudonyms
-        The keyed pseudonyms of the data set.
+        Keyed pseudonyms of the data set.
     patient_id
         Raw identifier of the patient; the data set's own when empty. Without any, images of one
         study are one patient.
     image
-        What tells this image from all others of the set (say, its UID and the frame's number);
-        the original's UID when empty.
+        Name that no other image of the set has (say, its UID and the frame's number); the
+        original's UID when empty.
     mm_per_pixel
-        Size of a pixel of ``frames``, x and y, if known.
+        Size of a pixel of ``frames``, x and y, mm, if known.
     frame_ms
-        Time between ``frames`` if it is not that of the original's. FrameTime, which several
+        Time between ``frames``, ms, if it is not that of the original's. FrameTime, which several
         frames must have, is 0 where nobody knows it.
     number
-        The image's number in its series, if any; that of the original does not pass.
+        Number of the image in its series, if any; that of the original does not pass.
     dates
         Whether dates are kept, shifted; else they are empty.
     verified
@@ -180,12 +180,12 @@ def _set_patient(clean: Dataset, ds: Dataset, pseudonyms: Keyed, patient_id: str
 def _set_study(
     clean: Dataset, ds: Dataset, pseudonyms: Keyed, patient_id: str, dates: bool
 ) -> None:
-    found = keep.study_day(ds)
+    day = keep.study_day(ds)
     days = pseudonyms.shift_days(patient_id)
-    study = values.string(ds, "StudyInstanceUID") or f"study of {patient_id} on {found}"
+    study = values.string(ds, "StudyInstanceUID") or f"study of {patient_id} on {day}"
     clean.StudyInstanceUID = pseudonyms.uid(study)
-    clean.StudyDate = _shifted(found, days) if dates else ""
-    clean.ContentDate = _shifted(values.day(ds, "ContentDate"), days) if dates else ""
+    clean.StudyDate = _shift(day, days) if dates else ""
+    clean.ContentDate = _shift(values.day(ds, "ContentDate"), days) if dates else ""
     moved = clean.StudyDate or clean.ContentDate
     clean.LongitudinalTemporalInformationModified = "MODIFIED" if moved else "REMOVED"
     for keyword in ("StudyTime", "ContentTime", "StudyID", "AccessionNumber"):
@@ -201,9 +201,9 @@ def _set_series(clean: Dataset, ds: Dataset, pseudonyms: Keyed, known: frozenset
     clean.Laterality = ""
     maker, model, unlisted = keep.read_scanner(ds, pseudonyms.scanner, known)
     clean.Manufacturer = maker
-    named = " ".join(part for part in (model, unlisted and f"unlisted-{unlisted}") if part)
-    if named:
-        clean.ManufacturerModelName = named
+    name = " ".join(part for part in (model, unlisted and f"unlisted-{unlisted}") if part)
+    if name:
+        clean.ManufacturerModelName = name
     probe, kind, depth = keep.read_probe(ds), keep.read_probe_type(ds), keep.read_depth(ds)
     if probe and probe != kind:
         clean.TransducerData = probe
@@ -226,7 +226,7 @@ def _set_image(
     if several:
         clean.NumberOfFrames = len(frames)
         clean.FrameTime = f"{frame_ms:.2f}" if frame_ms else keep.read_frame_time(ds) or "0"
-        clean.FrameIncrementPointer = 0x00181063
+        clean.FrameIncrementPointer = 0x00181063  # FrameTime
     _set_loss(clean, ds)
 
 
@@ -236,8 +236,8 @@ def _set_loss(clean: Dataset, ds: Dataset) -> None:
     stated = values.string(ds, "LossyImageCompression")
     if stated == "01" or method:
         clean.LossyImageCompression = "01"
-        named = values.strings(ds, "LossyImageCompressionMethod")
-        methods = [name for name in named if name in LOSSY.values()]
+        stated_methods = values.strings(ds, "LossyImageCompressionMethod")
+        methods = [name for name in stated_methods if name in LOSSY.values()]
         ratio = values.numeric_value(ds, "LossyImageCompressionRatio")
         if ratio is not None and 1 <= ratio <= 1000:
             clean.LossyImageCompressionRatio = f"{ratio:.3g}"
@@ -304,9 +304,10 @@ def _code(value: str) -> Dataset:
     return item
 
 
-def _shifted(found: date | None, days: int) -> str:
-    sane = found is not None and 1970 <= found.year <= 2200
-    return (found + timedelta(days)).strftime("%Y%m%d") if found and sane else ""
+def _shift(day: date | None, days: int) -> str:
+    # Of other years, no ultrasound: the date was mistyped.
+    sane = day is not None and 1970 <= day.year <= 2200
+    return (day + timedelta(days)).strftime("%Y%m%d") if day and sane else ""
 
 
 def _file_meta(clean: Dataset) -> FileMetaDataset:

@@ -23,12 +23,13 @@ from metrascope.dicom.streams import STREAM_CODINGS, Stream
 from metrascope.errors import DataError
 from metrascope.processes.search_path import child_environment
 
-_SECONDS: Final = 1.5
-"""Of the processor, where that can be limited: by the clock a busy machine loses good files."""
+# Seconds of the processor for one frame, where that can be limited: by the clock a busy machine
+# loses good files. A frame takes some ten milliseconds. Chosen, not measured.
+_PROCESSOR_SECONDS: Final = 1.5
+# Seconds by the clock for one frame.
 _WALL_SECONDS: Final = 30.0
-"""By the clock."""
-_LAST_SECONDS: Final = 1.0
-"""For a process that has closed its pipe, to end."""
+# Seconds for a process that has closed its pipe, to end.
+_EXIT_SECONDS: Final = 1.0
 _TOOK_LONG: Final = -getattr(signal, "SIGPROF", 0) or None
 _CRASHES: Final = tuple(
     -getattr(signal, name)
@@ -42,7 +43,7 @@ _BEGIN: Final = (
     "import sys; sys.path[:] = sys.argv[1:]; "
     "from metrascope.dicom.codec_process import main; main()"
 )
-"""What a process begins with: it looks for modules where its parent does."""
+"""Program of a process: it looks for modules where its parent does."""
 _CODECS: Final = (("gdcm", "python-gdcm"), ("jpeg_ls", "pyjpegls"))
 _running: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -65,28 +66,28 @@ def decode_in_process(data: bytes, stream: Stream) -> bytes:
     used = worker is not None
     worker = worker or _start()
     try:
-        found = _ask(worker, data, stream)
+        samples = _ask(worker, data, stream)
     except (OSError, struct.error) as error:
         ended = _exit_status(_running.pop(os.getpid(), worker))
         if used and ended != _TOOK_LONG:  # it may be of another frame: once more, alone
             return decode_in_process(data, stream)
         key = "bad_stream" if ended in (_TOOK_LONG, *_CRASHES) else "codec_ended"
         raise DataError(f"dicom.{key}") from error
-    if found is None:
+    if samples is None:
         raise DataError("dicom.bad_stream")
-    return found
+    return samples
 
 
 def _start() -> subprocess.Popen[bytes]:
     changes = child_environment()
-    kept = {name: value for name, value in os.environ.items() if name not in changes}
+    inherited = {name: value for name, value in os.environ.items() if name not in changes}
     worker = subprocess.Popen(  # noqa: S603 (this very Python)
         # -m would look for modules in the folder that one stands in first.
         [sys.executable, "-P", "-c", _BEGIN, *filter(None, sys.path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=kept | {name: value for name, value in changes.items() if value is not None},
+        env=inherited | {name: value for name, value in changes.items() if value is not None},
     )
     _running[os.getpid()] = worker
     atexit.register(_stop, worker)
@@ -96,7 +97,7 @@ def _start() -> subprocess.Popen[bytes]:
 def _exit_status(worker: subprocess.Popen[bytes]) -> int | None:
     """Return how a process ended that does not answer any more, as of `subprocess`."""
     with suppress(subprocess.TimeoutExpired):
-        worker.wait(_LAST_SECONDS)
+        worker.wait(_EXIT_SECONDS)
     ended = worker.poll()
     _stop(worker)
     return ended
@@ -130,10 +131,10 @@ def _ask(worker: subprocess.Popen[bytes], data: bytes, stream: Stream) -> bytes 
     # Damaged data may have made of that process what they like: it gets no more than it can need.
     if length > 2 * stream.width * stream.height * stream.components:
         raise BrokenPipeError
-    found = worker.stdout.read(length) if length >= 0 else None
-    if found is not None and len(found) < length:
+    samples = worker.stdout.read(length) if length >= 0 else None
+    if samples is not None and len(samples) < length:
         raise BrokenPipeError
-    return found
+    return samples
 
 
 def serve(source: IO[bytes], target: IO[bytes]) -> None:
@@ -144,9 +145,9 @@ def serve(source: IO[bytes], target: IO[bytes]) -> None:
         stream = Stream(STREAM_CODINGS[kind], width, height, components, precision)
         codec = importlib.import_module(_CODECS[stream.kind == "jpeg_ls"][0])
         with _limited_time():
-            found = _decode(codec, data, stream)
-        target.write(_REPLY.pack(-1 if found is None else len(found)))
-        target.write(found or b"")
+            samples = _decode(codec, data, stream)
+        target.write(_REPLY.pack(-1 if samples is None else len(samples)))
+        target.write(samples or b"")
         target.flush()
 
 
@@ -155,7 +156,7 @@ def _limited_time() -> Iterator[None]:
     """End this process where the block takes too long; it may be in C and hold Python's lock."""
     faulthandler.dump_traceback_later(_WALL_SECONDS, exit=True)
     if sys.platform != "win32":
-        signal.setitimer(signal.ITIMER_PROF, _SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, _PROCESSOR_SECONDS)
     yield
     if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -14,10 +14,12 @@ from metrascope.errors import DataError, is_memory_failure
 Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
 _AS_STORED, _FROM_YCC = 0, 1
+# Markers of JFIF and of Adobe, and the end of an image (ITU-T T.81, table B.1).
 _APP0, _APP14 = 0xE0, 0xEE
 _END: Final = b"\xff\xd9"
+# Bytes that may follow the end: padding to an even length and more. Chosen, not measured.
 _PADDING: Final = 64
-_BLOCK: Final = 8
+_BLOCK: Final = 8  # side in pixels of a block of JPEG's
 _GREY: Final = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
 _COLOR: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
@@ -28,9 +30,9 @@ def decode_samples(data: bytes, stream: Stream, sample_bytes: int) -> Samples:
     Parameters
     ----------
     data
-        The frame's stream.
+        Stream of the frame.
     stream
-        What it says about itself, with the size of the image.
+        Header of the stream, with the size of the image.
     sample_bytes
         Bytes of a sample, 1 or 2; only RLE does not say so itself.
 
@@ -53,8 +55,8 @@ def decode_samples(data: bytes, stream: Stream, sample_bytes: int) -> Samples:
     elif stream.kind != "jpeg_ls" and stream.precision == 8:
         samples = _decode_jpeg(data, stream, _AS_STORED)
     else:
-        flat = _words(decode_in_process(data, stream), deep=stream.precision > 8)
-        samples = _shaped(flat, stream, planar=not stream.interleaved)
+        flat = _as_words(decode_in_process(data, stream), deep=stream.precision > 8)
+        samples = _to_shape(flat, stream, planar=not stream.interleaved)
     return samples
 
 
@@ -75,20 +77,20 @@ def _decode_jpeg(data: bytes, stream: Stream, transform: int) -> NDArray[np.uint
         # Some writers leave the last marker out and lose nothing by it.
         data += _END
     if stream.components == 3:
-        data = _marked(data, transform)
+        data = _with_adobe_marker(data, transform)
     flags = _GREY if stream.components == 1 else _COLOR
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise _damaged(error) from error
-    found = np.asarray(_checked(image, stream, np.uint8), np.uint8)
-    if not ended and _was_cut(stream, found):
+        raise _codec_error(error) from error
+    samples = np.asarray(_require_shape(image, stream, np.uint8), np.uint8)
+    if not ended and _was_cut(stream, samples):
         raise DataError("dicom.truncated_stream")
-    return found
+    return samples
 
 
-def _damaged(error: Exception) -> DataError | MemoryError:
-    """Return what a codec's error means: damaged data, unless there was no memory for them."""
+def _codec_error(error: Exception) -> DataError | MemoryError:
+    """Return our error for a codec's: damaged data, unless there was no memory for them."""
     return MemoryError() if is_memory_failure(error) else DataError("dicom.bad_stream")
 
 
@@ -97,18 +99,18 @@ def _was_cut(stream: Stream, image: NDArray[np.uint8]) -> bool:
     return stream.kind == "jpeg_lossless" or bool((image[-_BLOCK:, -_BLOCK:] == 128).all())
 
 
-def _marked(data: bytes, transform: int) -> bytes:
+def _with_adobe_marker(data: bytes, transform: int) -> bytes:
     """Return a JPEG with an Adobe marker of that transform and no JFIF marker to contradict it.
 
     Where the markers stand among the other segments does not matter: comments, other
     applications' segments and tables may come before them.
     """
     adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + bytes([transform])
-    kept, end = [data[:2], adobe], 2
+    pieces, end = [data[:2], adobe], 2
     for code, first, end in segments(data):
         if code not in (_APP0, _APP14):
-            kept.append(data[first:end])
-    return b"".join([*kept, data[end:]])
+            pieces.append(data[first:end])
+    return b"".join([*pieces, data[end:]])
 
 
 def _decode_jpeg_2000(data: bytes, stream: Stream) -> Samples:
@@ -117,9 +119,9 @@ def _decode_jpeg_2000(data: bytes, stream: Stream) -> Samples:
     try:
         image = decode(codestream(data), 0)
     except (RuntimeError, ValueError) as error:
-        raise _damaged(error) from error
+        raise _codec_error(error) from error
     kind = np.uint8 if stream.precision <= 8 else np.uint16
-    samples: Samples = _checked(image.view(kind), stream, kind)
+    samples: Samples = _require_shape(image.view(kind), stream, kind)
     return samples
 
 
@@ -128,13 +130,13 @@ def _decode_rle(data: bytes, stream: Stream, sample_bytes: int) -> Samples:
     try:
         flat = _decode_runs(data, area, sample_bytes)
     except (RuntimeError, ValueError) as error:
-        raise _damaged(error) from error
+        raise _codec_error(error) from error
     except BaseException as error:
         # What Rust panics with on a damaged segment is no Exception and has no name to import.
         if type(error).__name__ != "PanicException":
             raise
         raise DataError("dicom.bad_stream") from error
-    return _shaped(_words(flat, deep=sample_bytes == 2), stream, planar=True)
+    return _to_shape(_as_words(flat, deep=sample_bytes == 2), stream, planar=True)
 
 
 def _decode_runs(data: bytes, area: int, sample_bytes: int) -> bytes | bytearray:
@@ -155,13 +157,18 @@ def _cut_to_planes(data: bytes, area: int) -> bytes:
     """Return an RLE frame whose segments end where a plane is full (PS3.5, G.3)."""
     count, *offsets = struct.unpack("<16L", data[:64])
     ends = [*offsets[1:count], len(data)]
-    planes = [_cut_runs(data[a:b], area) for a, b in zip(offsets[:count], ends, strict=True)]
+    bounds = zip(offsets[:count], ends, strict=True)
+    planes = [_cut_runs(data[start:stop], area) for start, stop in bounds]
     places = [64 + sum(len(plane) for plane in planes[:i]) for i in range(count)]
     return struct.pack("<16L", count, *places, *[0] * (15 - count)) + b"".join(planes)
 
 
 def _cut_runs(runs: bytes, area: int) -> bytes:
-    """Return the packets of run lengths that make ``area`` bytes, the last one shortened."""
+    """Return the packets of run lengths that make ``area`` bytes, the last one shortened.
+
+    PS3.5, G.3.1: a head up to 127 is followed by one byte more than it says, each itself; a head
+    from 129 on by one byte that counts 257 less the head times; 128 is nothing.
+    """
     place, left = 0, area
     while left > 0:
         if place >= len(runs):
@@ -183,13 +190,13 @@ def _cut_runs(runs: bytes, area: int) -> bytes:
     return runs[:place]
 
 
-def _words(data: bytes | bytearray, *, deep: bool) -> Samples:
+def _as_words(data: bytes | bytearray, *, deep: bool) -> Samples:
     if not deep:
         return np.frombuffer(data, np.uint8)
     return np.frombuffer(data[: len(data) // 2 * 2], "<u2").astype(np.uint16, copy=False)
 
 
-def _shaped(flat: Samples, stream: Stream, *, planar: bool) -> Samples:
+def _to_shape(flat: Samples, stream: Stream, *, planar: bool) -> Samples:
     height, width, count = stream.height, stream.width, stream.components
     if flat.size != height * width * count:
         raise DataError("dicom.truncated_stream")
@@ -201,7 +208,7 @@ def _shaped(flat: Samples, stream: Stream, *, planar: bool) -> Samples:
     return planes
 
 
-def _checked(image: Any, stream: Stream, kind: type[np.generic]) -> Any:
+def _require_shape(image: Any, stream: Stream, kind: type[np.generic]) -> Any:
     size = (stream.height, stream.width)
     shape = size if stream.components == 1 else (*size, stream.components)
     if image is None or image.dtype != kind or image.shape != shape:

@@ -4,9 +4,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+# Grey level above which a pixel is lit, not ground. Chosen, not measured.
 _LIT = 24
-_SIDE = 128
-_ORDERED = 0.6
+# Rows and columns that a look at a picture samples at least, to be quick. Chosen, not measured.
+_SAMPLED_SIDE = 128
+# Steps the other way must be smaller by this factor before the header is not believed. Chosen, not
+# measured.
+_OTHER_ORDER = 0.6
+# ITU-R BT.601: black is 16 in video's range; noise around it is chosen, not measured.
 _VIDEO_BLACK, _NOISE = 16, 4
 
 
@@ -22,6 +27,7 @@ def partial_to_rgb(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     The inverse of what PS3.3-2003, C.7.6.3.1.2 has for YBR_PARTIAL_422.
     """
+    # ITU-R BT.601: 255/219, and 255/224 times 1.402, 0.344, 0.714 and 1.772.
     matrix = np.array([[1.1644, 0, 1.596], [1.1644, -0.3917, -0.813], [1.1644, 2.0173, 0]])
     offset = -matrix @ np.array([16.0, 128.0, 128.0])
     return np.asarray(cv2.transform(samples, np.column_stack([matrix, offset])), np.uint8)
@@ -32,7 +38,7 @@ def has_partial_range(ycc: NDArray[np.uint8]) -> bool:
 
     Headers say YBR_PARTIAL of pictures in full range, whose ground is black at 0.
     """
-    luma = ycc[:: 1 + ycc.shape[0] // _SIDE, :: 1 + ycc.shape[1] // _SIDE, 0]
+    luma = ycc[:: 1 + ycc.shape[0] // _SAMPLED_SIDE, :: 1 + ycc.shape[1] // _SAMPLED_SIDE, 0]
     return bool(np.percentile(luma, 5) >= _VIDEO_BLACK - _NOISE)
 
 
@@ -57,9 +63,9 @@ def vividness(rgb: NDArray[np.uint8]) -> float:
     Parameters
     ----------
     rgb
-        uint8 (h, w, 3).
+        Frame in RGB, uint8, (h, w, 3).
     """
-    few = rgb[:: 1 + rgb.shape[0] // _SIDE, :: 1 + rgb.shape[1] // _SIDE]
+    few = rgb[:: 1 + rgb.shape[0] // _SAMPLED_SIDE, :: 1 + rgb.shape[1] // _SAMPLED_SIDE]
     red, green, blue = (few[..., channel] for channel in range(3))
     top = np.maximum(np.maximum(red, green), blue)
     bottom = np.minimum(np.minimum(red, green), blue)
@@ -76,15 +82,15 @@ def is_planar(flat: NDArray[np.uint8], height: int, width: int, *, stated: bool)
     Parameters
     ----------
     flat
-        uint8, 3 x height x width samples.
+        Samples in the file's order, uint8, (3 x height x width,).
     height, width
-        Of the picture.
+        Sides of the picture, pixels.
     stated
-        What the header says.
+        Whether the header says that they are in planes.
     """
     planes, pixels = steps_by_plane(flat, 3, height, width)
     here, there = (planes, pixels) if stated else (pixels, planes)
-    return stated if there >= _ORDERED * here else not stated
+    return stated if there >= _OTHER_ORDER * here else not stated
 
 
 def steps_by_plane(
@@ -100,7 +106,7 @@ def _steps(channels: NDArray[np.uint8]) -> float:
     height, width = channels.shape[1:]
     if min(height, width) < 2:
         return 0.0
-    rows = np.arange(0, height - 1, 1 + height // _SIDE)
+    rows = np.arange(0, height - 1, 1 + height // _SAMPLED_SIDE)
     upper, lower = (channels[:, rows + down].astype(np.int16) for down in (0, 1))
     return float(np.abs(np.diff(upper, axis=2)).mean() + np.abs(lower - upper).mean())
 

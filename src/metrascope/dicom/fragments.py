@@ -16,6 +16,7 @@ from metrascope.dicom.syntaxes import NATIVE
 from metrascope.errors import DataError
 
 _ITEM: Final = b"\xfe\xff\x00\xe0"
+# Four for each of the most frames; JPEG 2000 may have several. Chosen, not measured.
 _MOST_FRAGMENTS: Final = 1 << 18
 
 ByteRange: TypeAlias = tuple[int, int]  # first byte and the one after the last
@@ -95,9 +96,9 @@ def native_frames(source: PixelBytes, layout: PixelLayout) -> Native:
     """
     there = len(source.content) - source.start
     length = there if source.length is None else min(source.length, there)
-    found, size = _fitting(layout, source.length or there)
-    if found != layout and _are_frames(source, layout, size):
-        found, size = layout, layout.height * layout.width
+    fitting, size = _fitting(layout, source.length or there)
+    if fitting != layout and _are_frames(source, layout, size):
+        fitting, size = layout, layout.height * layout.width
     whole = length // size
     if layout.photometric.endswith("_420") and length < size:
         raise DataError("dicom.chroma", photometric=layout.photometric)
@@ -105,9 +106,9 @@ def native_frames(source: PixelBytes, layout: PixelLayout) -> Native:
         raise DataError("dicom.truncated", found=length, expected=size)
     exact = whole > 1 and length - whole * size in (0, 1)
     count = whole if exact and layout.frames == 1 else min(whole, layout.frames)
-    subsampled = found.samples == 3 and size == 2 * layout.height * layout.width
-    swapped = source.big_endian and source.vr == "OW" and found.sample_bytes == 1
-    return Native(source.content, source.start, size, count, found, subsampled, swapped)
+    subsampled = fitting.samples == 3 and size == 2 * layout.height * layout.width
+    swapped = source.big_endian and source.vr == "OW" and fitting.sample_bytes == 1
+    return Native(source.content, source.start, size, count, fitting, subsampled, swapped)
 
 
 def encapsulated_frames(source: PixelBytes, layout: PixelLayout) -> Encapsulated:
@@ -132,29 +133,29 @@ def encapsulated_frames(source: PixelBytes, layout: PixelLayout) -> Encapsulated
         # Streams of a kind that is not known: one fragment a frame is all that can be supposed.
         starts = list(range(len(pieces))) if len(pieces) == layout.frames else [0]
     bounds = pairwise([*starts, len(pieces)])
-    return Encapsulated(content, tuple(tuple(pieces[a:b]) for a, b in bounds))
+    return Encapsulated(content, tuple(tuple(pieces[start:stop]) for start, stop in bounds))
 
 
 def _fragments(source: PixelBytes) -> list[ByteRange]:
     """Return the whole items after the offset table, or all where there is none."""
     content, place = source.content, source.start
-    found: list[ByteRange] = []
-    while content[place : place + 4] == _ITEM and len(found) <= _MOST_FRAGMENTS:
+    items: list[ByteRange] = []
+    while content[place : place + 4] == _ITEM and len(items) <= _MOST_FRAGMENTS:
         head = content[place + 4 : place + 8]
         if len(head) < 4:
             break
         last = place + 8 + struct.unpack("<L", head)[0]
         if last > len(content):
             break
-        found.append((place + 8, last))
+        items.append((place + 8, last))
         place = last
-    if len(found) > _MOST_FRAGMENTS:
-        raise DataError("dicom.too_many_frames", frames=len(found))
+    if len(items) > _MOST_FRAGMENTS:
+        raise DataError("dicom.too_many_frames", frames=len(items))
     # The first item is the offset table, empty or not: a stream there is a frame of a writer
     # that left the table out.
-    first = found[:1]
+    first = items[:1]
     table = not any(begins_stream(content[begin : min(begin + 64, last)]) for begin, last in first)
-    return [part for part in found[table:] if part[1] > part[0]]
+    return [part for part in items[table:] if part[1] > part[0]]
 
 
 def _are_frames(source: PixelBytes, layout: PixelLayout, size: int) -> bool:
@@ -192,6 +193,7 @@ def _fitting(layout: PixelLayout, length: int) -> tuple[PixelLayout, int]:
 def _readings(layout: PixelLayout) -> Sequence[tuple[PixelLayout, int]]:
     area = layout.height * layout.width
     claimed = layout, area * layout.samples * layout.sample_bytes
+    # Full color, chroma halved across, one byte of grey, one word of grey.
     full = replace(layout, samples=3, allocated=8, stored=8, high=7, signed=False), area * 3
     halved = full[0], area * 2
     grey = replace(full[0], samples=1), area

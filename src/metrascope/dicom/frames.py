@@ -32,8 +32,9 @@ from metrascope.dicom.streams import Stream, read_stream
 from metrascope.dicom.syntaxes import is_read, unread
 from metrascope.errors import DataError
 
-# Pixels that a byte of a compressed frame may stand for: an all but black screen has 400.
-_FEW, _MOST_PER_BYTE = 1_000_000, 2_000
+# Pixels that a byte of a compressed frame may stand for: an all but black screen has 400. Frames of
+# up to a million pixels are decoded in any case.
+_FEW_PIXELS, _MOST_PER_BYTE = 1_000_000, 2_000
 _YCC = ("YBR_FULL", "YBR_PARTIAL")
 
 
@@ -59,16 +60,16 @@ class Cine:
 def open_pixels(ds: Dataset, *, largest: int = 16_000_000) -> Cine:
     """Open the pixel data of a data set; every claim is checked before memory is taken.
 
-    What the samples are (RGB or YCbCr, interleaved or by plane) is told by the stream's own
+    Whether samples are RGB or YCbCr, interleaved or by plane, is decided by the stream's own
     markers and by the length of the data before the header, and by a look at the first frame
     where it would be all in color: see ``metrascope.dicom.color.vividness``.
 
     Parameters
     ----------
     ds
-        As ``metrascope.dicom.header.read_header`` returns.
+        Data set as ``metrascope.dicom.header.read_header`` returns it.
     largest
-        The most pixels of a frame; a display of 4K has 8 million.
+        Most pixels of a frame; a display of 4K has 8 million.
 
     Raises
     ------
@@ -166,12 +167,12 @@ def _open_encapsulated(
 
     def stream(index: int) -> tuple[bytes, Stream]:
         data = frames.frame(index)
-        found = _read_stream_header(data, layout)
-        if _form(found) != _form(first):
+        header = _read_stream_header(data, layout)
+        if _form(header) != _form(first):
             raise DataError("dicom.frame_size", frame=index + 1)
-        if found.width * found.height > max(_FEW, _MOST_PER_BYTE * len(data)):
+        if header.width * header.height > max(_FEW_PIXELS, _MOST_PER_BYTE * len(data)):
             raise DataError("dicom.truncated_stream")
-        return data, found
+        return data, header
 
     def samples(index: int) -> Samples:
         return decode_samples(*stream(index), sample_bytes)
@@ -180,8 +181,8 @@ def _open_encapsulated(
         show = _stream_color(layout, first, stream, samples)
     else:
         bits = _stream_bits(layout, first)
-        found = replace(layout, allocated=8 * sample_bytes, stored=bits, high=bits - 1)
-        show = single_sample_reader(ds, found, samples)
+        actual = replace(layout, allocated=8 * sample_bytes, stored=bits, high=bits - 1)
+        show = single_sample_reader(ds, actual, samples)
     return Cine(frames.count, first.height, first.width, layout.frames, show)
 
 
@@ -208,7 +209,7 @@ def _stream_color(
 
 
 def _is_ycc(layout: PixelLayout, stream: Stream) -> bool:
-    """Tell what the stream says its colors are or, where it is silent, the header."""
+    """Tell whether colors are YCbCr, by the stream or, where it is silent, by the header."""
     if stream.kind != "jpeg":
         # JPEG 2000 undoes its own transform, and headers go on saying YBR.
         return not stream.transformed and layout.photometric.startswith(_YCC)

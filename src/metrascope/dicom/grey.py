@@ -12,6 +12,7 @@ from metrascope.dicom.header import raw_value, value
 from metrascope.dicom.palette import read_lookup_table, word_order
 from metrascope.errors import DataError
 
+# Beyond it a window or rescale is no number that a scanner writes. Chosen, not measured.
 _LARGEST: Final = 1e9
 
 _Step: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -68,8 +69,8 @@ def has_range(ds: Dataset) -> bool:
 
 
 def _inverted(ds: Dataset) -> bool:
-    named = (value(ds, "PhotometricInterpretation"), value(ds, "PresentationLUTShape"))
-    photometric, shape = (str(name or "").strip().upper() for name in named)
+    terms = (value(ds, "PhotometricInterpretation"), value(ds, "PresentationLUTShape"))
+    photometric, shape = (str(name or "").strip().upper() for name in terms)
     return photometric == "MONOCHROME1" or shape == "INVERSE"
 
 
@@ -102,6 +103,7 @@ def _voi(ds: Dataset, x: NDArray[np.float64], limits: NDArray[np.float64]) -> ND
 def _window(
     x: NDArray[np.float64], center: float, width: float, function: str
 ) -> NDArray[np.float64]:
+    # PS3.3, C.11.2.1.2 and C.11.2.1.3, with 0 to 255 for the range of the output.
     if function == "SIGMOID":
         power = np.clip(-4.0 * (x - center) / width, -700.0, 700.0)
         return 255.0 / (1.0 + np.exp(power))
@@ -118,33 +120,33 @@ def _lookup_table(
     """Return the entries of a table, its first code and the bits of its values."""
     try:
         data = raw_value(item, "LUTData")
-        found = read_lookup_table(
+        table = read_lookup_table(
             value(item, "LUTDescriptor"), [] if data is None else data, word_order(ds), signed=True
         )
     except DataError as error:
         raise DataError("dicom.bad_table") from error
-    if found.missing(codes.astype(np.int64)).any():
+    if table.missing(codes.astype(np.int64)).any():
         raise DataError("dicom.bad_table")
     # Descriptors claim 16 bits of entries that need far fewer: all would be but black.
-    used = max(8, int(found.values.max()).bit_length())
-    bits = used if used <= found.bits - 4 else found.bits
-    return found.values.astype(np.float64), found.first, bits
+    used = max(8, int(table.values.max()).bit_length())
+    bits = used if used <= table.bits - 4 else table.bits
+    return table.values.astype(np.float64), table.first, bits
 
 
 def _first_item(ds: Dataset, keyword: str) -> Dataset | None:
-    found = value(ds, keyword)
-    if isinstance(found, Sequence) and len(found):
-        return found[0]
+    items = value(ds, keyword)
+    if isinstance(items, Sequence) and len(items):
+        return items[0]
     return None
 
 
 def _real(ds: Dataset, keyword: str) -> float | None:
     """Return an element's value as a number of sane size, the first if there are several."""
-    found: Any = value(ds, keyword)
-    if not isinstance(found, str | int | float) and hasattr(found, "__len__"):
-        found = found[0] if len(found) else None
+    number_or_list: Any = value(ds, keyword)
+    if not isinstance(number_or_list, str | int | float) and hasattr(number_or_list, "__len__"):
+        number_or_list = number_or_list[0] if len(number_or_list) else None
     try:
-        number = float(found)
+        number = float(number_or_list)
     except (TypeError, ValueError, OverflowError):
         return None
     return number if abs(number) < _LARGEST else None

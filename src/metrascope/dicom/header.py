@@ -17,8 +17,9 @@ from pydicom.uid import UID
 from metrascope.dicom.syntaxes import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, is_registered
 from metrascope.errors import DataError, MetrascopeError
 
+# Bytes of a deflated data set: no still of an ultrasound scanner comes near. Chosen, not measured.
 _MOST_INFLATED: Final = 256 << 20
-_MOST_READS: Final = 100_000  # two or three an element
+_MOST_READS: Final = 100_000  # two or three an element; more take minutes
 _LONGEST_VALUE: Final = 1 << 20  # only tables are longer, and they are read raw
 _PIXEL_DATA: Final = 0x7FE00010
 _UNDEFINED: Final = 0xFFFFFFFF
@@ -94,10 +95,10 @@ def value(ds: Dataset, keyword: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = ds.get(keyword)
+            element = ds.get(keyword)
     except Exception:  # values are converted here, and hostile ones raise almost anything
         return None
-    return None if isinstance(found, str | bytes) and not found else found
+    return None if isinstance(element, str | bytes) and not element else element
 
 
 def raw_value(ds: Dataset, keyword: str) -> Any:
@@ -117,9 +118,9 @@ def pixel_bytes(ds: Dataset) -> PixelBytes:
     DataError
         ``dicom.no_pixels``.
     """
-    found = getattr(ds, "pixel_source", None)
-    if isinstance(found, PixelBytes):
-        return found
+    source = getattr(ds, "pixel_source", None)
+    if isinstance(source, PixelBytes):
+        return source
     content = value(ds, "PixelData")
     if not isinstance(content, bytes):
         raise DataError("dicom.no_pixels")
@@ -136,7 +137,7 @@ def transfer_syntax(ds: Dataset) -> str:
 
 
 class _Counted(BytesIO):
-    """Bytes that may be read so many times: headers of millions of elements take minutes."""
+    """Bytes with a limit on reads: headers of millions of elements take minutes."""
 
     reads = 0
 
@@ -153,21 +154,21 @@ def _raw(ds: Dataset, keyword: str) -> bytes | None:
     if tag is None or tag not in ds:
         return None
     try:
-        found = ds.get_item(tag)
+        element = ds.get_item(tag)
     except Exception:  # elements of no value and an unknown type are converted even here
         return None
-    raw = found.value if isinstance(found, RawDataElement) else None
+    raw = element.value if isinstance(element, RawDataElement) else None
     return raw if isinstance(raw, bytes) else None
 
 
 def _read(content: bytes) -> Dataset:
     meta, start = _read_meta(content)
-    named = str(value(meta, "TransferSyntaxUID") or "").strip("\0 ")
-    if named == DEFLATED and not _begins_with_element(content[start : start + 16]):
+    stated = str(value(meta, "TransferSyntaxUID") or "").strip("\0 ")
+    if stated == DEFLATED and not _begins_with_element(content[start : start + 16]):
         content, start = _inflate(content[start:]), 0
     # Nobody knows how a private syntax is encoded; headers of the known ones are in plain VRs.
-    encoding = named if is_registered(named) else _guess_syntax(content[start : start + 8])
-    syntax = named or encoding
+    encoding = stated if is_registered(stated) else _guess_syntax(content[start : start + 8])
+    syntax = stated or encoding
     fp = _Counted(content)
     fp.seek(start)
     place: list[tuple[int, str, int]] = []
@@ -185,8 +186,8 @@ def _read(content: bytes) -> Dataset:
     ds.file_meta = meta
     if place:
         start, vr, length = place[-1]
-        known = None if length == _UNDEFINED else length
-        ds.pixel_source = PixelBytes(content, start, known, vr, big_endian)
+        stated_length = None if length == _UNDEFINED else length
+        ds.pixel_source = PixelBytes(content, start, stated_length, vr, big_endian)
     return ds
 
 
@@ -211,6 +212,7 @@ def _inflate(packed: bytes) -> bytes:
 
     The Standard asks for bare deflate (RFC 1951); some writers put zlib's header before it.
     """
+    # RFC 1950: method 8, and both bytes of the header divisible by 31.
     wrapped = len(packed) > 1 and packed[0] & 15 == 8 and (packed[0] * 256 + packed[1]) % 31 == 0
     for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS) if wrapped else (-zlib.MAX_WBITS,):
         stream = zlib.decompressobj(bits)
@@ -232,5 +234,6 @@ def _begins_with_element(head: bytes) -> bool:
     group, element, length = struct.unpack("<HHL", head[:8])
     if group not in (2, 8) or element > 0x3000:
         return False
+    # Implicit files have no type to look for: the first of group 0008 are short.
     plausible: bool = group == 8 and element <= 0x70 and length <= 256
     return plausible or head[4:6] in _VALUE_TYPES

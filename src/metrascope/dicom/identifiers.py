@@ -1,4 +1,4 @@
-"""What an image is known by, written one way so that a spreadsheet and a file can be compared."""
+"""Identifiers of an image, written one way so that a spreadsheet and a file can be compared."""
 
 import re
 import unicodedata
@@ -25,12 +25,12 @@ __all__ = [
 
 _MASKED: Final = re.compile(r"[*#某]|先生|女士")
 _EXTENSION: Final = re.compile(r"\.(?:dcm|dicom|ima|png|jpe?g|bmp|tiff?|avi|mp4|zip)$")
-_LEAST_PART: Final = 4
+_LEAST_PART: Final = 4  # signs of a word that may be an identifier; shorter ones number things
 
 
 @dataclass(frozen=True)
 class Keys:
-    """What a file says of itself; ``""`` where unknown.
+    """Identifiers in a file's path and header; ``""`` where unknown.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Keys:
     birth_date: str = ""
 
     def written(self, role: str) -> frozenset[str]:
-        """Return how a key may be written, for comparison; empty if it says nothing."""
+        """Return the spellings of a key, for comparison; empty if it says nothing."""
         value: str = getattr(self, role)
         return identifier_spellings(role, value)
 
@@ -137,12 +137,12 @@ def parts(path: str) -> frozenset[str]:
     Folders and files are named after patients: ``20240312_张三_US123456/3.png``. Only words of
     four signs or more count (names in Chinese of two): shorter ones number things.
     """
-    found: set[str] = set()
+    words: set[str] = set()
     for part in _EXTENSION.sub("", path).split("/"):
         bare = _EXTENSION.sub("", part.removesuffix("!"))
-        found |= {bare, *re.split(r"[\s_\-+()\[\]【】,.]+", bare)}
+        words |= {bare, *re.split(r"[\s_\-+()\[\]【】,.]+", bare)}
     return frozenset(
-        word for word in found if len(word) >= _LEAST_PART or re.fullmatch("[㐀-鿿·]{2,}", word)
+        word for word in words if len(word) >= _LEAST_PART or re.fullmatch("[㐀-鿿·]{2,}", word)
     )
 
 

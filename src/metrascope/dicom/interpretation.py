@@ -19,13 +19,14 @@ from metrascope.errors import DataError
 FrameReader: TypeAlias = Callable[[int], NDArray[np.uint8]]
 Array = TypeVar("Array", bound=NDArray[np.unsignedinteger])
 
+# Vividness up to which a reading is believed without a look at another: most right ones came to
+# under 20, wrong ones to 102 and more (`vividness`).
 _PLAUSIBLE: Final = 60.0
-"""Vividness up to which a reading is taken without a look at another."""
+# Part of a screen that its black ground takes at least. Chosen, not measured.
 _GROUND: Final = 0.05
-"""Part of a screen that its black ground takes at least."""
+# Part of the first reading's vividness that another must stay under: right readings had at most
+# 0.73 of what wrong ones had.
 _BETTER: Final = 0.9
-"""Part of the first reading's vividness that another must stay under: right readings had at most
-0.73 of what wrong ones had."""
 
 
 def choose_interpretation(readings: Sequence[FrameReader]) -> FrameReader:
@@ -34,26 +35,26 @@ def choose_interpretation(readings: Sequence[FrameReader]) -> FrameReader:
     Parameters
     ----------
     readings
-        What the samples may be, the likeliest first; each makes RGB of a frame's number.
+        Possible interpretations, the likeliest first: functions from a frame's number to RGB.
     """
     first, *others = readings
-    peek, again = _peek_first(first)
+    peek, read_first = _peek_first(first)
     broken: list[bool] = []
 
     @cache
-    def chosen() -> FrameReader:
-        found = vividness(peek())
-        if found <= _PLAUSIBLE:
-            return again
-        vivid = [vividness(other(0)) for other in others]
-        best = min(vivid)
-        return again if best > _BETTER * found else others[vivid.index(best)]
+    def best_reading() -> FrameReader:
+        vivid = vividness(peek())
+        if vivid <= _PLAUSIBLE:
+            return read_first
+        scores = [vividness(other(0)) for other in others]
+        best = min(scores)
+        return read_first if best > _BETTER * vivid else others[scores.index(best)]
 
     def read(index: int) -> NDArray[np.uint8]:
         if index and broken:
             return first(index)
         try:
-            reading = chosen()
+            reading = best_reading()
         except DataError:
             # The others may be whole: they are read as the header says.
             broken.append(True)
@@ -80,13 +81,13 @@ def single_sample_reader(
         palette, missing = read_palette(ds, values)
 
         def colored(index: int) -> NDArray[np.uint8]:
-            found = samples(index)
-            if missing.any() and missing[found].any():
+            frame = samples(index)
+            if missing.any() and missing[frame].any():
                 raise DataError("dicom.short_palette")
-            return _colored(found, palette)
+            return _apply_palette(frame, palette)
 
         return colored
-    peek, again = _peek_first(samples)
+    peek, frame_samples = _peek_first(samples)
 
     @cache
     def table() -> NDArray[np.uint8]:
@@ -101,35 +102,35 @@ def single_sample_reader(
         once = grey_table(ds, codes[:period], bits, signed=signed)
         return np.tile(once, len(values) // period)
 
-    def shown(index: int) -> NDArray[np.uint8]:
+    def grey(index: int) -> NDArray[np.uint8]:
         if layout.sample_bytes == 1:
-            return np.asarray(cv2.LUT(again(index), table()), np.uint8)
-        return np.take(table(), again(index))
+            return np.asarray(cv2.LUT(frame_samples(index), table()), np.uint8)
+        return np.take(table(), frame_samples(index))
 
-    return shown
+    return grey
 
 
 def _peek_first(
     read: Callable[[int], Array],
 ) -> tuple[Callable[[], Array], Callable[[int], Array]]:
     """Return a look at the first frame, and a reading that need not decode it a second time."""
-    kept: list[Array] = []
+    decoded: list[Array] = []
     failed: list[DataError] = []
 
     def peek() -> Array:
         try:
-            kept[:] = [read(0)]
+            decoded[:] = [read(0)]
         except DataError as error:
             failed[:] = [error]
             raise
-        return kept[0]
+        return decoded[0]
 
-    def again(index: int) -> Array:
+    def read_again(index: int) -> Array:
         if index == 0 and failed:
             raise failed.pop()
-        return kept.pop() if index == 0 and kept else read(index)
+        return decoded.pop() if index == 0 and decoded else read(index)
 
-    return peek, again
+    return peek, read_again
 
 
 def _is_black_at_zero(peek: Callable[[], Samples], values: NDArray[np.int64], bits: int) -> bool:
@@ -139,11 +140,12 @@ def _is_black_at_zero(peek: Callable[[], Samples], values: NDArray[np.int64], bi
     mid grey, and what is brighter than that darker than all.
     """
     try:
-        found = values[peek()]
+        levels = values[peek()]
     except DataError:
         return False
-    ground, least = (np.count_nonzero(found == level) for level in (0, -(1 << (bits - 1))))
-    return bool(ground > _GROUND * found.size and ground > 10 * least)
+    ground, least = (np.count_nonzero(levels == level) for level in (0, -(1 << (bits - 1))))
+    # Ten times as much at zero as at the least value: a few black pixels decide nothing.
+    return bool(ground > _GROUND * levels.size and ground > 10 * least)
 
 
 def _bits_used(peek: Callable[[], Samples], values: NDArray[np.int64], bits: int) -> int:
@@ -153,10 +155,11 @@ def _bits_used(peek: Callable[[], Samples], values: NDArray[np.int64], bits: int
     except DataError:
         return bits
     used = largest.bit_length()
+    # Four bits fewer make a sixteenth of the range, all but black.
     return max(used, 8) if used <= bits - 4 else bits
 
 
-def _colored(samples: Samples, palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _apply_palette(samples: Samples, palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if samples.dtype == np.uint8:
         return np.asarray(cv2.applyColorMap(samples, palette.reshape(256, 1, 3)), np.uint8)
     # A word for each color: numpy gathers rows of three bytes ten times slower.

@@ -1,4 +1,4 @@
-"""What may be kept of a data set: the whole list, as a table, and nothing besides.
+"""Attributes that may be kept of a data set: the whole list, as a table, and nothing besides.
 
 The list is of attributes that pass, as DICOM PS3.15 Annex E allows in place of its list of
 attributes to remove: what a scanner will invent tomorrow is not on it. Each value is made anew
@@ -25,6 +25,7 @@ from metrascope.dicom.vocabulary import (
 )
 from metrascope.messages import text
 
+# Ages from 90 on are written as 90, as HIPAA's Safe Harbor (45 CFR 164.514) aggregates them.
 OLDEST: Final = 90
 KEPT_COLUMNS: Final = ("scanner", "age", "probe", "depth_mm")
 
@@ -105,9 +106,9 @@ def kept_columns(
     ds
         Any data set; it is not changed, and whatever it holds is harmless.
     code
-        Gives a scanner that the vocabulary lacks a code in place of its name
-        (`Pseudonyms.scanner`), so that its images can still be told from those of others.
-        Without it such a scanner is the part of its name that is known.
+        Function from the name of a scanner that the vocabulary lacks to a code for it
+        (`Pseudonyms.scanner`), which keeps its images distinct from those of others. Without it
+        such a scanner is the part of its name that is known.
     known
         Further words of makers' models that pass, in lower case.
 
@@ -147,7 +148,7 @@ def read_identifiers(ds: Dataset) -> dict[str, str]:
         and ``study_date`` (ISO 8601). ``""`` where unknown, and where a value is a placeholder
         such as ``ANONYMOUS``, ``0`` or ``不详`` (`is_placeholder`).
     """
-    found = {
+    keywords = {
         "patient_id": "PatientID",
         "issuer": "IssuerOfPatientID",
         "accession": "AccessionNumber",
@@ -157,23 +158,23 @@ def read_identifiers(ds: Dataset) -> dict[str, str]:
         "sop_uid": "SOPInstanceUID",
         "name": "PatientName",
     }
-    values = {name: string(ds, keyword) for name, keyword in found.items()}
+    values = {name: string(ds, keyword) for name, keyword in keywords.items()}
     keys = {name: "" if is_placeholder(value) else value for name, value in values.items()}
     groups = [*keys["name"].split("="), "", ""][:3]
     for kind, group in zip(("alphabetic", "ideographic", "phonetic"), groups, strict=True):
         keys[f"name_{kind}"] = " ".join(group.replace("^", " ").split())
     for name, keyword in (("birth_date", "PatientBirthDate"), ("study_date", "StudyDate")):
-        found_day = day(ds, keyword)
+        date_of = day(ds, keyword)
         # 1900-01-01 is what some worklists send for an unknown date.
-        keys[name] = found_day.isoformat() if found_day and found_day.year > 1900 else ""
+        keys[name] = date_of.isoformat() if date_of and date_of.year > 1900 else ""
     return keys
 
 
 def patient_key(ds: Dataset) -> str:
-    """Return what tells the patient: her identifier, else the study's UID, the image's, ``""``."""
+    """Return the patient's identifier, else the study's UID, the image's, ``""``."""
     keys = read_identifiers(ds)
-    tellers = {"": "patient_id", "study ": "study_uid", "image ": "sop_uid"}
-    return next((kind + keys[key] for kind, key in tellers.items() if keys[key]), "")
+    sources = {"": "patient_id", "study ": "study_uid", "image ": "sop_uid"}
+    return next((kind + keys[key] for kind, key in sources.items() if keys[key]), "")
 
 
 def read_scanner(
@@ -182,8 +183,8 @@ def read_scanner(
     """Return maker, model and the code for what may not be named, ``""`` for each unknown."""
     written = " ".join(strings(ds, "Manufacturer")), " ".join(strings(ds, "ManufacturerModelName"))
     maker = clean_maker(written[0]) or clean_maker(written[1])
-    model, whole = clean_model(written[1], personal_words(ds), known)
-    listed = whole and (maker or not written[0])
+    model, complete = clean_model(written[1], personal_words(ds), known)
+    listed = complete and (maker or not written[0])
     return maker, model, code(" ".join(written)) if code and not listed else ""
 
 
@@ -192,6 +193,7 @@ def read_age(ds: Dataset) -> str:
     years = _stated_age(string(ds, "PatientAge"))
     if years is None:
         years = _reckoned_age(day(ds, "PatientBirthDate"), study_day(ds))
+    # Beyond 120 years a date was mistyped.
     return "" if years is None or not 0 <= years <= 120 else str(min(years, OLDEST))
 
 
@@ -228,7 +230,7 @@ def study_day(ds: Dataset) -> date | None:
     """Return the true day of the examination if the file tells it, 1970 to 2200."""
     keywords = ("StudyDate", "SeriesDate", "AcquisitionDate", "AcquisitionDateTime", "ContentDate")
     days = map(partial(day, ds), keywords)
-    return next((found for found in days if found and 1970 <= found.year <= 2200), None)
+    return next((when for when in days if when and 1970 <= when.year <= 2200), None)
 
 
 def personal_words(ds: Dataset) -> frozenset[str]:

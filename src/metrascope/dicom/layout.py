@@ -1,4 +1,4 @@
-"""What a header claims about its pixels, read with suspicion and checked before any is decoded."""
+"""A header's claims about its pixels, read with suspicion and checked before any is decoded."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 from metrascope.dicom.header import transfer_syntax, value
 from metrascope.errors import DataError
 
+# Twenty minutes of a loop at 50 frames a second. Chosen, not measured.
 _MOST_FRAMES: Final = 65_536
 # Retired, or of compressions that are not read: taken for RGB, they would be in false colors.
 _OTHER_COLORS: Final = ("HSV", "ARGB", "CMYK", "XYB")
@@ -36,7 +37,7 @@ class PixelLayout:
 
 
 def read_layout(ds: Dataset, largest: int) -> PixelLayout:
-    """Read what the header claims about its pixels.
+    """Read the header's claims about its pixels.
 
     Raises
     ------
@@ -86,11 +87,11 @@ def check_size(width: int, height: int, largest: int) -> None:
 
 def header_number(ds: Dataset, keyword: str) -> int | None:
     """Return an element's value as an integer, the first if there are several, None if none."""
-    found: Any = value(ds, keyword)
-    if not isinstance(found, str | bytes | int | float) and hasattr(found, "__len__"):
-        found = found[0] if len(found) else None
+    number: Any = value(ds, keyword)
+    if not isinstance(number, str | bytes | int | float) and hasattr(number, "__len__"):
+        number = number[0] if len(number) else None
     try:
-        return int(found)
+        return int(number)
     except (TypeError, ValueError, OverflowError):
         return None
 

@@ -27,9 +27,9 @@ def read_palette(ds: Dataset, codes: NDArray[np.int64]) -> tuple[NDArray[np.uint
     Parameters
     ----------
     ds
-        With the three palette lookup tables, plain or segmented, of 8 or 16 bits.
+        Data set with the three palette lookup tables, plain or segmented, of 8 or 16 bits.
     codes
-        The index that each possible sample means.
+        Index into the palette of each possible sample, int64, (number of samples,).
 
     Returns
     -------
@@ -88,7 +88,7 @@ def read_lookup_table(described: object, data: object, order: str, *, signed: bo
     data
         Bytes as in the file, or numbers.
     order
-        ``<u2`` or ``>u2``, of the file's words.
+        Byte order of the file's words, ``<u2`` or ``>u2``.
     signed
         Whether codes can be negative.
 
@@ -101,9 +101,7 @@ def read_lookup_table(described: object, data: object, order: str, *, signed: bo
     content = _as_bytes(data, order)
     words = _are_words(content, entries, bits, order)
     flat = (
-        np.frombuffer(content[: len(content) // 2 * 2], order)
-        if words
-        else _unpacked(content, order)
+        np.frombuffer(content[: len(content) // 2 * 2], order) if words else _unpack(content, order)
     )
     if not flat.size:
         raise DataError("dicom.bad_palette")
@@ -112,7 +110,7 @@ def read_lookup_table(described: object, data: object, order: str, *, signed: bo
     return LookupTable(values, first, entries, bits if values.max() < 1 << bits else 16, words)
 
 
-def descriptor(found: object, *, signed: bool) -> tuple[int, int, int]:
+def descriptor(described: object, *, signed: bool) -> tuple[int, int, int]:
     """Return entries, first code and bits of a lookup table's descriptor.
 
     Raises
@@ -121,7 +119,7 @@ def descriptor(found: object, *, signed: bool) -> tuple[int, int, int]:
         ``dicom.bad_palette`` for one that makes no sense.
     """
     try:
-        entries, first, bits = (int(part) for part in found)  # type: ignore[attr-defined]
+        entries, first, bits = (int(part) for part in described)  # type: ignore[attr-defined]
     except (TypeError, ValueError) as error:
         raise DataError("dicom.bad_palette") from error
     if bits not in range(8, 17):
@@ -142,7 +140,7 @@ def _table(ds: Dataset, color: str) -> LookupTable:
     if plain is not None:
         return read_lookup_table(described, plain, order, signed=signed)
     entries, first, bits = descriptor(described, signed=signed)
-    values = _expanded(_as_bytes(segmented, order), entries, bits, order)
+    values = _expand(_as_bytes(segmented, order), entries, bits, order)
     return LookupTable(values, first, entries, bits if values.max() < 1 << bits else 16, bits > 8)
 
 
@@ -176,16 +174,16 @@ def _are_words(data: bytes, entries: int, bits: int, order: str) -> bool:
     return bool(words.any()) and not (words >> 8).any()
 
 
-def _unpacked(data: bytes, order: str) -> NDArray[np.uint8]:
+def _unpack(data: bytes, order: str) -> NDArray[np.uint8]:
     return np.frombuffer(swap_pairs(data) if order == ">u2" else data, np.uint8)
 
 
 @lru_cache(maxsize=24)
-def _expanded(data: bytes, entries: int, bits: int, order: str) -> NDArray[np.int64]:
+def _expand(data: bytes, entries: int, bits: int, order: str) -> NDArray[np.int64]:
     """Expand a segmented table; kept, because all files of a scanner have the same."""
     # No segment of bytes begins with a length of zero: those have a word for each.
-    packed = bits == 8 and any(_unpacked(data, order)[1::2])
-    words = _unpacked(data, order) if packed else np.frombuffer(data[: len(data) // 2 * 2], order)
+    packed = bits == 8 and any(_unpack(data, order)[1::2])
+    words = _unpack(data, order) if packed else np.frombuffer(data[: len(data) // 2 * 2], order)
     table = expand_segments(words.tolist(), entries, 8 if packed else 16)
     table.flags.writeable = False
     return table

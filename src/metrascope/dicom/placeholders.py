@@ -1,4 +1,4 @@
-"""Placeholders: what stands in a field of an identifier where nobody is meant.
+"""Placeholders: fillers in a field of an identifier that mean nobody.
 
 Programs that take names away, worklists without a patient and people in a hurry fill such fields
 with a word or a number. To take it for an identifier would make one patient of many women.
@@ -32,7 +32,7 @@ _MISSING_CODE: Final = re.compile(r"-(1|9+)")  # -1, -9, -99: how statisticians 
 # five or six signs like these, and is then known by her accession number.
 _ONE_DIGIT: Final = re.compile(r"(\d)\1{4,}")
 _SEQUENCES: Final = ("01234567890123456789", "98765432109876543210")
-_SHORTEST_SEQUENCE: Final = 6
+_SHORTEST_SEQUENCE: Final = 6  # 12345 is a number that a ward's count reaches
 
 
 def is_placeholder(value: str) -> bool:
@@ -45,7 +45,7 @@ def is_placeholder(value: str) -> bool:
     Parameters
     ----------
     value
-        As found in a header, a table or a path.
+        Identifier or name from a header, a table or a path.
 
     Examples
     --------

@@ -12,10 +12,15 @@ from metrascope.dicom.layout import header_number
 
 RegionKind: TypeAlias = Literal["2d", "color", "m_mode", "spectral", "elastography", "3d", "other"]
 
+# Codes of PS3.3, C.8.5.5.1: units, spatial formats and data types.
 _CENTIMETERS: Final = 3
+# Millimeters a pixel that a screen can have: 5 mm to 2 m over 1,000 pixels. Chosen, not measured.
 _SANE_MM: Final = (0.005, 2.0)
+# Pixels a side that a region of anything has. Chosen, not measured.
 _LEAST_SIDE: Final = 8
+# Part of an image that a box may reach to, by rounding of its writer. Chosen, not measured.
 _OVERRUN: Final = 1.02
+# Real headers have a handful. Chosen, not measured.
 _MOST_REGIONS: Final = 64
 _BY_FORMAT: Final[dict[int, RegionKind]] = {2: "m_mode", 3: "spectral", 4: "other", 5: "other"}
 _BY_TYPE: Final[dict[int, RegionKind]] = {
@@ -36,9 +41,9 @@ class Region:
     box
         Left, top, width, height in pixels, inside the image.
     kind
-        What is shown in it.
+        Kind of image, graph or trace in it.
     mm_per_pixel
-        Across and down; None where the header has no length or an absurd one.
+        Size of a pixel across and down, mm; None where the header has no length or an absurd one.
     """
 
     box: Box
@@ -62,13 +67,13 @@ def read_regions(ds: Dataset, shape: tuple[int, ...]) -> tuple[Region, ...]:
         Without those whose box is empty, reversed or under 8 pixels a side; none at all where
         a box reaches more than 2 % beyond the image, which then is not the one they describe.
     """
-    found = value(ds, "SequenceOfUltrasoundRegions")
-    if not isinstance(found, Sequence):
+    sequence = value(ds, "SequenceOfUltrasoundRegions")
+    if not isinstance(sequence, Sequence):
         return ()
-    items = [(item, _corners(item)) for item in list(found)[:_MOST_REGIONS]]
+    items = [(item, _corners(item)) for item in list(sequence)[:_MOST_REGIONS]]
     if any(_exceeds_image(corners, shape) for _, corners in items):
         return ()
-    boxes = ((item, _clipped(corners, shape)) for item, corners in items)
+    boxes = ((item, _clip(corners, shape)) for item, corners in items)
     return tuple(Region(box, _kind(item), _scale(item)) for item, box in boxes if box is not None)
 
 
@@ -93,7 +98,7 @@ def _exceeds_image(corners: Box | None, shape: tuple[int, ...]) -> bool:
     return right > shape[1] * _OVERRUN or bottom > shape[0] * _OVERRUN
 
 
-def _clipped(corners: Box | None, shape: tuple[int, ...]) -> Box | None:
+def _clip(corners: Box | None, shape: tuple[int, ...]) -> Box | None:
     if corners is None:
         return None
     left, top, right, bottom = corners

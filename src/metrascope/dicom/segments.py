@@ -10,6 +10,7 @@ from metrascope.errors import DataError
 Segment: TypeAlias = tuple[int, int, list[int]]  # operation, length, values
 
 _DISCRETE, _LINEAR, _INDIRECT = 0, 1, 2
+# As many as a table has entries at most.
 _MOST_SEGMENTS: Final = 65_536
 
 
@@ -19,16 +20,16 @@ def expand_segments(words: list[int], entries: int, bits: int) -> NDArray[np.int
     Parameters
     ----------
     words
-        The segments, as 8- or 16-bit numbers.
+        Segments, as 8- or 16-bit numbers.
     entries
-        Entries of the table; what the segments have beyond it is left out.
+        Entries of the table; further ones in the segments are left out.
     bits
-        8 or 16, which decides how an indirect segment writes its offset.
+        Bits of a word, 8 or 16, on which the form of an indirect segment's offset depends.
 
     Returns
     -------
     ndarray
-        int64, at most ``entries``.
+        Values of the table, int64, at most ``entries``.
 
     Raises
     ------
@@ -59,32 +60,32 @@ def expand_segments(words: list[int], entries: int, bits: int) -> NDArray[np.int
 
 def _segments(words: list[int], bits: int) -> list[Segment]:
     """Split words into segments; an indirect one repeats segments that stand before it."""
-    found: list[Segment] = []
+    segments: list[Segment] = []
     starts: dict[int, int] = {}
     place = 0
-    while place + 2 <= len(words) and len(found) <= _MOST_SEGMENTS:
+    while place + 2 <= len(words) and len(segments) <= _MOST_SEGMENTS:
         operation, length = words[place], words[place + 1]
-        starts[place] = len(found)
+        starts[place] = len(segments)
         if operation == _INDIRECT:
             size = 4 if bits == 8 else 2
-            found.extend(_repeated(words[place + 2 : place + 2 + size], length, found, starts))
+            segments.extend(_repeat(words[place + 2 : place + 2 + size], length, segments, starts))
         else:
             size = length if operation == _DISCRETE else 1
-            found.append((operation, length, words[place + 2 : place + 2 + size]))
+            segments.append((operation, length, words[place + 2 : place + 2 + size]))
         place += 2 + size
-    if len(found) > _MOST_SEGMENTS or any(one[0] > _LINEAR for one in found):
+    if len(segments) > _MOST_SEGMENTS or any(one[0] > _LINEAR for one in segments):
         raise DataError("dicom.bad_palette")
-    return found
+    return segments
 
 
-def _repeated(
-    parts: list[int], count: int, found: list[Segment], starts: dict[int, int]
+def _repeat(
+    parts: list[int], count: int, segments: list[Segment], starts: dict[int, int]
 ) -> list[Segment]:
     """Return the segments that an indirect one names by its offset in bytes."""
     eight = len(parts) == 4
     offset = sum(part << ((8 if eight else 16) * i) for i, part in enumerate(parts))
     # The standard counts bytes; some writers, and pydicom, count words.
     first = starts.get(offset if eight else offset // 2, starts.get(offset))
-    if first is None or first + count > len(found):
+    if first is None or first + count > len(segments):
         raise DataError("dicom.bad_palette")
-    return found[first : first + count]
+    return segments[first : first + count]

@@ -1,4 +1,4 @@
-"""What a compressed stream says about itself, read from its markers without decoding it."""
+"""A compressed stream's own header, read from its markers without decoding it."""
 
 import struct
 from collections.abc import Iterator
@@ -10,10 +10,13 @@ from metrascope.errors import DataError
 StreamCoding: TypeAlias = Literal["jpeg", "jpeg_lossless", "jpeg_ls", "jpeg_2000", "rle"]
 STREAM_CODINGS: Final[tuple[StreamCoding, ...]] = get_args(StreamCoding)
 
+# How streams begin: SOI and another marker; SOC and SIZ; the signature box of JP2.
 _JPEG: Final = b"\xff\xd8\xff"
 _JPEG_2000: Final = b"\xff\x4f\xff\x51"
 _JP2: Final = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+# JPEG markers without a length (ITU-T T.81, table B.1): TEM, RST0 to RST7, SOI.
 _BARE: Final = frozenset((0x01, *range(0xD0, 0xD9)))
+# Before a frame header; real streams have a dozen. Chosen, not measured.
 _MOST_MARKERS: Final = 1_000
 
 
@@ -111,6 +114,8 @@ def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _read_jpeg(data: bytes) -> Stream:
+    # Markers of T.81 and T.87: E0 APP0, EE APP14, C0 to CF frame headers but for C4 (Huffman
+    # tables), C8 (reserved) and CC (arithmetic conditioning), F7 JPEG-LS, DA the first scan.
     adobe, jfif = None, False
     frame: tuple[int, bytes] | None = None
     for code, first, last in segments(data):
@@ -128,6 +133,7 @@ def _read_jpeg(data: bytes) -> Stream:
 
 def _jpeg_frame(code: int, body: bytes, scan: bytes, adobe: int | None, jfif: bool) -> Stream:
     precision, height, width, count = struct.unpack_from(">BHHB", body)
+    # Three bytes for each component: name, sampling factors, quantization table.
     parts = [body[6 + 3 * i : 9 + 3 * i] for i in range(count)]
     if len(body) < 6 + 3 * count or not height or not width:
         raise DataError("dicom.bad_stream")
@@ -167,12 +173,15 @@ def _read_jpeg_2000(data: bytes) -> Stream:
         count,
         max(part[0] & 0x7F for part in parts) + 1,
         subsampled=any(part[1:] != (1, 1) for part in parts),
-        transformed=_transformed(data, 4 + length),
+        transformed=_has_color_transform(data, 4 + length),
     )
 
 
-def _transformed(data: bytes, place: int) -> bool:
-    """Tell whether the main header's COD marker asks for the component transform."""
+def _has_color_transform(data: bytes, place: int) -> bool:
+    """Tell whether the main header's COD marker (FF52) asks for the component transform.
+
+    The header ends at the first tile-part (FF90).
+    """
     for _ in range(_MOST_MARKERS):
         marker, length = struct.unpack_from(">HH", data, place)
         if marker == 0xFF52:

@@ -13,7 +13,7 @@ DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 
 NATIVE: Final = ("", IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN)
-"""Whose pixel data are not compressed; empty where the file names none."""
+"""Syntaxes with pixel data that are not compressed; empty where the file names none."""
 
 _REGISTERED: Final = "1.2.840.10008.1.2."
 # JPEG, JPEG-LS, JPEG 2000, HTJ2K and RLE; the others of the registry are JPIP, JPEG XL, videos.
@@ -57,8 +57,8 @@ def syntax_name(syntax: str) -> str:
         return "unknown"
     makers = (name for root, name in _MAKERS.items() if syntax.startswith(root))
     name = _NAMES.get(syntax) or UID(syntax).name
-    found = name if name != syntax else next(makers, "private or unknown")
-    return f"{found}, {syntax}"
+    title = name if name != syntax else next(makers, "private or unknown")
+    return f"{title}, {syntax}"
 
 
 def unread(syntax: str) -> DataError:

@@ -17,7 +17,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
-# Longer than any value that is looked at; what is longer is not what it says it is.
+# Longer than any value that is read here; a longer one is not what it claims to be.
 LONGEST_VALUE: Final = 1024
 MOST_VALUES: Final = 32
 # Declared (or by default) Latin 1 or ASCII; files from China often hold GB 18030 all the same.
@@ -55,7 +55,7 @@ def strings(ds: Dataset, keyword: str, longest: int = LONGEST_VALUE) -> tuple[st
         bulk = isinstance(element, DataElement) and element.VR in ("OB", "OW", "UN")
         # The character set's own name is in ASCII, and to look up its character set has no end.
         declared = () if keyword == CHARSET else strings(ds, CHARSET)
-        text = "" if len(raw) > longest or bulk else _decoded(bytes(raw), declared)
+        text = "" if len(raw) > longest or bulk else _decode(bytes(raw), declared)
     else:
         text = _as_text(raw)
     if not text or len(text) > longest:
@@ -76,9 +76,9 @@ def numeric_value(ds: Dataset, keyword: str, place: int = 0) -> float | None:
 
 def day(ds: Dataset, keyword: str) -> date | None:
     """Return the day of a DA or DT attribute, in the old form 1994.11.05 as well, else None."""
-    found = DAY.match(string(ds, keyword))
+    match = DAY.match(string(ds, keyword))
     try:
-        return date(int(found[1]), int(found[3]), int(found[4])) if found else None
+        return date(int(match[1]), int(match[3]), int(match[4])) if match else None
     except ValueError:
         return None
 
@@ -104,8 +104,8 @@ def _as_text(value: object) -> str:
         return ""
 
 
-def _decoded(raw: bytes, declared: tuple[str, ...]) -> str:
-    r"""Return text from bytes by the character sets of PS3.3 C.12.1.1.2, or by what they look like.
+def _decode(raw: bytes, declared: tuple[str, ...]) -> str:
+    r"""Return text from bytes by the character sets of PS3.3 C.12.1.1.2, or by their look.
 
     Values are split after that, not before: the second byte of a Chinese character can be ``\``.
     """
@@ -114,7 +114,7 @@ def _decoded(raw: bytes, declared: tuple[str, ...]) -> str:
     # Without escape sequences only the first set counts; scanners do forget to write them.
     counting = declared if b"\x1b" in raw else declared[:1]
     if WEAK.issuperset(counting) or not python_encoding.keys() >= set(declared):
-        return _guessed(raw)
+        return _guess_text(raw)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -123,10 +123,10 @@ def _decoded(raw: bytes, declared: tuple[str, ...]) -> str:
     except Exception:
         text = REPLACED
     # pydicom leaves those of ISO 2022 IR 58, the Chinese set.
-    return _guessed(raw) if REPLACED in text else ESCAPE.sub("", text)
+    return _guess_text(raw) if REPLACED in text else ESCAPE.sub("", text)
 
 
-def _guessed(raw: bytes) -> str:
+def _guess_text(raw: bytes) -> str:
     for encoding in ("utf-8", "gb18030"):
         # In Latin 1 a letter with an accent stands among plain ones; in Chinese bytes are in pairs.
         if encoding == "utf-8" or PAIRS.fullmatch(raw):

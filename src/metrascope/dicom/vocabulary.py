@@ -91,6 +91,7 @@ LISTED: Final = frozenset({"512", "128xp"})  # Acuson Sequoia 512, 128XP
 UNLIKE: Final = re.compile(
     r"[a-z]{4}|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec", re.IGNORECASE
 )
+# Signs of a product's code; the longest known are such as PVT-781VTE. Chosen, not measured.
 LONGEST_CODE: Final = 10
 PROBE_TYPES: Final = frozenset(
     {
@@ -105,8 +106,8 @@ PROBE_TYPES: Final = frozenset(
 def clean_maker(written: str) -> str:
     """Return the maker that a manufacturer's name tells, from `MAKERS`, else ``""``."""
     plain = unicodedata.normalize("NFKC", written).casefold()
-    found = (maker for maker, pattern in MAKERS.items() if re.search(pattern, plain))
-    return next(found, "")
+    makers = (maker for maker, pattern in MAKERS.items() if re.search(pattern, plain))
+    return next(makers, "")
 
 
 def clean_model(
@@ -132,9 +133,12 @@ def clean_model(
     """
     plain = unicodedata.normalize("NFKC", written)
     words = [word for word in re.split(r"[\s,;:()\[\]{}\"'|_®™]+", plain) if word.strip(".-/")]
-    kept = [word for word in words if _tellable(word, personal, known)]
-    silent = [word for word in words if word not in kept and (_is_noise(word) or clean_maker(word))]
-    return " ".join(kept[:6]), len(kept) + len(silent) == len(words) and len(kept) <= 6
+    passing = [word for word in words if _may_pass(word, personal, known)]
+    silent = [
+        word for word in words if word not in passing and (_is_noise(word) or clean_maker(word))
+    ]
+    # Names of models have up to six words.
+    return " ".join(passing[:6]), len(passing) + len(silent) == len(words) and len(passing) <= 6
 
 
 def clean_probe(written: str, personal: Collection[str] = ()) -> str:
@@ -174,7 +178,7 @@ def scanner_name(maker: str, model: str, code: str) -> str:
     return " ".join(part for part in (maker, model, code and f"unlisted-{code}") if part)
 
 
-def _tellable(word: str, personal: Collection[str], known: Collection[str]) -> bool:
+def _may_pass(word: str, personal: Collection[str], known: Collection[str]) -> bool:
     lower = word.casefold()
     if lower in WORDS or lower in known:
         return True
@@ -185,10 +189,10 @@ def _after_family(word: str) -> str:
     """Return the code of a word such as LOGIQE9 or Aplio500 that begins with a known one."""
     letters = re.match("[a-z]*", word.casefold())
     length = len(letters[0]) if letters else 0
-    known = (
+    prefixes = (
         size for size in range(length, max(length - 4, 3), -1) if word[:size].casefold() in WORDS
     )
-    return word[next(known, 0) :]
+    return word[next(prefixes, 0) :]
 
 
 def _is_noise(word: str) -> bool:
