@@ -50,7 +50,7 @@ class _Drawn(ViewStore):
 def audit(images: int, folder: Path, bundle: Path | None) -> Costs:
     """Look for near duplicates: candidates first, then each looked at closely."""
     views = [make_view(_phantom(index)) for index in range(_POOL)]
-    looks = np.concatenate([view.points.looks for view in views])
+    looks = np.concatenate([view.points.descriptors for view in views])
     rng = np.random.default_rng(0)
     with _Drawn(folder / "views", [view.pane for view in views]) as shelf:
         for number in range(images):
@@ -95,7 +95,7 @@ def _places(view: ComparedView, rng: np.random.Generator) -> np.ndarray:
 
 def _moved(points: KeyPoints, rng: np.random.Generator) -> KeyPoints:
     at = points.at + rng.normal(0, (0.7, 0.7, 0), points.at.shape).astype(np.float32)
-    return KeyPoints(at.astype(np.float32), _noisy(points.looks, 4, rng))
+    return KeyPoints(at.astype(np.float32), _noisy(points.descriptors, 4, rng))
 
 
 def _noisy(looks: np.ndarray, spread: float, rng: np.random.Generator) -> np.ndarray:

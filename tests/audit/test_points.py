@@ -28,7 +28,7 @@ def test_mirrored_descriptors_are_those_of_the_mirrored_image() -> None:
     plain = np.rint(looks_at(pane, points) * 512).clip(0, 255).astype(np.uint8)
     turned = mirrored(KeyPoints(points.at, plain), pane.texture.shape[1])
     expected = looks_at(flipped(pane), turned)
-    alike = (expected * turned.looks / 512).sum(axis=1)
+    alike = (expected * turned.descriptors / 512).sum(axis=1)
     assert np.median(alike) > 0.99
     assert np.median((expected * plain / 512).sum(axis=1)) < 0.95
 
@@ -46,7 +46,7 @@ def test_mirroring_twice_changes_nothing() -> None:
     points = view(2).points
     again = mirrored(mirrored(points, 200), 200)
     np.testing.assert_allclose(again.at, points.at, atol=1e-4)
-    np.testing.assert_array_equal(again.looks, points.looks)
+    np.testing.assert_array_equal(again.descriptors, points.descriptors)
 
 
 def test_points_lie_on_echo_and_are_limited() -> None:
@@ -60,4 +60,4 @@ def test_a_flat_image_has_no_points() -> None:
     flat = Pane(np.zeros((64, 64), np.int8), np.ones((64, 64), bool))
     points = find_points(flat)
     assert points.at.shape == (0, 3)
-    assert points.looks.shape == (0, 128)
+    assert points.descriptors.shape == (0, 128)

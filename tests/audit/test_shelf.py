@@ -25,14 +25,14 @@ def test_views_come_back_as_they_were(tmp_path: Path) -> None:
     with open_shelf(tmp_path / "new") as shelf:
         for number, view in enumerate(views):
             assert shelf.put(view) == number
-            np.testing.assert_array_equal(shelf.points(0).looks, views[0].points.looks)
+            np.testing.assert_array_equal(shelf.points(0).descriptors, views[0].points.descriptors)
         assert len(shelf) == 3
         for number, view in enumerate(views):
             back = shelf.view(number)
             np.testing.assert_array_equal(back.pane.texture, view.pane.texture)
             np.testing.assert_array_equal(back.pane.valid, view.pane.valid)
             np.testing.assert_array_equal(back.points.at, view.points.at)
-            np.testing.assert_array_equal(back.points.looks, view.points.looks)
+            np.testing.assert_array_equal(back.points.descriptors, view.points.descriptors)
             assert shelf.width(number) == view.pane.texture.shape[1]
     assert list((tmp_path / "new").iterdir()) == []
 

@@ -86,9 +86,9 @@ def test_patients_of_one_scanner_are_not_one() -> None:
 
 
 def test_too_few_points_are_no_match() -> None:
-    few = KeyPoints(view(0).points.at[:3], view(0).points.looks[:3])
+    few = KeyPoints(view(0).points.at[:3], view(0).points.descriptors[:3])
     found = compare_views(replace(view(0), points=few), view(0), flipped=False)
     assert found.score == 0
     assert found.transform is None
-    none = KeyPoints(few.at[:0], few.looks[:0])
+    none = KeyPoints(few.at[:0], few.descriptors[:0])
     assert compare_views(replace(view(0), points=none), view(0), flipped=False).score == 0

@@ -4,23 +4,21 @@ audit         audit a data set: examine it and write the page, the tables and, i
               groups
 examination   examine a data set: duplicates, leaks, groups, balance and quality
 settings      settings of the audit: from when on two images count as one, and what the page shows
-views         what the audit knows of one image: its hashes, its view, its quality, or why it has
-              none
+views         one image as the audit compares it: hashes, view, quality, or why it has none
 pane          the scan sector of an image as the search for duplicates sees it: one size, texture
               only
 points        points of a pane that can be found again after a crop, a rescale or a mirror
-shelf         A scratch file that keeps the views of all images out of memory
-candidates    which pairs of images are worth a close look: points that look alike vote for them
-near          near duplicates: pairs of images that are one by what is in the scan sector
+shelf         a scratch file that keeps the views of all images out of memory
+candidates    pairs of images that are worth a close look: points that look alike vote for them
+near          near duplicates: pairs of images whose scan sectors show the same
 verification  are two panes one image: lay one over the other and compare the speckle, block by
               block
 pairs         pairs of images that are one image, and those that are so by file or by pixels
 duplicates    the duplicates of a data set, exact and near, and the table that a study keeps of
               them
 groups        merge patients whose images are one into groups that a split must keep together
-partitions    which image is in which partition, as a split says, right or wrong
-leaks         what stands in more than one partition of a fold, and so tells the test what was
-              learned
+partitions    the partition of each image, as a split states it, right or wrong
+leaks         patients or images in several partitions of a fold
 confounding   can the class be told from the scanner or the centre alone? Then a network may learn
               that
 quality       how good the images are: sharpness, contrast, saturation, size; by class

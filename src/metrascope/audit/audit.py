@@ -28,20 +28,20 @@ def audit(
     Parameters
     ----------
     data
-        The data set's folder, or its manifest.
+        Folder of the data set, or its manifest.
     out
-        Where the results go; scratch data too while it runs, about 80 kB for each image.
+        Folder for the results, and for scratch data while it runs, about 80 kB for each image.
     splits
-        Which patient, or which image, is in which partition.
+        Table with the partition of each patient or image.
     jobs
-        Threads.
+        Number of threads.
     progress
         Called as the work advances.
     settings
         Thresholds; the built-in ones if not given.
     write
-        Write the groups to ``groups.csv`` and the manifest's column ``patient_group``. Nothing
-        else of the data set is ever changed.
+        Whether the groups are written to ``groups.csv`` and the manifest's column
+        ``patient_group``. Nothing else of the data set is ever changed.
 
     Returns
     -------
@@ -58,12 +58,12 @@ def audit(
         If a file cannot be written.
     """
     checked_jobs(jobs)
-    found = examine(data, out, splits=splits, jobs=jobs, progress=progress, settings=settings)
+    result = examine(data, out, splits=splits, jobs=jobs, progress=progress, settings=settings)
     begin("audit_page")
-    if write and write_groups(found.manifest, found.groups.tolist()):
+    if write and write_groups(result.manifest, result.groups.tolist()):
         # The page tells the hash of the manifest that the reader has, with its groups: so the
         # same command, again or after it was killed here, writes the same page.
-        written = sha256(found.manifest.root / "manifest.csv")
-        found = replace(found, manifest=replace(found.manifest, digest=written))
-    write_page(found, out, language())
-    return found
+        written = sha256(result.manifest.root / "manifest.csv")
+        result = replace(result, manifest=replace(result.manifest, digest=written))
+    write_page(result, out, language())
+    return result

@@ -11,14 +11,16 @@ from scipy.stats import chi2_contingency
 
 from metrascope.arrays import Integers
 
+# Largest p value of a warning. Chosen, not measured.
 SURE: Final = 0.01
-"""Largest p value of a warning."""
 
+# Smallest Cramér's V of a warning, about a medium effect in Cohen's sense for three classes.
 STRONG: Final = 0.2
-"""Smallest Cramér's V of a warning, about a medium effect in Cohen's sense for three classes."""
 
-_DRAWS: Final = 2000
-_EXPECTED: Final = 5.0
+# Exchanges of the labels: a p of 0.01 is known to 0.002.
+_EXCHANGES: Final = 2000
+# Expected patients in each cell from which chi-square holds (Cochran 1954).
+_LEAST_EXPECTED: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,13 @@ class Balance:
     Attributes
     ----------
     column
-        Such as ``scanner``.
+        Name of the column, such as ``scanner``.
     counts
         Patients: a row for each value, a column for each class.
     cramers_v
         Strength of the association, 0 to 1, corrected for bias (Bergsma, 2013).
     p
-        Of no association: chi-square, or 2,000 random exchanges of the labels where cells are
+        p of no association: chi-square, or 2,000 random exchanges of the labels where cells are
         expected to hold fewer than five patients.
     guessed
         Mean recall of a reader who sees the column alone and takes the class most typical of
@@ -49,7 +51,7 @@ class Balance:
 
     @property
     def confounded(self) -> bool:
-        """Whether the column tells so much of the class that a warning is due."""
+        """Whether the column predicts the class so well that a warning is due."""
         return self.p < SURE and self.cramers_v >= STRONG
 
 
@@ -59,26 +61,27 @@ def weigh(table: pd.DataFrame, column: str, classes: Sequence[str]) -> Balance |
     Parameters
     ----------
     table
-        A manifest's table. A patient with several images of one class and value counts once.
+        Table of a manifest. A patient with several images of one class and value counts once.
     column
-        Such as ``scanner``; rows where it is empty are left out.
+        Name of the column, such as ``scanner``; rows where it is empty are left out.
     classes
-        The labels, in class order.
+        Labels in class order.
     """
     if column not in table:
         return None
-    known = table.loc[table[column] != "", ["patient_id", column, "label"]].drop_duplicates()
-    counts = pd.crosstab(known[column], known["label"]).reindex(columns=list(classes), fill_value=0)
+    rows = table.loc[table[column] != "", ["patient_id", column, "label"]].drop_duplicates()
+    counts = pd.crosstab(rows[column], rows["label"]).reindex(columns=list(classes), fill_value=0)
     cells = counts.to_numpy(np.int64)[:, counts.to_numpy().sum(axis=0) > 0]
     if min(cells.shape) < 2:
         return None
     guessed = float((cells / cells.sum(axis=0)).max(axis=1).sum() / cells.shape[1])
-    codes = known[column].astype("category").cat.codes.to_numpy().astype(np.int64)
-    labels = known["label"].astype("category").cat.codes.to_numpy().astype(np.int64)
+    codes = rows[column].astype("category").cat.codes.to_numpy().astype(np.int64)
+    labels = rows["label"].astype("category").cat.codes.to_numpy().astype(np.int64)
     return Balance(column, counts, _cramers_v(cells), _p_value(cells, codes, labels), guessed)
 
 
 def _cramers_v(cells: Integers) -> float:
+    # Bergsma's correction takes from phi² and from both sides of the table what chance gives them.
     n, (rows, columns) = cells.sum(), cells.shape
     phi = float(chi2_contingency(cells, correction=False).statistic) / n
     excess = max(0.0, phi - (rows - 1) * (columns - 1) / (n - 1)) if n > 1 else 0.0
@@ -87,22 +90,22 @@ def _cramers_v(cells: Integers) -> float:
 
 
 def _p_value(cells: Integers, codes: Integers, labels: Integers) -> float:
-    found = chi2_contingency(cells, correction=False)
-    if float(np.min(found.expected_freq)) >= _EXPECTED:
-        return float(found.pvalue)
+    test = chi2_contingency(cells, correction=False)
+    if float(np.min(test.expected_freq)) >= _LEAST_EXPECTED:
+        return float(test.pvalue)
     rng = np.random.default_rng(0)
     width = int(labels.max()) + 1
     size = (int(codes.max()) + 1) * width
     expected = np.bincount(codes * width + labels, minlength=size).astype(float)
     shares = np.outer(np.bincount(codes), np.bincount(labels)).ravel() / len(codes)
-    held = shares > 0
+    possible = shares > 0
 
     def statistic(counts: npt.NDArray[np.float64]) -> float:
-        return float((np.square(counts - shares)[held] / shares[held]).sum())
+        return float((np.square(counts - shares)[possible] / shares[possible]).sum())
 
     least = statistic(expected) - 1e-9
-    drawn = (
+    exchanged = (
         np.bincount(codes * width + rng.permutation(labels), minlength=size).astype(float)
-        for _ in range(_DRAWS)
+        for _ in range(_EXCHANGES)
     )
-    return (1 + sum(statistic(counts) >= least for counts in drawn)) / (1 + _DRAWS)
+    return (1 + sum(statistic(counts) >= least for counts in exchanged)) / (1 + _EXCHANGES)

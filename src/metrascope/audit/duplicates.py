@@ -22,18 +22,18 @@ _KINDS: Final[dict[str, PairKind]] = {"file": "file", "pixels": "pixels", "near"
 
 @dataclass(frozen=True)
 class Duplicates:
-    """What a comparison of all images with each other has found.
+    """Results of a comparison of all images with each other.
 
     Attributes
     ----------
     prints
         Hashes, quality and problem of each image, without the views.
     rows
-        For each view on the shelf its position in the manifest's table.
+        Position of each view on the shelf in the manifest's table.
     pairs
         Exact duplicates, then near ones, best first.
     beneath
-        The pairs that came closest to being near duplicates, best first.
+        Pairs that came closest to being near duplicates, best first.
     """
 
     prints: tuple[Fingerprint, ...]
@@ -55,28 +55,28 @@ def find_duplicates(
     Parameters
     ----------
     manifest
-        The images; those that cannot be read are told of in ``prints``.
+        Manifest of the images; those that cannot be read have a problem in ``prints``.
     shelf
-        An empty one, which gets the views.
+        Empty shelf, which gets the views.
     settings
         Thresholds.
     jobs
-        Threads.
+        Number of threads.
     progress
         Called as images are read (nine tenths) and pairs are verified.
     """
     prints: list[Fingerprint] = []
     rows: list[int] = []
-    seen: set[str] = set()
+    hashes: set[str] = set()
     count = len(manifest.table)
-    for row, taken in in_threads(
+    for row, fingerprint in in_threads(
         lambda row: compute_fingerprint(manifest, row), range(count), jobs
     ):
-        if taken.view is not None and taken.pixel_hash not in seen:
-            seen.add(taken.pixel_hash)
-            shelf.put(taken.view)
+        if fingerprint.view is not None and fingerprint.pixel_hash not in hashes:
+            hashes.add(fingerprint.pixel_hash)
+            shelf.put(fingerprint.view)
             rows.append(row)
-        prints.append(replace(taken, view=None))
+        prints.append(replace(fingerprint, view=None))
         if progress is not None:
             progress(9 * (row + 1), 10 * count)
     near, beneath = near_pairs(shelf, rows, settings, jobs=jobs, advance=_tail(progress))

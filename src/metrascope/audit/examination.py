@@ -24,45 +24,47 @@ from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.progress import Advance
 
 CONFOUNDERS: Final = ("scanner", "centre", "probe")
-"""Columns that should tell nothing of the class."""
+"""Columns that should not predict the class."""
 
+# Random pairs whose scores the page shows beside those of duplicates (docs/audit.md).
 _CHANCE_PAIRS: Final = 300
+# Pairs under the thresholds that stay in the result, for a histogram. Chosen, not measured.
 _BENEATH_KEPT: Final = 2000
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found in a data set.
+    """Results of an audit.
 
     Attributes
     ----------
     manifest, settings
-        What was audited, and how.
+        Data set and thresholds of the audit.
     classes
-        In class order.
+        Labels in class order.
     prints
         Hashes, quality and problem of each image, without the views.
     pairs
         Exact and near duplicates.
     beneath
-        The pairs that came closest to being near duplicates, best first.
+        Pairs that came closest to being near duplicates, best first.
     chance
         Scores of pairs of images of different patients, drawn at random and not from `pairs`.
     groups
-        `metrascope.audit.groups.patient_groups`.
+        Group of each image (`metrascope.audit.groups.patient_groups`).
     partitions
-        `metrascope.audit.partitions.read_partitions`; None without a split.
+        Table of `metrascope.audit.partitions.read_partitions`; None without a split.
     leaks
-        What stands in several partitions.
+        Patients, groups and pictures in several partitions.
     balances
         Class by scanner, by centre and by probe, where these are known.
     quality
         Medians by class.
     marked
-        Images with marks, images where that is recorded, by class; None where no manifest
-        column ``marks`` tells.
+        Images with marks, and images where that is recorded, by class; None without a manifest
+        column ``marks``.
     gaps
-        Where the split and the manifest do not fit; None without a split.
+        Patients or images that only the split or only the manifest has; None without a split.
     """
 
     manifest: Manifest
@@ -84,7 +86,7 @@ class Audit:
     def conflicts(self) -> tuple[DuplicatePair, ...]:
         """Pairs whose images have different labels."""
         labels = self.manifest.table["label"].tolist()
-        return tuple(p for p in self.pairs if labels[p.first] != labels[p.second])
+        return tuple(pair for pair in self.pairs if labels[pair.first] != labels[pair.second])
 
     @property
     def joined(self) -> list[tuple[str, list[str]]]:
@@ -92,13 +94,13 @@ class Audit:
         members: dict[str, set[str]] = {}
         for patient, group in zip(self.manifest.table["patient_id"], self.groups, strict=True):
             members.setdefault(group, set()).add(patient)
-        named = sorted(members.items())
-        return [(group, sorted(found)) for group, found in named if len(found) > 1]
+        groups = sorted(members.items())
+        return [(group, sorted(patients)) for group, patients in groups if len(patients) > 1]
 
     @property
     def unusable(self) -> tuple[int, ...]:
         """Positions of the images that could not be read."""
-        return tuple(row for row, taken in enumerate(self.prints) if taken.problem)
+        return tuple(row for row, fingerprint in enumerate(self.prints) if fingerprint.problem)
 
 
 def examine(
@@ -110,18 +112,18 @@ def examine(
     progress: Advance | None = None,
     settings: AuditSettings | None = None,
 ) -> Audit:
-    """Look for everything that the audit tells of; nothing is changed or written.
+    """Look for everything that the audit reports; nothing is changed or written.
 
     Parameters
     ----------
     data
-        The data set's folder, or its manifest.
+        Folder of the data set, or its manifest.
     scratch
         Folder for the scratch file: about 80 kB for each image while the audit runs.
     splits
-        Which patient, or which image, is in which partition.
+        Table with the partition of each patient or image.
     jobs
-        Threads.
+        Number of threads.
     progress
         Called as images are read (nine tenths) and pairs are verified.
     settings
@@ -138,31 +140,33 @@ def examine(
     partitions = None if splits is None else read_partitions(splits, table)
     gaps = None if splits is None else find_gaps(splits, table)
     with open_shelf(scratch) as shelf:
-        found = find_duplicates(manifest, shelf, settings, jobs=jobs, progress=progress)
-        groups = patient_groups(table, found.pairs)
-        chance = _chance(shelf, [str(groups.iat[row]) for row in found.rows])
+        duplicates = find_duplicates(manifest, shelf, settings, jobs=jobs, progress=progress)
+        groups = patient_groups(table, duplicates.pairs)
+        chance = _chance_scores(shelf, [str(groups.iat[row]) for row in duplicates.rows])
     classes, labels = order_classes(table["label"]), table["label"].tolist()
     balances = (weigh(table, column, classes) for column in CONFOUNDERS)
-    leaks = [] if partitions is None else find_leaks(manifest, partitions, found.pairs)
+    leaks = [] if partitions is None else find_leaks(manifest, partitions, duplicates.pairs)
     return Audit(
         manifest=manifest,
         settings=settings,
         classes=classes,
-        prints=found.prints,
-        pairs=found.pairs,
-        beneath=found.beneath[:_BENEATH_KEPT],
+        prints=duplicates.prints,
+        pairs=duplicates.pairs,
+        beneath=duplicates.beneath[:_BENEATH_KEPT],
         chance=chance,
         groups=groups,
         partitions=partitions,
         leaks=tuple(leaks),
         balances=tuple(balance for balance in balances if balance is not None),
-        quality=by_class(labels, [taken.quality for taken in found.prints], classes),
-        marked=_marked(table, classes),
+        quality=by_class(
+            labels, [fingerprint.quality for fingerprint in duplicates.prints], classes
+        ),
+        marked=_count_marked(table, classes),
         gaps=gaps,
     )
 
 
-def _chance(shelf: ViewStore, groups: Sequence[str]) -> tuple[float, ...]:
+def _chance_scores(shelf: ViewStore, groups: Sequence[str]) -> tuple[float, ...]:
     """Compare images of different groups, drawn at random, as if they were candidates."""
     if len(set(groups)) < 2:
         return ()
@@ -172,20 +176,20 @@ def _chance(shelf: ViewStore, groups: Sequence[str]) -> tuple[float, ...]:
         first, second = rng.choice(len(shelf), 2, replace=False).tolist()
         if groups[first] != groups[second]:
             flipped = bool(rng.integers(2))
-            found = compare_views(shelf.view(first), shelf.view(second), flipped=flipped)
-            scores.append(found.score)
+            agreement = compare_views(shelf.view(first), shelf.view(second), flipped=flipped)
+            scores.append(agreement.score)
     return tuple(scores)
 
 
-def _marked(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, tuple[int, int]] | None:
+def _count_marked(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, tuple[int, int]] | None:
     """Count the images with marks, as ``marks`` has them: ``caliper:4 text:2``, or ``none``."""
     if "marks" not in table or not (table["marks"] != "").any():
         return None
-    known = table[table["marks"] != ""]
+    recorded = table[table["marks"] != ""]
     return {
         label: (
-            int((known.loc[known["label"] == label, "marks"] != "none").sum()),
-            int((known["label"] == label).sum()),
+            int((recorded.loc[recorded["label"] == label, "marks"] != "none").sum()),
+            int((recorded["label"] == label).sum()),
         )
         for label in classes
     }

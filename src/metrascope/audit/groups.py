@@ -19,13 +19,13 @@ def patient_groups(table: pd.DataFrame, pairs: Iterable[DuplicatePair]) -> "pd.S
     Parameters
     ----------
     table
-        A manifest's table. Groups in its column ``patient_group`` stay together.
+        Table of a manifest. Groups in its column ``patient_group`` stay together.
     pairs
-        The duplicates.
+        Duplicates.
 
     Returns
     -------
-    Indexed like the table; the group's name is the first of its patients in alphabetical order.
+    Name of each row's group: the first of its patients in alphabetical order.
     """
     patients = [f"patient {name}" for name in table["patient_id"]]
     parents = {name: name for name in patients}

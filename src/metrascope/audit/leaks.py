@@ -1,4 +1,4 @@
-"""What stands in more than one partition of a fold, and so tells the test what was learned."""
+"""Patients or images in several partitions of a fold: the test then knows what was learned."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ class Leak:
     fold
         Number of the fold.
     reason
-        What they have in common: a ``patient``, a ``group`` (recorded in the manifest), a
+        What the partitions share: a ``patient``, a ``group`` (recorded in the manifest), a
         ``file``, its ``pixels``, or the speckle (``near``).
     unit
-        The patient or the group; of a pair the two patients.
+        Name of the patient or the group; of a pair those of the two patients.
     partitions
-        Where it stands, in alphabetical order.
+        Names of the partitions, in alphabetical order.
     images
         One image in each of these partitions.
     """
@@ -47,23 +47,23 @@ def find_leaks(
     *,
     jobs: int = 1,
 ) -> list[Leak]:
-    """Find what stands in several partitions of a fold.
+    """Find patients, groups and pictures in several partitions of a fold.
 
     Parameters
     ----------
     manifest
-        Its column ``patient_group``, if there, counts.
+        Manifest of the images; its column ``patient_group``, if there, counts.
     partitions
-        Of `metrascope.audit.partitions.read_partitions`.
+        Table of `metrascope.audit.partitions.read_partitions`.
     pairs
         Duplicates. If not given, the exact ones are found here: every image is decoded once.
     jobs
-        Threads for that.
+        Number of threads for that.
     """
     if pairs is None:
         rows = range(len(manifest.table))
         hashed = in_threads(lambda row: hash_image(manifest, row), rows, jobs)
-        pairs = exact_pairs([taken for _, taken in hashed])
+        pairs = exact_pairs([fingerprint for _, fingerprint in hashed])
     leaks = []
     for fold, placed in partitions.groupby("fold"):
         where = by_row(placed)
@@ -93,10 +93,10 @@ def _shared(manifest: Manifest, fold: int, where: dict[int, set[str]]) -> list[L
         for row in where:
             members.setdefault(str(table[column].iat[row]), []).append(row)
         for unit, rows in members.items():
-            found = _examples(manifest, rows, where)
+            examples = _examples(manifest, rows, where)
             alone = {str(table["patient_id"].iat[row]) for row in rows} <= spread
-            if unit and len(found) > 1 and not alone:
-                leaks.append(Leak(fold, reason, unit, tuple(found), tuple(found.values())))
+            if unit and len(examples) > 1 and not alone:
+                leaks.append(Leak(fold, reason, unit, tuple(examples), tuple(examples.values())))
                 spread |= {unit} if reason == "patient" else set()
     return leaks
 
@@ -105,11 +105,11 @@ def _examples(
     manifest: Manifest, rows: Sequence[int], where: dict[int, set[str]]
 ) -> dict[str, str]:
     """Return the first image in each partition, by partition."""
-    found: dict[str, str] = {}
+    examples: dict[str, str] = {}
     for row in rows:
         for partition in where[row]:
-            found.setdefault(partition, str(manifest.table["image"].iat[row]))
-    return dict(sorted(found.items()))
+            examples.setdefault(partition, str(manifest.table["image"].iat[row]))
+    return dict(sorted(examples.items()))
 
 
 def _paired(
@@ -119,10 +119,10 @@ def _paired(
     leaks = []
     for pair in pairs:
         rows = [row for row in (pair.first, pair.second) if row in where]
-        found = sorted(set().union(*(where[row] for row in rows)))
+        partitions = sorted(set().union(*(where[row] for row in rows)))
         patients = dict.fromkeys(str(table["patient_id"].iat[row]) for row in rows)
-        if len(patients) < 2 or len(found) < 2:
+        if len(patients) < 2 or len(partitions) < 2:
             continue  # one patient in several partitions is told of as such
         images = tuple(str(table["image"].iat[row]) for row in rows)
-        leaks.append(Leak(fold, pair.kind, " + ".join(patients), tuple(found), images))
+        leaks.append(Leak(fold, pair.kind, " + ".join(patients), tuple(partitions), images))
     return leaks

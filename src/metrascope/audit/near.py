@@ -1,4 +1,4 @@
-"""Near duplicates: pairs of images that are one by what is in the scan sector."""
+"""Near duplicates: pairs of images whose scan sectors show the same."""
 
 from collections.abc import Sequence
 
@@ -23,20 +23,20 @@ def near_pairs(
     Parameters
     ----------
     shelf
-        The views, each picture once.
+        Views of the images, each picture once.
     rows
-        For each view its position in the manifest's table, ascending.
+        Position of each view in the manifest's table, ascending.
     settings
-        The thresholds.
+        Thresholds.
     jobs
-        Threads.
+        Number of threads.
     advance
         Called after each of the candidates, if any.
 
     Returns
     -------
-    The pairs, best first, and the candidates that are none, likewise: what lies just under the
-    thresholds tells whether they are right.
+    The pairs, best first, and the candidates that are none, likewise: pairs just under the
+    thresholds show whether these are right.
     """
     candidates = find_candidates(shelf, jobs=jobs)
 
@@ -45,14 +45,20 @@ def near_pairs(
         return compare_views(first, second, flipped=candidate.flipped)
 
     best: dict[tuple[int, int], Agreement] = {}
-    for done, (candidate, found) in enumerate(in_threads(verify, candidates, jobs), start=1):
+    for done, (candidate, agreement) in enumerate(in_threads(verify, candidates, jobs), start=1):
         key = rows[candidate.first], rows[candidate.second]
-        if key not in best or found.score > best[key].score:
-            best[key] = found
+        if key not in best or agreement.score > best[key].score:
+            best[key] = agreement
         if advance is not None:
             advance(done, len(candidates))
     ranked = sorted(best.items(), key=lambda item: (-item[1].score, item[0]))
-    same = [DuplicatePair(*key, "near", found) for key, found in ranked if settings.same(found)]
+    same = [
+        DuplicatePair(*key, "near", agreement)
+        for key, agreement in ranked
+        if settings.same(agreement)
+    ]
     return same, [
-        DuplicatePair(*key, "near", found) for key, found in ranked if not settings.same(found)
+        DuplicatePair(*key, "near", agreement)
+        for key, agreement in ranked
+        if not settings.same(agreement)
     ]

@@ -26,6 +26,7 @@ _SECTIONS: Final = (
     "method",
 )
 RELATIONS: Final = ("leak", "conflict", "patients", "within")
+# Pairs under the thresholds with pictures, rows of a list, and bars of the histogram on the page.
 _BENEATH: Final = 12
 _LISTED: Final = 100
 _BINS: Final = 40
@@ -49,11 +50,11 @@ def write_page(audit: Audit, out: Path, lang: str) -> Path:
     Parameters
     ----------
     audit
-        What was found.
+        Results of the audit.
     out
-        The folder.
+        Folder for the tables and the page.
     lang
-        ``en`` or ``zh``: the language that the page opens in.
+        Language that the page opens in, ``en`` or ``zh``.
 
     Returns
     -------
@@ -75,7 +76,7 @@ def _values(audit: Audit) -> dict[str, Any]:
         audit.pairs,
         key=lambda pair: (RELATIONS.index(relation(audit, pair, where)), pair.first, pair.second),
     )
-    shown = ranked[: audit.settings.pictures]
+    pictured = ranked[: audit.settings.pictures]
     # What agrees less than chance does tells nothing about the thresholds.
     close = [pair for pair in audit.beneath if pair.agreement and deviations(pair.agreement) > 1]
     beneath = close[:_BENEATH]
@@ -87,8 +88,8 @@ def _values(audit: Audit) -> dict[str, Any]:
         "kinds": Counter(pair.kind for pair in audit.pairs),
         "relations": Counter(relation(audit, pair, where) for pair in audit.pairs),
         "relation_names": RELATIONS,
-        "cards": [_card(audit, pair, where) for pair in shown],
-        "left_out": len(ranked) - len(shown),
+        "cards": [_card(audit, pair, where) for pair in pictured],
+        "left_out": len(ranked) - len(pictured),
         "beneath": [_card(audit, pair, where) for pair in beneath],
         "merged": merged[:_LISTED],
         "merged_more": max(0, len(merged) - _LISTED),
@@ -117,14 +118,14 @@ def _card(audit: Audit, pair: DuplicatePair, where: dict[int, dict[int, set[str]
         }
         for row in (pair.first, pair.second)
     )
-    found = pair.agreement
-    turned = None if found is None else found.transform
+    agreement = pair.agreement
+    turned = None if agreement is None else agreement.transform
     scale = 1.0 if turned is None else float(abs(np.linalg.det(turned[:, :2])) ** 0.5)
     return PairCard(
         pair=pair,
         relation=relation(audit, pair, where),
         ends=ends,
-        deviations=0.0 if found is None else deviations(found),
+        deviations=0.0 if agreement is None else deviations(agreement),
         scale=scale,
         pictures=picture_pair(audit.manifest, pair),
     )
@@ -132,8 +133,8 @@ def _card(audit: Audit, pair: DuplicatePair, where: dict[int, dict[int, set[str]
 
 def _histogram(audit: Audit) -> list[tuple[str, list[float]]]:
     """Return heights, 0 to 1 by the logarithm of the count, of three kinds of scores."""
-    near = [p.agreement.score for p in audit.pairs if p.agreement]
-    beneath = [p.agreement.score for p in audit.beneath if p.agreement]
+    near = [pair.agreement.score for pair in audit.pairs if pair.agreement]
+    beneath = [pair.agreement.score for pair in audit.beneath if pair.agreement]
     kinds = (("chance", list(audit.chance)), ("beneath", beneath), ("near", near))
     counted = [(name, np.histogram(values, _BINS, (0, 1))[0]) for name, values in kinds]
     highest = max(1.0, *(float(np.log1p(counts.max(initial=0))) for _, counts in counted))

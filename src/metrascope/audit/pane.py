@@ -15,12 +15,16 @@ Texture = npt.NDArray[np.int8]
 PANE_SIDE: Final = 256
 """Longer side of a pane in pixels: speckle is still there, noise of the recompression is not."""
 
+# None was measured alone; together they find all 16 planted changes (docs/audit.md). Pixels of the
+# pane: standard deviation of the local mean and deviation, width left out along the outline, width
+# of a stroke. Grey levels: least local deviation, height of a stroke over its ground, its level.
 _NEIGHBORHOOD: Final = 10.0
-_FLOOR: Final = 3.0
-_EDGE: Final = 5
+_OUTLINE_WIDTH: Final = 5
 _STROKE: Final = 7
+_FLOOR: Final = 3.0
 _STROKE_CONTRAST: Final = 70
 _STROKE_LEVEL: Final = 170
+# A deviation in steps of int8: values up to 2.6 deviations fit.
 _SCALE: Final = 48.0
 
 
@@ -48,7 +52,7 @@ def make_pane(picture: Picture) -> Pane:
     Parameters
     ----------
     picture
-        Cropped to its sector.
+        Image that is cropped to its sector.
     """
     height, width = picture.grey.shape
     factor = PANE_SIDE / max(height, width)
@@ -57,7 +61,7 @@ def make_pane(picture: Picture) -> Pane:
     grey = np.asarray(cv2.resize(picture.grey, size, interpolation=way), np.uint8)
     sector = cv2.resize(picture.sector.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     framed = cv2.copyMakeBorder(sector, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    inner = cv2.erode(framed, np.ones((2 * _EDGE + 1,) * 2, np.uint8))[1:-1, 1:-1] > 0
+    inner = cv2.erode(framed, np.ones((2 * _OUTLINE_WIDTH + 1,) * 2, np.uint8))[1:-1, 1:-1] > 0
     return Pane(_texture(grey), np.asarray(inner & ~_strokes(grey)))
 
 

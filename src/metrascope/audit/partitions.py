@@ -1,4 +1,4 @@
-"""Which image is in which partition, as a split says, right or wrong."""
+"""The partition of each image, as a split states it, right or wrong."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ _COLUMNS: Final = ("row", "fold", "partition")
 
 @dataclass(frozen=True)
 class Gaps:
-    """Where a split and a manifest do not fit: of these nobody knows on which side they are.
+    """Patients or images that a split and a manifest do not both have.
 
     Attributes
     ----------
     column
-        ``patient_id`` or ``image``: what the split places.
+        ``patient_id`` or ``image``, whichever the split places.
     absent
-        Of the manifest, and without a partition in some fold of the split.
+        Names in the manifest without a partition in some fold of the split.
     unknown
-        Of the split, and not in the manifest.
+        Names in the split that are not in the manifest.
     """
 
     column: str
@@ -38,20 +38,20 @@ class Gaps:
 
 
 def read_partitions(path: Path, images: pd.DataFrame) -> pd.DataFrame:
-    """Read a split without insisting that it is a sound one: that is what is to be found out.
+    """Read a split without insisting that it is a sound one: that is to be found out.
 
     Parameters
     ----------
     path
-        Columns ``partition``, and ``patient_id`` or ``image`` (then each image is placed by
-        itself); ``fold`` where there are several.
+        Table with columns ``partition``, and ``patient_id`` or ``image`` (then each image is placed
+        by itself); ``fold`` where there are several.
     images
-        A manifest's table.
+        Table of the manifest.
 
     Returns
     -------
-    Columns ``row`` (position in the manifest's table), ``fold`` (int) and ``partition``; an
-    image stands there once for every partition that it is put in.
+    Table with columns ``row`` (position in the manifest's table), ``fold`` (int) and
+    ``partition``; an image has a row for every partition that it is put in.
 
     Raises
     ------

@@ -13,26 +13,28 @@ from metrascope.audit.pane import Pane
 MOST_POINTS: Final = 256
 """Points kept for each image, the strongest."""
 
+# Standard deviation of the blur in pixels of the pane. Not measured alone (docs/audit.md).
 _BLUR: Final = 1.2
+# Customary factor of RootSIFT's values, 0 to 1, in a byte; the few above a half are cut.
 _STRETCH: Final = 512.0
 
 
 @dataclass(frozen=True)
 class KeyPoints:
-    """Points and what their neighborhoods look like, the strongest first.
+    """Points with the descriptors of their neighborhoods, the strongest first.
 
     Attributes
     ----------
     at
         float32, (n, 3): x, y and diameter in pixels of the pane.
-    looks
+    descriptors
         uint8, (n, 128): RootSIFT descriptors times 512 (Arandjelović and Zisserman, 2012),
         upright: ultrasound images are not turned, and not measuring an angle doubles the
         points that are found again in the next frame of a loop.
     """
 
     at: npt.NDArray[np.float32]
-    looks: npt.NDArray[np.uint8]
+    descriptors: npt.NDArray[np.uint8]
 
 
 def find_points(pane: Pane) -> KeyPoints:
@@ -43,12 +45,12 @@ def find_points(pane: Pane) -> KeyPoints:
     blurred = cv2.GaussianBlur(pane.texture.astype(np.float32), (0, 0), _BLUR)
     picture = np.clip(blurred + 128, 0, 255).astype(np.uint8)
     sift = _sift()
-    found = _upright(sift.detect(picture, pane.valid.astype(np.uint8) * 255))
-    found, looks = sift.compute(picture, found)
-    if looks is None:
+    points = _upright(sift.detect(picture, pane.valid.astype(np.uint8) * 255))
+    points, descriptors = sift.compute(picture, points)
+    if descriptors is None:
         return KeyPoints(np.zeros((0, 3), np.float32), np.zeros((0, 128), np.uint8))
-    share = looks / np.maximum(looks.sum(axis=1, keepdims=True), 1e-6)
-    at = np.array([(*point.pt, point.size) for point in found], np.float32)
+    share = descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6)
+    at = np.array([(*point.pt, point.size) for point in points], np.float32)
     return KeyPoints(at, np.clip(np.sqrt(share) * _STRETCH, 0, 255).astype(np.uint8))
 
 
@@ -60,21 +62,22 @@ def mirrored(points: KeyPoints, width: int) -> KeyPoints:
     """
     at = points.at.copy()
     at[:, 0] = width - 1 - at[:, 0]
-    return KeyPoints(at, points.looks[:, _FLIPPED])
+    return KeyPoints(at, points.descriptors[:, _FLIPPED])
 
 
-def _upright(found: Any) -> list[Any]:
+def _upright(points: Any) -> list[Any]:
     """Give each place and size once (SIFT repeats it for each angle), the strongest first."""
-    kept: dict[tuple[float, float, float], Any] = {}
-    for point in sorted(found, key=lambda point: (-point.response, point.pt)):
+    distinct: dict[tuple[float, float, float], Any] = {}
+    for point in sorted(points, key=lambda point: (-point.response, point.pt)):
         point.angle = 0.0
-        kept.setdefault((round(point.pt[0], 1), round(point.pt[1], 1), point.size), point)
-    return list(kept.values())[:MOST_POINTS]
+        distinct.setdefault((round(point.pt[0], 1), round(point.pt[1], 1), point.size), point)
+    return list(distinct.values())[:MOST_POINTS]
 
 
 @cache
 def _sift() -> Any:
     create: Any = cv2.SIFT_create  # type: ignore[attr-defined]
+    # Thresholds lower than OpenCV's (0.04) and wider (10): speckle is faint. Not measured alone.
     return create(nfeatures=2 * MOST_POINTS, contrastThreshold=0.01, edgeThreshold=12)
 
 

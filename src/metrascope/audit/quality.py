@@ -20,7 +20,7 @@ class Quality:
     Attributes
     ----------
     width, height
-        Of the sector's box, pixels.
+        Sides of the sector's box, pixels.
     sharpness
         Variance of the Laplacian over the variance of the grey levels: 0 flat, about 20 noise.
     contrast

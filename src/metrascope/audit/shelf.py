@@ -20,9 +20,9 @@ class ViewStore:
     Parameters
     ----------
     file
-        Open for reading and writing, empty.
+        Empty file, open for reading and writing.
     folder
-        Where it is; it has no name.
+        Folder of the file, which has no name.
     """
 
     def __init__(self, file: IO[bytes], folder: Path) -> None:
@@ -44,7 +44,7 @@ class ViewStore:
         height, width = view.pane.texture.shape
         self._places.append((self._file.tell(), height, width, len(view.points.at)))
         with writing(self._folder):
-            for part in (view.points.at, view.points.looks, view.pane.texture):
+            for part in (view.points.at, view.points.descriptors, view.pane.texture):
                 self._file.write(np.ascontiguousarray(part).tobytes())
             self._file.write(np.packbits(view.pane.valid).tobytes())
         self._bytes = None
@@ -54,9 +54,11 @@ class ViewStore:
         """Return the points of a view alone."""
         start, _, _, count = self._places[number]
         content = self._content()
-        looks = start + 12 * count
-        at = np.frombuffer(content[start:looks].tobytes(), np.float32).reshape(-1, 3)
-        return KeyPoints(at, np.array(content[looks : looks + 128 * count]).reshape(-1, 128))
+        descriptors = start + 12 * count  # three float32 a point come first
+        at = np.frombuffer(content[start:descriptors].tobytes(), np.float32).reshape(-1, 3)
+        return KeyPoints(
+            at, np.array(content[descriptors : descriptors + 128 * count]).reshape(-1, 128)
+        )
 
     def width(self, number: int) -> int:
         """Return the width of a view's pane in pixels."""
@@ -66,7 +68,7 @@ class ViewStore:
         """Return a view."""
         start, height, width, count = self._places[number]
         content = self._content()
-        texture = start + 140 * count
+        texture = start + 140 * count  # 12 bytes and 128 of the descriptor a point
         valid = texture + height * width
         levels = np.array(content[texture:valid]).view(np.int8).reshape(height, width)
         bits = np.array(content[valid : valid + (height * width + 7) // 8])

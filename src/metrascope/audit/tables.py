@@ -44,8 +44,8 @@ def relation(audit: Audit, pair: DuplicatePair, where: dict[int, dict[int, set[s
     table = audit.manifest.table
     ends = pair.first, pair.second
     for placed in where.values():
-        found = [placed.get(row, set()) for row in ends]
-        if all(found) and len(found[0] | found[1]) > 1:
+        partitions = [placed.get(row, set()) for row in ends]
+        if all(partitions) and len(partitions[0] | partitions[1]) > 1:
             return "leak"
     if len({table["label"].iat[row] for row in ends}) > 1:
         return "conflict"
@@ -90,13 +90,13 @@ def summary(audit: Audit) -> dict[str, Any]:
         "split_gaps": None if audit.gaps is None else asdict(audit.gaps),
         "leaks": [asdict(leak) for leak in audit.leaks],
         "confounding": {
-            found.column: {
-                "cramers_v": round(found.cramers_v, 4),
-                "p": float(f"{found.p:.3g}"),
-                "guessed": round(found.guessed, 4),
-                "warning": found.confounded,
+            balance.column: {
+                "cramers_v": round(balance.cramers_v, 4),
+                "p": float(f"{balance.p:.3g}"),
+                "guessed": round(balance.guessed, 4),
+                "warning": balance.confounded,
             }
-            for found in audit.balances
+            for balance in audit.balances
         },
         "marks": audit.marked,
         "quality": {
@@ -117,15 +117,24 @@ def _row(audit: Audit, pair: DuplicatePair, where: dict[int, dict[int, set[str]]
     for column in ("image", "patient_id", "label"):
         cells += [str(table[column].iat[row]) for row in ends]
     cells += [placed_in(row, where) for row in ends]
-    found = pair.agreement
-    if found is None:
-        return [*cells, *[""] * 7]
-    scale = 0.0 if found.transform is None else abs(np.linalg.det(found.transform[:, :2])) ** 0.5
-    measures = (f"{found.score:.3f}", f"{deviations(found):.1f}", found.points, found.blocks)
+    agreement = pair.agreement
+    if agreement is None:
+        return [*cells, *[""] * 7]  # as many as there are measures
+    scale = (
+        0.0
+        if agreement.transform is None
+        else abs(np.linalg.det(agreement.transform[:, :2])) ** 0.5
+    )
+    measures = (
+        f"{agreement.score:.3f}",
+        f"{deviations(agreement):.1f}",
+        agreement.points,
+        agreement.blocks,
+    )
     return [
         *cells,
         *measures,
-        f"{found.share:.2f}",
-        "yes" if found.flipped else "no",
+        f"{agreement.share:.2f}",
+        "yes" if agreement.flipped else "no",
         f"{scale:.2f}",
     ]

@@ -13,18 +13,32 @@ from metrascope.audit.points import KeyPoints, mirrored
 
 Affine = npt.NDArray[np.float64]
 
+# None was measured alone; together they find all 16 planted changes and merge no two patients
+# (docs/audit.md). Pixels of the pane: side of a block, distance of two, shifts tried before and
+# after the transform is refined, distance up to which a match supports a transform.
 _BLOCK: Final = 28
 _STEP: Final = 20
-_VALID: Final = 0.6
 _REACHES: Final = (6, 2)
 _TOLERANCE: Final = 5.0
+# Share of a block that must be echo in both images.
+_VALID: Final = 0.6
+# One more than an affine transform needs.
 _LEAST_MATCHES: Final = 4
+# Octaves between the diameters of matched points, of which the commonest half is looked for.
 _SCALES: Final = np.arange(-2.5, 2.51, 0.5)
+# Scales, and how much more one way than the other, that a crop or an export can have
+# (docs/audit.md: stretched by more than 1.8 is not looked for).
+_LEAST_SCALE, _MOST_SCALE, _MOST_STRETCH = 0.15, 7, 1.8
+# Correlation from which a block's shift is trusted, and blocks that a refinement needs.
+_TRUSTED: Final = 0.4
+_LEAST_BLOCKS: Final = 6
+# Standard deviation under which a block is flat, in deviations of the pane's texture.
+_FLAT: Final = 0.05
 
 
 @dataclass(frozen=True)
 class ComparedView:
-    """What of an image is compared: its pane and its points."""
+    """Pane and points of an image, which are compared."""
 
     pane: Pane
     points: KeyPoints
@@ -67,9 +81,9 @@ def compare_views(first: ComparedView, second: ComparedView, *, flipped: bool) -
     Parameters
     ----------
     first, second
-        The two images.
+        Views of the two images.
     flipped
-        Mirror the second left to right first.
+        Whether the second is mirrored left to right first.
     """
     pane = _flip(second.pane) if flipped else second.pane
     width = second.pane.valid.shape[1]
@@ -97,21 +111,23 @@ def _register(first: KeyPoints, second: KeyPoints) -> tuple[Affine | None, int]:
     if len(pairs) < _LEAST_MATCHES:
         return None, 0
     to, of = first.at[pairs[:, 0]], second.at[pairs[:, 1]]
+    # (matches, scales): only those that agree on the scale within half an octave go on.
     ratios = np.log2(to[:, 2] / of[:, 2])
     near = np.abs(ratios[:, None] - _SCALES) < 0.5
-    keep = near[:, near.sum(axis=0).argmax()]
-    if keep.sum() < _LEAST_MATCHES:
+    agreeing = near[:, near.sum(axis=0).argmax()]
+    if agreeing.sum() < _LEAST_MATCHES:
         return None, 0
-    source, target = np.ascontiguousarray(of[keep, :2]), np.ascontiguousarray(to[keep, :2])
+    source = np.ascontiguousarray(of[agreeing, :2])
+    target = np.ascontiguousarray(to[agreeing, :2])
     transform, inside = cv2.estimateAffine2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=_TOLERANCE, maxIters=1000
     )
     if transform is None:
         return None, 0
-    found = np.asarray(transform, np.float64)
-    if not _plausible(found):
+    affine = np.asarray(transform, np.float64)
+    if not _is_plausible(affine):
         return None, 0
-    return found, int(inside.sum())
+    return affine, int(inside.sum())
 
 
 def _mutual(first: KeyPoints, second: KeyPoints) -> npt.NDArray[np.intp]:
@@ -119,19 +135,20 @@ def _mutual(first: KeyPoints, second: KeyPoints) -> npt.NDArray[np.intp]:
     if not len(first.at) or not len(second.at):
         return np.zeros((0, 2), np.intp)
     # Not `@`: for so small a product the threads of BLAS wait for each other on a busy machine.
-    to, of = first.looks.astype(np.float32), second.looks.astype(np.float32)
-    alike = np.asarray(cv2.gemm(to, of, 1, np.zeros((0, 0), np.float32), 0, flags=cv2.GEMM_2_T))
-    forth, back = alike.argmax(axis=1), alike.argmax(axis=0)
-    own = np.arange(len(forth))
-    keep = back[forth] == own
-    return np.stack([own[keep], forth[keep]], axis=1)
+    to, of = first.descriptors.astype(np.float32), second.descriptors.astype(np.float32)
+    likeness = np.asarray(cv2.gemm(to, of, 1, np.zeros((0, 0), np.float32), 0, flags=cv2.GEMM_2_T))
+    forth, back = likeness.argmax(axis=1), likeness.argmax(axis=0)
+    rows = np.arange(len(forth))
+    mutual = back[forth] == rows
+    return np.stack([rows[mutual], forth[mutual]], axis=1)
 
 
-def _plausible(transform: Affine) -> bool:
-    """Say whether a transform is a rescale, perhaps squeezed, with hardly a turn."""
+def _is_plausible(transform: Affine) -> bool:
+    """Tell whether a transform is a rescale, perhaps squeezed, with hardly a turn."""
     large, small = np.linalg.svd(transform[:, :2], compute_uv=False)
-    if small < 0.15 or large > 7 or large > 1.8 * small:
+    if small < _LEAST_SCALE or large > _MOST_SCALE or large > _MOST_STRETCH * small:
         return False
+    # Cosine of the turn: up to 37 degrees.
     return bool(transform[0, 0] > 0.8 * small and transform[1, 1] > 0.8 * small)
 
 
@@ -143,7 +160,8 @@ def _flip(pane: Pane) -> Pane:
 
 def _band(pane: Pane) -> Floats32:
     """Keep the scale of speckle and small structures, 0 on marks and outside the sector."""
-    texture = pane.texture.astype(np.float32) / 48
+    texture = pane.texture.astype(np.float32) / 48  # back to local deviations
+    # Detail of 0.8 to 5 pixels; extremes, such as what is left of marks, are held down.
     band = cv2.GaussianBlur(texture, (0, 0), 0.8) - cv2.GaussianBlur(texture, (0, 0), 5.0)
     return np.asarray(np.clip(band, -1.2, 1.2) * pane.valid, np.float32)
 
@@ -159,15 +177,17 @@ def _track(
     """Compare block by block; rows x, y, shift in x and y, correlation; and the overlap."""
     size = (fixed.shape[1], fixed.shape[0])
     laid = np.asarray(cv2.warpAffine(moving, transform, size, flags=cv2.INTER_LINEAR), np.float32)
-    shown = cv2.warpAffine(moving_valid.astype(np.uint8), transform, size, flags=cv2.INTER_NEAREST)
-    both = valid & (shown > 0)
-    kept, over = fixed * both, laid * both
-    found = [
+    covered = cv2.warpAffine(
+        moving_valid.astype(np.uint8), transform, size, flags=cv2.INTER_NEAREST
+    )
+    both = valid & (covered > 0)
+    under, over = fixed * both, laid * both
+    blocks = [
         (left + _BLOCK / 2, top + _BLOCK / 2, *peak)
         for top, left in _blocks(both)
-        if (peak := _peak(kept, over, top, left, reach)) is not None
+        if (peak := _peak(under, over, top, left, reach)) is not None
     ]
-    return np.array(found, np.float32).reshape(-1, 5), float(both.sum())
+    return np.array(blocks, np.float32).reshape(-1, 5), float(both.sum())
 
 
 def _blocks(both: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -189,7 +209,7 @@ def _peak(
     block = fixed[top : top + _BLOCK, left : left + _BLOCK]
     high, low = max(0, top - reach), min(fixed.shape[0], top + _BLOCK + reach)
     start, end = max(0, left - reach), min(fixed.shape[1], left + _BLOCK + reach)
-    if float(block.std()) < 0.05:
+    if float(block.std()) < _FLAT:
         return None
     surface = cv2.matchTemplate(laid[high:low, start:end], block, cv2.TM_CCOEFF_NORMED)
     _, value, _, (x, y) = cv2.minMaxLoc(surface)
@@ -197,17 +217,18 @@ def _peak(
 
 
 def _refine(blocks: Floats32, transform: Affine) -> Affine:
-    """Move the transform by what the well correlated blocks say."""
+    """Move the transform by the shifts of the well correlated blocks."""
     if not len(blocks):
         return transform
-    good = blocks[blocks[:, 4] >= max(0.4, float(np.median(blocks[:, 4])))]
-    if len(good) < 6:
+    good = blocks[blocks[:, 4] >= max(_TRUSTED, float(np.median(blocks[:, 4])))]
+    if len(good) < _LEAST_BLOCKS:
         return transform
     source = np.ascontiguousarray(good[:, :2] + good[:, 2:4])
     step, _ = cv2.estimateAffine2D(
         source, np.ascontiguousarray(good[:, :2]), method=cv2.RANSAC, ransacReprojThreshold=2.5
     )
+    # A refinement is small; a large one has followed blocks that agree by chance.
     if step is None or np.abs(step[:, :2] - np.eye(2)).max() > 0.2:
         return transform
-    whole = np.vstack([step, [0, 0, 1]]) @ np.vstack([transform, [0, 0, 1]])
-    return np.asarray(whole[:2])
+    refined = np.vstack([step, [0, 0, 1]]) @ np.vstack([transform, [0, 0, 1]])
+    return np.asarray(refined[:2])

@@ -1,4 +1,4 @@
-"""What the audit knows of one image: its hashes, its view, its quality, or why it has none."""
+"""One image as the audit compares it: its hashes, its view, its quality, or why it has none."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -28,11 +28,11 @@ class Fingerprint:
         SHA-256 of the file, and of the decoded grey levels with their shape; ``""`` where it
         cannot be decoded.
     view
-        What is compared; None where the image cannot be used.
+        Pane and points that are compared; None where the image cannot be used.
     quality
-        Its measures, likewise.
+        Measures of the image; None likewise.
     problem
-        Why it cannot be used; ``""`` where it can.
+        Sentence that says why it cannot be used; ``""`` where it can.
     """
 
     file_hash: str
@@ -43,23 +43,23 @@ class Fingerprint:
 
 
 def compute_fingerprint(manifest: Manifest, row: int) -> Fingerprint:
-    """Read an image and describe it; one that cannot be used is told of, never raised.
+    """Read an image and describe it; one that cannot be used is described too, never raised.
 
     Raises
     ------
     MemoryError
         If there is too little: that says nothing about the image.
     """
-    hashed = hash_image(manifest, row)
-    if hashed.problem:
-        return hashed
+    hashes = hash_image(manifest, row)
+    if hashes.problem:
+        return hashes
     try:
         picture = read_picture(manifest, row, sector_crop=True)
-        return replace(hashed, view=make_view(picture), quality=measure_quality(picture))
+        return replace(hashes, view=make_view(picture), quality=measure_quality(picture))
     except (DataError, OSError, cv2.error) as error:
         if is_memory_failure(error):
             raise MemoryError from error
-        return replace(hashed, problem=str(error))
+        return replace(hashes, problem=str(error))
 
 
 def hash_image(manifest: Manifest, row: int) -> Fingerprint:
@@ -75,7 +75,7 @@ def hash_image(manifest: Manifest, row: int) -> Fingerprint:
 
 
 def make_view(picture: Picture) -> ComparedView:
-    """Return what is compared of an image that is cropped to its scan sector."""
+    """Return pane and points of an image that is cropped to its scan sector."""
     pane = make_pane(picture)
     return ComparedView(pane, find_points(pane))
 

@@ -12,9 +12,8 @@ image           one image of the manifest: read it with its masks and crop it to
 preprocess      the deterministic part of the model: crop, resize, grey-level table, normalize
 store           the pixel store: every image decoded once, into one memory-mapped array per size
 rows            arrays on disk with a row for each image, of which memory holds but a few rows
-split           which patient is in which partition: the table of it, and the paper's hold-out
+split           the partition of each patient: the table, and the paper's hold-out
 designs         designs of a study: hold-out, stratified k-fold, leave one scanner or centre out
 counts          how many patients and images each partition of a split has, and what that means
-study_images    the images of a study: what each was when the study began, and whether it is that
-                still
+study_images    the images of a study, as they were when it began, and whether they still are
 """

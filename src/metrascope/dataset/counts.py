@@ -9,9 +9,9 @@ from metrascope.classes import class_title
 from metrascope.dataset.split import PARTITIONS, Split
 from metrascope.messages import text
 
+# Fewer patients than this say little of a class: if all are right, the Wilson interval of the
+# sensitivity still begins at 72 %.
 FEW: Final = 10
-"""Fewer patients than this say little of a class: if all are right, the Wilson interval of the
-sensitivity still begins at 72 %."""
 
 
 def count_partitions(split: Split, images: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
@@ -22,11 +22,11 @@ def count_partitions(split: Split, images: pd.DataFrame, classes: Sequence[str])
     Parameters
     ----------
     split
-        Of these images.
+        Split of these images.
     images
-        A manifest's table.
+        Table of a manifest.
     classes
-        In class order.
+        Labels in class order.
 
     Returns
     -------
@@ -50,13 +50,13 @@ def sites(split: Split, images: pd.DataFrame) -> dict[int, str]:
     for column in ("scanner", "centre"):
         if column not in images:
             continue
-        found: dict[int, str] = {}
+        by_fold: dict[int, str] = {}
         for fold in split.folds:
             tested = set(images[column].iloc[split.rows(images, "test", fold)])
             if len(tested) == 1:
-                found[fold] = tested.pop()
-        if len(found) > 1 and len(set(found.values())) == len(split.folds):
-            return found
+                by_fold[fold] = tested.pop()
+        if len(by_fold) > 1 and len(set(by_fold.values())) == len(split.folds):
+            return by_fold
     return {}
 
 
@@ -66,21 +66,23 @@ def cautions(counts: pd.DataFrame, tested: dict[int, str]) -> list[str]:
     Parameters
     ----------
     counts
-        Of `count_partitions`.
+        Table of `count_partitions`.
     tested
-        Of `sites`.
+        Site by fold, as `sites` returns it.
     """
-    found = []
+    sentences = []
     for fold, site in tested.items():
-        own = counts[counts["fold"] == fold]
-        patients = own.pivot(index="label", columns="partition", values="patients")
-        patients = patients.loc[own["label"].unique()]  # in class order, as they came
+        of_fold = counts[counts["fold"] == fold]
+        patients = of_fold.pivot(index="label", columns="partition", values="patients")
+        patients = patients.loc[of_fold["label"].unique()]  # in class order, as they came
         rest = patients[["train", "validation"]].sum(axis=1)
         tested_of = {str(label): int(count) for label, count in patients["test"].items()}
         few = [f"{class_title(name)} ({n})" for name, n in tested_of.items() if n < FEW]
         most = [class_title(name) for name, n in tested_of.items() if n > rest[name]]
         if few:
-            found.append(text("design.few_tested", site=site, fold=fold, labels=", ".join(few)))
+            sentences.append(text("design.few_tested", site=site, fold=fold, labels=", ".join(few)))
         if most:
-            found.append(text("design.most_tested", site=site, fold=fold, labels=", ".join(most)))
-    return found
+            sentences.append(
+                text("design.most_tested", site=site, fold=fold, labels=", ".join(most))
+            )
+    return sentences

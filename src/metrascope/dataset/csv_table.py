@@ -19,8 +19,8 @@ from metrascope.files.csv_rows import (
 )
 from metrascope.messages import listing, text
 
+# How Excel's files begin, .xlsx and .xls, by whatever name they are called.
 WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""How Excel's files begin, .xlsx and .xls, by whatever name they are called."""
 
 
 def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
@@ -29,15 +29,15 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
     Parameters
     ----------
     path
-        In UTF-8, with or without byte order mark, UTF-16 or GB18030, which Chinese spreadsheets
-        write; cells between commas, semicolons, tabs or bars.
+        File in UTF-8, with or without byte order mark, UTF-16 or GB18030, which Chinese
+        spreadsheets write; cells between commas, semicolons, tabs or bars.
     required
         Columns that must be there.
 
     Returns
     -------
-    Every cell a string without spaces around it, ``""`` where empty; the index is the row as a
-    spreadsheet shows it, the header being row 1. Blank rows are left out.
+    Table in which every cell is a string without spaces around it, ``""`` where empty; the index is
+    the row as a spreadsheet shows it, the header being row 1. Blank rows are left out.
 
     Raises
     ------

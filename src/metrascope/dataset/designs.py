@@ -30,7 +30,7 @@ LEFT: Final = 2
 
 
 @dataclass(frozen=True)
-class _Held:
+class _HeldOut:
     """The units of a fold that its training must not see."""
 
     test: set[str]
@@ -48,11 +48,11 @@ def draw_split(images: pd.DataFrame, classes: Sequence[str], settings: SplitSett
     Parameters
     ----------
     images
-        A manifest's table; a patient is in one ``patient_group``.
+        Table of a manifest; a patient is in one ``patient_group``.
     classes
-        The labels, in class order.
+        Labels in class order.
     settings
-        The design. The same seed and the same patients give the same folds.
+        Settings of the design. The same seed and the same patients give the same folds.
 
     Raises
     ------
@@ -72,16 +72,20 @@ def draw_split(images: pd.DataFrame, classes: Sequence[str], settings: SplitSett
     if settings.design == "kfold":
         _check_enough(class_counts(units, classes), settings.folds)
         repeats = range(settings.repeats)
-        folds = [held for repeat in repeats for held in _dealt(patients, classes, settings, repeat)]
+        folds = [fold for repeat in repeats for fold in _deal(patients, classes, settings, repeat)]
     else:
         folds = _by_site(images, units, classes, settings.by)
     tables = []
-    for fold, held in enumerate(folds):
-        rest = units[~units.index.isin(held.test | held.excluded)]
+    for fold, held_out in enumerate(folds):
+        rest = units[~units.index.isin(held_out.test | held_out.excluded)]
         counts = share_counts(class_counts(rest, classes), settings.validation)
         rng = np.random.default_rng([settings.seed, 1, fold])
         validating = draw_units(rest, counts, rng)
-        places = {"validation": validating, "test": held.test, "excluded": held.excluded}
+        places = {
+            "validation": validating,
+            "test": held_out.test,
+            "excluded": held_out.excluded,
+        }
         tables.append(place_patients(patients, places, fold))
     return Split(pd.concat(tables, ignore_index=True))
 
@@ -95,9 +99,9 @@ def _check_enough(counts: dict[str, int], folds: int) -> None:
             )
 
 
-def _dealt(
+def _deal(
     patients: pd.DataFrame, classes: Sequence[str], settings: SplitSettings, repeat: int
-) -> list[_Held]:
+) -> list[_HeldOut]:
     """Deal the units out, large groups first, each to the fold that has least of its classes.
 
     Patients who are units of their own come out within one of equal shares, by class and in all.
@@ -113,16 +117,18 @@ def _dealt(
     dealt = np.zeros((settings.folds, len(classes)))
     folds = [set[str]() for _ in range(settings.folds)]
     for unit in order:
+        # How many of the unit's classes each fold has; rounded, so that ties are ties, which the
+        # smaller fold wins.
         crowd = np.round(dealt @ shares[unit], 12)
         fold = np.lexsort((dealt.sum(axis=1), crowd))[0]
         dealt[fold] += counts[unit]
         folds[fold].add(names[unit])
-    return [_Held(test, set()) for test in folds]
+    return [_HeldOut(test, set()) for test in folds]
 
 
 def _by_site(
     images: pd.DataFrame, units: "pd.Series[str]", classes: Sequence[str], column: str
-) -> list[_Held]:
+) -> list[_HeldOut]:
     sites = images[column] if column in images else pd.Series("", images.index)
     if (sites == "").all():
         raise DataError("design.no_site", column=column)
@@ -135,7 +141,7 @@ def _by_site(
     touching = sites.groupby(split_units(images)).agg(set)
     folds = []
     for site in sorted(set(sites)):
-        touched = {str(unit) for unit, found in touching.items() if site in found}
+        touched = {str(unit) for unit, of_unit in touching.items() if site in of_unit}
         test = {unit for unit in touched if len(touching[unit]) == 1}
         if not test:
             raise DataError("design.never_alone", column=column, site=site)
@@ -145,5 +151,5 @@ def _by_site(
                 raise DataError(
                     "design.too_few_left", column=column, site=site, label=label, count=count
                 )
-        folds.append(_Held(test, touched - test))
+        folds.append(_HeldOut(test, touched - test))
     return folds

@@ -22,9 +22,9 @@ class FlowStep:
     name
         Key of the box in the message table, ``evidence.step_…``.
     count
-        How many are in the box.
+        Files or stills in the box.
     left_out
-        Key of each reason and how many leave for it, the most frequent first; their sum and
+        Key of each reason and number that leave for it, the most frequent first; their sum and
         ``count`` of the next box make ``count`` of this one, but for ``stills``, where files
         become stills.
     """
@@ -62,7 +62,7 @@ def read_flow(data: Path) -> list[FlowStep]:
     ):
         if not (count.isdecimal() and left.isdecimal()):
             raise DataError("evidence.bad_flow", path=path, row=row)
-        known = steps.get(name, FlowStep(name, int(count)))
+        step = steps.get(name, FlowStep(name, int(count)))
         added = ((reason, int(left)),) if reason else ()
-        steps[name] = FlowStep(name, known.count, known.left_out + added)
+        steps[name] = FlowStep(name, step.count, step.left_out + added)
     return list(steps.values())

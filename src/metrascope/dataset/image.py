@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 SMALLEST_SIDE: Final = 32
 """Pixels along the shorter side below which an image is refused."""
 
-_LOOKED_AT: Final = 32
+# Images whose outside is looked at, spread over the data set: each is decoded. Chosen, not
+# measured.
+_SAMPLED_IMAGES: Final = 32
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ def read_picture(manifest: "Manifest", row: int, *, sector_crop: bool) -> Pictur
     sector = _read_mask(manifest, row, "sector", grey.shape)
     box = manifest.roi(row)
     if sector is None and box is None:
-        found = find_sector(grey)
-        sector, box = found.mask, found.box
+        detected = find_sector(grey)
+        sector, box = detected.mask, detected.box
     elif sector is None:
         sector = np.ones(grey.shape, dtype=bool)
     if not sector_crop:
@@ -77,16 +79,16 @@ def are_clean(manifest: "Manifest", rows: Sequence[int]) -> bool:
     Parameters
     ----------
     manifest
-        The data set.
+        Data set of the images.
     rows
-        Which images; of many, 32 spread over them are looked at.
+        Rows of the images in it; of many, 32 spread over them are looked at.
 
     Raises
     ------
     DataError
         As `read_picture`.
     """
-    step = max(1, len(rows) // _LOOKED_AT)
+    step = max(1, len(rows) // _SAMPLED_IMAGES)
     for row in rows[::step]:
         if manifest.path(int(row), "sector") is None:
             return False

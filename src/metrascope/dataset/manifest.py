@@ -75,7 +75,7 @@ def read_manifest(data: Path) -> Manifest:
     Parameters
     ----------
     data
-        The data set's folder, or the manifest itself.
+        Folder of the data set, or the manifest itself.
 
     Raises
     ------
@@ -106,18 +106,19 @@ def write_manifest(table: pd.DataFrame, path: Path) -> None:
     Parameters
     ----------
     table
-        Has the columns of `REQUIRED`; the known ones are written first, in their order.
+        Table with the columns of `REQUIRED`; those and `OPTIONAL` are written first, in their
+        order.
     path
-        The file to write, by custom ``manifest.csv`` in the data set's folder.
+        File to write, by custom ``manifest.csv`` in the data set's folder.
     """
-    known = [name for name in (*REQUIRED, *OPTIONAL) if name in table]
-    others = [name for name in table.columns if name not in known]
-    write_frame(path, table[known + others])
+    standard = [name for name in (*REQUIRED, *OPTIONAL) if name in table]
+    others = [name for name in table.columns if name not in standard]
+    write_frame(path, table[standard + others])
 
 
 def _on_disk(table: pd.DataFrame, root: Path) -> dict[str, str]:
     """Return the names of files that are written in another Unicode form on the disk."""
-    found: dict[str, str] = {}
+    differing: dict[str, str] = {}
     listed: dict[Path, dict[str, list[str]]] = {}
     names = {name for column in _FILES if column in table for name in table[column]}
     for name in sorted(name for name in names if not name.isascii()):
@@ -132,8 +133,8 @@ def _on_disk(table: pd.DataFrame, root: Path) -> dict[str, str]:
                 break
             folder = folder / same[0]
         else:
-            found[name] = folder.relative_to(root).as_posix()
-    return found
+            differing[name] = folder.relative_to(root).as_posix()
+    return differing
 
 
 def _names_in(folder: Path) -> dict[str, list[str]]:
@@ -164,22 +165,22 @@ def _problems(table: pd.DataFrame, root: Path, on_disk: Mapping[str, str]) -> li
     names = table["image"].map(lambda name: PurePosixPath(name).as_posix())
     for row, name in table["image"][names.duplicated()].items():
         problems.append(text("data.duplicate_image", row=row, value=name))
-    problems += _look_alikes(table["label"])
+    problems += _similar_labels(table["label"])
     real: dict[Path, Path] = {}
     for column in _FILES:
         if column in table:
-            problems += _each(
+            problems += _check_cells(
                 table[column], column, lambda name: _file_problem(root, name, on_disk, real)
             )
     if "roi" in table:
-        problems += _each(table["roi"], "roi", _roi_problem)
+        problems += _check_cells(table["roi"], "roi", _roi_problem)
     if "age" in table:
-        problems += _each(table["age"], "age", _age_problem)
+        problems += _check_cells(table["age"], "age", _age_problem)
     return problems
 
 
-def _look_alikes(labels: "pd.Series[str]") -> list[str]:
-    """Tell of labels that differ in case or inner spaces alone: one class, written two ways."""
+def _similar_labels(labels: "pd.Series[str]") -> list[str]:
+    """Return problems of labels that differ in case or inner spaces alone: one class, two ways."""
     written: dict[str, str] = {}
     problems = []
     for row, label in labels[~labels.duplicated()].items():
@@ -189,11 +190,11 @@ def _look_alikes(labels: "pd.Series[str]") -> list[str]:
     return problems
 
 
-def _each(column: "pd.Series[str]", name: str, check: Callable[[str], str]) -> list[str]:
-    found = ((row, check(value)) for row, value in column.items() if value)
+def _check_cells(column: "pd.Series[str]", name: str, check: Callable[[str], str]) -> list[str]:
+    checked = ((row, check(value)) for row, value in column.items() if value)
     return [
         text("data.cell_problem", row=row, column=name, problem=problem)
-        for row, problem in found
+        for row, problem in checked
         if problem
     ]
 

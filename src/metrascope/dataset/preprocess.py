@@ -16,6 +16,7 @@ from metrascope.arrays import GreyImage
 
 Equalization = Literal["train", "image", "clahe", "none"]
 
+# Of red, green and blue in [0, 1]: torchvision's, with which its weights were trained.
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 GreyLevel = Annotated[int, Field(ge=0, le=255)]
@@ -42,7 +43,7 @@ class Preprocessing(BaseModel):
     grey_table
         256 grey levels; the identity unless ``equalization`` is ``train``.
     mean, std
-        Of the three channels, after division by 255.
+        Mean and standard deviation of the three channels, after division by 255.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -66,7 +67,7 @@ class Preprocessing(BaseModel):
 
 
 class SourceBox(NamedTuple):
-    """A box in pixels; fractions are meant."""
+    """A box in pixels, which may be fractions."""
 
     left: float
     top: float
@@ -101,12 +102,12 @@ def square(grey: GreyImage, size: int, fit: Literal["crop", "pad"] = "crop") -> 
         inner = inner_side(width, longest, size), inner_side(height, longest, size)
         canvas = Image.new("L", (size, size))
         offset = ((size - inner[0]) // 2, (size - inner[1]) // 2)
-        canvas.paste(_resized(grey, inner, SourceBox(0, 0, width, height)), offset)
+        canvas.paste(_resize(grey, inner, SourceBox(0, 0, width, height)), offset)
         return np.asarray(canvas)
-    return np.asarray(_resized(grey, (size, size), _source_box(height, width, fit)))
+    return np.asarray(_resize(grey, (size, size), _source_box(height, width, fit)))
 
 
-def _resized(grey: GreyImage, size: tuple[int, int], box: SourceBox) -> Image.Image:
+def _resize(grey: GreyImage, size: tuple[int, int], box: SourceBox) -> Image.Image:
     # Rows before columns, said in two steps: Pillow rounds between them, and from version 13 on
     # it takes columns first in tall images, which moves grey levels by one.
     across, down = size
@@ -129,9 +130,9 @@ def centre_crop(stored: npt.NDArray[Any], input_size: int) -> npt.NDArray[Any]:
     Parameters
     ----------
     stored
-        (n, size, size).
+        Stored squares, (n, size, size).
     input_size
-        At most ``size``.
+        Side of the square that is cut out, pixels, at most ``size``.
 
     Returns
     -------
@@ -147,7 +148,7 @@ def seen_box(height: int, width: int, fit: Literal["crop", "pad"] = "crop") -> S
     The same for every input size; with ``pad`` it may reach beyond the image.
     """
     left, top, right, bottom = _source_box(height, width, fit)
-    margin = (right - left) * (1 - 224 / 256) / 2
+    margin = (right - left) * (1 - 224 / 256) / 2  # of `stored_size`, on either side
     return SourceBox(left + margin, top + margin, right - margin, bottom - margin)
 
 
@@ -167,6 +168,7 @@ def equalize(grey: GreyImage, mode: Equalization, sector: npt.NDArray[np.bool_])
         table = fit_grey_table(np.bincount(grey[sector], minlength=256))
         return np.asarray(table[grey], dtype=np.uint8)
     if mode == "clahe":
+        # Limit and tiles customary for CLAHE. Chosen, not measured.
         return np.asarray(cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(grey))
     return grey
 

@@ -22,8 +22,8 @@ def read_rows(array: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]) -> npt.
         start, size = getattr(array, "offset", 0) % mmap.ALLOCATIONGRANULARITY, array.strides[0]
         for row in rows.tolist():
             first = start + row * size
-            whole = first - first % mmap.PAGESIZE  # advice, so that a row too many does no harm
-            mapped.madvise(mmap.MADV_WILLNEED, whole, first + size - whole)
+            page = first - first % mmap.PAGESIZE  # advice, so that a row too many does no harm
+            mapped.madvise(mmap.MADV_WILLNEED, page, first + size - page)
     return np.asarray(array[rows])
 
 
@@ -34,9 +34,9 @@ def row_writer(path: Path, count: int) -> Iterator[Callable[[npt.NDArray[np.floa
     Parameters
     ----------
     path
-        The file, in numpy's format.
+        File to write, in numpy's format.
     count
-        Of all rows, which the blocks, float32 (some, ...), have together.
+        Number of rows that the blocks, float32 (any number, ...), have together.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which patient is in which partition: the table of it, and the paper's hold-out.
+"""The partition of each patient: the table, and the paper's hold-out.
 
 Everything is by patient and stratified by label; `metrascope.dataset.designs` has the other
 designs.
@@ -55,8 +55,8 @@ class Split:
 
     def rows(self, images: pd.DataFrame, partition: str, fold: int = 0) -> np.ndarray:
         """Return the rows of a manifest's table that belong to a partition, ascending."""
-        chosen = self.table[(self.table.fold == fold) & (self.table.partition == partition)]
-        return np.flatnonzero(images["patient_id"].isin(set(chosen.patient_id)).to_numpy())
+        members = self.table[(self.table.fold == fold) & (self.table.partition == partition)]
+        return np.flatnonzero(images["patient_id"].isin(set(members.patient_id)).to_numpy())
 
 
 def split_patients(
@@ -72,16 +72,16 @@ def split_patients(
     Parameters
     ----------
     images
-        A manifest's table. A patient with several labels counts under the most frequent one.
+        Table of a manifest. A patient with several labels counts under the most frequent one.
         Patients of one ``patient_group``, where that is a column, stay together.
     classes
-        The labels, in class order.
+        Labels in class order.
     validation
         Share of each class's patients that validate, apportioned by largest remainder, at least
         one per class. With 0.1 and exactly the paper's patients per class the paper's own
         partition sizes come out (its random split was not exactly 9:1 within the classes).
     seed
-        Of the draw.
+        Seed of the draw.
     test
         Share of each class's patients that are kept for the test, at least one per class; 0 for
         a split without a test. The patients that validate are the same with and without.
@@ -134,8 +134,8 @@ def draw_units(
     drawn: set[str] = set()
     for label, count in counts.items():
         candidates = sorted(units.index[units == label])
-        chosen = rng.choice(len(candidates), count, replace=False)
-        drawn.update(candidates[index] for index in chosen)
+        places = rng.choice(len(candidates), count, replace=False)
+        drawn.update(candidates[index] for index in places)
     return drawn
 
 
@@ -160,7 +160,8 @@ def place_patients(
 
 def validation_counts(counts: Mapping[str, int], fraction: float) -> dict[str, int]:
     """Return how many patients of each class validate; see `split_patients`."""
-    if fraction == 0.1 and dict(counts) == {k: sum(v) for k, v in PAPER_PARTITIONS.items()}:
+    paper = {label: sum(sizes) for label, sizes in PAPER_PARTITIONS.items()}
+    if fraction == 0.1 and dict(counts) == paper:
         return {label: PAPER_PARTITIONS[label][1] for label in counts}
     return share_counts(counts, fraction)
 
@@ -229,8 +230,8 @@ def read_training_patients(path: Path) -> set[str]:
     if not path.is_file():
         return set()
     table = read_table(path, _COLUMNS)
-    known = table["patient_id"][table["partition"].isin(["train", "validation"])]
-    return {unicodedata.normalize("NFKC", name) for name in known}
+    names = table["patient_id"][table["partition"].isin(["train", "validation"])]
+    return {unicodedata.normalize("NFKC", name) for name in names}
 
 
 def _check_fold(

@@ -22,10 +22,13 @@ from metrascope.errors import DataError
 from metrascope.files.atomic import replacing, sha256, write_json
 from metrascope.messages import listing
 
+# Another number where the same files give another store: 2, sectors found as shapes; 3, sectors
+# kept; 4, rows resized before columns whatever Pillow's version.
 _VERSION: Final = 4
-"""Another number where the same files give another store: 2, sectors found as shapes; 3, sectors
-kept; 4, rows resized before columns whatever Pillow's version."""
-_CHUNK: Final = 256
+# Images that are decoded before any is written: of 256 x 256, 17 MB and as much of masks. Chosen,
+# not measured.
+_IMAGES_AT_ONCE: Final = 256
+# Decoding holds Python's lock for most of its time: more threads would wait for each other.
 _THREADS: Final = 4
 
 _Prepared = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
@@ -33,7 +36,7 @@ _Prepared = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class StoreKey:
-    """What a store depends on; two equal keys give equal bytes.
+    """Everything that a store depends on; two equal keys give equal bytes.
 
     ``files`` stands for the size and the time of change of every image and sector mask, so that a
     replaced image is decoded again.
@@ -77,8 +80,8 @@ class PixelStore:
         """Return the histogram of some images together, int64 (256,)."""
         # One after the other: two kilobytes an image are a lot for a million of them.
         total = np.zeros(256, dtype=np.int64)
-        for start in range(0, len(rows), _CHUNK):
-            total += self.histograms[rows[start : start + _CHUNK]].sum(axis=0)
+        for start in range(0, len(rows), _IMAGES_AT_ONCE):
+            total += self.histograms[rows[start : start + _IMAGES_AT_ONCE]].sum(axis=0)
         return total
 
     def sectors(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -111,11 +114,11 @@ def open_store(
     Parameters
     ----------
     manifest
-        The images.
+        Data set of the images.
     key
         Size and steps; its digest must be the manifest's.
     folder
-        Where stores are kept; the store is a folder in it.
+        Folder of all stores; the store is a folder in it.
     progress
         Called with (done, all) while images are decoded.
 
@@ -141,19 +144,19 @@ def make_stores(
     manifest, folder, progress
         As in `open_store`.
     keys
-        That differ in size alone.
+        Keys that differ in size alone.
 
     Raises
     ------
     DataError
         If images cannot be used; all are listed.
     """
-    missing = [key for key in keys if not _is_whole(folder / key.name)]
+    missing = [key for key in keys if not _is_complete(folder / key.name)]
     if missing:
         _make(manifest, missing, folder, progress)
 
 
-def _is_whole(store: Path) -> bool:
+def _is_complete(store: Path) -> bool:
     if not (store / "key.json").is_file():
         return False
     try:
@@ -180,8 +183,8 @@ def _make(
     count = len(manifest.table)
     problems: list[str] = []
     with ExitStack() as files:
-        stores = [_Growing(files, key, folder / key.name, count) for key in keys]
-        for done, result in enumerate(_prepared(manifest, keys), start=1):
+        stores = [_StoreWriter(files, key, folder / key.name, count) for key in keys]
+        for done, result in enumerate(_prepare_all(manifest, keys), start=1):
             if isinstance(result, DataError):
                 problems.append(str(result))
             else:
@@ -195,7 +198,7 @@ def _make(
         store.finish()
 
 
-class _Growing:
+class _StoreWriter:
     """A store that is being written, image by image; nothing of it is kept in memory."""
 
     def __init__(self, files: ExitStack, key: StoreKey, folder: Path, count: int) -> None:
@@ -223,14 +226,13 @@ class _Growing:
         write_json(self._folder / "key.json", self._key.__dict__)
 
 
-def _prepared(
+def _prepare_all(
     manifest: Manifest, keys: Sequence[StoreKey]
 ) -> Iterator[list[_Prepared] | DataError]:
-    """Decode in threads, in order, a chunk at a time so that memory stays flat."""
-    # Decoding holds Python's lock for most of its time: more threads would wait for each other.
+    """Decode in threads, in order, some images at a time so that memory stays flat."""
     with ThreadPoolExecutor(_THREADS) as threads:
-        for start in range(0, len(manifest.table), _CHUNK):
-            rows = range(start, min(start + _CHUNK, len(manifest.table)))
+        for start in range(0, len(manifest.table), _IMAGES_AT_ONCE):
+            rows = range(start, min(start + _IMAGES_AT_ONCE, len(manifest.table)))
             yield from threads.map(partial(_prepare, manifest, keys), rows)
 
 

@@ -1,4 +1,4 @@
-"""The images of a study: what each was when the study began, and whether it is that still."""
+"""The images of a study, as they were when it began, and whether they still are."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +17,12 @@ from metrascope.files.csv_file import write_frame
 from metrascope.messages import listing, text
 
 TRAITS: Final = ("scanner", "centre", "age", "plane", "lesion_mm", "marks")
-# What a network is trained with. The outline of a lesion is not: it may be drawn afterwards.
+# Columns that a network is trained with. The outline of a lesion is none: it may be drawn later.
 _COMPARED: Final = ("sha256", "sector_sha256", "roi", "patient_id", "label")
 _HASHED: Final = {"image": "sha256", "sector": "sector_sha256"}
+# Files hashed at a time: reading waits for the disk. Chosen, not measured.
 _THREADS: Final = 4
-_SHOWN: Final = 5
+_SHOWN_CHANGES: Final = 5  # in an error; the others are counted
 
 
 def write_images(manifest: Manifest, study: Path) -> None:
@@ -31,7 +32,7 @@ def write_images(manifest: Manifest, study: Path) -> None:
     the manifest has none, which `select_study_images` compares; then those of `TRAITS` that
     the manifest has, which the summary needs where the data set is not at hand.
     """
-    table = manifest.table[["image"]].join(_now(manifest))
+    table = manifest.table[["image"]].join(_current(manifest))
     traits = [name for name in TRAITS if name in manifest.table]
     write_frame(study / "images.csv", table.join(manifest.table[traits]))
 
@@ -39,15 +40,15 @@ def write_images(manifest: Manifest, study: Path) -> None:
 def select_study_images(manifest: Manifest, study: Path, began: str) -> Manifest:
     """Return the images of a data set that a study was begun with, in the study's order.
 
-    What the data set has gained since, images or columns, and the order of its rows make no
+    Images or columns that the data set has gained since, and the order of its rows, make no
     difference; the outline of a lesion neither, which no network is trained with.
 
     Parameters
     ----------
     manifest
-        Of the data set as it is.
+        Manifest of the data set as it is.
     study
-        The study's folder.
+        Folder of the study.
     began
         SHA-256 of the manifest when the study began: the one that is returned has it, so that
         what is written next says the same.
@@ -58,31 +59,33 @@ def select_study_images(manifest: Manifest, study: Path, began: str) -> Manifest
         If an image of the study is gone, or its file, scan sector, patient or label is another,
         or its patients are grouped otherwise: the first ones are named.
     """
-    known = _read_images(study)
-    if known is None:  # begun before hashes were kept: there is nothing to compare but the file
+    recorded = _read_images(study)
+    if recorded is None:  # begun before hashes were kept: there is nothing to compare but the file
         if manifest.digest == began:
             return manifest
-        raise _differs(manifest, study, [text("data.changed_manifest")])
+        raise _change_error(manifest, study, [text("data.changed_manifest")])
     rows = pd.Series(range(len(manifest.table)), index=manifest.table["image"])
-    gone = [name for name in known["image"] if name not in rows]
+    gone = [name for name in recorded["image"] if name not in rows]
     if gone:
-        raise _differs(manifest, study, [text("data.changed_gone", image=name) for name in gone])
-    table = manifest.table.iloc[rows[known["image"]].to_numpy()]
-    found = replace(manifest, table=table, digest=began)
-    changes = list(_changes(known, _now(found).reset_index(drop=True)))
+        raise _change_error(
+            manifest, study, [text("data.changed_gone", image=name) for name in gone]
+        )
+    table = manifest.table.iloc[rows[recorded["image"]].to_numpy()]
+    selected = replace(manifest, table=table, digest=began)
+    changes = list(_changes(recorded, _current(selected).reset_index(drop=True)))
     if changes:
-        raise _differs(manifest, study, changes)
-    return found
+        raise _change_error(manifest, study, changes)
+    return selected
 
 
 def shared_with(manifest: Manifest, study: Path) -> list[str]:
     """Return the images of a data set whose file a study has too, whatever their names."""
-    known = _read_images(study)
-    if known is None:
+    recorded = _read_images(study)
+    if recorded is None:
         return []
-    hashes = set(known["sha256"])
-    own = zip(manifest.table["image"], _hashes(manifest, "image"), strict=True)
-    return [name for name, digest in own if digest in hashes]
+    hashes = set(recorded["sha256"])
+    images = zip(manifest.table["image"], _hashes(manifest, "image"), strict=True)
+    return [name for name, digest in images if digest in hashes]
 
 
 def _read_images(study: Path) -> pd.DataFrame | None:
@@ -90,12 +93,12 @@ def _read_images(study: Path) -> pd.DataFrame | None:
     path = study / "images.csv"
     if not path.is_file():
         return None
-    known = read_table(path, ("image",)).reset_index(drop=True)
-    return known if {*_COMPARED, "patient_group"} <= set(known) else None
+    recorded = read_table(path, ("image",)).reset_index(drop=True)
+    return recorded if {*_COMPARED, "patient_group"} <= set(recorded) else None
 
 
-def _now(manifest: Manifest) -> pd.DataFrame:
-    """Return what is compared of every image: see `write_images`."""
+def _current(manifest: Manifest) -> pd.DataFrame:
+    """Return the compared columns of every image, as they are now: see `write_images`."""
     table = manifest.table
     columns = {column: _hashes(manifest, name) for name, column in _HASHED.items()}
     columns["roi"] = [value.replace(" ", "") for value in _column(table, "roi")]
@@ -126,19 +129,21 @@ def _hash(manifest: Manifest, name: str) -> str:
         raise DataError("table.unreadable", path=path, reason=error.strerror or error) from error
 
 
-def _changes(known: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:
-    """Name what is another than it was, image by image, then groups of patients."""
+def _changes(recorded: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence for each change, image by image, then for groups of patients."""
     for column in _COMPARED:
         key = f"data.changed_{'file' if column == 'sha256' else column}"
-        for image, before, after in zip(known["image"], known[column], now[column], strict=True):
+        for image, before, after in zip(
+            recorded["image"], recorded[column], now[column], strict=True
+        ):
             if before != after:
                 yield text(key, image=image, before=before or "–", after=after or "–")
-    if (known["patient_id"] == now["patient_id"]).all():
-        before, after = _groups(known), _groups(now)
+    if (recorded["patient_id"] == now["patient_id"]).all():
+        before, after = _groups(recorded), _groups(now)
         for patient in sorted(before):
             if before[patient] != after[patient]:
-                told = {"before": ", ".join(before[patient]), "after": ", ".join(after[patient])}
-                yield text("data.changed_group", patient=patient, **told)
+                members = {"before": ", ".join(before[patient]), "after": ", ".join(after[patient])}
+                yield text("data.changed_group", patient=patient, **members)
 
 
 def _groups(table: pd.DataFrame) -> dict[str, list[str]]:
@@ -149,8 +154,8 @@ def _groups(table: pd.DataFrame) -> dict[str, list[str]]:
     return {patient: sorted(group) for group in members.values() for patient in group}
 
 
-def _differs(manifest: Manifest, study: Path, changes: list[str]) -> DataError:
-    told = listing(changes, shown=_SHOWN)
+def _change_error(manifest: Manifest, study: Path, changes: list[str]) -> DataError:
+    listed = listing(changes, shown=_SHOWN_CHANGES)
     return DataError(
-        "data.not_of_study", path=manifest.root, study=study, count=len(changes), changes=told
+        "data.not_of_study", path=manifest.root, study=study, count=len(changes), changes=listed
     )
