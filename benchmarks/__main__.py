@@ -30,7 +30,7 @@ from metrascope.networks.networks import create_network
 from metrascope.phantom.hospital.hospital import write_export
 from metrascope.phantom.phantom import write_phantom
 from metrascope.predict.runtime import installed, open_runtime
-from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 
 THREADS = 2
 

@@ -3,9 +3,10 @@
     python -m benchmarks.coverage [--studies 1000] [--sizes 60 125] [--designs balanced six ...]
 
 Two networks read the patients of a test partition, their thresholds come from as many validation
-patients, and `metrascope.statistics.evaluate.evaluate` does the rest: whatever has a ``value``, a
-``low`` and a ``high`` in its answer is followed. The true value is that of a hundred thousand
-patients (of a threshold's sensitivity and specificity, at the threshold that the study chose).
+patients, and `metrascope.statistics.evaluate.evaluate_predictions` does the rest: whatever has a
+``value``, a ``low`` and a ``high`` in its answer is followed. The true value is that of a hundred
+thousand patients (of a threshold's sensitivity and specificity, at the threshold that the study
+chose).
 
 Designs: ``balanced`` (three classes as frequent); ``six`` (a class of six patients, the others
 three and five parts of the rest); ``perfect`` (nobody is ever misread); ``nearly`` (99 of 100 are
@@ -34,7 +35,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from metrascope.statistics import calibration, reliability, subgroups
-from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 from metrascope.statistics.predictions import Predictions
 
 Floats = npt.NDArray[np.float64]

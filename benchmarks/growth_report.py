@@ -16,7 +16,7 @@ _READ = ("mobilenet_v2", "resnet18")
 def statistics(patients: int, folder: Path, bundle: Path | None) -> Costs:
     """Compute all that is said of eight networks."""
     from benchmarks.statistics_speed import made
-    from metrascope.statistics.evaluate import evaluate
+    from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 
     predictions = made(patients)
     with metered() as cost:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.statistics_speed [--patients 1291] [--replicates 10000] [--loop 50]
 
-Ours is `metrascope.statistics.evaluate.evaluate`: every number with its interval, all pairs,
-calibration, decision curves. The loop is what one writes today: resample patients, call
+Ours is `metrascope.statistics.evaluate.evaluate_predictions`: every number with its interval, all
+pairs, calibration, decision curves. The loop is what one writes today: resample patients, call
 scikit-learn's functions, for the counts, areas and losses alone. A few of its resamples are timed
 and multiplied. Processor time; the last line is the ratio.
 """
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 from metrascope.statistics.predictions import Predictions
 from metrascope.statistics.published import PUBLISHED
 

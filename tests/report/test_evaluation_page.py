@@ -9,7 +9,7 @@ import pytest
 from tests.statistics.make import INCEPTION, PAPER, hard_labels, random_table, saved
 
 from metrascope.report.evaluation_page import write_evaluation_page
-from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 from metrascope.statistics.predictions import read_predictions
 
 from .tree import Node, parse

@@ -18,7 +18,7 @@ from metrascope.results.ranking import (
     same_answers,
     weakest_sentences,
 )
-from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 from metrascope.statistics.predictions import read_predictions
 
 LABELS = [PAPER[i % 3] for i in range(30)]

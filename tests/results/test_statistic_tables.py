@@ -19,7 +19,7 @@ from metrascope.results.ranking import (
 )
 from metrascope.results.statistic_tables import statistic_tables
 from metrascope.results.tables import csv_text, per_class, per_class_caption
-from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 from metrascope.statistics.predictions import Predictions, read_predictions
 
 NETWORKS = ("vgg16", "mobilenet_v2", "resnet18")

@@ -12,7 +12,7 @@ from tests.statistics.make import INCEPTION, hard_labels, loaded, random_table
 
 from metrascope.results import tables, units
 from metrascope.results.latex import latex_escape, latex_table
-from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 from metrascope.statistics.published import PUBLISHED, network_title, order_networks
 
 OF_NETWORKS = ("comparison", "per_class", "confusion", "overall", "diagnostic", "questions")

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import classification_report, confusion_matrix
 
 from metrascope.errors import DataError
-from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 
 from .make import INCEPTION, hard_labels, loaded, random_table
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, matthews_corrcoef
 from statsmodels.stats.proportion import proportion_confint
 
-from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 
 from .make import hard_labels, loaded
 

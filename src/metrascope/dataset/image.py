@@ -55,7 +55,7 @@ def read_picture(manifest: "Manifest", row: int, *, sector_crop: bool) -> Pictur
     """
     number = int(manifest.table.index[row])
     grey = read_grey(manifest.file(str(manifest.table["image"].iat[row])), number)
-    if min(grey.shape) < SMALLEST_SIDE or grey.min() == grey.max():
+    if is_blank(grey):
         size = f"{grey.shape[1]} x {grey.shape[0]}"
         path = manifest.path(row)
         raise DataError("picture.blank", path=path, row=number, size=size, least=SMALLEST_SIDE)
@@ -63,14 +63,38 @@ def read_picture(manifest: "Manifest", row: int, *, sector_crop: bool) -> Pictur
     sector = _read_mask(manifest, row, "sector", grey.shape)
     box = manifest.roi(row)
     if sector is None and box is None:
-        detected = find_sector(grey)
-        sector, box = detected.mask, detected.box
-    elif sector is None:
+        return crop_to_sector(grey, lesion, sector_crop=sector_crop)
+    if sector is None:
         sector = np.ones(grey.shape, dtype=bool)
     if not sector_crop:
         return Picture(grey, sector, lesion)
     window = _window(manifest, row, box or _bounds(sector), grey.shape)
     return Picture(grey[window], sector[window], None if lesion is None else lesion[window])
+
+
+def crop_to_sector(grey: GreyImage, lesion: Mask | None = None, *, sector_crop: bool) -> Picture:
+    """Find the scan sector of an image of which nothing else is known, and crop to it.
+
+    Parameters
+    ----------
+    grey
+        uint8, (height, width): the whole screen.
+    lesion
+        Its mask, where there is one.
+    sector_crop
+        False leaves the image as large as it is.
+    """
+    detected = find_sector(grey)
+    if not sector_crop:
+        return Picture(grey, detected.mask, lesion)
+    left, top, width, height = detected.box
+    window = slice(top, top + height), slice(left, left + width)
+    return Picture(grey[window], detected.mask[window], None if lesion is None else lesion[window])
+
+
+def is_blank(grey: GreyImage) -> bool:
+    """Tell whether an image is too small to be one, or all of one grey level."""
+    return bool(min(grey.shape) < SMALLEST_SIDE or grey.min() == grey.max())
 
 
 def are_clean(manifest: "Manifest", rows: Sequence[int]) -> bool:

@@ -31,7 +31,8 @@ _IMAGES_AT_ONCE: Final = 256
 # Decoding holds Python's lock for most of its time: more threads would wait for each other.
 _THREADS: Final = 4
 
-_Prepared = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
+StoredSquare = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
+"""Grey levels and scan sector of an image, (size, size) each."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ class _StoreWriter:
 
 def _prepare_all(
     manifest: Manifest, keys: Sequence[StoreKey]
-) -> Iterator[list[_Prepared] | DataError]:
+) -> Iterator[list[StoredSquare] | DataError]:
     """Decode in threads, in order, some images at a time so that memory stays flat."""
     with ThreadPoolExecutor(_THREADS) as threads:
         for start in range(0, len(manifest.table), _IMAGES_AT_ONCE):
@@ -236,19 +237,32 @@ def _prepare_all(
             yield from threads.map(partial(_prepare, manifest, keys), rows)
 
 
-def _prepare(manifest: Manifest, keys: Sequence[StoreKey], row: int) -> list[_Prepared] | DataError:
+def _prepare(
+    manifest: Manifest, keys: Sequence[StoreKey], row: int
+) -> list[StoredSquare] | DataError:
     try:
         _check_hash(manifest, row)
         picture = read_picture(manifest, row, sector_crop=keys[0].sector_crop)
     except DataError as error:
         return error
-    return [_square(picture, key) for key in keys]
+    return [stored_square(picture, key.size, key.fit, key.equalization) for key in keys]
 
 
-def _square(picture: Picture, key: StoreKey) -> _Prepared:
-    grey = square(picture.grey, key.size, key.fit)
-    inside = square(picture.sector.astype(np.uint8) * 255, key.size, key.fit) > 127
-    return equalize(grey, key.equalization, inside), inside
+def stored_square(
+    picture: Picture, size: int, fit: Literal["crop", "pad"], equalization: Equalization
+) -> StoredSquare:
+    """Return an image as a store holds it, (size, size): grey levels, and which are in the sector.
+
+    Parameters
+    ----------
+    picture
+        Cropped or not.
+    size, fit, equalization
+        As in `StoreKey`.
+    """
+    grey = square(picture.grey, size, fit)
+    inside = square(picture.sector.astype(np.uint8) * 255, size, fit) > 127
+    return equalize(grey, equalization, inside), inside
 
 
 def _check_hash(manifest: Manifest, row: int) -> None:

@@ -9,10 +9,94 @@ the place of the maximum (shared out where several are equal), so the mean over 
 which the same is a product of matrices. Nothing has to be differentiated.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from metrascope.arrays import Floats32
+from metrascope.errors import DataError
 from metrascope.networks.networks import Network, Output
+from metrascope.overlay import spread_heat
+
+
+def heat_map(
+    network: Network,
+    images: Tensor,
+    classes: int | Sequence[int] | None = None,
+    *,
+    batch_size: int = 16,
+) -> Floats32:
+    """Return where in each image a network saw a class: Grad-CAM at the size of the images.
+
+    The network reads as it does in a study: in evaluation mode, without gradients; the mode that
+    it was in is put back.
+
+    Parameters
+    ----------
+    network
+        From `metrascope.networks.networks.create_network`, on any device.
+    images
+        Floats (n, 3, h, w), normalized as the network was trained, which is how a data set of
+        `metrascope.library.image_dataset.load_data` gives them.
+    classes
+        Number of the class of every image, or of each, (n,); by default the likeliest.
+    batch_size
+        Images at a time.
+
+    Returns
+    -------
+    float32, (n, h, w), between 0 and 1: linearly interpolated and divided by the largest value of
+    the image, so that maps of several images cannot be compared. All 0 where no place speaks for
+    the class.
+
+    Raises
+    ------
+    DataError
+        If the network or the images are not of this kind, a class does not exist, or the
+        network's answer is not finite.
+    """
+    if not isinstance(network, Network):
+        raise DataError("library.foreign_network", found=type(network).__name__)
+    if not isinstance(images, Tensor) or images.dim() != 4 or images.shape[1] != 3:
+        shape = tuple(getattr(images, "shape", ()))
+        raise DataError("library.image_shape", found=shape or type(images).__name__)
+    if not images.is_floating_point():
+        raise DataError("library.image_kind", found=str(images.dtype).removeprefix("torch."))
+    wanted = _wanted_classes(classes, len(images), network.classes)
+    training, device = network.training, network.head.weight.device
+    network.eval()
+    try:
+        found = np.zeros((len(images), *images.shape[2:]), dtype=np.float32)
+        for start in range(0, len(images), batch_size):
+            with torch.no_grad():
+                output: Output = network(images[start : start + batch_size].to(device))
+            if not output.logits.isfinite().all():
+                raise DataError("library.not_finite")
+            maps, likeliest = class_maps(network, output).cpu().numpy(), output.logits.argmax(1)
+            for row, heat in enumerate(maps, start=start):
+                chosen = int(likeliest[row - start]) if wanted is None else wanted[row]
+                found[row] = spread_heat(heat[chosen], found.shape[1:])
+    finally:
+        network.train(training)
+    return found
+
+
+def _wanted_classes(
+    classes: int | Sequence[int] | None, images: int, count: int
+) -> list[int] | None:
+    """Return the number of a class for each image, None where the likeliest is asked for."""
+    if classes is None:
+        return None
+    given = np.asarray(classes)
+    if given.dtype.kind not in "iu" or given.shape not in ((), (images,)):
+        raise DataError("library.map_classes", images=images)
+    chosen: list[int] = np.broadcast_to(given, (images,)).tolist()
+    for number in chosen:
+        if not 0 <= number < count:
+            raise DataError("library.label_range", found=number, last=count - 1)
+    return chosen
 
 
 def class_maps(network: Network, output: Output) -> Tensor:

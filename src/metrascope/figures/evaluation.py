@@ -15,7 +15,7 @@ from metrascope.processes.cores import available_cores
 from metrascope.processes.files import map_in_order
 from metrascope.progress import begin
 from metrascope.results.tables import write_tables
-from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.evaluate import evaluate_predictions
 from metrascope.statistics.predictions import Predictions
 
 _EACH: Final = 8
@@ -44,7 +44,7 @@ def write_evaluation(
     name
         Name of the data set, for headings.
     attributes, prevalence
-        As for ``metrascope.statistics.evaluate.evaluate``.
+        As for ``metrascope.statistics.evaluate.evaluate_predictions``.
 
     Returns
     -------
@@ -59,12 +59,19 @@ def write_evaluation(
         If a file cannot be written.
     """
     begin("resampling")
-    metrics = evaluate(predictions, attributes=attributes, prevalence=prevalence)
+    metrics = evaluate_predictions(predictions, attributes=attributes, prevalence=prevalence)
+    write_results(metrics, out, lang, name)
+    return metrics
+
+
+def write_results(
+    metrics: dict[str, Any], out: Path, lang: str | None = None, name: str = ""
+) -> None:
+    """Write ``metrics.json``, ``tables/`` and ``figures/`` of an evaluation into ``out``."""
     begin("figures")
     write_json(out / "metrics.json", metrics)
     write_tables(metrics, out / "tables", lang, name)
     write_figures(metrics, out / "figures", lang, name)
-    return metrics
 
 
 class Written(NamedTuple):

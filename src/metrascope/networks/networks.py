@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
+from metrascope.classes import PAPER_CLASSES
 from metrascope.errors import SettingsError, WeightsError
 from metrascope.networks import weights as weight_files
 from metrascope.networks.architectures import ARCHITECTURES, Architecture, find_architecture
@@ -139,7 +140,11 @@ class Network(nn.Module):
 
 
 def create_network(
-    name: str, classes: int, pooling: Pooling = "avgmax", *, weights: str | Path
+    name: str,
+    classes: int = len(PAPER_CLASSES),
+    pooling: Pooling = "avgmax",
+    *,
+    weights: str | Path = "imagenet",
 ) -> Network:
     """Make one of the eight networks, ready to train; ``network.origin`` says what was loaded.
 
@@ -150,7 +155,7 @@ def create_network(
     name
         Key of ``metrascope.networks.architectures.ARCHITECTURES``.
     classes
-        Number of classes, at least 2.
+        Number of classes, at least 2; by default the study's three.
     pooling
         ``avgmax`` (the study's) or ``avg`` (the network's own head).
     weights

@@ -5,6 +5,8 @@ predict          read whatever is in files and folders, however many, and go on 
 predictor        the one way from the bytes of a file to a reading
 inputs           what a user gave to be read: files, folders and archives, each image under a name
                  of its own
+memory_images    images that a program holds in memory, arrays and pydicom data sets, as the bytes
+                 of a file
 exam             from the bytes of a file to sector crops, as ``metrascope ingest`` makes them
 bundle           A bundle on disk: the files that a reading needs, and nothing that could do
                  something else

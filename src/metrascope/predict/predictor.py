@@ -1,7 +1,7 @@
 """The one way from the bytes of a file to a reading."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -16,6 +16,7 @@ from metrascope.messages import Reason, text
 from metrascope.predict.bundle import Bundle, is_bundle, open_bundle
 from metrascope.predict.ensemble import Ensemble, open_ensemble, open_run
 from metrascope.predict.exam import Crop, Exam, crop_frames, open_exam, refusal_message
+from metrascope.predict.memory_images import OneImage, each_image, file_bytes
 from metrascope.predict.neighbors import Neighborhood
 from metrascope.predict.patient import (
     HeaderPatient,
@@ -79,7 +80,7 @@ class Predictor:
 
     def __init__(
         self,
-        source: Path,
+        source: Path | str,
         *,
         runtime: RuntimeName | Sequence[RuntimeName] | None = None,
         threads: int | None = None,
@@ -90,6 +91,7 @@ class Predictor:
             raise SettingsError("serving.confidence", found=confidence)
         if isinstance(frames, int) and frames < 1:
             raise SettingsError("serving.frames", found=frames)
+        source = Path(source)
         self.frames, self.confidence, self._source = frames, confidence, source
         self.rule: RefusalRule | None = None
         self.neighborhood: Neighborhood | None = None
@@ -128,6 +130,38 @@ class Predictor:
         made = self.bundle.description
         titles = dict.fromkeys(member.title for member in made.members)
         return f"{made.data.name} ({', '.join(titles)})"
+
+    def read(self, images: OneImage | Iterable[OneImage]) -> list[FrameReading]:
+        """Read one image or several, whatever a program has them as: see `file_bytes`.
+
+        An array is a whole screen, as a scanner saves it, not a crop. All go the way of files:
+        what cannot be read is a refusal, in ``reading.refusal``.
+
+        Parameters
+        ----------
+        images
+            A path, the bytes of a file, an array, a pydicom data set; or several of them. Of
+            thousands, give one at a time: every reading keeps its image and its heat maps.
+
+        Returns
+        -------
+        A reading for every image, and of a loop for every chosen frame, in the order given. What
+        has no file name is named by its place, from 0.
+
+        Raises
+        ------
+        DataError
+            If there is no such file, or something is no image at all.
+        """
+        found: list[FrameReading] = []
+        for number, image in enumerate(each_image(images)):
+            if not isinstance(image, str | Path):
+                found += self.read_bytes(file_bytes(image), str(number))
+            elif Path(image).is_file():
+                found += self.read_file(Path(image), str(image))
+            else:
+                raise DataError("library.no_file", path=image)
+        return found
 
     def read_file(self, path: Path, name: str | None = None) -> list[FrameReading]:
         """Read a file; see `read_bytes`."""

@@ -27,6 +27,8 @@ def write_evaluation_page(
     lang: str,
     name: str,
     sources: Sequence[str] = (),
+    *,
+    file: str = PAGE,
 ) -> Path:
     """Write the page of an evaluation, in both languages, beside its tables and figures.
 
@@ -44,6 +46,8 @@ def write_evaluation_page(
         Of the data, for headings.
     sources
         Where the data set says that its images come from: of synthetic ones the page says so.
+    file
+        Name of the page in its folder.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def write_evaluation_page(
     """
     evaluation = _evaluation(metrics, table, out, name, sources)
     drawings = draw_page_figures(evaluation, lang)
-    page = out / PAGE
+    page = out / file
     write_text(page, render_report(evaluation, build_gallery(evaluation), drawings, lang))
     return page
 

@@ -14,7 +14,7 @@ from metrascope.results.calibration_tables import calibration_tables
 from metrascope.results.estimate import Estimate
 from metrascope.results.explanation_tables import explanation_tables
 from metrascope.results.latex import latex_table
-from metrascope.results.statistic_tables import statistic_tables
+from metrascope.results.statistic_tables import Table, statistic_tables
 from metrascope.results.subgroup_tables import subgroup_tables
 from metrascope.results.units import counted, unit
 from metrascope.statistics.published import N_PUBLISHED, PUBLISHED, PublishedFigure, network_title
@@ -133,14 +133,30 @@ def write_tables(
         "per_class.tex": _per_class_latex(metrics, classes, lang, data_name),
         "confusion.csv": csv_text(confusion(metrics, lang)),
     }
-    made = [statistic_tables, calibration_tables, subgroup_tables, explanation_tables]
-    for table in [table for make in made for table in make(metrics, lang)]:
+    for table in _further_tables(metrics, lang):
         caption = _closed(table.caption, data_heading(metrics, lang, data_name), lang)
         files[f"{table.name}.csv"] = csv_text(table.frame)
         files[f"{table.name}.tex"] = latex_table(table.frame, caption, f"tab:{table.name}")
     for name, content in files.items():
         write_text(folder / name, content)
     return [folder / name for name in files]
+
+
+def table_frames(
+    metrics: _Metrics, lang: str | None = None, data_name: str = ""
+) -> dict[str, pd.DataFrame]:
+    """Return the tables by name, as `write_tables` writes them, with their numbers as text."""
+    frames = {
+        "comparison": comparison(metrics, lang, data_name),
+        "per_class": per_class(metrics, lang),
+        "confusion": confusion(metrics, lang),
+    }
+    return frames | {table.name: table.frame for table in _further_tables(metrics, lang)}
+
+
+def _further_tables(metrics: _Metrics, lang: str | None) -> list[Table]:
+    makers = (statistic_tables, calibration_tables, subgroup_tables, explanation_tables)
+    return [table for make in makers for table in make(metrics, lang)]
 
 
 def comparison_caption(

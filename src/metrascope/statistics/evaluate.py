@@ -39,7 +39,7 @@ from metrascope.statistics.subgroups import subgroups
 _SEED: Final = 0
 
 
-def evaluate(
+def evaluate_predictions(
     predictions: Predictions,
     *,
     attributes: pd.DataFrame | None = None,

@@ -76,6 +76,55 @@ def read_predictions(paths: Sequence[Path], classes: Sequence[str] | None = None
     """
     problems = Problems()
     frames = [_read_checked(Path(path), problems) for path in paths]
+    return _agreed(frames, classes, problems)
+
+
+def check_predictions(
+    table: pd.DataFrame, classes: Sequence[str] | None = None, *, name: str = "DataFrame"
+) -> Predictions:
+    """Check a table of predictions that is in memory, as `read_predictions` does one on disk.
+
+    Parameters
+    ----------
+    table
+        As a CSV file would hold it; labels may be numbers, missing cells count as empty.
+    classes
+        As in `read_predictions`.
+    name
+        Of the table, for errors; and of the network, where it has no column ``network``.
+
+    Raises
+    ------
+    DataError
+        As `read_predictions`; a row is named by its label in the index.
+    """
+    header = [str(column).strip() for column in table.columns]
+    if not header or not len(table):
+        raise DataError("evaluation.empty", path=name)
+    _check_header(name, header)
+    numbers: list[object] = table.index.tolist()
+    frame = table.set_axis(header, axis=1).reset_index(drop=True).astype(object)
+    for column in ("image", *_REPEATED):
+        if column in frame:
+            frame[column] = pd.Series([_written(cell) for cell in frame[column]], dtype=object)
+    problems = Problems()
+    frame = _completed(frame, name, numbers, name, {})
+    return _agreed([check_prediction_cells(frame, problems)], classes, problems)
+
+
+def _written(cell: object) -> str:
+    """Return a cell as a CSV file would have it, ``""`` where it is missing."""
+    if cell is None or cell is pd.NA or cell != cell:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))  # whole numbers beside a missing one are floats in pandas
+    return bare(str(cell).strip())
+
+
+def _agreed(
+    frames: Sequence[pd.DataFrame], classes: Sequence[str] | None, problems: Problems
+) -> Predictions:
+    """Put checked tables together and check what takes all of their rows."""
     problems.raise_if_any()
     table = pd.concat(frames, ignore_index=True)
     names = _class_order(table, classes)
@@ -119,11 +168,22 @@ def _frame(
 ) -> pd.DataFrame:
     """Return rows as a table; equal texts, as of a label, are one object in memory."""
     table = pd.DataFrame([row for _, row in rows], columns=header, dtype=object)
-    table["_file"] = str(path)
-    table["_row"] = [number for number, _ in rows]
+    return _completed(table, str(path), [number for number, _ in rows], path.stem, same)
+
+
+def _completed(
+    table: pd.DataFrame,
+    source: str,
+    numbers: Sequence[object],
+    network: str,
+    same: dict[str, str],
+) -> pd.DataFrame:
+    """Add the columns that may be left out, and where each row stands."""
+    table["_file"] = source
+    table["_row"] = pd.Series(numbers, index=table.index, dtype=object)
     for name, default in (
         ("patient_id", table["image"]),
-        ("network", path.stem),
+        ("network", network),
         ("partition", "validation"),
         ("fold", "0"),
         ("seed", "0"),
@@ -157,7 +217,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             yield number, cells
 
 
-def _check_header(path: Path, header: list[str]) -> None:
+def _check_header(path: Path | str, header: list[str]) -> None:
     if len(header) == 1:
         for name, sign in (("semicolon", ";"), ("tab", "\t"), ("bar", "|")):
             if sign in header[0]:

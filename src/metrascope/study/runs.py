@@ -73,15 +73,16 @@ def create_engine(
         cluster = connect_cluster(address, device, jobs=jobs)
         return Engine(cluster.device, cluster.share_out, cluster.threads, alone=False)
     if launched():
-        return Engine(_device(device), share_out_to_ranks, None, alone=True)
+        return Engine(choose_device(device), share_out_to_ranks, None, alone=True)
     if address is not None:
         raise SettingsError("engine.address", address=address)
     threads = None if jobs == 1 else max(1, available_cores() // jobs)
     share_out = partial(run_side_by_side, jobs=jobs, title=text("progress.loading_torch"))
-    return Engine(_device(device), share_out, threads, alone=jobs == 1)
+    return Engine(choose_device(device), share_out, threads, alone=jobs == 1)
 
 
-def _device(asked: str) -> str:
+def choose_device(asked: str) -> str:
+    """Return ``cpu`` or ``cuda``, of ``auto`` the faster one; StudyError where it is not there."""
     found = torch.cuda.is_available()
     if asked == "cuda" and not found:
         raise StudyError("study.no_cuda")

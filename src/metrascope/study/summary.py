@@ -18,7 +18,7 @@ from metrascope.report.page import write_report
 from metrascope.settings.study_settings import Settings, load_settings
 from metrascope.statistics.attributes import attributes
 from metrascope.statistics.cohort import evaluated_partition
-from metrascope.statistics.evaluate import evaluate
+from metrascope.statistics.evaluate import evaluate_predictions
 from metrascope.statistics.predictions import Predictions, read_predictions, write_predictions
 from metrascope.study.embeddings import embed_runs, lay_out_runs
 from metrascope.study.explanation_runs import ExplainTask, RunExplainer, run_explainer
@@ -94,7 +94,7 @@ class _Measurer:
         # Sums over threads come in no fixed order; with one the files are the same bytes.
         with threadpool_limits(limits=1):
             if part == "statistics":
-                return evaluate(
+                return evaluate_predictions(
                     self.predictions, attributes=self.attributes, prevalence=self.prevalence
                 )
             if isinstance(part, str):

@@ -134,7 +134,7 @@ def _execute(
             inputs.settings,
             seed=derived_seed(run.seed, run.fold),
             resume=folder / "resume.safetensors",
-            report=_Reporter(advance, inputs.settings.training.epochs),
+            report=TrainingReporter(advance, inputs.settings.training.epochs),
         )
     trained = time.monotonic()
     bar = progress(text("progress.reading_held", run=title), lines=not alone)
@@ -155,7 +155,7 @@ def _silent(done: int, all_: int, note: str = "") -> None:
     """Show nothing."""
 
 
-class _Reporter:
+class TrainingReporter:
     """Turns steps of training into a line for people: loss, validation F1."""
 
     def __init__(self, advance: Any, epochs: int) -> None:
@@ -164,6 +164,7 @@ class _Reporter:
         self.macro_f1 = "–"
 
     def __call__(self, step: StepReport) -> None:
+        """Show a step, or the end of an epoch."""
         if step.macro_f1 is None:
             if step.step == step.steps:
                 return  # the report of the epoch follows, with its F1

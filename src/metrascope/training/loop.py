@@ -124,6 +124,9 @@ def fit(
         # Batch norm's running statistics are each process's own: the first one's are saved.
         share_buffers(fabric, network)
         loss, macro_f1 = _validate(fabric, network, feed, data, recipe.batch_size)
+        if not math.isfinite(loss):  # the last step of an epoch is seen by no loss of training
+            rate = float(rows[-1][2])
+            raise StudyError("study.diverged", epoch=epoch, step=len(rows), rate=rate)
         # repr gives back the same float, so that a continued history has the same bytes.
         rows[-1][-2:] = [repr(loss), repr(macro_f1)]
         history += rows

@@ -80,26 +80,49 @@ def remove_training_state(folder: Path) -> None:
 
 def training_data(inputs: StudyInputs, run: TrainingRun) -> TrainingData:
     """Open the pixel store and fit the grey-level table to the run's training partition alone."""
-    manifest, settings = inputs.manifest, inputs.settings
-    key = store_key(manifest, settings, run.network)
+    manifest, split = inputs.manifest, inputs.split
+    key = store_key(manifest, inputs.settings, run.network)
     store = open_store(manifest, key, inputs.folder / "prepared")
-    train = inputs.split.rows(manifest.table, "train", run.fold)
+    train = split.rows(manifest.table, "train", run.fold)
+    size = input_size(inputs.settings, run.network)
+    return TrainingData(
+        pixels=store.pixels,
+        labels=class_codes(manifest, inputs.classes),
+        train=train,
+        validation=split.rows(manifest.table, "validation", run.fold),
+        preprocessing=fit_preprocessing(key, size, store.histogram(train)),
+    )
+
+
+def class_codes(manifest: Manifest, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the class of each image by its place in class order, int64 (images,)."""
+    codes = manifest.table["label"].map({label: place for place, label in enumerate(classes)})
+    return np.asarray(codes, dtype=np.int64)
+
+
+def fit_preprocessing(
+    key: StoreKey, size: int, histogram: npt.NDArray[np.int64] | None
+) -> Preprocessing:
+    """Return the steps from an image to a network, with the grey-level table of a partition.
+
+    Parameters
+    ----------
+    key
+        Of the store.
+    size
+        Side of the square that the network sees, pixels.
+    histogram
+        Grey levels of the training images inside their sectors, int64 (256,); None, or any
+        equalization but ``train``, leaves the grey levels as the store has them.
+    """
     table: npt.NDArray[np.uint8] = np.arange(256, dtype=np.uint8)  # identity: grey levels stay
-    if settings.preprocessing.equalization == "train":
-        table = fit_grey_table(store.histogram(train))
-    preprocessing = Preprocessing(
-        input_size=input_size(settings, run.network),
+    if key.equalization == "train" and histogram is not None:
+        table = fit_grey_table(histogram)
+    return Preprocessing(
+        input_size=size,
         stored_size=key.size,
         sector_crop=key.sector_crop,
         fit=key.fit,
         equalization=key.equalization,
         grey_table=tuple(int(level) for level in table),
-    )
-    codes = manifest.table["label"].map({label: i for i, label in enumerate(inputs.classes)})
-    return TrainingData(
-        pixels=store.pixels,
-        labels=np.asarray(codes, dtype=np.int64),
-        train=train,
-        validation=inputs.split.rows(manifest.table, "validation", run.fold),
-        preprocessing=preprocessing,
     )
