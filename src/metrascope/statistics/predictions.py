@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from unicodedata import normalize
 
 import numpy as np
@@ -102,7 +102,7 @@ def check_predictions(
     if not header or not len(table):
         raise DataError("evaluation.empty", path=name)
     _check_header(name, header)
-    numbers: list[object] = table.index.tolist()
+    numbers = table.index.tolist()
     frame = table.set_axis(header, axis=1).reset_index(drop=True).astype(object)
     for column in ("image", *_REPEATED):
         if column in frame:
@@ -174,7 +174,7 @@ def _frame(
 def _completed(
     table: pd.DataFrame,
     source: str,
-    numbers: Sequence[object],
+    numbers: Sequence[Any],
     network: str,
     same: dict[str, str],
 ) -> pd.DataFrame:
