@@ -168,7 +168,7 @@ def _frame(
 ) -> pd.DataFrame:
     """Return rows as a table; equal texts, as of a label, are one object in memory."""
     table = pd.DataFrame([row for _, row in rows], columns=header, dtype=object)
-    return _completed(table, str(path), [number for number, _ in rows], path.stem, same)
+    return _completed(table, str(path), [number for number, _ in rows], path.stem, interned)
 
 
 def _completed(
@@ -176,7 +176,7 @@ def _completed(
     source: str,
     numbers: Sequence[Any],
     network: str,
-    same: dict[str, str],
+    interned: dict[str, str],
 ) -> pd.DataFrame:
     """Add the columns that may be left out, and where each row stands."""
     table["_file"] = source
