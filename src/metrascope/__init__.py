@@ -39,18 +39,18 @@ __version__ = "0.1.0"
 # The public names and where they are defined. Each is loaded when it is first asked for, so that
 # ``import metrascope`` loads neither torch nor pandas; docs/library.md says what each one does.
 _PLACES = {
-    "Evaluation": "library.evaluate",
-    "ImageDataset": "library.image_dataset",
-    "MetrascopeError": "errors",
-    "Predictor": "predict.predictor",
-    "UltrasoundClassifier": "library.classifier",
-    "compare": "library.evaluate",
-    "create_network": "networks.networks",
-    "evaluate": "library.evaluate",
-    "heat_map": "explain.heatmap",
-    "load_data": "library.image_dataset",
-    "set_language": "messages",
-    "write_phantom": "phantom.phantom",
+    "Evaluation": "metrascope.library.evaluate",
+    "ImageDataset": "metrascope.library.image_dataset",
+    "MetrascopeError": "metrascope.errors",
+    "Predictor": "metrascope.predict.predictor",
+    "UltrasoundClassifier": "metrascope.library.classifier",
+    "compare": "metrascope.library.evaluate",
+    "create_network": "metrascope.networks.networks",
+    "evaluate": "metrascope.library.evaluate",
+    "heat_map": "metrascope.explain.heatmap",
+    "load_data": "metrascope.library.image_dataset",
+    "set_language": "metrascope.messages",
+    "write_phantom": "metrascope.phantom.phantom",
 }
 __all__ = [
     "Evaluation",
@@ -87,7 +87,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     try:
-        found = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+        found = getattr(import_module(_PLACES[name]), name)
     except ModuleNotFoundError as error:
         from metrascope.errors import missing_extra
 

@@ -31,7 +31,7 @@ from metrascope.training.batches import BatchFeed, TrainingData
 from metrascope.training.execute import TrainingReporter, make_deterministic
 from metrascope.training.loop import HISTORY, derived_seed, fit, predict
 
-Images = Sequence[str | Path | npt.NDArray[Any]] | npt.NDArray[Any]
+ImageList = Sequence[str | Path | npt.NDArray[Any]] | npt.NDArray[Any]
 """Paths, or arrays of whole screens: grey (h, w) or RGB (h, w, 3), uint8; of any sizes."""
 
 _SECTIONS: Final = ("training", "preprocessing", "augmentation")
@@ -139,7 +139,7 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.verbose = verbose
 
     def fit(
-        self, images: Images, y: Sequence[object], groups: Sequence[object] | None = None
+        self, images: ImageList, y: Sequence[object], groups: Sequence[object] | None = None
     ) -> Self:
         """Train on images.
 
@@ -181,7 +181,7 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.preprocessing_, self.validation_rows_ = data.preprocessing, rows["validation"]
         return self
 
-    def predict_proba(self, images: Images) -> Floats:
+    def predict_proba(self, images: ImageList) -> Floats:
         """Return the probability of each class, float64 (n, K), in the order of ``classes_``.
 
         As ``predictions.csv`` of a study has them: softmax without temperature.
@@ -207,7 +207,7 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             network.cpu()
         return np.concatenate(parts)
 
-    def predict(self, images: Images) -> npt.NDArray[Any]:
+    def predict(self, images: ImageList) -> npt.NDArray[Any]:
         """Return the likeliest class of each image, (n,)."""
         likeliest = self.predict_proba(images).argmax(axis=1)
         return np.asarray(self.classes_[likeliest])
@@ -236,7 +236,7 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def _data(
         self,
-        images: Images,
+        images: ImageList,
         codes: npt.NDArray[np.int64],
         rows: Mapping[str, npt.NDArray[np.int64]],
         settings: Settings,
