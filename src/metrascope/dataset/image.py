@@ -55,7 +55,7 @@ def read_picture(manifest: "Manifest", row: int, *, sector_crop: bool) -> Pictur
     """
     number = int(manifest.table.index[row])
     grey = read_grey(manifest.file(str(manifest.table["image"].iat[row])), number)
-    if is_blank(grey):
+    if lacks_content(grey):
         size = f"{grey.shape[1]} x {grey.shape[0]}"
         path = manifest.path(row)
         raise DataError("picture.blank", path=path, row=number, size=size, least=SMALLEST_SIDE)
@@ -92,7 +92,7 @@ def crop_to_sector(grey: GreyImage, lesion: Mask | None = None, *, sector_crop: 
     return Picture(grey[window], detected.mask[window], None if lesion is None else lesion[window])
 
 
-def is_blank(grey: GreyImage) -> bool:
+def lacks_content(grey: GreyImage) -> bool:
     """Tell whether an image is too small to be one, or all of one grey level."""
     return bool(min(grey.shape) < SMALLEST_SIDE or grey.min() == grey.max())
 

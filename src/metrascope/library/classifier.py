@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from metrascope.arrays import Floats, GreyImage
-from metrascope.dataset.image import SMALLEST_SIDE, crop_to_sector, is_blank
+from metrascope.dataset.image import SMALLEST_SIDE, crop_to_sector, lacks_content
 from metrascope.dataset.preprocess import Equalization, Preprocessing, fit_grey_table, stored_size
 from metrascope.dataset.split import split_patients
 from metrascope.dataset.store import StoredSquare, stored_square
@@ -341,7 +341,7 @@ def _partition_rows(
 def _square(image: object, row: int, steps: Preprocessing) -> StoredSquare:
     """Return one image as a study's store holds it."""
     grey = _grey(image, row)
-    if is_blank(grey):
+    if lacks_content(grey):
         size = f"{grey.shape[1]} x {grey.shape[0]}"
         raise DataError("library.blank", row=row, size=size, least=SMALLEST_SIDE)
     picture = crop_to_sector(grey, sector_crop=steps.sector_crop)
