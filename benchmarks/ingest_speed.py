@@ -44,7 +44,8 @@ from pydicom.uid import UID
 from metrascope.dicom.frames import open_pixels
 from metrascope.dicom.header import read_header
 from metrascope.dicom.keep_list import kept_columns, read_identifiers, study_day
-from metrascope.ingest.file import OF_IMAGES, OF_MASKS, encode_png
+from metrascope.files.png_file import encode_png
+from metrascope.ingest.file import OF_IMAGES, OF_MASKS
 from metrascope.phantom.hospital.hospital import write_export
 from metrascope.phantom.hospital.truth import read_truth
 

@@ -60,6 +60,11 @@ def join_items(items: Iterable[object], lang: str, sign: str = "comma") -> str:
     return text(f"report.{sign}", lang).join(str(_plain(item, lang)) for item in items)
 
 
+def data_address(content: bytes, kind: str) -> str:
+    """Return the address of a picture that is within its page; kind as ``png``, ``svg+xml``."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
 def _resolved(values: dict[str, object], lang: str) -> dict[str, object]:
     return {name: _plain(value, lang) for name, value in values.items()}
 

@@ -13,7 +13,7 @@ from metrascope.figures import fonts
 def no_chinese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine without any Chinese font."""
     caches = (fonts.chinese_family, fonts._warn_once, fonts._drawable)
-    monkeypatch.setattr(fonts, "_candidates", dict)
+    monkeypatch.setattr(fonts, "chinese_fonts", tuple)
     for cached in caches:
         cached.cache_clear()
     yield

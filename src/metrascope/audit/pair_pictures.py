@@ -1,6 +1,5 @@
 """Pictures of a pair for the page: the two images, and the second laid over the first."""
 
-import base64
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -15,6 +14,7 @@ from metrascope.audit.pane import PANE_SIDE
 from metrascope.dataset.image import read_picture
 from metrascope.dataset.manifest import Manifest
 from metrascope.errors import DataError
+from metrascope.pages import data_address
 
 _JPEG_QUALITY: Final = 80  # a page may have 450 pictures; chosen, not measured
 
@@ -71,4 +71,4 @@ def _address(picture: GreyImage | None) -> str:
         return ""
     buffer = BytesIO()
     Image.fromarray(picture).save(buffer, "jpeg", quality=_JPEG_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_address(buffer.getvalue(), "jpeg")

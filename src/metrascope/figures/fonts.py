@@ -2,38 +2,16 @@
 
 import logging
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 from unicodedata import east_asian_width
 
 from matplotlib import font_manager
 
+from metrascope.files.chinese_font import SIMPLIFIED_FACE, chinese_fonts
 from metrascope.messages import LANGUAGES, language, table, text
 
 _LOG: Final = logging.getLogger(__name__)
 _LATIN: Final = "DejaVu Sans"
-_PACKAGED: Final = "Noto Sans SC"
-# Fonts of Windows, macOS and Linux. Microsoft YaHei before SimSun, whose strokes are too thin
-# for small print; the Japanese face comes last because it draws some characters differently.
-_SYSTEM: Final = (
-    "Noto Sans CJK SC",
-    "Noto Sans SC",
-    "Source Han Sans SC",
-    "Source Han Sans CN",
-    "Microsoft YaHei",
-    "PingFang SC",
-    "Hiragino Sans GB",
-    "Heiti SC",
-    "STHeiti",
-    "SimHei",
-    "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei",
-    "Droid Sans Fallback",
-    "Arial Unicode MS",
-    "SimSun",
-    "Noto Sans CJK JP",
-)
 
 
 def figure_language(lang: str | None = None) -> str:
@@ -58,13 +36,17 @@ def chinese_family() -> str | None:
     """Return a font family that holds every Chinese character of the message table, or None.
 
     The font of the package ``zhplot`` (Noto Sans SC, SIL Open Font License) comes first, so that
-    machines that have it draw alike; then the fonts of the system.
+    machines that have it draw alike; then the fonts of the system. A collection whose first face,
+    the one that matplotlib reads, draws some characters as in Japan comes last.
     """
-    for family, path in _candidates().items():
-        if _characters() <= set(font_manager.get_font(str(path)).get_charmap()):
-            if family == _PACKAGED:
-                font_manager.fontManager.addfont(str(path))
-            return family
+    for file in sorted(chinese_fonts(), key=lambda file: file.name in SIMPLIFIED_FACE):
+        try:
+            font = font_manager.get_font(str(file))
+        except (OSError, RuntimeError):  # damaged
+            continue
+        if _characters() <= set(font.get_charmap()):
+            font_manager.fontManager.addfont(str(file))
+            return str(font.family_name)
     return None
 
 
@@ -109,18 +91,6 @@ def _warn_once() -> None:
 def _drawable() -> frozenset[int]:
     fonts = [font_manager.get_font(font_manager.findfont(name)) for name in families()]
     return frozenset(code for font in fonts for code in font.get_charmap())
-
-
-def _candidates() -> dict[str, Path]:
-    """Return the files of the families that may serve, the best first."""
-    installed = {entry.name: Path(entry.fname) for entry in font_manager.fontManager.ttflist}
-    found = {name: installed[name] for name in _SYSTEM if name in installed}
-    # The package is located, not imported: importing it would change global settings.
-    package = find_spec("zhplot")
-    if package is not None and package.origin is not None:
-        file = Path(package.origin).parent / "fonts" / "NotoSansSC-Regular.ttf"
-        found = {_PACKAGED: file, **found}
-    return {name: path for name, path in found.items() if path.is_file()}
 
 
 def _characters() -> set[int]:

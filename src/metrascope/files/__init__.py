@@ -10,6 +10,8 @@ cells       keep a spreadsheet from running a cell: the one guard of every CSV f
             removal
 toml_file   read and write TOML that people wrote: bounded in size and depth, with every name they
             use
+chinese_font files of fonts with Chinese characters: that of a package, then the system's
+png_file    pictures of a data set as PNG, packed quickly
 file_names  names of files that are made of names of other people's: a network's, a class's
 validation  why a value was refused, in words: pydantic says it in English alone
 """

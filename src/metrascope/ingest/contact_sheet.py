@@ -1,6 +1,5 @@
 """Contact sheet: some images of each scanner before and after, as small pictures for a page."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from metrascope.dicom.header import read_header
 from metrascope.errors import DataError
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.journal import Key
+from metrascope.pages import data_address
 from metrascope.screen.screens import open_screens
 from metrascope.sources.search import Source
 
@@ -173,4 +173,4 @@ def _uri(picture: npt.NDArray[Any]) -> str:
     done, buffer = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), _JPEG)
     if not done:
         raise ValueError("OpenCV could not encode a JPEG")
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.tobytes()).decode()
+    return data_address(buffer.tobytes(), "jpeg")

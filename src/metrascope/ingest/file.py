@@ -20,6 +20,7 @@ from metrascope.dicom.keep_list import kept_columns, read_identifiers, study_day
 from metrascope.dicom.regions import Region
 from metrascope.errors import DataError
 from metrascope.files.atomic import write_bytes
+from metrascope.files.png_file import encode_png
 from metrascope.ingest.identity import IdentifiedPatient, identify_patient
 from metrascope.ingest.image_files import file_stamp
 from metrascope.ingest.journal import MARK_BOXES, ORIGIN, WRITTEN, Record, Rejection
@@ -33,17 +34,11 @@ from metrascope.screen.settings import IngestSettings
 from metrascope.screen.still import CleanStill, Verify, make_still
 from metrascope.sources.search import Source
 
-_RUNS: Final = (
-    cv2.IMWRITE_PNG_COMPRESSION,
-    1,
-    cv2.IMWRITE_PNG_STRATEGY,
-    cv2.IMWRITE_PNG_STRATEGY_RLE,
-)
-# Run lengths suit speckle on black: smaller and faster than the default. So does one filter for
-# all rows, where OpenCV lets choose: trying all took twice as long for 11 % fewer bytes.
+# One filter for all rows, where OpenCV lets choose: trying all took twice as long for 11 % fewer
+# bytes.
 _FILTER: Final = getattr(cv2, "IMWRITE_PNG_FILTER", None)
-OF_IMAGES: Final = _RUNS if _FILTER is None else (*_RUNS, _FILTER, cv2.IMWRITE_PNG_FILTER_AVG)
-OF_MASKS: Final = _RUNS if _FILTER is None else (*_RUNS, _FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
+OF_IMAGES: Final = () if _FILTER is None else (_FILTER, cv2.IMWRITE_PNG_FILTER_AVG)
+OF_MASKS: Final = () if _FILTER is None else (_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
 
 
 @dataclass(frozen=True)
@@ -278,11 +273,3 @@ def _millimeters(size: tuple[float, float] | None) -> str:
 
 def _rejection(reason: Reason, frame: int | None = None) -> Rejection:
     return Rejection(reason.key, reason.values, frame)
-
-
-def encode_png(image: Pixels, how: tuple[int, ...]) -> bytes:
-    """Return an image as PNG, packed as `OF_IMAGES` or `OF_MASKS` say."""
-    done, buffer = cv2.imencode(".png", image, how)
-    if not done:
-        raise ValueError("OpenCV could not encode a PNG")
-    return buffer.tobytes()

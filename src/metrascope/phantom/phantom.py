@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from metrascope.arrays import Pixels
 from metrascope.dataset.manifest import write_manifest
 from metrascope.errors import DataError, SettingsError
 from metrascope.files.atomic import is_unused, remove_leftovers, write_bytes, write_json
+from metrascope.files.png_file import encode_png
 from metrascope.phantom.anatomy import LABELS
 from metrascope.phantom.render import draw_case, render_phantom, sector
 from metrascope.phantom.scanners import SCANNERS, find_scanner
@@ -30,13 +30,6 @@ PAPER_COUNTS: Final = {"normal": 422, "fibroid": 238, "polyp": 631}
 _MARKER: Final = "phantom.json"
 _FORMAT: Final = 1
 _FOLDERS: Final = ("images", "masks", "sectors")
-# run lengths suit speckle and masks alike: smaller and faster than the default
-_PNG: Final = (
-    cv2.IMWRITE_PNG_COMPRESSION,
-    1,
-    cv2.IMWRITE_PNG_STRATEGY,
-    cv2.IMWRITE_PNG_STRATEGY_RLE,
-)
 
 
 @dataclass(frozen=True)
@@ -243,9 +236,9 @@ def _write_patient(out: Path, settings: _Settings, patient: _Patient) -> dict[st
         still = render_phantom(case, settings.size)
         fan = still.sector
         if still.mask is not None:
-            write_bytes(out / paths["masks"], _png(still.mask))
-        write_bytes(out / paths["sectors"], _png(fan))
-        write_bytes(out / paths["images"], _png(still.image))
+            write_bytes(out / paths["masks"], encode_png(still.mask))
+        write_bytes(out / paths["sectors"], encode_png(fan))
+        write_bytes(out / paths["images"], encode_png(still.image))
     left, top, width, height = cv2.boundingRect(fan)
     return {
         "image": paths["images"],
@@ -261,10 +254,3 @@ def _write_patient(out: Path, settings: _Settings, patient: _Patient) -> dict[st
         "source": "Metrascope phantom",
         "lesion_mm": "" if lesion is None else f"{lesion.diameter_mm:.1f}",
     }
-
-
-def _png(image: Pixels) -> bytes:
-    done, buffer = cv2.imencode(".png", image, _PNG)
-    if not done:
-        raise ValueError("OpenCV could not encode a PNG")
-    return buffer.tobytes()

@@ -5,44 +5,19 @@ and Linux, and in the package ``zhplot`` of the report. What no font has is writ
 empty box could be taken for a sign.
 """
 
-import os
-import sys
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 from PIL import ImageDraw, ImageFont
 
+from metrascope.files.chinese_font import SIMPLIFIED_FACE, chinese_fonts
 from metrascope.messages import language
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-# File names, the best first: those made for screens before SimSun, whose strokes are thin.
-_CHINESE: Final = (
-    "NotoSansSC-Regular.ttf",
-    "NotoSansSC-Regular.otf",
-    "NotoSansSC-VF.ttf",
-    "NotoSansCJKsc-Regular.otf",
-    "NotoSansCJK-Regular.ttc",
-    "SourceHanSansSC-Regular.otf",
-    "SourceHanSansCN-Regular.otf",
-    "msyh.ttc",
-    "PingFang.ttc",
-    "Hiragino Sans GB.ttc",
-    "STHeiti Light.ttc",
-    "simhei.ttf",
-    "wqy-microhei.ttc",
-    "wqy-zenhei.ttc",
-    "DroidSansFallbackFull.ttf",
-    "DroidSansFallback.ttf",
-    "Arial Unicode.ttf",
-    "simsun.ttc",
-)
-_SIMPLIFIED: Final = {"NotoSansCJK-Regular.ttc": 2}
-"""Which face of a collection draws simplified characters as in China, if not the first."""
 _SAMPLE: Final = "正常肌瘤息肉仅供研究"
 _MISSING: Final = "\U0010fffe"
 
@@ -111,43 +86,17 @@ def _font(face: str, size: int) -> Font:
     file = _chinese_file()
     if face == "latin" or file is None:
         return ImageFont.load_default(size)
-    return ImageFont.truetype(str(file), size, index=_SIMPLIFIED.get(file.name, 0))
+    return ImageFont.truetype(str(file), size, index=SIMPLIFIED_FACE.get(file.name, 0))
 
 
 @cache
 def _chinese_file() -> Path | None:
-    found: dict[str, Path] = {}
-    for folder in _folders():
-        for path, _, names in os.walk(folder):
-            found.update({name: Path(path) / name for name in names if name in _CHINESE})
-    for name in _CHINESE:
-        if name in found and _draws(found[name]):
-            return found[name]
-    return None
+    return next((file for file in chinese_fonts() if _draws(file)), None)
 
 
 def _draws(file: Path) -> bool:
     try:
-        font = ImageFont.truetype(str(file), 24, index=_SIMPLIFIED.get(file.name, 0))
+        font = ImageFont.truetype(str(file), 24, index=SIMPLIFIED_FACE.get(file.name, 0))
     except OSError:
         return False
     return all(_has(font, sign) for sign in _SAMPLE)
-
-
-def _folders() -> Iterator[Path]:
-    # The package is located, not imported: importing it would change global settings.
-    package = find_spec("zhplot")
-    if package is not None and package.origin is not None:
-        yield Path(package.origin).parent / "fonts"
-    home = Path.home()
-    if sys.platform == "win32":
-        yield Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts"
-        yield Path(os.environ.get("LOCALAPPDATA", home)) / "Microsoft" / "Windows" / "Fonts"
-    elif sys.platform == "darwin":
-        for place in ("/System/Library/Fonts", "/Library/Fonts", str(home / "Library" / "Fonts")):
-            yield Path(place)
-    else:
-        for place in ("/usr/share/fonts", "/usr/local/share/fonts"):
-            yield Path(place)
-        yield home / ".fonts"
-        yield home / ".local" / "share" / "fonts"

@@ -1,6 +1,5 @@
 """The figures of a study: as files in one language, and in the page in both."""
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from metrascope.figures.canvas import PAGE_WIDTH, svg_bytes
 from metrascope.figures.evaluation import write_figures
 from metrascope.figures.recipes import page_recipes
 from metrascope.messages import LANGUAGES
+from metrascope.pages import data_address
 from metrascope.report.misread import GalleryReading, panel_cases, panel_readings, readings
 from metrascope.report.thumbnails import read_case_grey
 from metrascope.results.tables import write_tables
@@ -144,5 +144,5 @@ def _embedded(content: bytes) -> Drawing:
     width = re.search(rb'<svg[^>]* width="([\d.]+)pt"', content)
     if width is None:  # matplotlib always writes it
         raise ValueError("SVG without a width")
-    address = f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"
+    address = data_address(content, "svg+xml")
     return Drawing(address, min(100, round(100 * float(width[1]) / POINTS / PAGE_WIDTH)))

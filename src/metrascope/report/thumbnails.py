@@ -5,7 +5,6 @@ resolution and stretched over the box by the browser. That keeps hundreds of pic
 megabytes.
 """
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,6 +17,7 @@ from PIL import Image
 
 from metrascope.errors import StudyError
 from metrascope.overlay import heat_rgb, mask_outline, spread_heat
+from metrascope.pages import data_address
 from metrascope.study_folder.readers import damaged
 
 # Odd, so that the map's own values, and its maximum, are among the pixels.
@@ -140,4 +140,4 @@ def _open(study: Path, name: str) -> Image.Image:
 def _address(image: Image.Image, kind: str, **options: object) -> str:
     buffer = BytesIO()
     image.save(buffer, kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_address(buffer.getvalue(), kind)

@@ -26,7 +26,7 @@ def test_chinese_letters_differ_from_one_another() -> None:
 
 
 def test_without_a_chinese_font_only_latin_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lettering, "_chinese_file", lambda: None)
+    monkeypatch.setattr(lettering, "packaged_font", lambda: None)
     assert legible("王秀兰") == ""
     assert legible("Müller") == "Muller"
     assert legible("Yılmaz Øst") == "Yilmaz Ost"

@@ -222,7 +222,7 @@ def test_colors_are_in_color_and_grays_are_gray(echoes: dict[str, FanEcho]) -> N
 def test_without_a_chinese_font_screens_are_latin(
     echoes: dict[str, FanEcho], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lettering, "_chinese_file", lambda: None)
+    monkeypatch.setattr(lettering, "packaged_font", lambda: None)
     for layout, echo in echoes.items():
         shot = shoot(echo, layout, 2)
         words = [mark.text for mark in shot.marks]

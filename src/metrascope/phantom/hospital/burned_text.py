@@ -1,7 +1,6 @@
 """Letters as a scanner draws them: pen-stroke, bitmap and outline fonts, Latin and Chinese."""
 
-from functools import cache, lru_cache
-from importlib.util import find_spec
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 from unicodedata import normalize
@@ -10,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+from metrascope.files.chinese_font import packaged_font
 
 Alpha = NDArray[np.uint8]
 Face = Literal["stroke", "stroke_bold", "stroke_serif", "bitmap", "sans", "noto"]
@@ -31,7 +32,7 @@ _STROKE_HEIGHT: Final = 30.0  # of a line at scale 1, descenders included
 
 def has_chinese() -> bool:
     """Tell whether a font with Chinese characters is there; without it screens are Latin only."""
-    return _chinese_file() is not None
+    return packaged_font() is not None
 
 
 @lru_cache(maxsize=4096)
@@ -53,13 +54,13 @@ def shape(text: str, face: Face, height: int) -> Alpha:
         If nothing of the text can be drawn, or its characters with no font at hand.
     """
     if not text.isascii():
-        alpha = _outline(text, _chinese_file(), height)
+        alpha = _outline(text, packaged_font(), height)
     elif face in _STROKES:
         alpha = _stroke(text, _STROKES[face], height)
     elif face == "bitmap":
         alpha = _bitmap(text, height)
     else:
-        alpha = _outline(text, _chinese_file() if face == "noto" else None, height)
+        alpha = _outline(text, packaged_font() if face == "noto" else None, height)
     alpha = _cut(alpha, text)
     alpha.setflags(write=False)
     return alpha
@@ -79,23 +80,13 @@ def legible(text: str) -> str:
     return folded if folded.isascii() else ""
 
 
-@cache
-def _chinese_file() -> str | None:
-    # The package is located, not imported: importing it would change global settings.
-    package = find_spec("zhplot")
-    if package is None or package.origin is None:
-        return None
-    file = Path(package.origin).parent / "fonts" / "NotoSansSC-Regular.ttf"
-    return str(file) if file.is_file() else None
-
-
 @lru_cache(maxsize=64)
-def _font(file: str | None, height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(file: Path | None, height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     size = max(6, round(0.78 * height))
-    return ImageFont.load_default(size) if file is None else ImageFont.truetype(file, size)
+    return ImageFont.load_default(size) if file is None else ImageFont.truetype(str(file), size)
 
 
-def _outline(text: str, file: str | None, height: int) -> Alpha:
+def _outline(text: str, file: Path | None, height: int) -> Alpha:
     if file is None and not text.isascii():
         raise ValueError(f"no font draws {text!r}")
     font = _font(file, height)

@@ -4,16 +4,15 @@ import struct
 import zlib
 from io import BytesIO
 
-import cv2
 import numpy as np
 from PIL import Image as Pillow
 
 from metrascope.arrays import Pixels
+from metrascope.files.png_file import encode_png
 from metrascope.phantom.hospital.identities import Visit, code
 from metrascope.phantom.hospital.planted import Ledger
 
 _PNG_HEAD = 8 + 25  # signature and IHDR
-_FAST = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 
 
 def make_png(image: Pixels, visit: Visit, ledger: Ledger) -> bytes:
@@ -28,7 +27,7 @@ def make_png(image: Pixels, visit: Visit, ledger: Ledger) -> bytes:
     ledger
         Takes a note of everything planted.
     """
-    plain = plain_png(np.ascontiguousarray(image[..., ::-1]))
+    plain = encode_png(np.ascontiguousarray(image[..., ::-1]))
     name = visit.latin_name
     ledger.note("name", name, "iTXt")
     comment = ledger.note("text", f"Comment {code(8, ledger.rng)}", "tEXt")
@@ -72,14 +71,6 @@ def make_jpeg(image: Pixels, visit: Visit, ledger: Ledger) -> bytes:
     ]
     trailer = ledger.note("text", code(12, ledger.rng), "after EOI")
     return plain[:2] + b"".join(segments) + plain[2:] + trailer.encode()
-
-
-def plain_png(image: Pixels) -> bytes:
-    """Return a PNG of a gray or BGR picture, quickly and without any other chunk."""
-    done, buffer = cv2.imencode(".png", image, _FAST)
-    if not done:
-        raise ValueError("OpenCV could not encode a PNG")
-    return buffer.tobytes()
 
 
 def note_chinese(visit: Visit, ledger: Ledger, where: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from metrascope.arrays import Mask
 from metrascope.files.atomic import write_bytes
-from metrascope.phantom.hospital.picture_files import plain_png
+from metrascope.files.png_file import encode_png
 from metrascope.phantom.hospital.planted import Planted
 from metrascope.phantom.hospital.shot import PlantedMark, ScreenRegion, Screenshot
 
@@ -44,7 +44,7 @@ def truth_of_shot(shot: Screenshot, name: str, truth: Path) -> dict[str, Any]:
     for key, mask in (("sector", shot.sector), ("glyphs", shot.glyphs), ("ink", shot.ink)):
         row[key] = f"truth/{key}/{name}.png" if mask.any() else ""
         if mask.any():
-            write_bytes(truth / key / f"{name}.png", plain_png(mask.astype(np.uint8) * 255))
+            write_bytes(truth / key / f"{name}.png", encode_png(mask.astype(np.uint8) * 255))
     if shot.sector.any():
         row["box"] = list(cv2.boundingRect(shot.sector.astype(np.uint8)))
     return row
