@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from metrascope.report.cards import card_markdown, card_networks, model_card
-from metrascope.results.numbers import percent
+from metrascope.results.notation import percent
 from metrascope.study_folder.contents import Study, read_study
 
 from .evidence import change, whole_study, without_intervals

@@ -10,6 +10,7 @@ import pytest
 from docx import Document
 from docx.document import Document as DocumentType
 from docx.oxml.ns import qn
+from docx.shared import Cm
 
 from metrascope.messages import text
 from metrascope.report.chapters import chapters
@@ -20,6 +21,7 @@ from metrascope.report.drawings import write_files
 from metrascope.report.methods import paragraphs
 from metrascope.report.word import WordDocument
 from metrascope.report.word_content import report_document
+from metrascope.results.estimate import Estimate
 from metrascope.results.tables import comparison, per_class
 from metrascope.study_folder.contents import read_study
 
@@ -67,7 +69,7 @@ def test_tables_have_the_cells_of_the_csv_tables(made: Path) -> None:
     told = [table for chapter in chapters(read_study(made), made.name) for table in chapter.tables]
     for at, table in enumerate(told, start=3):
         assert cells(document, at)[0] == list(table.frame.columns)
-        assert cells(document, at)[1:] == csv(made, f"{table.name}.csv")
+        assert cells(document, at)[1:] == csv(made, f"{table.name}.csv") == shown(table.frame)
     for at, key in enumerate(CHECKLISTS, start=3 + len(told)):
         expected = checklist_table(fill_checklist(read_study(made), key, made.name), made.name)
         assert cells(document, at) == [list(expected.columns), *expected.to_numpy().tolist()]
@@ -203,7 +205,30 @@ def test_study_that_only_began_has_a_document(tmp_path: Path) -> None:
 
 def test_highest_values_are_bold() -> None:
     word = WordDocument("t", "n", "f", "en")
-    word.table(pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]}), "c", best=[1])
+    word.table(
+        pd.DataFrame({"a": ["x", "y"], "b": [Estimate.of(1), Estimate.of(2)]}), "c", best=[1]
+    )
     rows = Document(io.BytesIO(word.content())).tables[0].rows
     bold = [row.cells[1].paragraphs[0].runs[0].bold for row in rows]
     assert bold == [True, None, True]
+
+
+@pytest.mark.parametrize(("columns", "turned"), [(7, False), (8, True)])
+def test_many_columns_have_a_turned_page_and_numbers_do_not_break(
+    columns: int, turned: bool
+) -> None:
+    ratio = Estimate.of({"value": None, "low": 12.3, "high": None}, 2)  # of infinity
+    frame = pd.DataFrame({"Network": ["a"], **{f"LR {i}": [ratio] for i in range(columns)}})
+    word = WordDocument("t", "n", "f", "en")
+    word.table(frame, "c")
+    document = Document(io.BytesIO(word.content()))
+    (last,) = document.tables[0].rows[-1:]
+    assert [cell.text for cell in last.cells] == ["a", *["∞\n(12.30–∞)"] * columns]
+    assert [bool(cell._tc.xpath("./w:tcPr/w:noWrap")) for cell in last.cells] == (
+        [False, *[True] * columns]
+    )
+    section = document.sections[-1]
+    assert (section.page_width > section.page_height) is turned
+    room = section.page_width - section.left_margin - section.right_margin
+    rounded = Cm(0.1)
+    assert sum(column.width for column in document.tables[0].columns) <= room + rounded

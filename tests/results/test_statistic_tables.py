@@ -50,7 +50,7 @@ def test_tables_hold_the_numbers_of_metrics(equal: dict[str, Any]) -> None:
     assert len(tables["diagnostic"]) == 4 * 3
     row = tables["diagnostic"].iloc[1].tolist()
     scores = equal["networks"]["vgg16"]["classes"]["fibroid"]
-    assert row[:4] == [
+    assert list(map(str, row[:4])) == [
         "VGG-16",
         "Fibroid",
         percent(scores["recall"], 1),
@@ -235,7 +235,7 @@ def test_a_ratio_without_a_false_alarm_is_infinite_with_a_lower_end(tmp_path: Pa
     (table,) = (one for one in statistic_tables(metrics, "en") if one.name == "diagnostic")
     assert "not estimable" not in table.caption
     cell = table.frame.set_index("Class").loc["Fibroid", "LR+"]
-    assert cell == f"∞ ({ratio['low']:.2f}–∞)"
+    assert str(cell) == f"∞ ({ratio['low']:.2f}–∞)"
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

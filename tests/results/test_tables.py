@@ -11,6 +11,7 @@ import pytest
 from tests.statistics.make import INCEPTION, hard_labels, loaded, random_table
 
 from metrascope.results import tables, units
+from metrascope.results.estimate import Estimate
 from metrascope.results.latex import latex_escape, latex_table
 from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 from metrascope.statistics.published import PUBLISHED, network_title, order_networks
@@ -164,7 +165,8 @@ def test_latex_escape_prints_as_it_reads() -> None:
 
 
 def test_latex_ties_are_all_bold() -> None:
-    table = pd.DataFrame({"Network": ["a", "b", "c"], "F1": [70.0, 82.5, 82.5]})
+    values = [Estimate.percent(value) for value in (0.7, 0.825, 0.825)]
+    table = pd.DataFrame({"Network": ["a", "b", "c"], "F1": values})
     content = latex_table(table, "c", "t", best=[1])
     assert content.count(r"\textbf{82.50}") == 2
     assert r"\textbf{70.00}" not in content
@@ -196,7 +198,7 @@ def test_csv_holds_no_formula_and_numbers_are_left_alone(tmp_path: Path, start: 
 
 
 def test_latex_rows_do_not_begin_with_an_argument() -> None:
-    table = pd.DataFrame({"[n": ["[2pt] a", "*b", "c\n\nd"], "F1": [70.0, 82.5, 82.5]})
+    table = pd.DataFrame({"[n": ["[2pt] a", "*b", "c\n\nd"], "F1": ["70.00", "82.50", "82.50"]})
     content = latex_table(table, "a\n\nb [c]", "t")
     rows = content.split("\\toprule")[1].splitlines()
     assert not [row for row in rows if row.startswith(("[", "*"))]
@@ -207,19 +209,24 @@ def test_latex_rows_do_not_begin_with_an_argument() -> None:
 
 def test_latex_puts_the_interval_under_its_number() -> None:
     table = pd.DataFrame(
-        {"Network": ["a"], "F1": ["82.46 (74.50–88.53)"], "gain": ["−1.0 (−2.0, 0.1)"]}
+        {
+            "Network": ["a (b)"],
+            "F1": [Estimate.percent({"value": 0.8246, "low": 0.745, "high": 0.8853})],
+            "gain": [Estimate.percent({"value": -0.01, "low": -0.02, "high": 0.001}, 1)],
+        }
     )
     content = latex_table(table, "c", "t")
-    assert "a & 82.46 & $-$1.0 \\\\*\n & {\\scriptsize (74.50--88.53)} & {\\scriptsize " in content
+    assert "a (b) & 82.46 & $-$1.0 \\\\*\n & {\\scriptsize (74.50--88.53)} & " in content
     assert r"{\scriptsize ($-$2.0, 0.1)}" in content
 
 
 def test_latex_turns_a_wide_table_and_lets_a_long_one_run_over_pages() -> None:
-    wide = pd.DataFrame({f"Number {i}": ["100.0 (98.0–100.0)"] for i in range(14)})
+    number = Estimate.percent({"value": 1.0, "low": 0.98, "high": 1.0}, 1)
+    wide = pd.DataFrame({f"Number {i}": [number] for i in range(14)})
     content = latex_table(wide, "c", "t")
     assert content.count("{landscape}") == 2
     assert "\\begin{longtable}" in content
-    long = pd.DataFrame({"Network": ["a"] * 60, "F1": [1.0] * 60})
+    long = pd.DataFrame({"Network": ["a"] * 60, "F1": ["1.00"] * 60})
     content = latex_table(long, "c", "t")
     assert "landscape" not in content
     assert "\\begin{longtable}" in content
@@ -232,7 +239,7 @@ def test_latex_of_all_tables_compiles_without_a_line_too_long(
 ) -> None:
     files = tables.write_tables(eight, tmp_path, "en", "50% of A_1 & {B} #2 ~^\\ <x>")
     inputs = "\n".join(f"\\input{{{file.name}}}" for file in files if file.suffix == ".tex")
-    packages = "booktabs,longtable,pdflscape"
+    packages = "booktabs,graphicx,longtable,pdflscape"
     (tmp_path / "all.tex").write_text(
         "\\documentclass[a4paper]{article}\\usepackage[margin=2.5cm]{geometry}"
         f"\\usepackage{{{packages}}}\\begin{{document}}{inputs}\\end{{document}}"

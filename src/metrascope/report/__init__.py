@@ -10,14 +10,12 @@ digest        the summary in plain words: what was compared, on whose data, what
 chapters      the chapters of statistics that page and Word document share: findings, tables and
               charts
 page_tables   rows of the page's tables, from the files of a study
-titles        the title that page and document share
 gallery       the pictures of the page: each needed case once, and the heat maps that go over it
 misread       which cases the page shows: one per class for the panel, and every one that was
               misread
 thumbnails    small pictures for the page as ``data:`` addresses: cases, lesion outlines, heat
               maps
 drawings      the figures of a study: as files in one language, and in the page in both
-curve_facts   the learning curve of a run in a few numbers
 documents     what stands beside the page: methods, checklists and model cards as files, the Word
               document
 methods       the methods in four paragraphs: what was done, from settings and data files, and
@@ -36,6 +34,4 @@ cards         the model card of each network, from the files of a study alone
 word_content  the report as a Word document: the page's content for journals and hospitals
 word          A Word document in the manner of a journal: headings, three-line tables, figures,
               captions
-word_columns  how wide the columns of a Word table must be, so that no number breaks inside its
-              cell
 """

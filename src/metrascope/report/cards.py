@@ -17,7 +17,8 @@ from metrascope.report import page_tables as tables
 from metrascope.report import recipe
 from metrascope.report.inference import has_intervals
 from metrascope.report.methods import finished, sentences
-from metrascope.results.numbers import ABSENT, percent
+from metrascope.results.estimate import ABSENT
+from metrascope.results.notation import percent
 from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
 from metrascope.study_folder.contents import Study, StudyRun

@@ -8,6 +8,7 @@ from metrascope.messages import LANGUAGES, text
 from metrascope.pages import Bilingual, bilingual
 from metrascope.report.page_tables import best_networks
 from metrascope.results.calibration_tables import calibration_tables
+from metrascope.results.estimate import Estimate
 from metrascope.results.explanation_findings import explanation_sentences, explanation_summary
 from metrascope.results.explanation_tables import explanation_tables
 from metrascope.results.findings import (
@@ -22,8 +23,7 @@ from metrascope.results.ranking import (
     ranking_sentences,
     weakest_sentences,
 )
-from metrascope.results.statistic_tables import Table, statistic_tables
-from metrascope.results.subgroup_tables import subgroup_tables
+from metrascope.results.statistic_tables import Table, statistic_tables, subgroup_tables
 from metrascope.results.tables import data_heading
 from metrascope.statistics.published import network_title
 from metrascope.study_folder.contents import Study
@@ -79,7 +79,7 @@ class PageTable:
     name: str
     caption: Bilingual
     heads: tuple[Bilingual, ...]
-    rows: tuple[tuple[Bilingual, ...], ...]
+    rows: tuple[tuple[Bilingual | Estimate, ...], ...]
     labels: int
 
 
@@ -245,7 +245,10 @@ def _page_table(versions: Sequence[Table]) -> PageTable:
         Bilingual(tuple(version.caption for version in versions)),
         tuple(Bilingual(tuple(map(str, heads))) for heads in zip(*words, strict=True)),
         tuple(
-            tuple(Bilingual(tuple(map(str, cell))) for cell in zip(*rows, strict=True))
+            tuple(
+                cell[0] if isinstance(cell[0], Estimate) else Bilingual(tuple(map(str, cell)))
+                for cell in zip(*rows, strict=True)
+            )
             for rows in cells
         ),
         versions[0].labels,

@@ -6,7 +6,7 @@ from metrascope.classes import class_title
 from metrascope.pages import Bilingual, bilingual, join_bilingual, sentence
 from metrascope.report import page_tables as tables
 from metrascope.report.chapters import chapter_findings, order_findings
-from metrascope.results.numbers import count_text, percent
+from metrascope.results.notation import count_text, percent
 from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
 from metrascope.study_folder.contents import Study

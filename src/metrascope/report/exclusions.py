@@ -8,7 +8,8 @@ import pandas as pd
 from metrascope.dataset.reasons import reason_title
 from metrascope.messages import table, text
 from metrascope.pages import join_items
-from metrascope.results.numbers import ABSENT, count_text
+from metrascope.results.estimate import ABSENT
+from metrascope.results.notation import count_text
 from metrascope.study_folder.contents import Study
 
 _MOST_NAMED = 12

@@ -19,7 +19,7 @@ from metrascope.report.exclusions import flow_sentences, scanner_sentences
 from metrascope.report.gallery import MOST_CARDS
 from metrascope.report.misread import misread, readings
 from metrascope.report.split_facts import fold_counts, is_disjoint, written_folds
-from metrascope.results.numbers import count_text, percent
+from metrascope.results.notation import count_text, percent
 from metrascope.results.units import counted
 from metrascope.statistics.published import network_title
 from metrascope.study_folder.contents import Study

@@ -18,7 +18,8 @@ from metrascope.report.split_facts import (
     is_disjoint,
     written_folds,
 )
-from metrascope.results.numbers import ABSENT, count_text, duration, flat
+from metrascope.results.estimate import ABSENT
+from metrascope.results.notation import count_text, duration, flat
 from metrascope.results.units import counted, is_by_class, unit
 from metrascope.statistics.published import network_title
 from metrascope.study_folder.contents import Study, StudyRun

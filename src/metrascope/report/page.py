@@ -1,35 +1,31 @@
 """Write ``report.html``: one file, both languages, no network, the same bytes every time."""
 
-import base64
-import hashlib
 import shlex
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from importlib import resources
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
+import pandas as pd
 from markupsafe import Markup
 
-from metrascope.classes import class_short, class_title
+from metrascope.classes import class_short
 from metrascope.files.atomic import sha256, write_text
-from metrascope.messages import LANGUAGES, table
-from metrascope.pages import Bilingual, bilingual, join_bilingual, sentence
+from metrascope.messages import table
+from metrascope.pages import Bilingual, bilingual, render_page, sentence
 from metrascope.progress import begin
 from metrascope.report import page_tables as tables
 from metrascope.report.chapters import CHAPTERS, caption_with_data, chart_caption, page_chapters
-from metrascope.report.curve_facts import summarize_run
 from metrascope.report.digest import digest
 from metrascope.report.documents import page_values, write_documents
 from metrascope.report.drawings import Drawings, draw_page_figures, other_languages, write_files
 from metrascope.report.gallery import Gallery, build_gallery
 from metrascope.report.thumbnails import heat_colors
-from metrascope.report.titles import study_title
-from metrascope.results import numbers
+from metrascope.results import notation
+from metrascope.results.estimate import Estimate
 from metrascope.results.units import counted, unit
 from metrascope.statistics.published import N_PUBLISHED, PUBLISHED, network_title
-from metrascope.study_folder.contents import Study, read_study
+from metrascope.study_folder.contents import Study, StudyRun, read_study
 
 _SECTIONS: Final = (
     "summary",
@@ -52,6 +48,20 @@ _EVALUATION: Final = ("summary", "data", "results", "confusion", *CHAPTERS, "glo
 """Sections of the page of an evaluation, which has no study."""
 _HASHED: Final = ("settings.toml", "splits.csv", "predictions.csv", "metrics.json")
 _NAMED_PARTITIONS: Final = ("train", "validation", "test", "excluded")
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """A run's training in numbers; losses are means over the steps of an epoch."""
+
+    run: StudyRun
+    steps: int
+    epochs: int
+    lowest_rate: float
+    highest_rate: float
+    first_loss: float
+    last_loss: float
+    last_f1: float | None
 
 
 def write_report(study: Path, lang: str) -> Path:
@@ -99,61 +109,25 @@ def write_report(study: Path, lang: str) -> Path:
 
 def render_report(study: Study, gallery: Gallery, drawings: Drawings, lang: str) -> str:
     """Return the page as text; ``lang`` is the language it opens in."""
-    values = _values(study, lang) | {"gallery": gallery, "drawings": drawings}
-    return _template().render(values)
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("metrascope"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= _words() | {"numbers": numbers, "tables": tables}
-    environment.filters["title_of"] = network_title
-    environment.filters["stacked"] = _stacked
-    return environment.get_template("report.html.j2")
-
-
-def _words() -> dict[str, Any]:
-    return {
-        "t": sentence,
-        "listing": join_bilingual,
-        "title_of": network_title,
-        "label": lambda name: bilingual(lambda lang: class_title(name, lang)),
-        "short": lambda name: bilingual(lambda lang: class_short(name, lang)),
-        "partition": _partition,
-        "published": PUBLISHED,
-        "n_published": N_PUBLISHED,
-    }
-
-
-def _values(study: Study, lang: str) -> dict[str, Any]:
-    script = _file("report.js")
     told = {chapter.name: chapter for chapter in page_chapters(study)}
+    sections = [
+        name
+        for name in (_EVALUATION if study.is_evaluation else _SECTIONS)
+        if name not in CHAPTERS or name in told
+    ]
+    drawn = {"chapters": told, "gallery": gallery, "drawings": drawings}
+    values = _WORDS | _values(study) | drawn
+    return render_page("report.html.j2", tables.study_title(study), sections, values, lang)
+
+
+def _values(study: Study) -> dict[str, Any]:
     return {
         "study": study,
-        "lang": lang,
-        "languages": LANGUAGES,
-        "sections": [
-            name
-            for name in (_EVALUATION if study.is_evaluation else _SECTIONS)
-            if name not in CHAPTERS or name in told
-        ],
         "evaluation": study.is_evaluation,
-        "chapters": told,
         "chart_caption": lambda name: chart_caption(study, name),
         "of_data": lambda caption: bilingual(
             lambda each: caption_with_data(study, caption.in_language(each), each)
         ),
-        "style": _file("report.css"),
-        "script": script,
-        "script_hash": _script_hash(script),
-        "title": study_title(study),
         "counts": tables.partition_counts(study),
         "held": study.partition,
         "counted": bilingual(lambda lang: counted(study.metrics, lang)) if study.scores else "",
@@ -165,7 +139,7 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
         "separated": [name for name in study.networks if tables.embedding_scores(study, name)],
         "unfinished": tables.unfinished(study),
         "scale": _scale(),
-        "curves": [summarize_run(run) for run in study.runs if run.history is not None],
+        "curves": [_summarize_run(run) for run in study.runs if run.history is not None],
         "hashes": _hashes(study),
         "command": shlex.join(study.command),
         "terms": _terms(),
@@ -173,13 +147,30 @@ def _values(study: Study, lang: str) -> dict[str, Any]:
     }
 
 
-def _stacked(cell: Bilingual | str) -> Markup | Bilingual | str:
+def _summarize_run(run: StudyRun) -> _Curve:
+    """Return the numbers of a run that has a history."""
+    history = run.history if run.history is not None else pd.DataFrame()
+    losses = history.groupby("epoch")["loss"].mean()
+    scores = history.get("validation_macro_f1", pd.Series(dtype=float)).dropna()
+    return _Curve(
+        run=run,
+        steps=len(history),
+        epochs=int(history["epoch"].nunique()),
+        lowest_rate=float(history["learning_rate"].min()),
+        highest_rate=float(history["learning_rate"].max()),
+        first_loss=float(losses.iloc[0]) if len(losses) else float("nan"),
+        last_loss=float(losses.iloc[-1]) if len(losses) else float("nan"),
+        last_f1=float(scores.iloc[-1]) if len(scores) else None,
+    )
+
+
+def _stacked(cell: Estimate | Bilingual) -> Markup | Bilingual | str:
     """Put the interval of a number on a line of its own, so that more columns fit."""
-    words = cell if isinstance(cell, str) else cell.words[0]
-    value, space, interval = words.partition(" (")
-    if not space or (not isinstance(cell, str) and len(set(cell.words)) > 1):
+    if not isinstance(cell, Estimate):
         return cell
-    return Markup('{} <small class="interval">({}</small>').format(value, interval)
+    if not cell.interval:
+        return cell.number
+    return Markup('{} <small class="interval">{}</small>').format(cell.number, cell.interval)
 
 
 def _partition(name: str) -> Bilingual:
@@ -208,11 +199,16 @@ def _terms() -> list[str]:
     return [key for key in keys if not key.endswith("_text")]
 
 
-def _file(name: str) -> Markup:
-    file = resources.files("metrascope") / "templates" / name
-    # Part of the package, so nothing that a user wrote gets in unescaped.
-    return Markup(file.read_text(encoding="utf-8"))  # noqa: S704
-
-
-def _script_hash(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+_WORDS: Final = {
+    "title_of": network_title,
+    "titles": lambda names: [network_title(name) for name in names],
+    "short": lambda name: bilingual(lambda lang: class_short(name, lang)),
+    "partition": _partition,
+    "published": PUBLISHED,
+    "n_published": N_PUBLISHED,
+    "estimate": Estimate.percent,
+    "stacked": _stacked,
+    "numbers": notation,
+    "tables": tables,
+}
+"""What the template calls."""

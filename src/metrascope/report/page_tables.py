@@ -9,7 +9,8 @@ from typing import Any
 from metrascope.classes import PAPER_CLASSES, class_title
 from metrascope.messages import LANGUAGES, text
 from metrascope.pages import Bilingual, bilingual, join_bilingual, sentence
-from metrascope.results.numbers import ABSENT, flat, number_value, percent
+from metrascope.results.estimate import ABSENT, Estimate
+from metrascope.results.notation import flat, number_value
 from metrascope.results.ranking import absent_classes, fewer_read, highest_networks, same_answers
 from metrascope.results.units import counted_patients, is_by_class
 from metrascope.statistics.published import network_title
@@ -51,6 +52,14 @@ class Setting:
     value: str
     paper: str
     differs: bool
+
+
+def study_title(study: Study) -> Bilingual:
+    """Return the title of a study's report: its networks and its data set."""
+    data = study.name or sentence("report.unnamed")
+    if len(study.networks) == 1:
+        return sentence("report.title_one", network=network_title(study.networks[0]), data=data)
+    return sentence("report.title", networks=len(study.networks), data=data)
 
 
 def partition_counts(study: Study) -> dict[str, dict[str, tuple[int, int]]]:
@@ -114,11 +123,11 @@ def evaluated_classes(study: Study) -> dict[str, int]:
     return {name: number for name, number in counts.items() if number}
 
 
-def highest_scores(study: Study) -> dict[str, str]:
-    """Return the highest macro averages and accuracy as the table writes them."""
+def highest_scores(study: Study) -> dict[str, Estimate]:
+    """Return the highest macro averages and accuracy, as they are printed."""
     names = ("macro_precision", "macro_recall", "macro_f1", "accuracy")
     return {
-        name: percent(
+        name: Estimate.percent(
             max((s.get(name) for s in study.scores.values()), key=number_value, default=None)
         )
         for name in names
@@ -186,6 +195,8 @@ def warnings(study: Study) -> list[Bilingual]:
         found.append(sentence("report.warn_synthetic"))
     if study.data.get("leaks"):
         found.append(sentence("report.warn_leaks", count=study.data["leaks"]))
+    if shared := study.data.get("shared_with_training"):
+        found.append(sentence("external.shared", count=len(shared), patient=min(shared)))
     skipped = study.data.get("near_duplicates") == "skipped"
     if (skipped or study.data.get("near_duplicates_joined") is False) and not is_synthetic(study):
         found.append(sentence("report.warn_not_audited"))

@@ -6,7 +6,7 @@ from typing import Any
 from metrascope.messages import text
 from metrascope.pages import join_items
 from metrascope.report.page_tables import weights_source
-from metrascope.results.numbers import count_text
+from metrascope.results.notation import count_text
 from metrascope.statistics.published import network_title
 from metrascope.study_folder.contents import Study, StudyRun
 

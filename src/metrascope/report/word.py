@@ -10,7 +10,9 @@ import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Final, cast
+from unicodedata import east_asian_width
 
 import pandas as pd
 from docx import Document
@@ -26,10 +28,18 @@ from docx.table import _Cell
 from docx.text.paragraph import Paragraph
 
 from metrascope.messages import text
-from metrascope.report.word_columns import PADDING, ColumnLayout, lay_out_columns, parted
+from metrascope.results.estimate import Estimate, is_highest
+from metrascope.results.latex import is_wide
 
 TEXT_WIDTH: Final = 16.0  # cm: A4 with margins of 2.5 cm
 TURNED_WIDTH: Final = 24.7  # cm: the same page turned by 90°
+_PADDING: Final = 0.12  # cm on either side of a cell
+# Letters for which that is as wide, after which a label may break, and by how much those of
+# headings and intervals differ from others.
+_SIDES: Final = 2
+_LONGEST_LABEL: Final = 24
+_BOLD: Final = 1.2
+_SMALLER: Final = 0.88
 _LOCALES: Final = {"en": "en-US", "zh": "zh-CN"}
 _LATIN: Final = "Times New Roman"
 _LATIN_HEADING: Final = "Arial"
@@ -98,49 +108,46 @@ class WordDocument:
         frame: pd.DataFrame,
         caption: str,
         *,
+        labels: int = 1,
         widths: Sequence[float] = (),
         best: Collection[int] = (),
         size: float = 8.5,
     ) -> None:
         """Add a three-line table with its caption above and its headings on every page.
 
-        No number breaks inside its cell: where the page is too narrow intervals stand under their
-        numbers, and where that is too wide as well the page is turned.
+        Intervals stand under their numbers. A table of many columns has a page turned by 90°.
 
         Parameters
         ----------
         frame
-            Cells; floats print with two decimals. Of two rows of column names the first spans.
+            Cells. Of two rows of column names the first spans.
         caption
             Without its number.
+        labels
+            How many columns at the left name the row; the others are numbers, set to the right.
         widths
-            Shares of the text width; as the cells need where not given.
+            Of a table of sentences, the columns' shares of the text width; all are set to the left.
         best
             Positions of the columns whose highest values are set in bold.
         size
             Of the letters in points.
         """
-        heads = _heads(frame)
-        rows = [[_written(cell) for cell in row] for row in frame.to_numpy(dtype=object).tolist()]
-        layout = ColumnLayout(False, False, tuple(TEXT_WIDTH * share for share in widths))
-        if not widths:
-            layout = lay_out_columns(heads, rows, size, TEXT_WIDTH, TURNED_WIDTH)
-        self._turn(on=layout.turned)
+        heads, rows = _heads(frame), frame.to_numpy(dtype=object).tolist()
+        wide = is_wide(frame) and not widths
+        self._turn(on=wide)
         self._caption("table", caption)
         table = self._document.add_table(len(heads) + len(rows), frame.shape[1])
         table.alignment = WD_TABLE_ALIGNMENT.CENTER
-        table.autofit = False
-        _pad(table._tbl.tblPr, PADDING)
+        _pad(table._tbl.tblPr, _PADDING)
         grid = [list(row.cells) for row in table.rows]
         style = self._cell_style(size)
-        # The first column names the row, also where its names are numbers.
-        right = [i > 0 and all(_is_number(row[i]) for row in rows) for i in range(len(heads[0]))]
-        for column, width in zip(table.columns, layout.widths, strict=True):
-            column.width = Cm(width)
+        shares = widths or _shares(heads[-1], rows, labels)
+        for column, share in zip(table.columns, shares, strict=True):
+            column.width = Cm(share * (TURNED_WIDTH if wide else TEXT_WIDTH))
+        right = [not widths and place >= labels for place in range(frame.shape[1])]
         for at, line in enumerate([*heads, *rows]):
-            for cell, words, on_right in zip(grid[at], line, right, strict=True):
-                bold, stacked = at < len(heads), at >= len(heads) and layout.stacked
-                _fill(cell, words, style, bold=bold, right=on_right, stacked=stacked)
+            for cell, content, on_right in zip(grid[at], line, right, strict=True):
+                _fill(cell, content, style, bold=at < len(heads), right=on_right)
         _embolden(grid[len(heads) :], frame, best)
         _merge(grid, heads)
         for at, row in enumerate(table.rows):
@@ -150,6 +157,10 @@ class WordDocument:
         _rule(grid[0], "top", _THICK)
         _rule(grid[len(heads) - 1], "bottom", _THIN)
         _rule(grid[-1], "bottom", _THICK)
+        for row in grid[len(heads) :]:
+            for cell, on_right in zip(row, right, strict=True):
+                if on_right:  # else Word breaks an interval after its dash
+                    cell._tc.get_or_add_tcPr().append(OxmlElement("w:noWrap"))
         self._document.add_paragraph()
 
     def picture(self, path: Path, caption: str) -> None:
@@ -321,28 +332,45 @@ def _merge(grid: list[list[_Cell]], heads: list[list[str]]) -> None:
         start = end
 
 
-def _fill(
-    cell: _Cell,
-    words: str,
-    style: ParagraphStyle,
-    *,
-    bold: bool,
-    right: bool,
-    stacked: bool = False,
-) -> None:
+def _shares(heads: Sequence[str], rows: Sequence[Sequence[object]], labels: int) -> list[float]:
+    """Return the columns' shares of the width: as many letters as each needs on a line.
+
+    Word fits the columns to what is in them by itself; LibreOffice does not, and gives each column
+    the share that the file says.
+    """
+    needed = []
+    for place, head in enumerate(heads):
+        pieces = (wrap(word, 6 if max(word) >= "\u3000" else 12) for word in head.split())
+        widths = [_BOLD * _letters(piece) for word in pieces for piece in word]
+        for cell in (row[place] for row in rows):
+            if isinstance(cell, Estimate):
+                widths += [_letters(cell.number), _SMALLER * _letters(cell.interval)]
+            else:
+                lines = [str(cell)] if place >= labels else wrap(str(cell), _LONGEST_LABEL)
+                widths += map(_letters, lines)
+        needed.append(_SIDES + max(widths, default=0))
+    return [letters / sum(needed) for letters in needed]
+
+
+def _letters(line: str) -> int:
+    """Return the width of a line in Latin letters; a Chinese character takes two."""
+    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in line)
+
+
+def _fill(cell: _Cell, content: object, style: ParagraphStyle, *, bold: bool, right: bool) -> None:
     paragraph = cell.paragraphs[0]
     # Not through the property: it searches the document's styles for the default every time.
     paragraph._p.style = style.style_id
     if right:
         paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-    number, ends = parted(_plain(words)) if stacked else (_plain(words), "")
-    run = paragraph.add_run(number)
+    estimate = content if isinstance(content, Estimate) else None
+    run = paragraph.add_run(_plain(str(content)) if estimate is None else estimate.number)
     if bold:
         run.bold = True
-    if ends:
+    if estimate is not None and estimate.interval:
         run.add_break()
         size = style.font.size
-        paragraph.add_run(ends).font.size = None if size is None else Pt(size.pt - 1)
+        paragraph.add_run(estimate.interval).font.size = size and Pt(size.pt - 1)
 
 
 def _pad(properties: Any, width: float) -> None:
@@ -363,9 +391,8 @@ def _pad(properties: Any, width: float) -> None:
 
 def _embolden(rows: list[list[_Cell]], frame: pd.DataFrame, columns: Collection[int]) -> None:
     for column in columns:
-        top = frame.iloc[:, column].max()
-        for row, value in zip(rows, frame.iloc[:, column], strict=True):
-            if value == top:
+        for row, highest in zip(rows, is_highest(frame.iloc[:, column]), strict=True):
+            if highest:
                 row[column].paragraphs[0].runs[0].bold = True
 
 
@@ -385,14 +412,6 @@ def _rule(cells: Sequence[_Cell], side: str, width: int) -> None:
 
 def _row_property(row: Any, name: str) -> None:
     row.get_or_add_trPr().append(OxmlElement(name))
-
-
-def _written(cell: object) -> str:
-    return f"{cell:.2f}" if isinstance(cell, float) else str(cell)
-
-
-def _is_number(words: str) -> bool:
-    return not words or words.lstrip("< −-")[:1].isdigit() or words == "—"
 
 
 def _timeless(content: bytes) -> bytes:

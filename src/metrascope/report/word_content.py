@@ -13,7 +13,6 @@ from metrascope.report.checklists import CHECKLISTS, checklist_table, fill_check
 from metrascope.report.digest import digest
 from metrascope.report.exclusions import flow_table, scanner_table
 from metrascope.report.methods import paragraphs, partition_title
-from metrascope.report.titles import study_title
 from metrascope.report.word import WordDocument
 from metrascope.results.tables import (
     best_columns,
@@ -35,7 +34,7 @@ def report_document(study: Study, lang: str) -> bytes:
     """
     notice = text("common.research_only", lang)
     version = f"Metrascope {study.versions.get('metrascope', '')}".strip()
-    word = WordDocument(study_title(study).in_language(lang), notice, version, lang)
+    word = WordDocument(tables.study_title(study).in_language(lang), notice, version, lang)
     _summary(word, study, lang)
     _data(word, study, lang)
     _results(word, study, lang)
@@ -118,7 +117,7 @@ def _results(word: WordDocument, study: Study, lang: str) -> None:
     compared = comparison(metrics, lang, study.name)
     caption = comparison_caption(metrics, compared, lang, study.name)
     word.table(compared, caption, best=best_columns(compared), size=8)
-    word.table(per_class(metrics, lang), per_class_caption(metrics, lang, study.name))
+    word.table(per_class(metrics, lang), per_class_caption(metrics, lang, study.name), labels=2)
 
 
 def _chapters(word: WordDocument, study: Study, lang: str) -> None:
@@ -133,7 +132,7 @@ def _chapters(word: WordDocument, study: Study, lang: str) -> None:
             if file.is_file():
                 word.picture(file, chart_caption(study, chart).in_language(lang))
         for table in chapter.tables:
-            word.table(table.frame, table.caption, size=8)
+            word.table(table.frame, table.caption, labels=table.labels, size=8)
 
 
 def _pictures(word: WordDocument, study: Study, lang: str) -> None:

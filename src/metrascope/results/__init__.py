@@ -1,10 +1,8 @@
 """From numbers to the cells and sentences of tables, pages and documents.
 
-notation              how numbers are written in tables and on pages; nothing here depends on the
-                      language
-numbers               how numbers are written on the page; nothing here depends on the language
-estimate              A cell of a table: a number in percent, with its 95 % interval where it has
-                      one
+estimate              a number with its 95 % interval, as every output prints it
+notation              how numbers are written in tables, sentences and on pages, in any language
+                      alike
 units                 what is counted: patients, or patients by class where some have images of
                       two classes
 tables                the tables of a study, from the content of ``metrics.json``, as CSV and
@@ -13,7 +11,6 @@ statistic_tables      the tables that a reviewer asks for, from the content of `
                       one list for all
 calibration_tables    tables of calibration and operating points, from the content of
                       ``metrics.json``
-subgroup_tables       the table of subgroups, from the content of ``metrics.json``
 explanation_tables    tables of heat maps against lesions, of shortcuts and of what the features
                       sort by
 latex                 A table as LaTeX with booktabs rules

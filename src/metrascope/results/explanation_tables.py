@@ -6,7 +6,8 @@ from typing import Any, Final
 import pandas as pd
 
 from metrascope.messages import text
-from metrascope.results.notation import decimal, number_value, p_value, percent
+from metrascope.results.estimate import Estimate
+from metrascope.results.notation import number_value, p_value
 from metrascope.results.statistic_tables import Metrics, Table, framed
 from metrascope.statistics.published import network_title
 
@@ -56,9 +57,9 @@ def _localization(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
         maps = found["maps"]["predicted"]
         cells = []
         for key in _PLACES:
-            cells += [percent(maps[key], 1), percent(maps["chance"][key], 1)]
-        cells += [percent(maps["above_center"]["energy"], 1)]
-        cells.append(percent(found.get("unreliable"), 1))
+            cells += [Estimate.percent(maps[key], 1), Estimate.percent(maps["chance"][key], 1)]
+        cells += [Estimate.percent(maps["above_center"]["energy"], 1)]
+        cells.append(Estimate.percent(found.get("unreliable"), 1))
         rows[network_title(name)] = [str(found["patients"]), *cells]
     keys = [key for place in _PLACES for key in (place, f"{place}_chance")]
     return framed(rows, ["patients", *keys, "above_center", "unreliable"], lang)
@@ -69,10 +70,10 @@ def _faithfulness(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
     for name, found in _found(metrics, "faithfulness").items():
         if "deletion" not in found:
             continue
-        cells = [str(found["patients"])]
+        cells: list[object] = [str(found["patients"])]
         for way in ("deletion", "insertion"):
-            cells.append(decimal(found[way]["map"]["area"]))
-            cells += [decimal(found[way]["gain"][order]) for order in _ORDERS]
+            cells.append(Estimate.of(found[way]["map"]["area"]))
+            cells += [Estimate.of(found[way]["gain"][order]) for order in _ORDERS]
         rows[network_title(name)] = cells
     keys = [
         key
@@ -83,14 +84,14 @@ def _faithfulness(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
 
 
 def _shortcuts(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
-    rows: dict[tuple[str, ...], list[str]] = {}
+    rows = {}
     for name, found in _found(metrics, "shortcuts").items():
         for change, numbers in found.get("changes", {}).items():
             row = network_title(name), text(f"localization.change_{change}", lang)
             rows[row] = [
                 str(found["patients"]),
-                percent(numbers["moved"], 1),
-                percent(numbers["flipped"], 1),
+                Estimate.percent(numbers["moved"], 1),
+                Estimate.percent(numbers["flipped"], 1),
             ]
     return framed(rows, ["patients", "moved", "flipped"], lang, ("network", "change"))
 
@@ -102,8 +103,8 @@ def _border(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
             border = found["border"]
             rows[network_title(name)] = [
                 str(border["patients"]),
-                percent(border["balanced_accuracy"], 1),
-                percent(border["chance"], 1),
+                Estimate.percent(border["balanced_accuracy"], 1),
+                Estimate.percent(border["chance"], 1),
                 p_value(number_value(border["p"])),
             ]
     return framed(rows, ["patients", "balanced_accuracy", "border_chance", "border_p"], lang)

@@ -1,12 +1,13 @@
-"""How numbers are written in tables and on pages; nothing here depends on the language."""
+"""How numbers are written in tables, sentences and on pages, in any language alike."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any, Final
 
-ABSENT = "—"
-_DASH = "\N{EN DASH}"
-_MINUS = "\N{MINUS SIGN}"
-_FEWEST, _MOST = 0.01, 0.99
+from metrascope.results.estimate import ABSENT, Estimate, is_finite
+
+_FEWEST: Final = 0.01
+_MOST: Final = 0.99
 
 
 def percent(number: object, digits: int = 2) -> str:
@@ -15,7 +16,15 @@ def percent(number: object, digits: int = 2) -> str:
     ``{"value": 0.8246}`` becomes ``82.46``; with ``low`` and ``high`` it becomes
     ``82.46 (75.00-89.00)`` with an en dash, or a comma where an end is negative.
     """
-    return _written(number, lambda value: _signed(100 * value, digits))
+    return str(Estimate.percent(number, digits))
+
+
+def decimal(number: object, digits: int = 3) -> str:
+    """Write a number or number object, with its interval where it has one.
+
+    An infinite ratio, which has a lower end alone, becomes ``∞ (12.30-∞)`` with an en dash.
+    """
+    return str(Estimate.of(number, digits))
 
 
 def probability(share: object) -> str:
@@ -24,7 +33,7 @@ def probability(share: object) -> str:
     ``100.0`` and ``0.0`` would promise a certainty that no number of patients at hand can show: of
     a hundred, one that is read otherwise is one percent.
     """
-    if not _finite(share):
+    if not is_finite(share):
         return ABSENT
     value = float(str(share))
     if value > _MOST:
@@ -32,17 +41,9 @@ def probability(share: object) -> str:
     return "< 1" if value < _FEWEST else f"{100 * value:.1f}"
 
 
-def decimal(number: object, digits: int = 3) -> str:
-    """Write a number or number object, with its interval where it has one.
-
-    An infinite ratio, which has a lower end alone, becomes ``∞ (12.30-∞)`` with an en dash.
-    """
-    return _written(number, lambda value: _signed(value, digits))
-
-
 def p_value(p: object) -> str:
     """Write a p-value with three decimals, ``< 0.001`` below that."""
-    if not _finite(p):
+    if not is_finite(p):
         return ABSENT
     value = float(str(p))
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
@@ -57,31 +58,44 @@ def about(number: int) -> str:
 def number_value(number: object) -> float:
     """Return the value of a number object, minus infinity where there is none."""
     value = number.get("value") if isinstance(number, Mapping) else number
-    return float(str(value)) if _finite(value) else -math.inf
+    return float(str(value)) if is_finite(value) else -math.inf
 
 
-def _written(number: object, write: Callable[[float], str]) -> str:
-    if not isinstance(number, Mapping):
-        return write(float(str(number))) if _finite(number) else ABSENT
-    value = _written(number.get("value"), write)
-    low, high = number.get("low"), number.get("high")
-    if number.get("value") is None and low is not None:  # a ratio to none, as JSON has it
-        return f"∞ ({_written(low, write)}{_DASH}∞)"
-    if low is None or high is None:
-        return value
-    between = ", " if float(str(low)) < 0 else _DASH
-    return f"{value} ({_written(low, write)}{between}{_written(high, write)})"
+def duration(seconds: object) -> str:
+    """Write seconds as ``h:mm:ss``, or with one decimal and ``s`` under a minute."""
+    if not is_finite(seconds):
+        return ABSENT
+    number = float(str(seconds))
+    if number < 59.95:
+        return f"{number:.1f} s"
+    minutes, rest = divmod(round(number), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def _signed(value: float, digits: int) -> str:
-    written = f"{value:.{digits}f}"
-    if not float(written):
-        written = written.lstrip("-")  # a zero has no sign
-    return written.replace("-", _MINUS)
+def memory(size: object) -> str:
+    """Write bytes in gigabytes (10^9) with two decimals."""
+    return f"{float(str(size)) / 1e9:.2f} GB" if is_finite(size) else ABSENT
 
 
-def _finite(value: object) -> bool:
-    try:
-        return value is not None and math.isfinite(float(str(value)))
-    except ValueError:
-        return False
+def count_text(number: object) -> str:
+    """Write a whole number with commas between thousands."""
+    return f"{int(float(str(number))):,}" if is_finite(number) else ABSENT
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Flatten nested settings to ``{"training.epochs": "10"}``, in their own order."""
+    rows: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows |= flat(value, f"{prefix}{name}.")
+        else:
+            rows[f"{prefix}{name}"] = _setting(value)
+    return rows
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_setting, value)) or ABSENT
+    return str(value)

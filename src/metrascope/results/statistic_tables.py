@@ -1,6 +1,7 @@
 """The tables that a reviewer asks for, from the content of ``metrics.json``: one list for all.
 
-Report, Word document, CSV and LaTeX show the same frames; cells are text with their intervals.
+Report, Word document, CSV and LaTeX show the same frames; a number stays an `Estimate` until one of
+them prints it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,9 @@ import pandas as pd
 
 from metrascope.classes import class_short
 from metrascope.messages import text
-from metrascope.results.notation import ABSENT, about, decimal, p_value, percent
+from metrascope.results.estimate import ABSENT, Estimate
+from metrascope.results.findings import attribute_title, value_title
+from metrascope.results.notation import about, p_value
 from metrascope.results.units import counted
 from metrascope.statistics.limits import ALTOGETHER, FOR_A_SLOPE, ON_A_SIDE
 from metrascope.statistics.published import network_title
@@ -23,6 +26,7 @@ _RATIOS: Final = ("lr_positive", "lr_negative")
 _AREAS: Final = ("auc", "average_precision")
 _OVERALL: Final = ("macro_auc", "macro_average_precision", "balanced_accuracy")
 _DECIMALS: Final = ("mcc", "kappa", "brier", "log_loss")
+_OF_SUBGROUPS: Final = ("accuracy", "sensitivity", "specificity", "macro_f1")
 _DIGITS: Final = 1
 _ESTIMATED: Final = ("overall", "diagnostic", "questions", "prevalence", "operating")
 """Tables in which a dash is a number that cannot be estimated."""
@@ -40,7 +44,7 @@ _LABELS: Final = {
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its name for files, its caption and its cells, all of them text.
+    """A table with its name for files, its caption and its cells, numbers or text.
 
     Attributes
     ----------
@@ -91,6 +95,29 @@ def statistic_tables(metrics: Metrics, lang: str | None = None) -> list[Table]:
     ]
 
 
+def subgroup_tables(metrics: Metrics, lang: str | None = None) -> list[Table]:
+    """Return how each network reads each subgroup of enough patients; empty without any.
+
+    Parameters
+    ----------
+    metrics
+        Content of ``metrics.json``.
+    lang
+        ``en`` or ``zh``; the language in use when not given.
+    """
+    found = metrics.get("subgroups", {})
+    rows = {}
+    for one in found.get("attributes", ()):
+        for group in one["groups"]:
+            where = attribute_title(one["name"], lang), value_title(group["name"], lang)
+            for name, numbers in group.get("networks", {}).items():
+                cells = [Estimate.percent(numbers.get(key), 1) for key in _OF_SUBGROUPS]
+                rows[*where, network_title(name)] = [str(group["patients"]), *cells]
+    heads = ("attribute", "subgroup", "network")
+    frame = framed(rows, ["patients", *_OF_SUBGROUPS], lang, heads)
+    return captioned({"subgroups": frame}, lang, fewest=found.get("fewest", 0))
+
+
 def captioned(
     made: Mapping[str, pd.DataFrame | None], lang: str | None, **values: object
 ) -> list[Table]:
@@ -114,7 +141,7 @@ def _dashes(name: str, frame: pd.DataFrame, lang: str | None) -> list[str]:
     """Say why a number is missing, where one is."""
     if name == "calibration":
         return [text("calibration.dash", lang, all=ALTOGETHER, side=ON_A_SIDE, slope=FOR_A_SLOPE)]
-    if name not in _ESTIMATED or not (frame == ABSENT).to_numpy().any():
+    if name not in _ESTIMATED or not (frame.map(str) == ABSENT).to_numpy().any():
         return []
     return [text("statistics.dash", lang, side=ON_A_SIDE, all=ALTOGETHER)]
 
@@ -134,8 +161,8 @@ def _overall(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
     keys = [*_OVERALL, *_DECIMALS]
     rows = {
         title(name, lang): [
-            *(percent(numbers.get(key), _DIGITS) for key in _OVERALL),
-            *(decimal(numbers.get(key)) for key in _DECIMALS),
+            *(Estimate.percent(numbers.get(key), _DIGITS) for key in _OVERALL),
+            *(Estimate.of(numbers.get(key)) for key in _DECIMALS),
         ]
         for name, numbers in readers(metrics).items()
     }
@@ -144,22 +171,22 @@ def _overall(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
 
 def _diagnostic(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
     keys = [*_DIAGNOSTIC, *_RATIOS, *_AREAS]
-    rows: dict[tuple[str, str], list[str]] = {}
+    rows = {}
     for name, numbers in readers(metrics).items():
         for label, scores in numbers["classes"].items():
-            shares = [percent(scores.get(key), _DIGITS) for key in _DIAGNOSTIC]
-            ratios = [decimal(scores.get(key), 2) for key in _RATIOS]
-            areas = [percent(scores.get(key), _DIGITS) for key in _AREAS]
+            shares = [Estimate.percent(scores.get(key), _DIGITS) for key in _DIAGNOSTIC]
+            ratios = [Estimate.of(scores.get(key), 2) for key in _RATIOS]
+            areas = [Estimate.percent(scores.get(key), _DIGITS) for key in _AREAS]
             rows[title(name, lang), class_short(label, lang)] = shares + ratios + areas
     return framed(rows, keys, lang, ("network", "class"))
 
 
 def _questions(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
     keys = ["sensitivity", "specificity", "auc"]
-    rows: dict[tuple[str, str], list[str]] = {}
+    rows = {}
     for name, numbers in readers(metrics).items():
         for question in numbers.get("collapses", ()):
-            cells = [percent(question.get(key), _DIGITS) for key in keys]
+            cells = [Estimate.percent(question.get(key), _DIGITS) for key in keys]
             rows[title(name, lang), question_text(question, lang)] = cells
     return framed(rows, keys, lang, ("network", "question"))
 
@@ -168,9 +195,9 @@ def _at_prevalence(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
     if "prevalence" not in metrics:
         return None
     keys = ["precision_at_prevalence", "npv_at_prevalence"]
-    rows: dict[tuple[str, str], list[str]] = {
+    rows = {
         (title(name, lang), class_short(label, lang)): [
-            percent(scores.get(key), _DIGITS) for key in keys
+            Estimate.percent(scores.get(key), _DIGITS) for key in keys
         ]
         for name, numbers in readers(metrics).items()
         for label, scores in numbers["classes"].items()
@@ -180,12 +207,12 @@ def _at_prevalence(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
 
 def _pairs(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
     tests = ("macro_f1", "macro_auc", "accuracy")
-    rows: dict[tuple[str, str], list[str]] = {}
+    rows = {}
     for pair in metrics.get("comparisons", {}).get("pairs", ()):
-        cells = []
+        cells: list[object] = []
         for test in tests:
             found = pair.get(test, {})
-            cells += [percent(found, _DIGITS) if found else ABSENT, p_value(found.get("p_holm"))]
+            cells += [Estimate.percent(found, _DIGITS), p_value(found.get("p_holm"))]
         needed = pair.get("patients_needed")
         cells.append(ABSENT if needed is None else about(needed))
         rows[network_title(pair["first"]), network_title(pair["second"])] = cells
@@ -201,7 +228,8 @@ def _spread(metrics: Metrics, lang: str | None) -> pd.DataFrame | None:
         if "per_seed" not in f1:
             continue
         values = ", ".join(f"{100 * value:.1f}" for value in f1["per_seed"])
-        rows[network_title(name)] = [percent(f1, _DIGITS), f"{100 * f1['seed_sd']:.1f}", values]
+        spread = Estimate.percent(f1["seed_sd"], _DIGITS)
+        rows[network_title(name)] = [Estimate.percent(f1, _DIGITS), spread, values]
     return framed(rows, ["macro_f1", "seed_sd", "per_seed"], lang)
 
 
@@ -216,7 +244,7 @@ def question_text(question: Mapping[str, Any], lang: str | None = None) -> str:
 
 
 def framed(
-    rows: Mapping[Any, Sequence[str]],
+    rows: Mapping[Any, Sequence[object]],
     keys: Sequence[str],
     lang: str | None,
     heads: Sequence[str] = ("network",),
@@ -240,5 +268,5 @@ def framed(
     cells = [[*name, *row] for name, row in zip(names, rows.values(), strict=True)]
     columns = [text(f"statistics.{key}", lang) for key in (*heads, *keys)]
     frame = pd.DataFrame(cells, columns=columns)
-    known = [bool((frame.iloc[:, place] != ABSENT).any()) for place in range(frame.shape[1])]
-    return frame.loc[:, known]
+    known = (frame.map(str) != ABSENT).any()
+    return frame.loc[:, known.to_list()]

@@ -14,8 +14,7 @@ from metrascope.results.calibration_tables import calibration_tables
 from metrascope.results.estimate import Estimate
 from metrascope.results.explanation_tables import explanation_tables
 from metrascope.results.latex import latex_table
-from metrascope.results.statistic_tables import Table, statistic_tables
-from metrascope.results.subgroup_tables import subgroup_tables
+from metrascope.results.statistic_tables import Table, statistic_tables, subgroup_tables
 from metrascope.results.units import counted, unit
 from metrascope.statistics.published import N_PUBLISHED, PUBLISHED, PublishedFigure, network_title
 
@@ -53,7 +52,7 @@ def comparison(
         ("", text("evaluation.network", lang)): [network_title(name) for name in networks]
     }
     for key in _MACRO:
-        cells = [Estimate.of(network[key], key) for network in networks.values()]
+        cells = [Estimate.percent(network[key], measure=key) for network in networks.values()]
         columns[ours, _percent_heading(key, lang)] = cells
     sizes = [network["n"] for network in networks.values()]
     if len(set(sizes)) > 1:
@@ -72,7 +71,7 @@ def per_class(metrics: _Metrics, lang: str | None = None) -> pd.DataFrame:
         [
             network_title(name),
             class_title(label, lang),
-            *(Estimate.of(scores[key], key) for key in _CLASS),
+            *(Estimate.percent(scores[key], measure=key) for key in _CLASS),
             scores["support"],
         ]
         for name, network in metrics["networks"].items()
@@ -136,7 +135,9 @@ def write_tables(
     for table in _further_tables(metrics, lang):
         caption = _closed(table.caption, data_heading(metrics, lang, data_name), lang)
         files[f"{table.name}.csv"] = csv_text(table.frame)
-        files[f"{table.name}.tex"] = latex_table(table.frame, caption, f"tab:{table.name}")
+        files[f"{table.name}.tex"] = latex_table(
+            table.frame, caption, f"tab:{table.name}", table.labels
+        )
     for name, content in files.items():
         write_text(folder / name, content)
     return [folder / name for name in files]
@@ -189,14 +190,14 @@ def _comparison_latex(
     metrics: _Metrics, table: pd.DataFrame, lang: str | None, data_name: str
 ) -> str:
     caption = comparison_caption(metrics, table, lang, data_name)
-    return latex_table(table, caption, "tab:comparison", best_columns(table))
+    return latex_table(table, caption, "tab:comparison", best=best_columns(table))
 
 
 def _per_class_latex(
     metrics: _Metrics, table: pd.DataFrame, lang: str | None, data_name: str
 ) -> str:
     caption = per_class_caption(metrics, lang, data_name)
-    return latex_table(table, caption, "tab:per-class", range(0), rule=len(metrics["classes"]))
+    return latex_table(table, caption, "tab:per-class", labels=2, rule=len(metrics["classes"]))
 
 
 def _caption(keys: Sequence[str], metrics: _Metrics, lang: str | None, data_name: str) -> str:
@@ -216,7 +217,8 @@ def _closed(caption: str, data: str, lang: str | None) -> str:
 def csv_text(table: pd.DataFrame) -> str:
     """Return a table as CSV that spreadsheets in China read and that runs no formula.
 
-    An estimate becomes three columns of numbers: its value, ``<measure>_low``, ``<measure>_high``.
+    A column of estimates that name their measure becomes three columns of numbers: the values,
+    ``<measure>_low`` and ``<measure>_high``. Others are text, the interval beside its number.
     """
     if table.columns.nlevels > 1:
         table = _flat(table)
@@ -237,16 +239,17 @@ def _in_numbers(table: pd.DataFrame) -> pd.DataFrame:
     columns: list[tuple[str, list[Any]]] = []
     for place, name in enumerate(table.columns):
         cells = table.iloc[:, place].tolist()
-        if not cells or not all(isinstance(cell, Estimate) for cell in cells):
-            columns.append((str(name), cells))
+        if not cells or not all(isinstance(cell, Estimate) and cell.measure for cell in cells):
+            written = [str(cell) if isinstance(cell, Estimate) else cell for cell in cells]
+            columns.append((str(name), written))
             continue
         columns.append((str(name), [cell.value for cell in cells]))
         if any(cell.low is not None for cell in cells):
             columns.append((f"{cells[0].measure}_low", [cell.low for cell in cells]))
             columns.append((f"{cells[0].measure}_high", [cell.high for cell in cells]))
     # Two columns may have one name, as "by chance" of two measures.
-    written = pd.DataFrame({place: cells for place, (_, cells) in enumerate(columns)})
-    return written.set_axis([name for name, _ in columns], axis=1)
+    frame = pd.DataFrame({place: cells for place, (_, cells) in enumerate(columns)})
+    return frame.set_axis([name for name, _ in columns], axis=1)
 
 
 def _percent_heading(key: str, lang: str | None) -> str:

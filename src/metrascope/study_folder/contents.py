@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from metrascope.errors import StudyError
 from metrascope.messages import text
-from metrascope.results.numbers import ABSENT
+from metrascope.results.estimate import ABSENT
 from metrascope.statistics.published import order_networks
 from metrascope.study_folder.readers import (
     damaged,
