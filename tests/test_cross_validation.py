@@ -281,6 +281,7 @@ def test_what_was_read_in_training_is_read_the_same(
     arguments = ["evaluate", "--run", str(run), "--data", str(copy), "--out", str(out)]
     assert main(arguments) == 0
     assert "is not external" in capfd.readouterr().err
+    assert "is not external" in (out / "evaluation.html").read_text(encoding="utf-8")
     before = predictions(run).set_index("image")
     after = predictions(out).set_index("image").loc[before.index]
     assert log_softmax(after[COLUMNS], axis=1) == pytest.approx(

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from tests.statistics.make import INCEPTION, PAPER, hard_labels, random_table, saved
 
+from metrascope.messages import text
 from metrascope.report.evaluation_page import write_evaluation_page
 from metrascope.statistics.evaluate import evaluate_predictions as evaluate
 from metrascope.statistics.predictions import read_predictions
@@ -88,6 +89,17 @@ def test_of_synthetic_images_the_page_says_so(tmp_path: Path) -> None:
         page = parse(write_evaluation_page(*arguments).read_text(encoding="utf-8"))
         assert ("The images are synthetic" in page.by_id("summary").text("en")) is said
         assert sources[0] in page.by_id("data").text("en")
+
+
+def test_of_patients_who_are_in_training_the_page_says_so(tmp_path: Path) -> None:
+    predictions = read_predictions([saved(external(), tmp_path)], PAPER)
+    metrics = json.loads(json.dumps(evaluate(predictions, replicates=200)))
+    for shared in ((), ("P0002", "P0010")):
+        arguments = (metrics, predictions.table, tmp_path, "en", "other", (), shared)
+        page = parse(write_evaluation_page(*arguments).read_text(encoding="utf-8"))
+        for lang in ("en", "zh"):
+            said = text("external.shared", lang, count=2, patient="P0002")
+            assert (said in page.by_id("summary").text(lang)) is bool(shared)
 
 
 def test_a_hostile_name_is_text(tmp_path: Path) -> None:

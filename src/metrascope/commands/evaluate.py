@@ -52,7 +52,7 @@ def _evaluate(
     from metrascope.statistics.attributes import attributes
     from metrascope.statistics.predictions import read_predictions
 
-    paths, name = _predictions(options)
+    paths, name, shared = _predictions(options)
     classes = names(options.classes) if options.classes else None
     begin("predictions")
     predictions = read_predictions(paths, classes)
@@ -67,7 +67,9 @@ def _evaluate(
     )
     begin("page")
     sources = [] if known is None or "source" not in known else sorted(set(known["source"]))
-    write_evaluation_page(metrics, predictions.table, options.out, language(), name, sources)
+    write_evaluation_page(
+        metrics, predictions.table, options.out, language(), name, sources, shared
+    )
     return metrics, name
 
 
@@ -104,13 +106,16 @@ def _manifest(options: argparse.Namespace, images: "pd.Series[str]") -> "pd.Data
     return known
 
 
-def _predictions(options: argparse.Namespace) -> tuple[list[Path], str]:
-    """Return the tables to evaluate and the name of the data; make them where a run is given."""
+def _predictions(options: argparse.Namespace) -> tuple[list[Path], str, list[str]]:
+    """Return the tables to evaluate, the name of the data, and its patients who are in training.
+
+    The table of an external test is made.
+    """
     if options.trained is None:
-        return options.predictions, ", ".join(path.name for path in options.predictions)
+        return options.predictions, ", ".join(path.name for path in options.predictions), []
     begin("loading_torch")
     from metrascope.study.external import predict_external
 
     folder = options.data if options.data.is_dir() else options.data.parent
-    path = predict_external(options.trained, options.data, options.out)
-    return [path], folder.resolve().name
+    path, shared = predict_external(options.trained, options.data, options.out)
+    return [path], folder.resolve().name, shared

@@ -27,6 +27,7 @@ def write_evaluation_page(
     lang: str,
     name: str,
     sources: Sequence[str] = (),
+    shared: Sequence[str] = (),
     *,
     file: str = PAGE,
 ) -> Path:
@@ -46,6 +47,8 @@ def write_evaluation_page(
         Of the data, for headings.
     sources
         Where the data set says that its images come from: of synthetic ones the page says so.
+    shared
+        Patients of an external test whose ``patient_id`` is one of training, which the page says.
     file
         Name of the page in its folder.
 
@@ -58,7 +61,8 @@ def write_evaluation_page(
     StudyError
         If it cannot be written.
     """
-    evaluation = _evaluation(metrics, table, out, name, sources)
+    data = {"name": name, "source": list(sources), "shared_with_training": list(shared)}
+    evaluation = _evaluation(metrics, table, out, data)
     drawings = draw_page_figures(evaluation, lang)
     page = out / file
     write_text(page, render_report(evaluation, build_gallery(evaluation), drawings, lang))
@@ -66,7 +70,7 @@ def write_evaluation_page(
 
 
 def _evaluation(
-    metrics: Mapping[str, Any], table: pd.DataFrame, out: Path, name: str, sources: Sequence[str]
+    metrics: Mapping[str, Any], table: pd.DataFrame, out: Path, data: Mapping[str, Any]
 ) -> Study:
     """Return a study of which nothing is known but its numbers and who was evaluated."""
     partition = str(metrics["partition"])
@@ -75,8 +79,7 @@ def _evaluation(
         folder=out,
         classes=classes,
         data={
-            "name": name,
-            "source": list(sources),
+            **data,
             "partitions": {partition: _counts(table, partition, classes)},
             "partition_patients": {
                 partition: int(table["patient_id"][table["partition"] == partition].nunique())

@@ -27,7 +27,7 @@ from metrascope.training.run import TrainingRun
 _BATCH = 16
 
 
-def predict_external(trained: Path, data: Path, out: Path) -> Path:
+def predict_external(trained: Path, data: Path, out: Path) -> tuple[Path, list[str]]:
     """Let trained networks read every image of another data set.
 
     Each image goes through the preprocessing that the network was trained with, grey-level table
@@ -45,7 +45,7 @@ def predict_external(trained: Path, data: Path, out: Path) -> Path:
 
     Returns
     -------
-    The predictions.
+    The predictions, and the patients whose ``patient_id`` is one of training, in order.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def predict_external(trained: Path, data: Path, out: Path) -> Path:
     if shared:
         print_note(text("external.shared", count=len(shared), patient=min(shared)))
     write_predictions(pd.concat(tables, ignore_index=True), out / "predictions.csv")
-    return out / "predictions.csv"
+    return out / "predictions.csv", sorted(shared)
 
 
 def _runs(trained: Path) -> list[Path]:
