@@ -117,7 +117,7 @@ class Evaluation:
             for name, value in numbers.items()
             if isinstance(value, Mapping) and "value" in value
         }
-        return Estimate.of(_found("measure", measure, known), measure)
+        return Estimate.percent(_found("measure", measure, known), measure=measure)
 
     def save(self, folder: str | Path, lang: str | None = None) -> Path:
         """Write what ``metrascope evaluate --out`` writes: numbers, tables, figures and page.
