@@ -11,6 +11,7 @@ from tests.statistics.make import INCEPTION, PAPER, hard_labels, random_table, s
 from metrascope import MetrascopeError, compare, evaluate
 from metrascope.cli import main
 from metrascope.library import evaluate as library
+from metrascope.report.drawings import Drawings
 from metrascope.statistics.evaluate import evaluate_predictions
 
 
@@ -36,7 +37,21 @@ def equal(one: object, other: object) -> bool:
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-@pytest.mark.usefixtures("few")
+@pytest.fixture
+def plain_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write what figures are drawn from instead of drawing them, most of the time of a page."""
+
+    def write(metrics: object, folder: Path, *given: object) -> None:
+        folder.mkdir(parents=True)
+        (folder / "drawn.json").write_text(json.dumps([metrics, *given]), encoding="utf-8")
+
+    monkeypatch.setattr("metrascope.figures.evaluation.write_figures", write)
+    monkeypatch.setattr(
+        "metrascope.report.evaluation_page.draw_page_figures", lambda *_: Drawings()
+    )
+
+
+@pytest.mark.usefixtures("few", "plain_figures")
 def test_a_table_in_memory_gives_what_the_command_writes(tmp_path: Path) -> None:
     predictions = table()
     path = saved(predictions, tmp_path)
@@ -61,7 +76,7 @@ def test_a_table_in_memory_gives_what_the_command_writes(tmp_path: Path) -> None
         for file in (tmp_path / "command").rglob("*")
         if file.is_file()
     )
-    assert len(files) > 20
+    assert {"metrics.json", "evaluation.html", "drawn.json"} <= {file.name for file in files}
     for file in files:
         same = (tmp_path / "library" / file).read_bytes()
         assert same == (tmp_path / "command" / file).read_bytes(), file
@@ -115,6 +130,31 @@ def test_compared_tables_give_the_numbers_of_one_study(tmp_path: Path) -> None:
     rows = found.differences.set_index(["first", "second", "measure"])
     assert rows.loc[(pair["first"], pair["second"], "macro_auc"), "p"] == pair["macro_auc"]["p"]
     assert len(rows) == 9
+
+
+@pytest.mark.usefixtures("few")
+def test_a_metric_of_ones_own_has_an_interval_over_patients() -> None:
+    predictions = table(n=80)
+    found = evaluate(predictions)
+
+    def accuracy(truth: np.ndarray, shares: np.ndarray, weights: np.ndarray) -> float:
+        return float(np.average(shares.argmax(1) == truth, weights=weights))
+
+    measured = found.measure(accuracy)
+    assert measured.value == found.metrics["networks"]["resnet18"]["accuracy"]["value"]
+    # Of so many patients a share has nearly the normal interval.
+    half = 1.96 * np.sqrt(measured.value * (1 - measured.value) / 79)
+    assert measured.low == pytest.approx(measured.value - half, abs=0.025)
+    assert measured.high == pytest.approx(measured.value + half, abs=0.025)
+
+    # A second image of every patient tells nothing more of patients.
+    again = predictions.assign(image="again-" + predictions["image"])
+    twice = evaluate(pd.concat([predictions, again]))
+    assert twice.measure(accuracy) == measured
+    with pytest.raises(MetrascopeError, match="did not return one number"):
+        found.measure(lambda *_: "none")  # type: ignore[arg-type,return-value]
+    with pytest.raises(MetrascopeError, match="did not return one number"):
+        found.measure(lambda truth, *_: truth)  # type: ignore[arg-type,return-value]
 
 
 WRONG = {

@@ -1,7 +1,7 @@
 """Numbers, tables and page of predictions that are in memory or in files."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, overload
@@ -10,20 +10,26 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from metrascope.arrays import Floats, Integers
 from metrascope.dataset.csv_table import read_table
 from metrascope.errors import DataError
 from metrascope.messages import language, text
 from metrascope.results.estimate import Estimate
 from metrascope.results.tables import table_frames
 from metrascope.statistics.attributes import NAMED, attributes, match_images
+from metrascope.statistics.cohort import cohort
 from metrascope.statistics.comparison import TESTS
 from metrascope.statistics.evaluate import evaluate_predictions
+from metrascope.statistics.interval import Interval
 from metrascope.statistics.predictions import Predictions, check_predictions, read_predictions
+from metrascope.statistics.resampling import Weights, bca, draw_patients, replicate
 
 PredictionSource = pd.DataFrame | str | Path
 """A table of predictions in the columns of ``predictions.csv``, or the path of one."""
 GroupSource = Mapping[str, Sequence[object]] | pd.DataFrame | str | Path
 """What is known of each image: columns with one value for each row, or a manifest."""
+Metric = Callable[[Integers, Floats, Weights], float]
+"""True classes (n,), probabilities (n, K) and weights (n,) to a number."""
 
 _IMAGES: Final = "arrays"
 """Name of a table made from arrays, in errors."""
@@ -106,10 +112,7 @@ class Evaluation:
         DataError
             If there is no such network, class or measure; those there are are listed.
         """
-        networks = self.metrics["networks"]
-        if network is None and len(networks) > 1:
-            raise DataError("library.which_network", names=", ".join(networks))
-        numbers = _found("network", network or next(iter(networks)), networks)
+        numbers = self.metrics["networks"][self._network(network)]
         if label is not None:
             numbers = _found("class", label, numbers["classes"])
         known = {
@@ -118,6 +121,59 @@ class Evaluation:
             if isinstance(value, Mapping) and "value" in value
         }
         return Estimate.percent(_found("measure", measure, known), measure=measure)
+
+    def measure(
+        self,
+        metric: Metric,
+        network: str | None = None,
+        *,
+        bounds: tuple[float, float] = (0.0, 1.0),
+        replicates: int = 2000,
+    ) -> Interval:
+        """Return a metric of one's own with its 95 % interval: BCa bootstrap of the patients.
+
+        Parameters
+        ----------
+        metric
+            Called with the true class of each unit as a number (n,), the probabilities (n, K)
+            and how often each was drawn (n,), which functions of scikit-learn take as
+            ``sample_weight``; returns a number, NaN where it is not defined. A unit is a
+            patient, her images averaged; one with images of two classes is two units. Called
+            once for each resample, each patient left out and each seed.
+        network
+            Needed where there are several.
+        bounds
+            Smallest and largest value that the metric can have; infinite where it has none.
+        replicates
+            Resamples.
+
+        Raises
+        ------
+        DataError
+            If there is no such network, or the metric returns no number.
+        """
+        name = self._network(network)
+        people = cohort(Predictions(self.predictions, tuple(self.metrics["classes"])))
+        readings = people.readings[name]
+        shares = readings.probabilities
+        if shares is None:  # of labels alone
+            shares = np.eye(readings.classes)[readings.predicted]
+
+        def statistic(weights: Weights) -> Floats:
+            returned = [[metric(readings.truth, one, row) for one in shares] for row in weights]
+            try:
+                numbers = np.asarray(returned, dtype=np.float64)
+            except (TypeError, ValueError) as error:
+                raise DataError("library.metric", reason=error) from error
+            if numbers.shape != (len(weights), len(shares)):
+                raise DataError("library.metric", reason=numbers.shape[2:])
+            # (b, replications) to (b,), as of every number of ours.
+            return np.asarray(numbers.mean(axis=1))
+
+        patients = people.table["patient_id"].iloc[readings.units]
+        values = replicate(statistic, draw_patients(patients, replicates=replicates))
+        low, high = bca(values, *bounds)
+        return Interval(float(values.value), float(low), float(high))
 
     def save(self, folder: str | Path, lang: str | None = None) -> Path:
         """Write what ``metrascope evaluate --out`` writes: numbers, tables, figures and page.
@@ -165,6 +221,14 @@ class Evaluation:
             self.sources,
             file=file.name,
         )
+
+    def _network(self, name: str | None) -> str:
+        networks = self.metrics["networks"]
+        if name is None and len(networks) > 1:
+            raise DataError("library.which_network", names=", ".join(networks))
+        chosen = name or str(next(iter(networks)))
+        _found("network", chosen, networks)
+        return chosen
 
     def _repr_html_(self) -> str:
         """Show the comparison of the networks where a notebook shows this object."""
