@@ -13,7 +13,11 @@ from metrascope.messages import table
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
 TWINS = [page for page in PAGES if page.with_suffix(".zh.md").is_file()]
-CODE = [*ROOT.glob("src/**/*.py"), *ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py")]
+CODE = [
+    file
+    for place in ("src", "tests", "benchmarks", "examples")
+    for file in ROOT.glob(f"{place}/**/*.py")
+]
 # What docs/security.md says that nobody can smuggle in.
 STRANGERS = {"selectors.py", "jpeg_ls.py", "metrascope.py"}
 LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
 
 from metrascope import ImageDataset, MetrascopeError, load_data
@@ -60,6 +61,28 @@ def test_no_patient_is_in_two_parts(dataset: ImageDataset) -> None:
         assert len(tested) == len(set(tested)) == 40
     sites = dataset.folds(by="scanner", near_duplicates=False)
     assert all(fold.test.dataframe["scanner"].nunique() == 1 for fold in sites)
+
+
+def test_near_duplicates_stay_together(phantom: Path, tmp_path: Path) -> None:
+    """Every image again, brighter, as another patient's: each pair is on one side."""
+    table = pd.read_csv(phantom / "manifest.csv", dtype=str)[["image", "patient_id", "label"]]
+    table = table.groupby("label").head(4)
+    again = table.assign(
+        image=[f"again-{Path(name).name}" for name in table["image"]],
+        patient_id="again-" + table["patient_id"],
+    )
+    (tmp_path / "images").symlink_to(phantom / "images")
+    for name, copy in zip(table["image"], again["image"], strict=True):
+        grey = np.asarray(Image.open(phantom / name)).astype(float)
+        Image.fromarray((grey * 0.8 + 20).astype(np.uint8)).save(tmp_path / copy)
+    pd.concat([table, again]).to_csv(tmp_path / "manifest.csv", index=False)
+    parts = load_data(tmp_path).split(validation=0.4)
+    for part in parts[:2]:
+        patients = part.dataframe["patient_id"]
+        assert {name.removeprefix("again-") for name in patients} == {
+            name for name in patients if not name.startswith("again-")
+        }
+        assert len(patients) == 2 * patients.str.startswith("again-").sum()
 
 
 def test_the_same_seed_draws_the_same(dataset: ImageDataset) -> None:
