@@ -15,7 +15,7 @@ the same error reads in English or Chinese.
 
 from typing import Final
 
-from metrascope.messages import text
+from metrascope.messages import Reason, text
 
 _NO_MEMORY: Final = (
     "out of memory",  # torch, for a GPU; Pillow
@@ -88,6 +88,15 @@ class MetrascopeError(Exception):
 
     def __str__(self) -> str:
         return text(self.key, None, **self.values)
+
+    @property
+    def reason(self) -> Reason:
+        """The same as a reason, for what is left out rather than ended; other values as text."""
+        plain = {
+            name: value if isinstance(value, int | float) else str(value)
+            for name, value in self.values.items()
+        }
+        return Reason(self.key, plain)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions travel between processes by their arguments, and ours take keywords.

@@ -9,7 +9,7 @@ from metrascope.dataset.preprocess import Preprocessing, centre_crop, square
 from metrascope.errors import SettingsError
 from metrascope.explain.heatmap import class_maps
 from metrascope.networks.networks import Network, create_network
-from metrascope.predict.exam import to_grey
+from metrascope.predict.crops import to_grey
 from metrascope.predict.graph import Graph
 from metrascope.training.batches import Normalizer
 

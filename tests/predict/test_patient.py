@@ -7,8 +7,7 @@ import pytest
 from pydicom.dataset import Dataset
 from tests.dicom.make import dataset
 
-from metrascope.predict.exam import read_person
-from metrascope.predict.patient import HeaderPatient, ImageFinding, Summary, sum_up
+from metrascope.predict.patient import HeaderPatient, ImageFinding, Summary, read_person, sum_up
 from metrascope.predict.reading import PatientReading
 from metrascope.predict.unidentified import Unidentified
 

@@ -18,9 +18,10 @@ from metrascope.progress import begin, progress, steps
 _MOST_DIGITS: Final = 9
 
 if TYPE_CHECKING:
+    from metrascope.predict.crops import FrameChoice
     from metrascope.predict.output import Form, ReadingCounts
     from metrascope.predict.predict import BatchPredictor, ProgressCallback
-    from metrascope.predict.predictor import FrameChoice, Predictor
+    from metrascope.predict.predictor import Predictor
 
 
 def add(group: Commands) -> None:

@@ -2,7 +2,7 @@
 
 ingest              ingest a folder: find its files, take them in on several processes, assemble
                     the data set
-file                take in one file: decode it, make clean stills of its frames, write them, keep
+file                take in one file: whose it is, its clean stills written under pseudonyms, and
                     a record
 identity            who the patient of a file is, and which examination it belongs to
 pseudonyms          keyed pseudonyms: what stands for patients, studies, images and dates in a

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from metrascope.arrays import Pixels
-from metrascope.dicom.header import read_header
 from metrascope.errors import DataError
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.journal import Key
 from metrascope.pages import data_address
-from metrascope.screen.screens import open_screens
+from metrascope.screen.exam import open_exam, open_header
 from metrascope.sources.search import Source
 
 _WIDTH: Final = 420
@@ -139,8 +138,7 @@ def _pair(source: Source, image: Mapping[str, Any], out: Path) -> BeforeAfter | 
 def _screen(source: Source, frame: int) -> Pixels | None:
     try:
         content = source.read()
-        ds = read_header(content) if source.kind == "dicom" else None
-        screen = open_screens(content, ds).cine.frame(frame)
+        screen = open_exam(content, open_header(content)).cine.frame(frame)
     # It was readable a moment ago: someone is moving files about, or memory has become short.
     except (DataError, MemoryError):
         return None

@@ -1,4 +1,4 @@
-"""Take in one file: decode it, make clean stills of its frames, write them, keep a record."""
+"""Take in one file: whose it is, its clean stills written under pseudonyms, and a record."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -12,12 +12,9 @@ import cv2
 import numpy as np
 from pydicom import Dataset
 
-from metrascope.arrays import Pixels
 from metrascope.dicom.clean import clean_dataset, write_clean
 from metrascope.dicom.frames import Cine
-from metrascope.dicom.header import read_header
 from metrascope.dicom.keep_list import kept_columns, read_identifiers, study_day
-from metrascope.dicom.regions import Region
 from metrascope.errors import DataError
 from metrascope.files.atomic import write_bytes
 from metrascope.files.png_file import encode_png
@@ -27,11 +24,9 @@ from metrascope.ingest.journal import MARK_BOXES, ORIGIN, WRITTEN, Record, Rejec
 from metrascope.ingest.pseudonyms import Pseudonyms
 from metrascope.labels.labels import Keys, LabelRow, Labels
 from metrascope.messages import Reason
-from metrascope.screen.key_frames import key_frames
-from metrascope.screen.panels import MOST_PANELS, panels, regions_within
-from metrascope.screen.screens import Screens, open_screens
+from metrascope.screen.exam import make_stills, open_exam, open_header
 from metrascope.screen.settings import IngestSettings
-from metrascope.screen.still import CleanStill, Verify, make_still
+from metrascope.screen.still import CleanStill, Verify
 from metrascope.sources.search import Source
 
 # One filter for all rows, where OpenCV lets choose: trying all took twice as long for 11 % fewer
@@ -79,25 +74,27 @@ def ingest_file(intake: IngestJob, source: Source) -> Record:
     try:
         content = source.read()
         digest = hashlib.sha256(content).hexdigest()
-        ds = read_header(content) if source.kind == "dicom" else None
+        ds = open_header(content)
         record = replace(record, sha256=digest, **_described(source, ds))
         matched = match(intake.labels, record.keys)
         if isinstance(matched, Reason):
             return replace(record, rejections=(_rejection(matched),))
         record = replace(record, row=matched.values)
-        opened = open_screens(content, ds)
-        record = replace(record, frames=opened.cine.count)
+        exam = open_exam(content, ds)
+        record = replace(record, frames=exam.cine.count)
     except DataError as error:
-        return replace(record, rejections=(Rejection(error.key, _plain(error)),))
-    images, rejections = [], _lost_frames(opened.cine)
+        return replace(record, rejections=(_rejection(error.reason),))
+    images, rejections = [], _lost_frames(exam.cine)
     person = identify_patient(record, matched.values)
-    for frame, place, result in _stills(intake, opened):
+    settings = intake.settings
+    frames = exam.best_frames(settings.frame_count)
+    for frame, panel, result in make_stills(exam, frames, settings, intake.verify):
         if isinstance(result, Reason):
             rejections.append(_rejection(result, frame))
         else:
-            name = intake.pseudonyms.image(f"{digest} {frame} {place}")
-            files = _write(intake, name, result, opened.ds, person)
-            row = _row(intake, name, frame, result, record, opened.ds, person)
+            name = intake.pseudonyms.image(f"{digest} {frame} {panel}")
+            files = _write(intake, name, result, ds, person)
+            row = _row(intake, name, frame, result, record, ds, person)
             stamps = {folder: file_stamp(content) for folder, content in files.items()}
             digest_of_image = hashlib.sha256(files["images"]).hexdigest()
             images.append(row | {"sha256": digest_of_image, WRITTEN: stamps})
@@ -125,52 +122,6 @@ def _described(source: Source, ds: Dataset | None) -> dict[str, Any]:
     roles = ("patient_id", "accession", "study_uid", "sop_uid", "name", "birth_date")
     keys |= {role: found[role] for role in roles if found.get(role)}
     return {"keys": keys, "scanner": kept_columns(ds)["scanner"]}
-
-
-def _stills(intake: IngestJob, opened: Screens) -> Iterator[tuple[int, int, CleanStill | Reason]]:
-    cine, settings, regions = opened.cine, intake.settings, opened.regions
-    single = cine.count == 1 or cine.pages
-    frames = list(range(cine.count)) if single else key_frames(cine, settings.frame_count)
-    for index in frames:
-        try:
-            frame = cine.frame(index)
-        except DataError as error:
-            yield index, 0, Reason(error.key, _plain(error))
-            continue
-        parts = panels(regions) or ((0, 0, cine.width, cine.height),)
-        if len(parts) > MOST_PANELS:
-            yield index, 0, Reason("usability.planes", {"count": len(parts)})
-            continue
-        found = [_still(intake, opened, frame, box, alone=len(parts) == 1) for box in parts]
-        rendered = any(isinstance(one, Reason) and one.key == "usability.3d" for one in found)
-        for place, one in enumerate(found):
-            beside = rendered and isinstance(one, CleanStill)
-            yield index, place, Reason("usability.planes", {"count": len(parts)}) if beside else one
-
-
-def _still(
-    intake: IngestJob,
-    opened: Screens,
-    frame: Pixels,
-    box: tuple[int, int, int, int],
-    *,
-    alone: bool,
-) -> CleanStill | Reason:
-    """Make the still of a screen, or of one panel of it."""
-    view, seen = (frame, opened.regions) if alone else _part(frame, opened.regions, box)
-    still = make_still(view, seen, opened.claims, intake.settings, intake.verify)
-    if isinstance(still, CleanStill):
-        left, top = still.origin
-        still = replace(still, origin=(left + box[0], top + box[1]))
-    return still
-
-
-def _part(
-    frame: Pixels, regions: tuple[Region, ...], box: tuple[int, int, int, int]
-) -> tuple[Pixels, tuple[Region, ...]]:
-    """Cut a panel out of a split screen, with the region that describes it."""
-    left, top, width, height = box
-    return frame[top : top + height, left : left + width], regions_within(box, regions)
 
 
 def _write(
@@ -239,13 +190,6 @@ def _row(
         "text_check": still.checked,
         "probe": header.get("probe", ""),
         "depth_mm": header.get("depth_mm", ""),
-    }
-
-
-def _plain(error: DataError) -> dict[str, str | int | float]:
-    return {
-        name: value if isinstance(value, int | float) else str(value)
-        for name, value in error.values.items()
     }
 
 

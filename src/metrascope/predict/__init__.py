@@ -7,7 +7,8 @@ inputs           what a user gave to be read: files, folders and archives, each 
                  of its own
 memory_images    images that a program holds in memory, arrays and pydicom data sets, as the bytes
                  of a file
-exam             from the bytes of a file to sector crops, as ``metrascope ingest`` makes them
+crops            the images of an exam that networks read: which frames, and the crop to the
+                 sector of each
 bundle           A bundle on disk: the files that a reading needs, and nothing that could do
                  something else
 onnx_check       look into an ONNX file without loading it: what would open other files, or never

@@ -8,6 +8,7 @@ other, and there is no class.
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,16 +16,24 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydicom import Dataset
 
 from metrascope.arrays import Floats
 from metrascope.classes import class_title
+from metrascope.dicom.identifiers import identifier_spellings
+from metrascope.dicom.values import day, string
+from metrascope.errors import DataError
 from metrascope.messages import text
 from metrascope.predict.reading import GroupKind, ImageReading, Notice, PatientReading
 from metrascope.predict.refusal import CONFIDENCE, RefusalRule
+from metrascope.screen.exam import open_header
 
 _NAMED: Final = 3
 """Files that a sentence names of each class; the rest are counted."""
 _SLACK: Final = 1e-9
+_CHINESE: Final = re.compile("[㐀-鿿]")
+_FIRST_BIRTH: Final = 1910
+"""Earlier ones are what is typed where none is known: 1900-01-01, 1901-01-01."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,30 @@ class ImageFinding:
 def header_digest(value: str) -> str:
     """Return what two headers are compared by, ``""`` where there is nothing to compare."""
     return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:12] if value else ""
+
+
+def patient_number(ds: Dataset | None) -> str:
+    """Return PatientID of a header as it stands there, ``""`` where it stands for nobody."""
+    number = "" if ds is None else string(ds, "PatientID")
+    return number if identifier_spellings("patient_id", number) else ""
+
+
+def read_person(content: bytes) -> HeaderPatient:
+    """Return whose a file says that it is: nobody's where it is a picture or cannot be read."""
+    try:
+        ds = open_header(content)
+    except DataError:
+        ds = None
+    if ds is None:
+        return HeaderPatient()
+    number = "".join(identifier_spellings("patient_id", string(ds, "PatientID")))
+    birth = day(ds, "PatientBirthDate")
+    # A Chinese name is not compared with its Latin spelling, of which there are several.
+    names = sorted(filter(_CHINESE.search, identifier_spellings("name", string(ds, "PatientName"))))
+    known = birth is not None and birth.year >= _FIRST_BIRTH
+    return HeaderPatient(
+        number, header_digest(str(birth)) if known else "", tuple(map(header_digest, names))
+    )
 
 
 def image_finding(

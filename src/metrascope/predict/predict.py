@@ -13,10 +13,11 @@ from metrascope.errors import DataError, SettingsError
 from metrascope.files.atomic import cannot_write, remove_leftovers
 from metrascope.messages import Reason, language
 from metrascope.predict.bundle import Bundle, is_bundle, open_bundle
+from metrascope.predict.crops import FrameChoice
 from metrascope.predict.inputs import InputFile, find_inputs, input_roots
 from metrascope.predict.journal import NAME, FileOutcome, Pending, ReadingJournal, recorded_settings
 from metrascope.predict.patient import Summary
-from metrascope.predict.predictor import FrameChoice, Predictor
+from metrascope.predict.predictor import Predictor
 from metrascope.predict.reading import ImageReading, PatientReading
 from metrascope.predict.runtime import RuntimeName, installed
 from metrascope.predict.task import HEAT_MAPS, FileWork, not_read

@@ -1,10 +1,10 @@
 """The one way from the bytes of a file to a reading."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,8 @@ from metrascope.dicom.frames import Cine
 from metrascope.errors import DataError, SettingsError
 from metrascope.messages import Reason, text
 from metrascope.predict.bundle import Bundle, is_bundle, open_bundle
+from metrascope.predict.crops import Crop, FrameChoice, count_images, crop_images
 from metrascope.predict.ensemble import Ensemble, open_ensemble, open_run
-from metrascope.predict.exam import Crop, Exam, crop_frames, open_exam, refusal_message
 from metrascope.predict.memory_images import OneImage, each_image, file_bytes
 from metrascope.predict.neighbors import Neighborhood
 from metrascope.predict.patient import (
@@ -23,6 +23,7 @@ from metrascope.predict.patient import (
     ImageFinding,
     Summary,
     image_finding,
+    patient_number,
     rounded,
     sum_up,
 )
@@ -34,13 +35,12 @@ from metrascope.predict.reading import (
     PatientReading,
     Seen,
 )
-from metrascope.predict.refusal import RefusalRule, Verdict
+from metrascope.predict.refusal import RefusalRule, Verdict, refusal_message
 from metrascope.predict.runtime import RuntimeName
 from metrascope.processes.cores import available_cores
+from metrascope.screen.exam import open_exam, open_header
 from metrascope.screen.marks import Mark
 from metrascope.sources.search import displayable_name
-
-FrameChoice = Literal["key", "all"] | int
 
 _MISSING: Final = "serving.frames_missing"
 _HOT: Final = 0.5
@@ -186,17 +186,19 @@ class Predictor:
         """
         start = time.perf_counter()
         try:
-            exam = open_exam(content)
+            ds = open_header(content)
+            exam = open_exam(content, ds)
         except DataError as error:
             said = refusal_message(error.key, str(error))
             return [FrameReading(self._refused(name, said, start), None)]
         found: list[FrameReading] = []
-        for number, crop in self._crops(exam):
+        patient, count = patient_number(ds), count_images(exam)
+        for number, crop in crop_images(exam, self.frames, cleaned=self.cleaned):
             about = _About(
                 name,
-                exam.patient,
+                patient,
                 number,
-                exam.cine.count,
+                count,
                 key_frame=not found,
                 warnings=_missing_frames(exam.cine),
             )
@@ -211,7 +213,7 @@ class Predictor:
     def read_crop(self, grey: Pixels, name: str = "") -> FrameReading:
         """Read a sector crop, as the data set of the bundle holds them: uint8, (height, width)."""
         about = _About(name, "", 0, 1, key_frame=True)
-        return self._read_crop(Crop(grey, (), (0, 0)), about, time.perf_counter())
+        return self._read_crop(Crop(grey, ()), about, time.perf_counter())
 
     def read_patient(
         self, patient: str, readings: Sequence[FrameReading], *, kind: GroupKind = "patient"
@@ -289,19 +291,6 @@ class Predictor:
         seen = one.seen
         mean = seen.probabilities if seen is not None and seen.usable else None
         return replace(image_finding(one.reading, mean), name=str(one.reading.frame))
-
-    def _crops(self, exam: Exam) -> Iterator[tuple[int, Crop | Reason]]:
-        return crop_frames(exam, self._numbers(exam), cleaned=self.cleaned)
-
-    def _numbers(self, exam: Exam) -> list[int]:
-        key, count = exam.key, exam.cine.count
-        if exam.cine.pages:
-            return list(range(count))
-        if self.frames == "key":
-            return [key]
-        wanted = count if self.frames == "all" else min(count, int(self.frames))
-        spread = np.linspace(0, count - 1, wanted).round().astype(int).tolist()
-        return [key, *(number for number in spread if number != key)][:wanted]
 
     def _read_crop(self, crop: Crop, about: "_About", start: float) -> FrameReading:
         try:

@@ -62,7 +62,7 @@ class ImageReading(_Record):
         PatientID of the file's header, or the folder's name where that was asked for; ``""``
         where it is absent or stands for nobody (``ANONYMOUS``, ``0``).
     frame, frames
-        Number of the frame, from 1, and how many the file has.
+        Number of the frame, from 1, and how many the file has; panels of a split screen count each.
     key_frame
         Whether it is the one that a loop is shown by.
     probabilities

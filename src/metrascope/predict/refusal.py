@@ -16,13 +16,27 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from metrascope.arrays import Floats
-from metrascope.messages import Reason
+from metrascope.messages import Reason, language, table, text
 from metrascope.predict.conformal import Conformal, Unit, fit_conformal
+from metrascope.predict.reading import Notice
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 Inside = Annotated[float, Field(gt=0, lt=1)]
 
 _STRANGERS: Final = ("refusal.unfamiliar", "refusal.disagreement")
+_DAMAGED: Final = {"dicom": "damaged", "picture": "damaged"}
+_ADVISED: Final = (
+    "dicom.bad_deflated",
+    "dicom.bad_header",
+    "dicom.chroma",
+    "dicom.no_codec",
+    "dicom.photometric",
+    "dicom.unsupported_syntax",
+    "picture.too_many_pages",
+    "picture.undecodable",
+    "usability.planes",
+)
+"""Reasons whose sentence says itself what to do."""
 FALSE_REFUSAL_RATE: Final = 0.05
 MOST_REFUSED: Final = 0.15
 """Of images like those of validation; a bundle that refuses more is of little use in a ward."""
@@ -341,6 +355,25 @@ def fit_refusal(
             other_patient=_others(by_patient, means, classes),
         ),
     )
+
+
+def refusal_message(key: str, sentence: str) -> Notice:
+    """Return why an image cannot be read, and what to do about it.
+
+    Parameters
+    ----------
+    key
+        Of the reason.
+    sentence
+        In the language in use.
+    """
+    area, _, code = key.partition(".")
+    advice = f"advice.{code}" if area == "usability" else f"advice.{_DAMAGED.get(area, '')}"
+    if advice not in table() or key in _ADVISED:
+        return Notice(key=key, text=sentence)
+    between = "" if language() == "zh" else " "
+    told = f"{sentence}{between}{text(advice)}"
+    return Notice(key=key, text=told)
 
 
 def _limits(scores: Sequence[Floats], rate: float) -> list[float]:

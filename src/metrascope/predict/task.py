@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 from metrascope.errors import DataError, MetrascopeError, is_memory_failure
 from metrascope.messages import Reason
-from metrascope.predict.exam import read_person
 from metrascope.predict.journal import FileOutcome, Pending
-from metrascope.predict.patient import ImageFinding
+from metrascope.predict.patient import ImageFinding, read_person
 from metrascope.predict.predictor import FrameReading, Predictor
 from metrascope.predict.reading import ImageReading, Notice
 from metrascope.predict.reading_picture import PictureOrigin, reading_picture_name, write_picture
@@ -48,8 +47,7 @@ class FileWork:
         try:
             content = source.read()
         except DataError as error:
-            reason = Reason(error.key, dict(error.values))  # type: ignore[arg-type]
-            return self.failure(task, reason)
+            return self.failure(task, error.reason)
         read = self._predictor.read_bytes(content, source.name)
         person = read_person(content)
         finding, loop = self._predictor.read_whole(read, person)

@@ -1,8 +1,8 @@
 """One decoded screen, for ingest and predict alike: from a frame to a clean still.
 
+exam         one file, DICOM or picture, as ingest and predict see it: its frames, panels and
+             clean stills
 picture      one picture file, PNG, JPEG, BMP or TIFF: its bytes to grey levels or colors
-screens      the screens of one file, DICOM or picture, as ingest and predict see them: neither
-             too large
 settings     settings of ``metrascope ingest``: what is kept, what is refused, what is done to
              marks
 still        make a clean still of one decoded frame: sector, marks, masking, verification

@@ -31,6 +31,8 @@ class CleanStill:
     ----------
     grey
         uint8, (height, width): the scan sector's box, 0 outside the sector.
+    screen
+        uint8, same height and width, grey or RGB: the box as it is on the screen.
     sector
         bool, same shape.
     origin
@@ -48,6 +50,7 @@ class CleanStill:
     """
 
     grey: Pixels
+    screen: Pixels
     sector: npt.NDArray[np.bool_]
     origin: tuple[int, int]
     kind: str
@@ -63,7 +66,6 @@ def make_still(
     claims: Claims,
     settings: IngestSettings,
     verify: Verify | None,
-    known: Sector | None = None,
 ) -> CleanStill | Reason:
     """Return the clean still of a frame, or why it is not usable.
 
@@ -79,13 +81,11 @@ def make_still(
         Thresholds, and what becomes of marks.
     verify
         Text recognition, None to do without.
-    known
-        The sector, where another frame of the same loop has shown it.
     """
     grey = _luminance(frame)
-    sector = known or find_sector(grey)
+    sector = find_sector(grey)
     region = _echo_region(regions, sector)
-    if known is None and region is not None and not _holds(region.box, sector.box):
+    if region is not None and not _holds(region.box, sector.box):
         sector = find_sector(grey, region.box)
     reason = judge(frame, sector, regions, claims, settings.usability)
     if reason is not None:
@@ -109,6 +109,7 @@ def make_still(
         return Reason("ingest.nothing_left")
     return CleanStill(
         np.ascontiguousarray(clean, dtype=np.uint8),
+        frame[window],
         cut.mask,
         (left, top),
         cut.kind,

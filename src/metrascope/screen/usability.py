@@ -40,6 +40,10 @@ _SPECTRAL: Final = 0x04 | 0x08
 _RENDERING: Final = 0x40
 _SLIVER: Final = 0.12
 _WARM: Final = 0.1
+_BESIDE: Final = 0.2
+"""Of a fan's width, from its middle to that of the probe: beyond it a side of the fan is missing.
+
+Screens cut wide fans off a little: of 252, most of them real, the most had 0.115."""
 
 
 class Usability(Section):
@@ -152,6 +156,7 @@ def judge(
         or _small_sector(sector, thresholds)
         or _rendered(frame, grey, sector, thresholds)
         or _colored(frame, sector, thresholds)
+        or _cut_off(sector)
     )
 
 
@@ -278,6 +283,17 @@ def _colored(frame: Pixels, sector: Sector, thresholds: Usability) -> Reason | N
     if has_color_bar(frame, sector.mask):
         limit = thresholds.color_share_with_bar
     return Reason("usability.color", {"percent": round(100 * share, 2)}) if share > limit else None
+
+
+def _cut_off(sector: Sector) -> Reason | None:
+    """Tell whether a side of a fan is missing: then the probe does not stand over its middle."""
+    if sector.kind not in ("curved", "phased"):
+        return None
+    left, top, width, height = sector.box
+    shown = sector.mask[top : top + max(2, height // 12), left : left + width]
+    near = np.flatnonzero(shown.any(axis=0))
+    beside = len(near) > 0 and abs((near[0] + near[-1]) / 2 - width / 2) > _BESIDE * width
+    return Reason("usability.cut_off") if beside else None
 
 
 def _luminance(frame: Pixels) -> Pixels:

@@ -9,8 +9,8 @@ from pydicom.dataset import Dataset
 from tests.dicom.make import grey_file
 
 from metrascope.dicom.header import read_header
-from metrascope.screen import screens
-from metrascope.screen.screens import MOST_PIXELS, open_screens
+from metrascope.screen import exam as opened
+from metrascope.screen.exam import MOST_PIXELS, open_exam
 
 
 def region(right: int, bottom: int) -> Dataset:
@@ -32,17 +32,17 @@ def tiff(*sizes: tuple[int, int]) -> bytes:
 
 
 def test_pages_are_frames_of_their_own_size() -> None:
-    cine = open_screens(tiff((60, 40), (80, 50), (30, 20)), None).cine
+    cine = open_exam(tiff((60, 40), (80, 50), (30, 20)), None).cine
     assert cine.pages
     assert (cine.count, cine.claimed) == (3, 3)
     assert [cine.frame(i).shape for i in (2, 1, 0)] == [(20, 30), (50, 80), (40, 60)]
     assert [int(cine.frame(i)[0, 0]) for i in range(3)] == [5, 15, 25]
-    assert not open_screens(tiff((60, 40)), None).cine.pages
+    assert not open_exam(tiff((60, 40)), None).cine.pages
 
 
 @pytest.mark.parametrize("size", [(4000, 3000), (3000, 4000), (8000, 4000)])
 def test_pictures_are_reduced_to_what_a_console_shows(size: tuple[int, int]) -> None:
-    cine = open_screens(tiff(size, (40, 30), size), None).cine
+    cine = open_exam(tiff(size, (40, 30), size), None).cine
     for index in (0, 2):
         height, width = cine.frame(index).shape
         assert 0.99 * MOST_PIXELS < height * width <= MOST_PIXELS
@@ -52,19 +52,19 @@ def test_pictures_are_reduced_to_what_a_console_shows(size: tuple[int, int]) -> 
 
 
 def test_the_largest_screens_of_consoles_are_left_as_they_are() -> None:
-    assert open_screens(tiff((2560, 1440)), None).cine.frame(0).shape == (1440, 2560)
+    assert open_exam(tiff((2560, 1440)), None).cine.frame(0).shape == (1440, 2560)
 
 
 def test_regions_and_their_scale_are_reduced_with_the_frame(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(screens, "MOST_PIXELS", 120_000)
+    monkeypatch.setattr(opened, "MOST_PIXELS", 120_000)
     image = np.zeros((600, 800), np.uint8)
     image[100:500, 200:700] = 90
     ds = read_header(
         grey_file(image.tobytes(), image.shape, SequenceOfUltrasoundRegions=[region(700, 500)])
     )
-    found = open_screens(b"", ds)
+    found = open_exam(b"", ds)
     (one,) = found.regions
     assert one.box == (100, 50, 250, 200)
     assert one.mm_per_pixel == pytest.approx((0.2, 0.2))
