@@ -1,4 +1,4 @@
-"""What stands where on a screen: one image, several, or an image above a trace over time."""
+"""How images stand on a screen: one, several, or one above a trace over time."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,29 +12,43 @@ from metrascope.screen.echo import find_echo
 from metrascope.screen.seam import gap, seam
 from metrascope.screen.sector import Sector
 
+# None was measured alone; 659 of 660 usable screens are kept, 660 of 660 others refused
+# (benchmarks/README.md).
+
+# Diameter of the disk, pixels of the reduced screen, that a part must hold, and the share of the
+# screen that it takes: letters are thinner and smaller.
 _OPENED: Final = 9
 _LEAST_AREA: Final = 0.012
+# Area of the largest image, as a share, from which a part is an image too.
 _AS_LARGE: Final = 0.3
+# Share of each part that must lie in the fan for all to be parts of it.
 _ONE_IMAGE: Final = 0.8
+# Width over height of a trace under an image, and of one alone; its least height and width in
+# shares of the screen's; the area of the image above it, as a share of the largest part's.
 _WIDE: Final = 1.3
-_STRIP_SIDES: Final = (0.1, 0.35)
 _STRIP: Final = 2
+_STRIP_SIDES: Final = (0.1, 0.35)
 _ABOVE: Final = 0.15
+# Share of the largest part that lies in the sector: 0.93 or more on 892 real screens and stills.
 _REACHES_OUT: Final = 0.8
+# Grey level that a twentieth of a part reaches: noise under a sector is dim throughout.
 _BRIGHT: Final = 40
-_ALIKE: Final = 0.15
+# Difference in width and height, as a share, within which two parts are images of one kind.
+_SIMILAR: Final = 0.15
+# Depth of the notch between two fans, in shares of their height, and overlap of their silhouettes
+# over the union.
 _NOTCH: Final = 0.04
 _REPEATS: Final = 0.5
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """What the pixels of a screen show.
+    """Number of images on a screen, and whether there is a trace.
 
     Attributes
     ----------
     images
-        How many images stand on it, 1 or more.
+        Number of images, 1 or more.
     sweep
         Whether a trace over time (spectral Doppler or M-mode) runs under an image.
     """
@@ -53,38 +67,37 @@ class _Part:
 
 
 def arrangement(grey: Pixels, sector: Sector) -> Arrangement:
-    """Tell how the images stand on a screen, without help of a header.
+    """Return how the images stand on a screen, without help of a header.
 
     Parts of the screen that are textured as echo is (`metrascope.screen.echo`) and do not touch
-    are images; a wide one under another is a trace over time. Images that touch are told by the
-    straight seam between them, by a silhouette that repeats itself where that of one fan is
-    mirrored, or by echo that goes on far beyond the sector that was found. On 892 real screens and
-    stills 93 % or more of the largest part lay in the sector.
+    are images; a wide one under another is a trace over time. Images that touch are recognized by
+    the straight seam between them, by a silhouette that repeats itself where that of one fan is
+    mirrored, or by echo that goes on far beyond the sector.
 
     Parameters
     ----------
     grey
-        uint8, (height, width).
+        Screen, uint8, (height, width).
     sector
-        Of this frame.
+        Scan sector of this frame.
     """
-    found = find_echo(grey)
-    if found is None:
+    echo = find_echo(grey)
+    if echo is None:
         return Arrangement()
-    parts = [part for part in _parts(found.evidence, sector) if _is_lit(part, found.factor, grey)]
+    parts = [part for part in _parts(echo.evidence, sector) if _is_lit(part, echo.factor, grey)]
     if not parts:
         return Arrangement()
-    if _has_sweep(parts, found.evidence.shape):
+    if _has_sweep(parts, echo.evidence.shape):
         return Arrangement(sweep=True)
     largest = max(parts, key=lambda part: part.area)
     if largest.inside < _REACHES_OUT:
         width, height = sector.box[2:]
         strip = sector.kind == "linear" and width > _STRIP * height
         return Arrangement(sweep=True) if strip else Arrangement(images=2)
-    whole = [part for part in parts if part.area >= _AS_LARGE * largest.area and _is_image(part)]
-    if len(whole) > 1 and not _is_one(whole, sector):
-        return Arrangement(images=len(whole))
-    touching = seam(grey, sector.box) or _repeats(found.region > 0)
+    images = [part for part in parts if part.area >= _AS_LARGE * largest.area and _is_image(part)]
+    if len(images) > 1 and not _is_one(images, sector):
+        return Arrangement(images=len(images))
+    touching = seam(grey, sector.box) or _repeats(echo.region > 0)
     return Arrangement(images=2 if touching or gap(grey, sector.box) else 1)
 
 
@@ -100,8 +113,8 @@ def _parts(evidence: Pixels, sector: Sector) -> list[_Part]:
         left, top, width, height, area = (int(value) for value in stats[number])
         if area < _LEAST_AREA * evidence.size:
             continue
-        held = np.count_nonzero(within & (labels == number)) / area
-        parts.append(_Part((left, top, width, height), area, held))
+        inside = np.count_nonzero(within & (labels == number)) / area
+        parts.append(_Part((left, top, width, height), area, inside))
     return parts
 
 
@@ -141,12 +154,12 @@ def _is_sweep(upper: _Part, lower: _Part) -> bool:
     under = shared > 0.6 * min(width, across)
     if not (below and under and across > _WIDE * down) or min(upper.inside, lower.inside) > 0.5:
         return False
-    alike = abs(across - width) < _ALIKE * width and abs(down - height) < _ALIKE * height
-    return not alike
+    similar = abs(across - width) < _SIMILAR * width and abs(down - height) < _SIMILAR * height
+    return not similar
 
 
 def _repeats(region: npt.NDArray[np.bool_]) -> bool:
-    """Tell two fans that touch from one, by their common silhouette.
+    """Tell whether a silhouette is that of two fans that touch, not of one.
 
     Two fans side by side repeat each other and leave a notch between them above and below; the
     halves of one fan mirror each other, and it is deepest in its middle.

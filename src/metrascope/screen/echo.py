@@ -1,4 +1,4 @@
-"""Which pixels of a screen look like echo: textured, or brighter than an even ground."""
+"""Pixels of a screen that look like echo: textured, or brighter than an even ground."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -13,13 +13,21 @@ DARK: Final = 6
 """Grey levels above the ground up to which a pixel counts as ground; JPEG leaves noise there."""
 
 WORKING_SIDE: Final = 320
-"""Longer side of the reduced image in which shapes are sought; edges are refined in the full."""
+"""Longer side of the reduced image in which shapes are fitted; edges are refined in the full."""
 
-_TEXTURED: Final = 5
-_FINE: Final = 15
+# Made 0.8 or 1.25 times as large, alone, each of these and `DARK` leaves the mean IoU of 30 phantom
+# screens, 0.992, within 0.0002; `WORKING_SIDE` moves it by 0.001 (benchmarks/screen_constants.py).
+
+# Grey levels between the 3 x 3 pixels of the reduced image, and tenths of a level between neighbors
+# of the full one, from which texture is seen.
+_COARSE_TEXTURE: Final = 5
+_FINE_TEXTURE: Final = 15
+# Grey levels under the ground for fluid and shadow on a tinted screen, and over it for light.
 _DIMMER: Final = 3
 _LIT: Final = 4
+# Share of the even parts at the ground's level from which the ground is of one grey.
 _EVEN_SHARE: Final = 0.45
+# Share of the image that its largest part of echo takes at least.
 _SMALLEST_SHARE: Final = 0.02
 _SQUARE: Final = np.ones((3, 3), np.uint8)
 
@@ -31,7 +39,7 @@ class Echo:
     Attributes
     ----------
     factor
-        Reduced by full pixels, at most 1.
+        Side of the reduced image over that of the full one, at most 1.
     ground
         Grey level of the background.
     evidence
@@ -39,7 +47,7 @@ class Echo:
     bright
         Pixels of the evidence that are clearly above the ground.
     region
-        The largest connected part of the evidence without what is thin (text, ticks, bars).
+        Largest connected part of the evidence without thin parts (text, ticks, bars).
     """
 
     factor: float
@@ -49,8 +57,9 @@ class Echo:
     region: GreyImage
 
 
-_lately: Final[deque[tuple[GreyImage, bool, Echo | None]]] = deque(maxlen=3)
-"""The last answers: the images they were of, whether by texture alone, and what was found."""
+# The last results: the image, whether by texture alone, and its echo. Three, since a sector may be
+# searched for in three ways.
+_recent: Final[deque[tuple[GreyImage, bool, Echo | None]]] = deque(maxlen=3)
 
 
 def find_echo(grey: GreyImage, *, textured: bool = False) -> Echo | None:
@@ -63,26 +72,27 @@ def find_echo(grey: GreyImage, *, textured: bool = False) -> Echo | None:
     Parameters
     ----------
     grey
-        uint8, (height, width).
+        Screen, uint8, (height, width).
     textured
-        Take texture alone, whatever is bright: for screens whose ground is of several greys.
+        Whether texture counts alone, whatever is bright: for screens whose ground is of several
+        greys.
     """
     # A screen is judged after its sector was found: both look for the same echo.
-    for image, asked, found in tuple(_lately):
-        if asked == textured and image.shape == grey.shape and np.array_equal(image, grey):
-            return found
-    found = _found(grey, textured=textured)
-    _lately.append((grey.copy(), textured, found))
-    return found
+    for image, by_texture, echo in tuple(_recent):
+        if by_texture == textured and image.shape == grey.shape and np.array_equal(image, grey):
+            return echo
+    echo = _find_echo(grey, textured=textured)
+    _recent.append((grey.copy(), textured, echo))
+    return echo
 
 
-def _found(grey: GreyImage, *, textured: bool) -> Echo | None:
+def _find_echo(grey: GreyImage, *, textured: bool) -> Echo | None:
     factor = min(1.0, WORKING_SIDE / max(grey.shape))
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
     small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
     fine = _fine_texture(grey, size)
-    coarse = cv2.erode(_flag(_spread(small) > _TEXTURED), _SQUARE)
-    texture = cv2.bitwise_or(coarse, _flag(fine > _FINE))
+    coarse = cv2.erode(_flag(_spread(small) > _COARSE_TEXTURE), _SQUARE)
+    texture = cv2.bitwise_or(coarse, _flag(fine > _FINE_TEXTURE))
     flat = (_spread(small) <= 2) & (fine <= 3)
     ground, lit = _lit(small, flat)
     echo_like, banners = _without_furniture(lit, small, flat)
@@ -140,34 +150,36 @@ def _lit(small: GreyImage, flat: Mask) -> tuple[int, GreyImage]:
     return ground, _flag(small > ground + _LIT)
 
 
-def _is_even(small: GreyImage, flat: Mask, ground: int, counted: Mask) -> bool:
-    """Return whether most even parts, of those counted, have the ground's level."""
-    levels = small[flat & counted]
+def _is_even(small: GreyImage, flat: Mask, ground: int, considered: Mask) -> bool:
+    """Return whether most even parts, of those considered, have the ground's level."""
+    levels = small[flat & considered]
     at_ground = np.count_nonzero(np.abs(levels.astype(np.int16) - ground) <= DARK)
     return bool(at_ground > _EVEN_SHARE * levels.size)
 
 
 def _without_furniture(lit: GreyImage, small: GreyImage, flat: Mask) -> tuple[GreyImage, GreyImage]:
-    """Return what is lit but for even bright furniture, and the banners with their letters.
+    """Return the lit pixels without even bright furniture, and the banners with their letters.
 
     Furniture are plates, and at the image's border banners, tinted margins and frames.
     """
     height, width = small.shape
-    kept, banners = lit.copy(), np.zeros_like(lit)
+    echo_like, banners = lit.copy(), np.zeros_like(lit)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(lit & _flag(flat), connectivity=4)
     for part in range(1, count):
-        x, y, w, h, area = (int(value) for value in stats[part])
-        at_border = x == 0 or y == 0 or x + w == width or y + h == height
+        x, y, wide, high, area = (int(value) for value in stats[part])
+        at_border = x == 0 or y == 0 or x + wide == width or y + high == height
+        # Letters are smaller; even parts inside the screen that are larger may be echo.
         if area < 0.001 * small.size or (area > 0.03 * small.size and not at_border):
             continue
-        window = slice(y, y + h), slice(x, x + w)
+        window = slice(y, y + high), slice(x, x + wide)
         here = labels[window] == part
-        frame = w > 0.7 * width and h > 0.7 * height and area < 0.5 * w * h
-        if area > 0.75 * w * h or frame or np.ptp(small[window][here]) > DARK + 2:
-            kept[window][here] = 0
-        if at_border and area > 0.4 * w * h and (w > 0.6 * width) and h < 0.2 * height:
-            banners[max(0, y - 2) : y + h + 2, max(0, x - 2) : x + w + 2] = 1
-    return kept, banners
+        frame = wide > 0.7 * width and high > 0.7 * height and area < 0.5 * wide * high
+        if area > 0.75 * wide * high or frame or np.ptp(small[window][here]) > DARK + 2:
+            echo_like[window][here] = 0
+        flat_band = area > 0.4 * wide * high and wide > 0.6 * width and high < 0.2 * height
+        if at_border and flat_band:
+            banners[max(0, y - 2) : y + high + 2, max(0, x - 2) : x + wide + 2] = 1
+    return echo_like, banners
 
 
 def _dim(small: GreyImage, ground: int) -> GreyImage:
@@ -179,8 +191,8 @@ def _dim(small: GreyImage, ground: int) -> GreyImage:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(darker, connectivity=4)
     height, width = small.shape
     for part in range(1, count):
-        x, y, w, h, area = (int(value) for value in stats[part])
-        at_border = x == 0 or y == 0 or x + w == width or y + h == height
+        x, y, wide, high, area = (int(value) for value in stats[part])
+        at_border = x == 0 or y == 0 or x + wide == width or y + high == height
         if area > 0.001 * small.size and not at_border:
             dim[labels == part] = 1
     return dim
@@ -188,6 +200,7 @@ def _dim(small: GreyImage, ground: int) -> GreyImage:
 
 def _largest(evidence: GreyImage) -> GreyImage | None:
     """Return the largest part that a disk fits into, with its edges as they were."""
+    # Gaps of a sixty-fourth of the side are closed; a disk of a twenty-fifth must fit.
     side = max(evidence.shape)
     joined = cv2.morphologyEx(evidence, cv2.MORPH_CLOSE, _disk(max(3, side // 64)))
     opened = cv2.morphologyEx(joined, cv2.MORPH_OPEN, _disk(max(3, side // 25)))

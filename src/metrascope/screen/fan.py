@@ -13,14 +13,25 @@ from metrascope.arrays import Floats, GreyImage, Points
 from metrascope.screen.echo import Echo
 from metrascope.screen.edges import Clip, edge_offsets, find_clip, outermost
 
+# Pixels are those of the reduced image, whose longer side is 320. Made 0.8 or 1.25 times as large,
+# alone, each leaves the mean IoU of 30 phantom screens, 0.992, within 0.0001
+# (benchmarks/screen_constants.py).
+
+# Anchors along a contour: all 455 triples of them give a circle.
 _ANCHORS: Final = 15
 _TRIPLES: Final = np.array(list(combinations(range(_ANCHORS), 3)))
+# Radians that a flank may lie from straight down, 115 degrees.
 _WIDEST: Final = 2.0
+# Pixels within which the ends of beams or points of an arc count as meeting.
 _MEET: Final = 1.6
+# Pixels across a beam or along a level into which echo is sorted.
 _STEP: Final = 2.2
+# Pixels from an edge within which contour points pull it, closer in each round.
 _GATES: Final = (14.0, 10.0, 7.0, 4.0, 3.0, 2.0)
+# Share of the depths at which a flank must end echo; below, the other side's angle is taken.
 _WEAK: Final = 0.55
-_ONE: Final = 0.5
+# Pixels within which two fans are one.
+_SAME_FAN: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ class FanShape:
     left, right
         Angles of the flanks in radians, 0 straight down, positive to the right.
     clip
-        Where the screen cuts the fan off: left, top, right and bottom.
+        Left, top, right and bottom at which the screen cuts the fan off.
     """
 
     x: float
@@ -56,9 +67,10 @@ class FanShape:
 
     def draw(self, shape: tuple[int, int], margin: float = 0.0) -> GreyImage:
         """Return the fan as 0 and 1, grown by a margin in pixels where the screen allows."""
-        whole = replace(self, clip=(0, 0, shape[1], shape[0]))._polygon(margin)
+        outline = replace(self, clip=(0, 0, shape[1], shape[0]))._polygon(margin)
         mask = np.zeros(shape, np.uint8)
-        cv2.fillPoly(mask, [np.rint(whole * 16).astype(np.int32)], 1, shift=4)
+        # In sixteenths of a pixel, as OpenCV's fixed point with a shift of 4 bits.
+        cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 1, shift=4)
         left, top, right, bottom = self.clip
         mask[: max(0, top)] = 0
         mask[max(0, bottom) :] = 0
@@ -69,7 +81,7 @@ class FanShape:
     def _polygon(self, margin: float) -> Points:
         """Return the outline; the flanks are moved outward in parallel."""
         near, far = max(0.0, self.near - margin), self.far + margin
-        count = max(24, int((self.right - self.left) * far / 6))
+        count = max(24, int((self.right - self.left) * far / 6))  # a point every six pixels
         wide = np.linspace(self.left - margin / far, self.right + margin / far, count)
         outer = _arc(self.x, self.y, far, wide)
         if near < 1.5:
@@ -87,31 +99,36 @@ def fit_fans(echo: Echo, contour: Points, outer: Points) -> Iterator[FanShape]:
     Parameters
     ----------
     echo
-        Of the reduced image.
+        Echo of the reduced image.
     contour, outer
-        Points of the region's contour, all and those that lie on its hull, (points, 2).
+        Points of the region's contour, all and those that lie on its hull, float64, (points, 2).
     """
+    # Straight cuts by the screen are no part of the fan and would pull its flanks and arcs.
     box = cv2.boundingRect(echo.region)
     edge = _without_cuts(contour, box, echo.region.shape)
     free = _without_cuts(outer, box, echo.region.shape)
-    if len(free) < 25:
+    if len(free) < 25:  # too few to vote for a circle
         return
+    # A quarter of the pixels is enough, and four times as fast.
     rows, columns = np.nonzero(echo.region[::2, ::2])
     pixels = np.column_stack([columns * 2.0, rows * 2.0])
-    whole = (0, 0, echo.region.shape[1], echo.region.shape[0])
-    settled: list[FanShape] = []
+    screen = (0, 0, echo.region.shape[1], echo.region.shape[0])
+    fitted: list[FanShape] = []
     for center in _centers(edge, free, box):
-        fan = _around(pixels, center)
+        # From a likely center: radii and angles in which the echo is a rectangle, then the center
+        # itself with them, so that several starts may lead to one fan.
+        fan = _fit_around(pixels, center)
         if fan is None:
             continue
-        fan = _settled(fan, edge)
-        if any(_same(fan, other) for other in settled):
+        fan = _fit_to_contour(fan, edge)
+        if any(_is_same(fan, other) for other in fitted):
             continue
-        settled.append(fan)
+        fitted.append(fan)
+        # Flanks once more, from all of the contour: dark parts of it have pulled them inward.
         left, right = _flanks(*_polar(contour, (fan.x, fan.y)), fan.near, fan.far)
-        fan = _widen_at_face(replace(fan, left=left, right=right, clip=whole), echo.bright)
-        drawn = fan.draw((echo.region.shape[0], echo.region.shape[1]), 0.3)
-        yield replace(fan, clip=find_clip(echo.region, echo.bright, drawn))
+        fan = _widen_at_face(replace(fan, left=left, right=right, clip=screen), echo.bright)
+        mask = fan.draw((echo.region.shape[0], echo.region.shape[1]), 0.3)
+        yield replace(fan, clip=find_clip(echo.region, echo.bright, mask))
 
 
 def refine_fan(fan: FanShape, grey: GreyImage, reach: int) -> FanShape:
@@ -120,15 +137,16 @@ def refine_fan(fan: FanShape, grey: GreyImage, reach: int) -> FanShape:
     Parameters
     ----------
     fan
-        In pixels of ``grey``.
+        Fan in pixels of ``grey``.
     grey
-        uint8, (height, width).
+        Full image, uint8, (height, width).
     reach
-        Pixels within which the edges are sought.
+        Pixels within which the edges are searched for.
     """
+    # Twice: edges are sampled along a fan that the first round has moved.
     for _ in range(2):
-        found = [_edge(fan, grey, name, reach) for name in ("near", "far", "left", "right")]
-        fan = _adjusted(fan, [edge for edge in found if edge is not None])
+        edges = [_edge(fan, grey, name, reach) for name in ("near", "far", "left", "right")]
+        fan = _adjust(fan, [edge for edge in edges if edge is not None])
     return fan
 
 
@@ -138,6 +156,7 @@ def _arc(x: float, y: float, radius: float, angles: Floats) -> Points:
 
 def _without_cuts(outer: Points, box: Sequence[int], shape: tuple[int, ...]) -> Points:
     """Return the points that are not on a straight upright or level cut."""
+    # A cut has far more points in one column or row (and those beside it) than an arc or a flank.
     columns, rows = outer[:, 0].astype(int), outer[:, 1].astype(int)
     in_column = np.convolve(np.bincount(columns, minlength=shape[1]), np.ones(3), "same")
     in_row = np.convolve(np.bincount(rows, minlength=shape[0]), np.ones(3), "same")
@@ -164,26 +183,33 @@ def _centers(contour: Points, outer: Points, box: Sequence[int]) -> Iterator[tup
 
 def _arc_centers(points: Points, box: Sequence[float], most: int) -> Iterator[tuple[float, float]]:
     """Yield the centers of the circles on whose lower side most points are."""
+    # Every circle through three anchors that could be an arc of a fan in this box, (circles,); the
+    # points within 1.3 pixels of its lower side are its votes.
     x, y, radius = _circles(points)
     left, top, width, height = box
     usable = (radius > 0.35 * height) & (radius < 3 * max(width, height))
     usable &= (x > left - 0.2 * width) & (x < left + 1.2 * width) & (y < top + 0.6 * height)
     x, y, radius = x[usable], y[usable], radius[usable]
-    some = points[:: max(1, len(points) // 150)]
-    distance = np.hypot(some[:, 0] - x[:, None], some[:, 1] - y[:, None]) - radius[:, None]
-    votes = ((np.abs(distance) < 1.3) & (some[:, 1] > y[:, None])).sum(axis=1)
+    voters = points[:: max(1, len(points) // 150)]
+    distance = np.hypot(voters[:, 0] - x[:, None], voters[:, 1] - y[:, None]) - radius[:, None]
+    votes = ((np.abs(distance) < 1.3) & (voters[:, 1] > y[:, None])).sum(axis=1)
     centers: list[tuple[float, float]] = []
     for best in np.argsort(-votes, kind="stable")[:8]:
-        if votes[best] < 0.1 * len(some) or len(centers) == most:
+        if votes[best] < 0.1 * len(voters) or len(centers) == most:
             break
-        center = _polished(points, float(x[best]), float(y[best]), float(radius[best]))
-        if all(np.hypot(center[0] - a, center[1] - b) > 4 for a, b in centers):
+        center = _refine_center(points, float(x[best]), float(y[best]), float(radius[best]))
+        # Centers closer than this lead to one fan.
+        if all(np.hypot(center[0] - left, center[1] - top) > 4 for left, top in centers):
             centers.append(center)
             yield center
 
 
 def _circles(points: Points) -> tuple[Floats, Floats, Floats]:
-    """Return x, y and radius of the circles through triples of anchors along the contour."""
+    """Return x, y and radius of the circles through triples of anchors along the contour.
+
+    The center is equally far from a, b and c: two linear equations in x and y, solved by Cramer's
+    rule for all triples at once. Triples on one line have none.
+    """
     anchors = points[np.linspace(0, len(points) - 1, _ANCHORS).astype(int)]
     a, b, c = (anchors[_TRIPLES[:, corner]] for corner in range(3))
     twice = 2 * (a[:, 0] * (b - c)[:, 1] + b[:, 0] * (c - a)[:, 1] + c[:, 0] * (a - b)[:, 1])
@@ -196,13 +222,14 @@ def _circles(points: Points) -> tuple[Floats, Floats, Floats]:
     return x, y, np.hypot(x - a[:, 0], y - a[:, 1])
 
 
-def _polished(points: Points, x: float, y: float, radius: float) -> tuple[float, float]:
+def _refine_center(points: Points, x: float, y: float, radius: float) -> tuple[float, float]:
     """Return the center of the circle through all points near a first circle (Kasa 1976)."""
     for _ in range(3):
         off = np.hypot(points[:, 0] - x, points[:, 1] - y) - radius
         on = points[(np.abs(off) < _MEET) & (points[:, 1] > y)]
         if len(on) < 8:
             break
+        # x² + y² = 2 a x + 2 b y + c is linear in the center (a, b) and c = r² - a² - b².
         design = np.column_stack([2 * on, np.ones(len(on))])
         moments = design.T @ design + 1e-6 * np.eye(3)
         solution = np.linalg.solve(moments, design.T @ (on**2).sum(axis=1))
@@ -237,19 +264,21 @@ def _flank(points: Points, side: int, shortest: float) -> tuple[float, float, fl
     usable = (length > shortest) & (outward > 0.12 * length) & (np.abs(along[:, 1]) > 0.1 * length)
     if not usable.any():
         return None
+    # Lines as normal · point = offset; the one with most points within 1.1 pixels wins.
     normal = np.column_stack([-along[:, 1], along[:, 0]])[usable] / length[usable, None]
     offset = (normal * anchors[one][usable]).sum(axis=1)
     best = int((np.abs(points @ normal.T - offset) < 1.1).sum(axis=0).argmax())
     return float(normal[best, 0]), float(normal[best, 1]), float(offset[best])
 
 
-def _around(echo: Points, center: tuple[float, float]) -> FanShape | None:
+def _fit_around(echo: Points, center: tuple[float, float]) -> FanShape | None:
     """Fit radii and angles to echo around a center; in polar coordinates a fan is a rectangle."""
     radius, angle = _polar(echo, center)
     ahead = np.abs(angle) < _WIDEST
     if np.count_nonzero(ahead) < 50:
         return None
     radius, angle = radius[ahead], angle[ahead]
+    # The far arc is where most beams end: their beginning with the sign of the radius turned.
     far = -_arc_radius(angle, -radius, 0.12, 2)
     inside = radius < far + 1
     near = _arc_radius(angle[inside], radius[inside], 0.2, 5)
@@ -306,8 +335,8 @@ def _flank_angle(
     if place is None:
         place = float(np.percentile(ends, 3)) if len(ends) else 0.0
     on = np.count_nonzero(np.abs(ends - place) < width)
-    shown = min(far, reach / max(1e-3, -np.sin(place))) - near
-    return place, min(1.0, on / max(4.0, shown / _STEP))
+    visible = min(far, reach / max(1e-3, -np.sin(place))) - near
+    return place, min(1.0, on / max(4.0, visible / _STEP))
 
 
 def _smallest(group: npt.NDArray[np.int_], values: Floats, groups: int) -> Floats:
@@ -317,7 +346,7 @@ def _smallest(group: npt.NDArray[np.int_], values: Floats, groups: int) -> Float
     return np.asarray(least[np.isfinite(least)])
 
 
-def _settled(fan: FanShape, contour: Points) -> FanShape:
+def _fit_to_contour(fan: FanShape, contour: Points) -> FanShape:
     """Return the fan whose edges are where the contour is, gate by gate closer.
 
     Every point counts for the edge it is closest to; the farther, the less.
@@ -325,6 +354,7 @@ def _settled(fan: FanShape, contour: Points) -> FanShape:
     for gate in _GATES:
         away = contour - np.array([fan.x, fan.y])
         radius, angle = np.hypot(away[:, 0], away[:, 1]), np.arctan2(away[:, 0], away[:, 1])
+        # Pixels from each point to each of the four edges, (4, points).
         misses = np.abs(
             [
                 fan.near - radius,
@@ -333,24 +363,25 @@ def _settled(fan: FanShape, contour: Points) -> FanShape:
                 (angle - fan.right) * radius,
             ]
         )
+        # Edges end where they meet: an arc between the flanks, a flank between the arcs.
         spare = gate / np.maximum(radius, gate)
-        beside = (angle < fan.left - spare) | (angle > fan.right + spare)
-        misses[:2, beside] = np.inf
+        outside = (angle < fan.left - spare) | (angle > fan.right + spare)
+        misses[:2, outside] = np.inf
         misses[2:, (radius < fan.near - gate) | (radius > fan.far + gate)] = np.inf
         closest, least = misses.argmin(axis=0), misses.min(axis=0)
         edges = [
             _Edge(name, contour[(closest == number) & (least < gate)], 0.0)
             for number, name in enumerate(("near", "far", "left", "right"))
         ]
-        fan = _adjusted(fan, [edge for edge in edges if len(edge.points) > 5])
+        fan = _adjust(fan, [edge for edge in edges if len(edge.points) > 5])
     return fan
 
 
-def _same(fan: FanShape, other: FanShape) -> bool:
+def _is_same(fan: FanShape, other: FanShape) -> bool:
     """Tell whether two centers have led to one fan, to within half a pixel."""
     shift = np.hypot(fan.x - other.x, fan.y - other.y) + abs(fan.near - other.near)
     turn = max(abs(fan.left - other.left), abs(fan.right - other.right)) * fan.far
-    return bool(max(shift, abs(fan.far - other.far), turn) < _ONE)
+    return bool(max(shift, abs(fan.far - other.far), turn) < _SAME_FAN)
 
 
 def _widen_at_face(fan: FanShape, bright: GreyImage) -> FanShape:
@@ -364,21 +395,23 @@ def _widen_at_face(fan: FanShape, bright: GreyImage) -> FanShape:
 
 def _ring_beyond(fan: FanShape, bright: GreyImage, flank: float, side: int) -> float:
     """Return by which angle the ring reaches beyond a flank."""
+    # Steps of half a pixel along the ring, up to 0.6 radians; five radii across it, of which three
+    # must be bright.
     step = 0.5 / fan.near
     angles = flank + side * step * np.arange(1, max(2, int(0.6 / step)))
     radii = fan.near + np.array([[0.5], [1.5], [2.5], [3.5], [4.5]])
     x = np.rint(fan.x + radii * np.sin(angles)).astype(int)
     y = np.rint(fan.y + radii * np.cos(angles)).astype(int)
-    shown = (x >= 0) & (y >= 0) & (x < bright.shape[1]) & (y < bright.shape[0])
+    visible = (x >= 0) & (y >= 0) & (x < bright.shape[1]) & (y < bright.shape[0])
     lit = np.zeros(x.shape, bool)
-    lit[shown] = bright[y[shown], x[shown]] > 0
+    lit[visible] = bright[y[visible], x[visible]] > 0
     gaps = np.flatnonzero(lit.sum(axis=0) < 3)
     return step * int(gaps[0]) if len(gaps) else 0.0
 
 
 @dataclass(frozen=True)
 class _Edge:
-    """Points found on an edge (points, 2), and the shift that most of them agree on."""
+    """Points on an edge of the image, (points, 2), and the shift that most of them agree on."""
 
     name: str
     points: Points
@@ -388,17 +421,18 @@ class _Edge:
 def _edge(fan: FanShape, grey: GreyImage, name: str, reach: int) -> _Edge | None:
     points, normals = _samples(fan, name)
     left, top, right, bottom = fan.clip
-    shown = (points[:, 0] > max(left, 0) + 1) & (points[:, 0] < min(right, grey.shape[1]) - 2)
-    shown &= (points[:, 1] > max(top, 0) + 1) & (points[:, 1] < min(bottom, grey.shape[0]) - 2)
-    points, normals = points[shown], normals[shown]
+    visible = (points[:, 0] > max(left, 0) + 1) & (points[:, 0] < min(right, grey.shape[1]) - 2)
+    visible &= (points[:, 1] > max(top, 0) + 1) & (points[:, 1] < min(bottom, grey.shape[0]) - 2)
+    points, normals = points[visible], normals[visible]
     if len(points) < 8:
         return None
     offsets = edge_offsets(grey, points, normals, reach)
-    found = np.isfinite(offsets)
-    shift = outermost(-offsets[found], len(points), 1.5, 0.15)
+    has_edge = np.isfinite(offsets)
+    shift = outermost(-offsets[has_edge], len(points), 1.5, 0.15)
     if shift is None:
         return None
-    on = found & (np.abs(offsets + shift) < 1.6)
+    # Only points near the shift that most agree on pull the fan: the others are letters or shadow.
+    on = has_edge & (np.abs(offsets + shift) < 1.6)
     return _Edge(name, points[on] + offsets[on, None] * normals[on], -shift)
 
 
@@ -418,13 +452,16 @@ def _samples(fan: FanShape, name: str) -> tuple[Points, Points]:
     return np.array([fan.x, fan.y]) + radius * away, -away if name == "near" else away
 
 
-def _adjusted(fan: FanShape, edges: list[_Edge]) -> FanShape:
-    """Return the fan through the points found, by one step of damped least squares.
+def _adjust(fan: FanShape, edges: list[_Edge]) -> FanShape:
+    """Return the fan through points on its edges, by one step of damped least squares.
 
-    Unknowns are center, radii and angles; the angles are counted in pixels at the far arc.
+    Unknowns are x, y, near, far, left and right; the angles are counted in pixels at the far arc,
+    so that all six are of one size.
     """
     moments, pull = 0.5 * np.eye(6), np.zeros(6)
     for edge in edges:
+        # (points, 6) and (points,). An edge of many points counts as one of 40, and a point that is
+        # 1.5 pixels off half as much as one on the edge (Cauchy's weights).
         design, miss = _equations(fan, edge)
         weighted = design * (40 / max(40, len(miss)) / (1 + np.square(miss / 1.5)))[:, None]
         moments += weighted.T @ design
@@ -442,7 +479,7 @@ def _adjusted(fan: FanShape, edges: list[_Edge]) -> FanShape:
 
 
 def _equations(fan: FanShape, edge: _Edge) -> tuple[npt.NDArray[np.float64], Floats]:
-    """Return how far each point moves off the edge per unknown, and how far off it is."""
+    """Return the derivative of each point's distance from the edge by the unknowns, and that."""
     away = edge.points - np.array([fan.x, fan.y])
     design = np.zeros((len(away), 6))
     if edge.name in ("near", "far"):

@@ -14,10 +14,14 @@ from metrascope.screen.sector import find_sector
 
 Thumbnail = npt.NDArray[np.float32]
 
-_MOST_LOOKED_AT: Final = 64
+# None was measured. Frames of a loop that are decoded; pixels of the longer side on which sharpness
+# is measured, and of a thumbnail's sides.
+_MOST_FRAMES: Final = 64
 _WORKING_SIDE: Final = 256
 _THUMBNAIL: Final = 32
+# Correlation of two thumbnails from which they show the same.
 _SAME: Final = 0.97
+# Standard deviation of grey under which a frame is blank.
 _LEAST_SPREAD: Final = 2.0
 
 
@@ -34,9 +38,9 @@ def key_frames(cine: Cine, count: int | Literal["all"]) -> list[int]:
     Parameters
     ----------
     cine
-        Of one frame or many.
+        Loop of one frame or many.
     count
-        How many at most, or ``all``.
+        Greatest number of frames, or ``all``.
 
     Returns
     -------
@@ -45,18 +49,20 @@ def key_frames(cine: Cine, count: int | Literal["all"]) -> list[int]:
     """
     if count == "all":
         return list(range(cine.count))
-    found = sorted(_looked_at(cine), key=lambda item: (-item[0], item[1]))
-    chosen: list[tuple[int, Thumbnail]] = []
-    for _, number, thumbnail in found:
-        if len(chosen) < count and all(_alike(thumbnail, other) < _SAME for _, other in chosen):
-            chosen.append((number, thumbnail))
-    return sorted(number for number, _ in chosen) or [0]
+    ranked = sorted(_measure_frames(cine), key=lambda item: (-item[0], item[1]))
+    distinct: list[tuple[int, Thumbnail]] = []
+    for _, number, thumbnail in ranked:
+        if len(distinct) < count and all(
+            _correlation(thumbnail, other) < _SAME for _, other in distinct
+        ):
+            distinct.append((number, thumbnail))
+    return sorted(number for number, _ in distinct) or [0]
 
 
-def _looked_at(cine: Cine) -> Iterator[tuple[float, int, Thumbnail]]:
-    """Yield sharpness, number and thumbnail of the frames looked at that show something."""
+def _measure_frames(cine: Cine) -> Iterator[tuple[float, int, Thumbnail]]:
+    """Yield sharpness, number and thumbnail of frames spread over the loop, blank ones left out."""
     sector: tuple[Box, Mask] | None = None
-    for number in range(0, cine.count, max(1, -(-cine.count // _MOST_LOOKED_AT))):
+    for number in range(0, cine.count, max(1, -(-cine.count // _MOST_FRAMES))):
         small = _reduced(cine, number)
         if small is None:
             continue
@@ -74,13 +80,13 @@ def _looked_at(cine: Cine) -> Iterator[tuple[float, int, Thumbnail]]:
 
 
 def _sector(small: Pixels) -> tuple[Box, Mask]:
-    """Return the box of the sector and what lies in it, without its own edge."""
-    found = find_sector(small)
-    left, top, width, height = found.box
-    mask = found.mask[top : top + height, left : left + width].astype(np.uint8)
+    """Return the box of the sector and its pixels without its edge, bool, (height, width)."""
+    sector = find_sector(small)
+    left, top, width, height = sector.box
+    mask = sector.mask[top : top + height, left : left + width].astype(np.uint8)
     framed = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     inside = cv2.erode(framed, np.ones((3, 3), np.uint8))[1:-1, 1:-1]
-    return found.box, np.asarray(inside > 0)
+    return sector.box, np.asarray(inside > 0)
 
 
 def _reduced(cine: Cine, number: int) -> Pixels | None:
@@ -95,5 +101,5 @@ def _reduced(cine: Cine, number: int) -> Pixels | None:
     return np.asarray(small, np.uint8)
 
 
-def _alike(a: Thumbnail, b: Thumbnail) -> float:
-    return float((a * b).sum())
+def _correlation(one: Thumbnail, other: Thumbnail) -> float:
+    return float((one * other).sum())

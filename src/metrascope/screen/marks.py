@@ -18,14 +18,14 @@ from metrascope.screen.sector import Sector
 __all__ = ["Mark", "MarkKind", "Marks", "find_marks", "inpaint"]
 
 
+# Margin around a mark, two pixels, for the traces of antialiasing and JPEG beside its strokes.
 _MARGIN: Final = np.ones((5, 5), np.uint8)
-"""Added around a mark, for what antialiasing and JPEG leave beside its strokes."""
+# Ink no farther apart than this, pixels, belongs together: letters of a word stand side by side.
 _GAP: Final = np.ones((3, 15), np.uint8)
-"""Ink no farther apart than this belongs together."""
+# Pixels that the mask of a mark may reach beyond its box: the gap's half and the margin.
 _RIM: Final = 8
-"""How far in pixels the mask of a mark may reach beyond its box."""
+# Height in pixels up to which a patch of lettering is masked as one box. Chosen, not measured.
 _TALLEST: Final = 64
-"""Height in pixels up to which a patch of lettering is masked as one box."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Marks:
     mask
         bool, (height, width), True at every pixel that a mark covers or may have touched.
     marks
-        From top to bottom, then left to right.
+        Marks from top to bottom, then left to right.
     """
 
     mask: Mask
@@ -53,14 +53,14 @@ class Marks:
 
     def mask_of(self, *kinds: MarkKind) -> Mask:
         """Return the part of the mask that belongs to marks of these kinds, with its margin."""
-        chosen = np.zeros_like(self.mask)
+        part = np.zeros_like(self.mask)
         for mark in self.marks:
             if mark.kind in kinds:
                 left, top, wide, high = mark.box
                 rows = slice(max(0, top - _RIM), top + high + _RIM)
                 columns = slice(max(0, left - _RIM), left + wide + _RIM)
-                chosen[rows, columns] = self.mask[rows, columns]
-        return chosen
+                part[rows, columns] = self.mask[rows, columns]
+        return part
 
 
 def find_marks(image: Pixels, sector: Sector) -> Marks:
@@ -69,9 +69,9 @@ def find_marks(image: Pixels, sector: Sector) -> Marks:
     Parameters
     ----------
     image
-        uint8, (height, width) or (height, width, 3) RGB: the screen as it was, not blanked.
+        Screen as it was, not blanked, uint8, (height, width) or (height, width, 3) RGB.
     sector
-        Where to look.
+        Scan sector in which marks are looked for.
     """
     left, top, width, height = sector.box
     part = (slice(top, top + height), slice(left, left + width))
@@ -79,19 +79,19 @@ def find_marks(image: Pixels, sector: Sector) -> Marks:
     view = np.ascontiguousarray(image[part])
     ink = find_ink(view, inside)
     mask = np.zeros(sector.mask.shape, dtype=bool)
-    patches = _joined(ink.area)
-    named = _named(ink, patches, inside) if ink.area.any() else []
+    patches = _join(ink.area)
+    found = _classify(ink, patches, inside) if ink.area.any() else []
     printed = _printed(view, inside, patches)
-    named += [("text", box) for box in _boxes(printed)]
-    marks = [Mark(kind, (x + left, y + top, wide, high)) for kind, (x, y, wide, high) in named]
-    for kind, box in named:
+    found += [("text", box) for box in _boxes(printed)]
+    marks = [Mark(kind, (x + left, y + top, wide, high)) for kind, (x, y, wide, high) in found]
+    for kind, box in found:
         _cover(patches, kind, box)
     mask[part] = ((patches > 0) | printed) & inside
     return Marks(mask, tuple(sorted(marks, key=lambda mark: (mark.box[1], mark.box[0]))))
 
 
 def _printed(view: Pixels, inside: Mask, patches: Pixels) -> Mask:
-    """Return what was printed in one level or as a code, where no ink was found."""
+    """Return prints in one level and codes, where no ink was found."""
     grey = view if view.ndim == 2 else cv2.cvtColor(view, cv2.COLOR_RGB2GRAY)
     grey = np.asarray(grey, np.uint8)
     return find_overprint(grey, inside & (patches == 0)) | find_codes(grey)
@@ -110,35 +110,36 @@ def _cover(patches: Pixels, kind: MarkKind, box: Box) -> None:
     left, top, wide, high = box
     if kind != "text" or high > _TALLEST:
         return
-    whole = patches[max(0, top - 2) : top + high + 2, max(0, left - 2) : left + wide + 2]
+    part = patches[max(0, top - 2) : top + high + 2, max(0, left - 2) : left + wide + 2]
     # Sparse patches are no words, and their boxes hold tissue.
-    if whole.mean() > 0.5:
-        whole[...] = 1
+    if part.mean() > 0.5:
+        part[...] = 1
 
 
-def _joined(area: Mask) -> Pixels:
+def _join(area: Mask) -> Pixels:
     """Close the gaps between the letters of a word, and add the margin."""
     patches = cv2.morphologyEx(area.astype(np.uint8), cv2.MORPH_CLOSE, _GAP)
     return np.asarray(cv2.dilate(patches, _MARGIN), np.uint8)
 
 
-def _named(ink: Ink, patches: Pixels, inside: Mask) -> list[tuple[MarkKind, Box]]:
+def _classify(ink: Ink, patches: Pixels, inside: Mask) -> list[tuple[MarkKind, Box]]:
+    """Return kind and box of the marks in each patch; dashes on a scale are ticks."""
     depth = _depth(inside)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(patches)
-    named: list[tuple[MarkKind, Box]] = []
+    marks: list[tuple[MarkKind, Box]] = []
     dashes: list[int] = []
     for index in range(1, count):
         left, top, wide, high = (int(value) for value in stats[index][:4])
         where = (slice(top, top + high), slice(left, left + wide))
-        own = ink.strokes[where] & (labels[where] == index)
-        found = name_patch(own, depth[where])
-        if len(found) == 1 and found[0][0] in ("text", "tick") and is_dash(own):
-            dashes.append(len(named))
-        for kind, (x, y, w, h) in found:
-            named.append((kind, (left + x, top + y, w, h)))
-    for place in np.array(dashes, dtype=int)[on_scale([named[dash][1] for dash in dashes])]:
-        named[place] = ("tick", named[place][1])
-    return named
+        strokes = ink.strokes[where] & (labels[where] == index)
+        of_patch = name_patch(strokes, depth[where])
+        if len(of_patch) == 1 and of_patch[0][0] in ("text", "tick") and is_dash(strokes):
+            dashes.append(len(marks))
+        for kind, (x, y, across, down) in of_patch:
+            marks.append((kind, (left + x, top + y, across, down)))
+    for place in np.array(dashes, dtype=int)[on_scale([marks[dash][1] for dash in dashes])]:
+        marks[place] = ("tick", marks[place][1])
+    return marks
 
 
 def _depth(inside: Mask) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Run the two networks of the package ``rapidocr``: where lines of lettering are, what they say.
+"""Run the two networks of the package ``rapidocr``, which find lines of lettering and read them.
 
 Only the model files of that package are used (PP-OCR, Apache-2.0), run by ONNX Runtime: nothing
 is looked up or downloaded, and nothing leaves the machine.
@@ -22,13 +22,17 @@ from metrascope.errors import MissingExtraError
 _Point = tuple[float, float]
 
 _THREADS: Final = "METRASCOPE_OCR_THREADS"
+# Probability from which a pixel is of a line, mean of a line's pixels from which it counts, and
+# factor by which it is grown: RapidOCR has 0.3, 0.5 and 1.6; here more lines are looked at.
 _INK: Final = 0.3
 _LINE: Final = 0.45
-_SPREAD: Final = 1.6
+_GROWTH: Final = 1.6
+# Lines tilted by fewer degrees are taken for level: blobs of the network are ragged.
 _LEVEL: Final = 4.0
-"""Lines tilted by fewer degrees are taken for level: blobs of the network are ragged."""
+# Lines no longer than this many times their height may stand on any of their four sides.
 _SQUARE: Final = 1.5
-"""Lines no longer than this many times their height may stand on any of their four sides."""
+# Height of the recognizing network's input, pixels; the width to which a line is squeezed at most,
+# and lines at a time, are chosen, not measured.
 _LETTER_HEIGHT: Final = 48
 _WIDEST: Final = 960
 _BATCH: Final = 6
@@ -45,7 +49,7 @@ class Strip:
     size
         Length along the line and height across it, pixels.
     angle
-        Of the line against the image's rows, degrees, clockwise as y points down; -90 to 90.
+        Angle of the line against the image's rows, degrees, clockwise as y points down; -90 to 90.
     """
 
     middle: _Point
@@ -106,27 +110,28 @@ def ocr_networks() -> _Networks:
         )
         for task in ("det", "rec")
     )
-    known = recognizer.get_modelmeta().custom_metadata_map["character"].splitlines()
-    return _Networks(finder, recognizer, ("", *known, " "))
+    characters = recognizer.get_modelmeta().custom_metadata_map["character"].splitlines()
+    return _Networks(finder, recognizer, ("", *characters, " "))
 
 
 def model_file(folder: Path, task: str) -> Path:
     """Return the newest model of a task, ``det`` or ``rec``, in a folder."""
-    found = sorted(folder.glob(f"*_{task}_*.onnx"))
-    if not found:
+    models = sorted(folder.glob(f"*_{task}_*.onnx"))
+    if not models:
         raise MissingExtraError("recognition.no_model", folder=folder)
-    return found[-1]
+    return models[-1]
 
 
 def find_strips(color: Pixels) -> list[Strip]:
-    """Return where lines of lettering seem to be, at any angle, from top to bottom.
+    """Return the places of probable lines of lettering, at any angle, from top to bottom.
 
     Parameters
     ----------
     color
-        uint8, (height, width, 3).
+        Image, uint8, (height, width, 3).
     """
     height, width = color.shape[:2]
+    # The network halves its input five times.
     size = (max(32, round(width / 32) * 32), max(32, round(height / 32) * 32))
     tensor = _tensor(np.asarray(cv2.resize(color, size), np.uint8))[None]
     finder = ocr_networks().finder
@@ -139,8 +144,8 @@ def find_strips(color: Pixels) -> list[Strip]:
     for part in range(1, count):
         left, top, wide, high = (int(value) for value in stats[part][:4])
         if mean[part] > _LINE and min(wide, high) >= 3:
-            own = labels[top : top + high, left : left + wide] == part
-            points = (np.argwhere(own)[:, ::-1] + (left, top) + 0.5) * ratio
+            pixels = labels[top : top + high, left : left + wide] == part
+            points = (np.argwhere(pixels)[:, ::-1] + (left, top) + 0.5) * ratio
             strips.append(_around(points.astype(np.float32)))
     return sorted(strips, key=lambda strip: (strip.middle[1], strip.middle[0]))
 
@@ -155,12 +160,14 @@ def _around(points: NDArray[np.float32]) -> Strip:
     if long < high:
         long, high, angle = high, long, angle - 90
     angle = (angle + 90) % 180 - 90
-    edge = long * high * _SPREAD / (long + high)
+    # Area times factor over half the perimeter, on both sides together, as the network's authors
+    # do.
+    edge = long * high * _GROWTH / (long + high)
     return Strip((float(middle[0]), float(middle[1])), (long + edge, high + edge), float(angle))
 
 
 def read_strips(color: Pixels, strips: Sequence[Strip]) -> list[tuple[str, float]]:
-    """Return what each strip says and the mean probability of its characters, 0 to 1.
+    """Return the text of each strip and the mean probability of its characters, 0 to 1.
 
     A line may be upside down, and one about as long as high may stand on any side: it is read in
     each way, and the likeliest counts.
@@ -168,9 +175,9 @@ def read_strips(color: Pixels, strips: Sequence[Strip]) -> list[tuple[str, float
     Parameters
     ----------
     color
-        uint8, (height, width, 3).
+        Image, uint8, (height, width, 3).
     strips
-        From `find_strips`.
+        Strips of `find_strips`.
     """
     first = recognize([_cut(color, strip) for strip in strips])
     again = [(at, turn) for at, strip in enumerate(strips) for turn in _turns(strip)]
@@ -229,12 +236,13 @@ def _cut(color: Pixels, strip: Strip, turn: int = 0) -> Pixels:
 def _decode(chances: NDArray[np.float32], characters: tuple[str, ...]) -> tuple[str, float]:
     """Join the likeliest characters, repeats and blanks left out (CTC)."""
     best = chances.argmax(axis=1)
-    kept = (best > 0) & np.append(True, best[1:] != best[:-1])
-    if not kept.any():
+    signs = (best > 0) & np.append(True, best[1:] != best[:-1])
+    if not signs.any():
         return "", 0.0
-    text = "".join(characters[index] for index in best[kept]).strip()
-    return text, float(chances.max(axis=1)[kept].mean())
+    text = "".join(characters[index] for index in best[signs]).strip()
+    return text, float(chances.max(axis=1)[signs].mean())
 
 
 def _tensor(color: Pixels) -> NDArray[np.float32]:
+    """Return an image (h, w, 3) as the networks take it: (3, h, w), -1 to 1."""
     return np.ascontiguousarray((color.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1))

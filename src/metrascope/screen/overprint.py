@@ -1,4 +1,4 @@
-"""Find what was printed over the echo in one grey level, whatever its shape, and QR codes."""
+"""Prints over the echo in one grey level, whatever their shape, and QR codes."""
 
 from typing import Final
 
@@ -7,46 +7,49 @@ import numpy as np
 
 from metrascope.arrays import Floats32, Mask, Pixels
 
-_CELL: Final = 8
-"""Grey levels are counted in cells of this side in pixels."""
-_WINDOWS: Final = ((3, 8), (8, 3))
-"""Rows and columns of cells that are looked at together: a word of 24 by 64 pixels, or upright."""
-_SPIKE: Final = 9.0
-"""How far a level must stand out from its neighbors, in standard deviations of a count.
+# Made 0.8 or 1.25 times as large, alone, on 20 phantom screens (benchmarks/screen_constants.py),
+# each leaves all marks found but for 6 % of the focus marks (`_CELL` and `_SPIKE` raised).
 
-Phantom fans without lettering came to 5.7 at most, breast stills to 5.0, slices of real volumes
-to 9.6 above the darkest levels (24 images each); a name 18 pixels high in the speckle's own grey
-to 9 to 16, one of 28 pixels to 30 and more, dots, thick strokes and plates to far more."""
+# Side in pixels of the cells in which grey levels are counted.
+_CELL: Final = 8
+# Rows and columns of cells of a window: a word of 24 by 64 pixels, or upright.
+_WINDOWS: Final = ((3, 8), (8, 3))
+# How far a level must stand out from its neighbors, in standard deviations of a count. Phantom fans
+# without lettering came to 5.7 at most, breast stills to 5.0, slices of real volumes to 9.6 above
+# the darkest levels (24 images each); a name 18 pixels high in the speckle's own grey to 9 to 16,
+# one of 28 pixels to 30 and more, dots, thick strokes and plates to far more.
+_SPIKE: Final = 9.0
+# Added to counts, so that empty levels do not divide by nothing.
 _PLAIN: Final = 4.0
-"""Added to counts, so that empty levels do not divide by nothing."""
+# Levels that are considered: the darkest and the brightest are even in echo as well.
 _LEVELS: Final = (18, 250)
-"""Levels that are looked at: the darkest and the brightest are even in echo as well."""
+# Least share of a window that lies in the sector.
 _LIT: Final = 0.4
-"""Least share of a window that lies in the sector."""
+# Share of a window within 6 levels, from which it is smooth: JPEG leaves blocks of one level in
+# dark echo without grain, and a print in their level would not show.
 _SMOOTH: Final = 6
 _EVEN: Final = 0.85
-"""Share of a window within 6 levels, from which it is smooth: JPEG leaves blocks of one level in
-dark echo without grain, and a print in their level would not show."""
+# Pixels of the level within 15 by 15 that make a stroke or a row of dots; echo has about four.
 _NEAR: Final = 15
 _DENSE: Final = 9
-"""Pixels of the level within 15 by 15 that make a stroke or a row of dots; echo has about four."""
+# Around a stroke, for its antialiased edge and its ends.
 _RIM: Final = np.ones((9, 9), np.uint8)
-"""What belongs to a stroke as well: its antialiased edge, and its ends."""
 
+# Share of levels that hold less than a tenth of one nearby, from which a picture lacks levels: 0.68
+# in a real screen of 64 greys, 0.39 at most in 64 slices of volumes, 0 in 120 real stills. Counted
+# above the ground's level, among so many levels at least.
+_EMPTY: Final = 0.5
 _DARK: Final = 8
 _FEW: Final = 16
-_EMPTY: Final = 0.5
-"""Share of levels that hold less than a tenth of one nearby, from which a picture lacks levels:
-0.68 in a real screen of 64 greys, 0.39 at most in 64 slices of volumes, 0 in 120 real stills."""
 
+# Width of a QR code's light plate over that of the code: four modules on each side of 25.
 _QUIET: Final = 1.35
-"""How many times as wide as a QR code its light plate is: four modules on each side of 25."""
+# Pixels of the smallest picture in which a code is looked for.
 _SMALLEST: Final = 32
-"""Pixels of the smallest picture in which a code is sought."""
 
 
 def find_overprint(grey: Pixels, inside: Mask) -> Mask:
-    """Find pixels that belong to something printed in one grey level, with their surroundings.
+    """Find the pixels of prints in one grey level, with their surroundings.
 
     Speckle has all grey levels, and neighboring levels equally often. What a program prints has
     one: in a window about as large as a word, that level is far more frequent than those beside
@@ -55,20 +58,20 @@ def find_overprint(grey: Pixels, inside: Mask) -> Mask:
     Parameters
     ----------
     grey
-        uint8, (height, width).
+        Screen or part of one, uint8, (height, width).
     inside
-        bool, (height, width): where to look.
+        Pixels in which prints are looked for, bool, (height, width).
     """
-    found = np.zeros(grey.shape, dtype=bool)
+    prints = np.zeros(grey.shape, dtype=bool)
     if _lacks_levels(grey[inside]):
-        return found
+        return prints
     counts = _counts(grey, inside)
     spiked = np.zeros(counts.shape, np.uint8)
     for window in _WINDOWS:
         _mark_spikes(spiked, counts, window)
     for level in np.flatnonzero(spiked.any(axis=(1, 2))):
-        found |= _strokes(grey, inside, int(level), spiked[level])
-    return found
+        prints |= _strokes(grey, inside, int(level), spiked[level])
+    return prints
 
 
 def _lacks_levels(values: Pixels) -> bool:
@@ -93,16 +96,16 @@ def find_codes(grey: Pixels) -> Mask:
     Parameters
     ----------
     grey
-        uint8, (height, width).
+        Screen or part of one, uint8, (height, width).
     """
-    found = np.zeros(grey.shape, np.uint8)
+    codes = np.zeros(grey.shape, np.uint8)
     if min(grey.shape) < _SMALLEST:
-        return found.astype(bool)
-    seen, corners = cv2.QRCodeDetectorAruco().detectMulti(grey)
-    for each in corners if seen else ():
+        return codes.astype(bool)
+    detected, corners = cv2.QRCodeDetectorAruco().detectMulti(grey)
+    for each in corners if detected else ():
         middle = each.mean(axis=0)
-        cv2.fillConvexPoly(found, np.rint(middle + _QUIET * (each - middle)).astype(np.int32), 1)
-    return found.astype(bool)
+        cv2.fillConvexPoly(codes, np.rint(middle + _QUIET * (each - middle)).astype(np.int32), 1)
+    return codes.astype(bool)
 
 
 def _counts(grey: Pixels, inside: Mask) -> Floats32:
@@ -123,15 +126,16 @@ def _mark_spikes(spiked: Pixels, counts: Floats32, window: tuple[int, int]) -> N
     usual = near.sum(axis=(1, 2))
     edge = _SMOOTH - 2
     usual = usual[edge + 1 : len(usual) - edge]
-    comb = usual[2:-2] / np.maximum(_most_beside(usual), 1)
+    comb = usual[2:-2] / np.maximum(_most_in_neighbors(usual), 1)
     sums = np.stack([_sum(level, size) for level in near])
     up_to = sums.cumsum(axis=0)
-    alike = up_to[2 * _SMOOTH + 1 :] - up_to[: -2 * _SMOOTH - 1]
+    similar = up_to[2 * _SMOOTH + 1 :] - up_to[: -2 * _SMOOTH - 1]
     sums = sums[edge + 1 : len(sums) - edge]
-    beside = _most_beside(sums) * np.maximum(comb, 1)[:, None, None]
-    strong = sums[2:-2] - beside > _SPIKE * np.sqrt(beside + _PLAIN)
+    neighbors = _most_in_neighbors(sums) * np.maximum(comb, 1)[:, None, None]
+    # A count of n varies by its root (Poisson).
+    strong = sums[2:-2] - neighbors > _SPIKE * np.sqrt(neighbors + _PLAIN)
     lit = _sum(counts.sum(axis=0), size)
-    strong &= (lit > _LIT * window[0] * window[1] * _CELL**2) & (alike < _EVEN * lit)
+    strong &= (lit > _LIT * window[0] * window[1] * _CELL**2) & (similar < _EVEN * lit)
     # A window stands for all of its cells.
     anchor = (size[0] - 1 - size[0] // 2, size[1] - 1 - size[1] // 2)
     for number in np.flatnonzero(strong.any(axis=(1, 2))):
@@ -139,7 +143,7 @@ def _mark_spikes(spiked: Pixels, counts: Floats32, window: tuple[int, int]) -> N
         spiked[first + number] |= cv2.dilate(cells, np.ones(window, np.uint8), anchor=anchor)
 
 
-def _most_beside(counts: Floats32) -> Floats32:
+def _most_in_neighbors(counts: Floats32) -> Floats32:
     """Return the largest count of the two levels below and above each, but for the outer two."""
     return np.maximum(np.maximum(counts[:-4], counts[1:-3]), np.maximum(counts[3:-1], counts[4:]))
 

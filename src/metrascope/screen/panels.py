@@ -1,23 +1,24 @@
-"""Split screens whose header tells where their images are: take them apart."""
+"""Split screens whose header names the boxes of their images: cut them."""
 
 from dataclasses import replace
+from itertools import combinations
 
 from metrascope.arrays import Box
 from metrascope.dicom.regions import Region
 
 MOST_PANELS = 2
-"""Images of a split screen that are taken apart. Three and more are as a rule planes that were
+"""Images of a split screen that are cut from it. Three and more are as a rule planes that were
 cut through a volume (A, B and C beside a rendering, or a row of parallel slices), and nothing in
 the header tells them from images that were scanned."""
 
 
 def panels(regions: tuple[Region, ...]) -> tuple[Box, ...]:
-    """Return the boxes of the images on a split screen, as its header tells them.
+    """Return the boxes of the images on a split screen, as its header has them.
 
     Parameters
     ----------
     regions
-        From the header.
+        Regions of the header.
 
     Returns
     -------
@@ -25,10 +26,11 @@ def panels(regions: tuple[Region, ...]) -> tuple[Box, ...]:
     header knows of no more than one image. Regions of other kinds (a scale, flow in one of the
     images, a trace) are no image of their own.
     """
-    boxes = sorted({region.box for region in regions if region.kind == "2d"}, key=_reading)
+    boxes = sorted({region.box for region in regions if region.kind == "2d"}, key=_reading_order)
     if len(boxes) < 2:
         return ()
-    if any(_shared(a, b) > 0.02 for n, a in enumerate(boxes) for b in boxes[n + 1 :]):
+    # Two per cent, for borders that are written a pixel or two wide. Chosen, not measured.
+    if any(_overlap(one, other) > 0.02 for one, other in combinations(boxes, 2)):
         return ()
     return tuple(boxes)
 
@@ -39,9 +41,9 @@ def regions_within(box: Box, regions: tuple[Region, ...]) -> tuple[Region, ...]:
     Parameters
     ----------
     box
-        Of the panel, left, top, width and height in pixels of the screen.
+        Box of the panel, left, top, width and height in pixels of the screen.
     regions
-        Of the screen. One that lies in the panel with more than half of its size is the
+        Regions of the screen. One that lies in the panel with more than half of its size is the
         panel's: boxes of flow are written a little beyond the image that they lie on.
     """
     return tuple(
@@ -51,13 +53,14 @@ def regions_within(box: Box, regions: tuple[Region, ...]) -> tuple[Region, ...]:
     )
 
 
-def _reading(box: Box) -> tuple[int, int]:
+def _reading_order(box: Box) -> tuple[int, int]:
     return box[1] // max(1, box[3] // 2), box[0]
 
 
-def _common(a: Box, b: Box) -> Box:
-    left, top = max(a[0], b[0]), max(a[1], b[1])
-    right, bottom = min(a[0] + a[2], b[0] + b[2]), min(a[1] + a[3], b[1] + b[3])
+def _common(one: Box, other: Box) -> Box:
+    left, top = max(one[0], other[0]), max(one[1], other[1])
+    right = min(one[0] + one[2], other[0] + other[2])
+    bottom = min(one[1] + one[3], other[1] + other[3])
     return left, top, max(0, right - left), max(0, bottom - top)
 
 
@@ -70,6 +73,6 @@ def _area(box: Box) -> int:
     return box[2] * box[3]
 
 
-def _shared(a: Box, b: Box) -> float:
-    """Return how much of the smaller box lies in the other."""
-    return _area(_common(a, b)) / max(1, min(_area(a), _area(b)))
+def _overlap(one: Box, other: Box) -> float:
+    """Return the share of the smaller box that lies in the other."""
+    return _area(_common(one, other)) / max(1, min(_area(one), _area(other)))

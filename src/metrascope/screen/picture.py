@@ -30,10 +30,10 @@ _BROKEN: Final = (
     EOFError,
     Image.DecompressionBombError,
 )
-"""What Pillow raises on files that are cut, damaged or lie."""
+"""Errors that Pillow raises on files that are cut, damaged or lie."""
 
 FORMATS: Final = ("PNG", "JPEG", "BMP", "TIFF")
-"""What Pillow may decode: other formats of its can start programs (PostScript) or hold films."""
+"""Formats that Pillow may decode: others of its can start programs (PostScript) or hold films."""
 
 LARGEST_PICTURE: Final = 64_000_000
 """Pixels beyond which an image is refused: no ultrasound screen comes near."""
@@ -53,7 +53,7 @@ def read_grey(path: Path, row: int) -> GreyImage:
     path
         The file. Its content decides, not its name.
     row
-        Of the manifest, as a spreadsheet shows it: named in errors.
+        Row of the manifest, as a spreadsheet shows it: named in errors.
 
     Raises
     ------
@@ -113,10 +113,10 @@ def decode_picture(
     content
         The whole file.
     page
-        Which picture of several, from 0.
+        Number of the picture among several, from 0.
     enough
-        Pixels that a JPEG needs not be larger than: it may come at a half, a quarter or an
-        eighth of its sides as long as it has more, for a part of the memory. None for all.
+        Pixels that are enough of a JPEG: it may come at a half, a quarter or an eighth of its sides
+        as long as it has more, for a part of the memory. None for all.
 
     Returns
     -------

@@ -29,19 +29,20 @@ class IngestSettings(Section):
     Attributes
     ----------
     frames
-        Of a cine loop: ``key`` (the ``key_frames`` sharpest distinct ones), ``all``, or a number.
+        Frames of a cine loop: ``key`` (the ``key_frames`` sharpest distinct ones), ``all``, or a
+        number.
     key_frames
-        How many frames ``key`` means at most.
+        Greatest number of frames that ``key`` stands for.
     marks
-        What happens to calipers, cursors and ticks inside the sector: ``keep`` (recorded only),
+        Treatment of calipers, cursors and ticks inside the sector: ``keep`` (recorded only),
         ``inpaint``, or ``reject`` the image. Text is always removed.
     verify
-        Read every output with text recognition; what still reads as text is masked, and held
-        back in quarantine where that does not help.
+        Whether every output is read with text recognition; legible lines are masked, and the image
+        is held back in quarantine where that does not help.
     keep_dicom
-        Also write clean DICOM.
+        Whether clean DICOM is written as well.
     centre
-        Written to the manifest where the labels do not name a centre. Institution names of the
+        Name written to the manifest where the labels do not name a centre. Institution names of the
         files are never kept.
     centres
         Names of centres in the labels that pass as they are. Others become codes, unless they
@@ -52,7 +53,7 @@ class IngestSettings(Section):
     labels
         Value of the label column to class, where the built-in words are not enough.
     two_diagnoses
-        What happens to the images of a woman whose visits have different diagnoses in the labels:
+        Treatment of the images of a woman whose visits have different diagnoses in the labels:
         ``reject`` (a person decides which visit counts), or ``keep`` each with its own.
     usability
         Thresholds below or above which a frame is refused.
@@ -83,7 +84,7 @@ class IngestSettings(Section):
 
 
 def option_name(name: str) -> str:
-    """Return what a person types on the command line to set a setting."""
+    """Return the option of the command line that sets a setting."""
     return _OPTIONS.get(name, f"--set {name}")
 
 
@@ -93,9 +94,9 @@ def load_ingest_settings(file: Path | None, changes: Sequence[str]) -> IngestSet
     Parameters
     ----------
     file
-        TOML that states what differs from the defaults, if any.
+        TOML file with the settings that differ from the defaults, if any.
     changes
-        ``key=value`` each, as in ``usability.smallest_sector=128``.
+        Changes ``key=value``, as in ``usability.smallest_sector=128``.
 
     Raises
     ------

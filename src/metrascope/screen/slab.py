@@ -11,7 +11,7 @@ from metrascope.arrays import Floats, GreyImage, Points
 from metrascope.screen.echo import Echo
 from metrascope.screen.edges import edge_offsets, first_in_rows, outermost, sides
 
-_MEET: Final = 1.6
+_MEET: Final = 1.6  # pixels of the reduced image within which the ends of rows meet; see fan.py
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def refine_slab(slab: Slab, grey: GreyImage, reach: int) -> Slab:
     Parameters
     ----------
     slab
-        In pixels of ``grey``.
+        Slab in pixels of ``grey``.
     grey
-        uint8, (height, width).
+        Full image, uint8, (height, width).
     reach
-        Pixels within which the edges are sought.
+        Pixels within which the edges are searched for.
     """
     corners = slab.corners.copy()
     for one, other in ((0, 1), (1, 2), (2, 3), (3, 0)):
@@ -83,17 +83,21 @@ def _line(part: GreyImage, tilted: bool) -> tuple[float, float]:
         return 0.0, place
     upright = float((np.abs(first - place) < _MEET).mean())
     slope, start, share = _tilted_line(rows.astype(np.float64), first)
+    # Probes are seldom steered: a tilted line must hold clearly more rows than an upright one.
     return (slope, start) if share > upright + 0.12 else (0.0, place)
 
 
 def _tilted_line(rows: Floats, first: Floats) -> tuple[float, float, float]:
     """Return slope, start and share of the rows on the line that leaves little outside."""
+    # Lines through every two of 24 rows that are six or more apart, (lines,).
     anchors = np.linspace(0, len(rows) - 1, 24).astype(int)
     one, other = np.triu_indices(24, 6)
     one, other = anchors[one], anchors[other]
     slope = (first[other] - first[one]) / (rows[other] - rows[one])
     start = first[one] - slope * rows[one]
     off = first[:, None] - (rows[:, None] * slope + start)
+    # Rows on the line, less three times those that begin outside it; steeper than 50 degrees is
+    # no flank.
     score = (np.abs(off) < 1.2).mean(axis=0) - 3 * (off < -_MEET).mean(axis=0)
     score[np.abs(slope) > 1.2] = -1
     best = int(score.argmax())
@@ -109,7 +113,7 @@ def _reach(lit: npt.NDArray[np.bool_], start: float, step: int) -> float:
 
 
 def _shift(one: Floats, other: Floats, grey: GreyImage, reach: int) -> Floats:
-    """Return by how much x and y of an edge move outward."""
+    """Return the shift of an edge outward, x and y, pixels."""
     along = other - one
     length = float(np.hypot(along[0], along[1]))
     if length < 8:
@@ -117,11 +121,9 @@ def _shift(one: Floats, other: Floats, grey: GreyImage, reach: int) -> Floats:
     outward = np.array([along[1], -along[0]]) / length
     points = one + np.linspace(0.02, 0.98, 160)[:, None] * along
     inner = np.array([1, 1]), np.array(grey.shape[::-1]) - 2
-    shown = ((points >= inner[0]) & (points <= inner[1])).all(axis=1)
-    points = points[shown]
+    points = points[((points >= inner[0]) & (points <= inner[1])).all(axis=1)]
     if len(points) < 8:
         return np.zeros(2)
     offsets = edge_offsets(grey, points, np.repeat(outward[None], len(points), axis=0), reach)
-    found = np.isfinite(offsets)
-    shift = outermost(-offsets[found], len(points), 1.5, 0.15)
+    shift = outermost(-offsets[np.isfinite(offsets)], len(points), 1.5, 0.15)
     return np.zeros(2) if shift is None else -shift * outward

@@ -13,34 +13,38 @@ from metrascope.screen.inpaint import inpaint
 from metrascope.screen.ocr import Strip, find_strips, read_strips
 from metrascope.screen.sector import Sector
 
+# How often legible lines are filled in before a person has to look.
 _ROUNDS: Final = 2
-"""How often what reads is filled in before a person has to look."""
+# Share of a line's box that is masked where the line was found without reading it.
 _COVERED: Final = 0.5
-"""Share of a line's box that is masked where the line was found without reading it."""
+# Mean probability of several characters, and of one, from which a line counts: speckle without
+# lettering stayed under 0.5 and 0.85 where this was looked at (`still_reads`).
 _SURE: Final = 0.6
 _SURE_OF_ONE: Final = 0.9
+# Pixels up to which an image is enlarged for thin strokes, at most to twice its sides. Names of 18
+# to 28 pixels in the speckle's own grey and 15 levels above, packed as JPEG, were read in 7 of 12
+# screens at twice the size, hardly any at 900,000 pixels.
 _PIXELS: Final = 1_500_000
-"""Size up to which an image is enlarged for thin strokes, at most to twice its sides.
-
-Names of 18 to 28 pixels in the speckle's own grey and 15 levels above, packed as JPEG, were read
-in 7 of 12 screens at twice the size, hardly any at 900,000 pixels."""
+# Pixels of the view for large strokes; a quarter of it is for the largest.
 _PIXELS_LARGE: Final = 225_000
-"""Size for large strokes, and a quarter of it for the largest."""
+# Pixels around filled places that are read again.
 _MARGIN: Final = 40
-"""What is read again lies within this many pixels of what was filled in."""
+# Share of an image from which all of it is read again.
 _WHOLE: Final = 0.6
-"""Share of an image from which all of it is read again."""
+# Strokes of letters are narrower than this in the first view, in pixels of the image; their height
+# over the ground is multiplied by the gain, for contrast.
 _STROKE: Final = 9
-"""Strokes of letters are narrower than this in the first view, in pixels of the image."""
 _GAIN: Final = 1.5
+# Height in pixels up to which a single character counts; of tall images a quarter.
 _TALLEST: Final = 64
+# Share of an image that a line may take: one ovary screen of 60 was taken for two letters, with
+# more than all of it; a name 150 pixels high takes a fifth of a screen.
 _LARGEST: Final = 0.6
-"""Share of an image that a line may take: one ovary screen of 60 was taken for two letters, with
-more than all of it; a name 150 pixels high takes a fifth of a screen."""
+# Share of a line that lies in another, from which both are the same.
 _SAME: Final = 0.8
-"""Share of a line that lies in another, from which both are the same."""
+# Standard deviation in pixels of the blur that evens out brightness and contrast; the contrast that
+# remains, and the least deviation that is divided by, in grey levels. Chosen, not measured.
 _GROUND: Final = 24.0
-"""Standard deviation in pixels of the blur that evens out brightness and contrast."""
 _CONTRAST: Final = 45.0
 _LEAST_SPREAD: Final = 4.0
 
@@ -52,11 +56,11 @@ class TextLine:
     Attributes
     ----------
     text
-        What it reads.
+        Characters of the line.
     score
         Mean probability of its characters, 0 to 1.
     strip
-        Where it lies, in pixels of the image.
+        Place of the line, in pixels of the image.
     """
 
     text: str
@@ -74,12 +78,12 @@ class TextLine:
 
 @dataclass(frozen=True)
 class Verified:
-    """What came of reading an image.
+    """Result of reading an image and filling in its lettering.
 
     Attributes
     ----------
     image
-        The image, with what was masked and what read as text filled in.
+        Image with masked pixels and legible lines filled in.
     found
         Lines that read as text and were not masked already.
     state
@@ -101,11 +105,11 @@ def verify(image: Pixels, sector: Sector, masked: Mask | None = None) -> Verifie
     Parameters
     ----------
     image
-        uint8, (height, width) or (height, width, 3) RGB, nothing filled in yet.
+        Image without anything filled in yet, uint8, (height, width) or (height, width, 3) RGB.
     sector
-        Where the speckle that fills the gaps may come from.
+        Scan sector, from which the speckle that fills the gaps may come.
     masked
-        bool, (height, width): what is filled in whatever it reads; nothing by default.
+        Pixels that are filled in whatever they read, bool, (height, width); none by default.
 
     Raises
     ------
@@ -133,7 +137,7 @@ def verify(image: Pixels, sector: Sector, masked: Mask | None = None) -> Verifie
 
 
 def _read_near(image: Pixels, changed: Mask) -> tuple[TextLine, ...]:
-    """Return the lines that count near what was filled in; the rest has been read before."""
+    """Return the lines that count near filled pixels; the rest has been read before."""
     height, width = changed.shape
     near = cv2.dilate(changed.view(np.uint8), np.ones((2 * _MARGIN + 1, 2 * _MARGIN + 1)))
     _, _, stats, _ = cv2.connectedComponentsWithStats(near)
@@ -143,8 +147,10 @@ def _read_near(image: Pixels, changed: Mask) -> tuple[TextLine, ...]:
     lines: list[TextLine] = []
     for left, top, wide, high in boxes:
         part = image[top : top + high, left : left + wide]
-        found = still_reads(np.ascontiguousarray(part), image.shape[:2])
-        lines += [TextLine(line.text, line.score, line.strip.moved(left, top)) for line in found]
+        part_lines = still_reads(np.ascontiguousarray(part), image.shape[:2])
+        lines += [
+            TextLine(line.text, line.score, line.strip.moved(left, top)) for line in part_lines
+        ]
     return tuple(lines)
 
 
@@ -159,7 +165,7 @@ def still_reads(image: Pixels, of: tuple[int, ...] | None = None) -> tuple[TextL
     Parameters
     ----------
     image
-        uint8, (height, width) or (height, width, 3) RGB.
+        Image or part of one, uint8, (height, width) or (height, width, 3) RGB.
     of
         Height and width of the image that it is a part of; it is read at that one's scale.
     """
@@ -200,7 +206,7 @@ def read_text(image: Pixels, of: tuple[int, ...] | None = None) -> tuple[TextLin
     Parameters
     ----------
     image
-        uint8, (height, width) or (height, width, 3) RGB.
+        Image or part of one, uint8, (height, width) or (height, width, 3) RGB.
     of
         Height and width of the image that it is a part of; it is read at that one's scale.
 
@@ -218,16 +224,16 @@ def read_text(image: Pixels, of: tuple[int, ...] | None = None) -> tuple[TextLin
         for (text, score), strip in zip(read_strips(color, strips), strips, strict=True):
             if text:
                 lines.append(TextLine(text, score, strip.resized(factor)))
-    return tuple(sorted(_once(lines, grey.shape), key=lambda line: line.box[1::-1]))
+    return tuple(sorted(_without_repeats(lines, grey.shape), key=lambda line: line.box[1::-1]))
 
 
-def _once(lines: Sequence[TextLine], shape: tuple[int, ...]) -> Iterator[TextLine]:
+def _without_repeats(lines: Sequence[TextLine], shape: tuple[int, ...]) -> Iterator[TextLine]:
     """Yield lines without those that lie in the area of one that reads more surely."""
-    seen = np.zeros(shape, dtype=bool)
+    covered = np.zeros(shape, dtype=bool)
     for line in sorted(lines, key=lambda line: -line.score * len(line.text)):
         area = _area_of((line,), shape, grown=False)
-        if not area.any() or seen[area].mean() < _SAME:
-            seen |= _area_of((line,), shape)
+        if not area.any() or covered[area].mean() < _SAME:
+            covered |= _area_of((line,), shape)
             yield line
 
 
@@ -237,7 +243,7 @@ def views(grey: Pixels, of: tuple[int, ...] | None = None) -> Iterator[Pixels]:
     Parameters
     ----------
     grey
-        uint8, (height, width).
+        Image or part of one, uint8, (height, width).
     of
         Height and width of the image that it is a part of, which decide on the sizes.
     """
@@ -247,16 +253,16 @@ def views(grey: Pixels, of: tuple[int, ...] | None = None) -> Iterator[Pixels]:
     smaller = min(max((_PIXELS_LARGE / size) ** 0.5, 0.5), 1.0)
     # The network that finds lines was taught on photographs, where letters are larger.
     ground = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((_STROKE, _STROKE), np.uint8))
-    yield _resized(np.asarray(cv2.convertScaleAbs(ground, alpha=_GAIN), np.uint8), scale)
-    yield _resized(_leveled(grey), smaller)
-    yield _resized(_leveled(grey), smaller / 2)
+    yield _resize(np.asarray(cv2.convertScaleAbs(ground, alpha=_GAIN), np.uint8), scale)
+    yield _resize(_even_out(grey), smaller)
+    yield _resize(_even_out(grey), smaller / 2)
 
 
-def _leveled(grey: Pixels) -> Pixels:
+def _even_out(grey: Pixels) -> Pixels:
     """Return the image with the same brightness and the same contrast everywhere."""
     values = grey.astype(np.float32)
-    shown = (grey > 0).astype(np.float32)
-    lit = np.asarray(cv2.morphologyEx(shown, cv2.MORPH_CLOSE, np.ones((9, 9))), np.float32)
+    inside = (grey > 0).astype(np.float32)
+    lit = np.asarray(cv2.morphologyEx(inside, cv2.MORPH_CLOSE, np.ones((9, 9))), np.float32)
     share = np.maximum(_smooth(lit), 0.05)
     away = np.asarray((values - _smooth(values) / share) * lit, np.float32)
     spread = np.sqrt(_smooth(np.square(away)) / share)
@@ -265,7 +271,7 @@ def _leveled(grey: Pixels) -> Pixels:
 
 
 def _smooth(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a wide blur, reckoned on every fourth pixel."""
+    """Return a wide blur, computed on every fourth pixel."""
     height, width = values.shape
     size = (max(1, width // 4), max(1, height // 4))
     small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
@@ -273,7 +279,7 @@ def _smooth(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _resized(view: Pixels, factor: float) -> Pixels:
+def _resize(view: Pixels, factor: float) -> Pixels:
     size = tuple(max(1, round(side * factor)) for side in view.shape[::-1])
     how = cv2.INTER_CUBIC if factor >= 1 else cv2.INTER_AREA
     return np.asarray(cv2.resize(view, size, interpolation=how), np.uint8)

@@ -1,4 +1,4 @@
-"""Tell whether a pattern repeats all over an image, as the tiles of a watermark do."""
+"""Whether a pattern repeats all over an image, as the tiles of a watermark do."""
 
 from typing import Final
 
@@ -8,31 +8,31 @@ from numpy.typing import NDArray
 
 from metrascope.arrays import Floats32, Mask, Pixels
 
+# Pixels of the longer side to which an image is shrunk.
 _SIDE: Final = 512
-"""The longer side in pixels is shrunk to this."""
+# Standard deviation in pixels of the blur that takes the tissue away.
 _FINE: Final = 6.0
-"""Standard deviation in pixels of the blur that takes the tissue away."""
+# Side of the square of frequencies within which power is made equal.
 _BAND: Final = 13
-"""Side of the square of frequencies within which power is made equal."""
+# Frequency, in cycles a pixel, from which detail is damped: lettering is coarser than speckle.
 _CUT: Final = 0.2
-"""Frequency, in cycles a pixel, from which detail is damped: lettering is coarser than speckle."""
+# Share of the greatest power below which frequencies hold nothing.
 _QUIET: Final = 1e-3
-"""Share of the greatest power below which frequencies hold nothing."""
+# Least distance in pixels between a tile and the next.
 _NEAREST: Final = 24.0
-"""Least distance in pixels between a tile and the next."""
+# Least share of the sector that lies in the shifted sector as well.
 _OVERLAP: Final = 0.2
-"""Least share of the sector that lies in the shifted sector as well."""
+# Pixels along the shorter side below which there is no room for tiles.
 _SMALLEST: Final = 112
-"""Pixels along the shorter side below which there is no room for tiles."""
+# Square in which a shift is the most alike: a peak of the likeness is a few pixels wide.
 _PEAK: Final = np.ones((15, 15), np.uint8)
+# Shifts at which an image must be like itself: two directions, and their sum.
 _SHIFTS: Final = 3
-"""Shifts at which an image must be like itself: two directions, and their sum."""
+# How many times the usual likeness the third of these must reach: that of images without a
+# watermark was 7.4 at most in phantom fans, 5.2 in slices of real volumes, 5.2 in breast stills and
+# 9.0 in ovary screens (20 each); of tiles with an opacity of 0.15 it was 12 to 50 in ten drawings
+# of eleven, of 0.3 and more 12 to 90 in 18 of 19.
 _REPEATS: Final = 11.5
-"""How many times the usual likeness the third of these must reach.
-
-The third likeness of images without a watermark was 7.4 at most in phantom fans, 5.2 in slices of
-real volumes, 5.2 in breast stills and 9.0 in ovary screens (20 each); of tiles with an opacity of
-0.15 it was 12 to 50 in ten drawings of eleven, of 0.3 and more 12 to 90 in 18 of 19."""
 
 
 def has_watermark(grey: Pixels, inside: Mask) -> bool:
@@ -67,13 +67,14 @@ def repetition(grey: Pixels, inside: Mask) -> float:
     if min(grey.shape) < _SMALLEST or not mask.any() or not detail.any():
         return 0.0
     size = tuple(cv2.getOptimalDFTSize(2 * side) for side in detail.shape)
-    alike = np.fft.irfft2(_evened(np.fft.rfft2(detail, size)), size)
+    alike = np.fft.irfft2(_equalize(np.fft.rfft2(detail, size)), size)
     overlap = np.fft.irfft2(np.abs(np.fft.rfft2(mask, size)) ** 2, size)
     down, across = (np.minimum(np.arange(side), side - np.arange(side)) for side in size)
     where = (overlap > _OVERLAP * overlap.max()) & (np.hypot(down[:, None], across) > _NEAREST)
     # A shift and its opposite are the same: half of them will do.
     where[size[0] // 2 :] = False
     likeness = np.where(where, alike / np.sqrt(np.maximum(overlap, 1.0)), 0).astype(np.float32)
+    # 1.4826 times the median distance from 0 is a normal variable's standard deviation.
     usual = 1.4826 * float(np.median(np.abs(likeness[where]))) if where.any() else 0.0
     peaks = np.sort(likeness[(likeness == cv2.dilate(likeness, _PEAK)) & where])
     return float(peaks[-_SHIFTS] / usual) if len(peaks) >= _SHIFTS and usual > 0 else 0.0
@@ -93,7 +94,7 @@ def _detail(grey: Pixels, inside: Mask) -> tuple[Floats32, Floats32]:
     return np.asarray(np.clip(detail / np.maximum(spread, 1.0), -2, 2), np.float32), mask
 
 
-def _evened(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
+def _equalize(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
     """Return the power of each frequency against that of its neighbors, fine detail damped."""
     power = np.abs(spectrum) ** 2
     edge = _BAND // 2
