@@ -209,7 +209,7 @@ def test_a_manifest_of_other_names_is_refused(
     (tmp_path / "m.csv").write_text("image,scanner\nimages/i0.png,A\nimages/i1.png,B\n")
     given = ["evaluate", str(tmp_path / "p.csv"), "--out", str(tmp_path / "out")]
     assert main([*given, "--manifest", str(tmp_path / "m.csv")]) == 1
-    assert "None of the 12 image(s)" in capsys.readouterr().err
+    assert "None of the 12 images" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

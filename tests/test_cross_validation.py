@@ -303,8 +303,8 @@ def test_what_cannot_be_an_external_test_is_one_sentence(
     table[1:].assign(remark="seen").to_csv(remarked / "manifest.csv", index=False)
     run, given = str(finished), str(finished / "predictions.csv")
     wrong = [
-        (["--run", run, "--data", str(remarked)], f"{len(table) - 1} image(s) of"),
-        (["--run", run, "--data", str(data)], f"{len(table)} image(s) of"),
+        (["--run", run, "--data", str(remarked)], f"{len(table) - 1} images of"),
+        (["--run", run, "--data", str(data)], f"{len(table)} images of"),
         (["--run", run, "--data", str(renamed)], "row 4: the label cancer"),
         (["--run", str(other), "--data", str(other)], "is a data set, which metrascope study"),
         (["--run", run], "one of the two"),

@@ -124,3 +124,27 @@ def test_long_listings_are_cut() -> None:
     assert "problem 19" in shown
     assert "problem 20" not in shown
     assert "5" in shown.splitlines()[-1]
+
+
+def test_english_nouns_and_verbs_follow_the_number_before_them() -> None:
+    def notes(count: int) -> str:
+        return text("labels.notes", "en", count=count, rows="4")
+
+    assert notes(1).startswith("1 row of the labels is a note")
+    assert notes(2).startswith("2 rows of the labels are notes")
+    assert notes(0).startswith("0 rows")
+    two = text("cli.audit_done", "en", images=1, pairs=2, conflicts=0, groups=1)
+    assert two.startswith("1 image compared: 2 pairs of duplicates")
+    # What a user's files are called decides nothing, and is not changed.
+    columns = {"found": "x(s)[a|b]", "required": "label"}
+    lacking = text("table.missing_columns", "en", path=Path("1"), missing="image", **columns)
+    assert lacking.startswith("1 lacks the column(s) image; it has: x(s)[a|b]")
+
+
+@pytest.mark.parametrize("key", sorted(table()))
+def test_words_for_one_and_for_many_stand_after_a_number(key: str) -> None:
+    english, chinese = table()[key]["en"], table()[key]["zh"]
+    assert "(s)" not in chinese
+    assert not re.search(r"\[[^\]|]*\|", chinese)
+    forms = re.search(r"\[[^\[\]|]*\|", english)
+    assert forms is None or "{" in english[: forms.start()]

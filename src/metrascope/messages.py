@@ -1,18 +1,25 @@
 """The one table of sentences that people read, in English and Chinese.
 
 The table is the TOML files of ``locale/``: one file per area, one entry per sentence,
-``key = {en = "…", zh = "…"}`` with ``str.format`` placeholders.
+``key = {en = "…", zh = "…"}`` with ``str.format`` placeholders. In English a noun after a number
+has ``(s)``, and what goes with it ``[one|many]``: ``{count} row(s) [has|have] no image``.
 """
 
 import os
+import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Final
 
 LANGUAGES: Final = ("en", "zh")
+_NUMBER_OR_FORM: Final = re.compile(
+    r"\{(?P<number>\w+)[^{}]*\}(?P<noun>(?= [\w -]+\(s\)))?"
+    r"|\(s\)|\[(?P<one>[^\[\]|]*)\|(?P<many>[^\[\]|]*)\]"
+)
+"""A placeholder, and whether its noun follows; the end of a noun; words for one and for many."""
 _chosen: list[str] = []
 
 
@@ -55,7 +62,34 @@ def text(key: str, /, lang: str | None = None, **values: object) -> str:
     KeyError
         If the table has no such sentence: a bug, never the user's fault.
     """
-    return table()[key][lang or language()].format(**values)
+    sentence = table()[key][lang or language()]
+    return _with_number(sentence, values).format(**values)
+
+
+def _with_number(sentence: str, values: Mapping[str, object]) -> str:
+    """Return a sentence with its nouns and verbs in the number of the last placeholder before.
+
+    Such a placeholder is filled by an int, or by a number as text right before its noun. Nothing
+    else that fills a sentence is looked at, so that brackets in a user's file name stay. After none
+    ``(s)`` is left.
+    """
+    if "(s)" not in sentence and "|" not in sentence:
+        return sentence
+    one: bool | None = None
+
+    def form(found: re.Match[str]) -> str:
+        nonlocal one
+        if name := found["number"]:
+            value = values.get(name)
+            written = isinstance(value, str) and value.replace(",", "").isdecimal()
+            if isinstance(value, int) or (written and found["noun"] is not None):
+                one = str(value) == "1"
+            return found[0]
+        if found["one"] is not None:
+            return found["one"] if one else found["many"]
+        return "(s)" if one is None else "" if one else "s"
+
+    return _NUMBER_OR_FORM.sub(form, sentence)
 
 
 def listing(problems: Sequence[str], shown: int = 20) -> str:

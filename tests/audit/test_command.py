@@ -71,15 +71,15 @@ def test_a_split_that_is_none(
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("patient_id,partition\n1,train\n", "1 patient(s) of the manifest have no partition"),
-        ("image,partition\na.png,train\n", "1 image(s) of the manifest have no partition"),
+        ("patient_id,partition\n1,train\n", "1 patient of the manifest has no partition"),
+        ("image,partition\na.png,train\n", "1 image of the manifest has no partition"),
         (
             "patient_id,partition,fold\n1,train,0\n2,test,0\n1,test,1\n",
-            "1 patient(s) of the manifest have no partition",
+            "1 patient of the manifest has no partition",
         ),
         (
             "patient_id,partition\n1,train\n2,test\n3,test\n",
-            "1 patient(s) of it are not in the manifest (such as 3)",
+            "1 patient of it is not in the manifest (such as 3)",
         ),
     ],
 )
@@ -106,8 +106,8 @@ def test_an_image_that_cannot_be_read_is_told_of_and_stops_nothing(
 ) -> None:
     (data / "a.png").write_bytes(b"no picture")
     told = said([str(data)], capsys, 0)
-    assert "1 image(s) compared" in told
-    assert "1 image(s) could not be read" in told
+    assert "1 image compared" in told
+    assert "1 image could not be read" in told
 
 
 def test_a_patient_on_both_sides_is_a_leak(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,7 +88,7 @@ def test_near_duplicates_are_kept_together_unless_they_are_known(
     manifest = read_manifest(data)
     known = find_duplicate_pairs(manifest, tmp_path / "not" / "there")
     assert known.near == "searched"
-    assert "3 pair(s) of near duplicates" in capsys.readouterr().err
+    assert "3 pairs of near duplicates" in capsys.readouterr().err
     assert not (tmp_path / "not").exists()
     write_duplicates(tmp_path / "duplicates.csv", manifest, known.pairs)
     kept = read_duplicates(tmp_path / "duplicates.csv", manifest)

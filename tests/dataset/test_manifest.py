@@ -60,7 +60,7 @@ def test_all_problems_are_listed_with_row_and_column(data: Path) -> None:
     with pytest.raises(DataError) as caught:
         read_manifest(data)
     message = str(caught.value)
-    assert "7 problem(s)" in message
+    assert "7 problems" in message
     for expected in (
         "row 3, column patient_id: empty",
         "row 3, column image: images/a.png is listed a second time",

@@ -120,7 +120,7 @@ def broken(change: str, table: pd.DataFrame) -> pd.DataFrame:
     [
         ("twice", "stands in more than one partition"),
         ("absent", "in no partition"),
-        ("unknown", "1 patient(s) who are not in the manifest (such as stranger)"),
+        ("unknown", "1 patient who is not in the manifest (such as stranger)"),
         ("class", "no patient of the class polyp is in the partition validation"),
         ("columns", "It needs patient_id, label, fold, partition"),
         ("fold", "row 2: a, "),

@@ -79,7 +79,7 @@ def test_all_unusable_images_are_listed_and_nothing_is_left(copy: Path, tmp_path
     with pytest.raises(DataError) as caught:
         open_store(manifest, key(manifest), tmp_path / "store")
     message = str(caught.value)
-    assert "2 image(s) cannot be used" in message
+    assert "2 images cannot be used" in message
     assert f"{first} (manifest row 5)" in message
     assert f"{second} (manifest row 7)" in message
     assert not list((tmp_path / "store").rglob("*.*"))

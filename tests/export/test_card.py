@@ -32,7 +32,7 @@ def test_22_validation_patients_are_too_few_and_that_is_said() -> None:
     rule = rule_of((8, 6, 8), 0.8)
     assert rule.validation.refused_image == pytest.approx(1)
     first, advice = refusals(rule, "en")
-    assert "22 validation image(s) (22 patient(s)) this bundle refuses 100 %" in first
+    assert "22 validation images (22 patients) this bundle refuses 100 %" in first
     assert "about 100 %" in first
     assert "more than 15 %" in advice
     assert "needs 9 validation patients" in advice

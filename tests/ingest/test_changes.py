@@ -81,7 +81,7 @@ def test_a_table_of_other_examinations_is_no_success(
         assert months.command("february", "january") == 1
         printed, said = capsys.readouterr()
         sentence = said.strip().splitlines()[-1]
-        assert "None of the 2 image file(s)" in sentence
+        assert "None of the 2 image files" in sentence
         assert "january.csv" in sentence
         assert "patient number = patient_id" in sentence
         assert "--column accession=NAME" in sentence

@@ -306,5 +306,5 @@ def test_a_number_that_is_not_the_header_s_is_told_with_its_row(
     assert all(record.images for record in records)
     found = number_notices(records, "t")
     assert [one.values["rows"] for one in found] == [str(row) for row in said]
-    assert all("of 3 row(s)" in one.text("en") for one in found)
+    assert all("of 3 rows" in one.text("en") for one in found)
     assert number_notices(records, "of another month") == []

@@ -59,7 +59,7 @@ def test_a_changed_decision_relabels_without_opening_files_again(tmp_path: Path)
     export(tmp_path, ["子宫内膜息肉", "子宫肌瘤", "增生期子宫内膜", "非息肉", "N/A"])
     done, opened = run(tmp_path)
     assert (labels_of(tmp_path), opened) == (["normal", "polyp"], 5)
-    assert any("3 diagnosis text(s) have no class; 3 file(s)" in n.text("en") for n in done.notices)
+    assert any("3 diagnosis texts have no class; 3 files" in n.text("en") for n in done.notices)
     path = done.private / "diagnoses.csv"
     decide(path, 子宫肌瘤="fibroid")
     done, opened = run(tmp_path)
@@ -103,6 +103,6 @@ def test_the_command_says_columns_new_classes_and_what_waits(
     printed = capsys.readouterr().out
     assert "accession number = 检查号; diagnosis = 病理诊断" in printed
     assert "classA (1), classB (1)" in printed
-    assert "3 diagnosis text(s) have no class; 3 file(s)" in printed
+    assert "3 diagnosis texts have no class; 3 files" in printed
     assert "diagnoses.csv" in printed
     assert labels_of(tmp_path) == ["classA", "classB"]

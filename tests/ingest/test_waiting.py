@@ -78,8 +78,8 @@ def test_screen_page_and_lists_have_one_number(
     screen = capsys.readouterr().out
     # Two of a diagnosis without a class and one whose columns differ; one that fits two rows.
     assert "For a person, 4 in all" in screen
-    assert "3 file(s) wait for a class" in screen
-    assert "1 file(s): whose they are" in screen
+    assert "3 files wait for a class" in screen
+    assert "1 file: whose it is" in screen
     page = (tmp_path / "data/evidence.html").read_text("utf-8")
     assert re.search(r"<b>4</b><span>.{0,80}for a person", page)
     done = ingest(

@@ -109,7 +109,7 @@ def test_a_person_decides_in_the_list_and_is_read_back(tmp_path: Path) -> None:
     assert first["diagnosis"] == "类别 = normal; 病理诊断 = 内膜息肉"
     assert (first["column"], first["rows"], first["class"]) == ("类别, 病理诊断", "2", "")
     (notice,) = [n for n in diagnosis_notices(listed, table, []) if n.code == "columns_differ"]
-    assert "in 2 row(s) (类别, 病理诊断)" in notice.text("en")
+    assert "in 2 rows (类别, 病理诊断)" in notice.text("en")
     with (tmp_path / "diagnoses.csv").open("w", encoding="gb18030", newline="") as file:
         writer = csv.DictWriter(file, list(first), delimiter=";")
         writer.writeheader()
@@ -141,7 +141,7 @@ def test_the_column_that_the_user_names_counts_and_that_is_said(tmp_path: Path) 
     assert classes(table) == ["polyp", "polyp"]
     listed = write_diagnoses(tmp_path, table, [], {})
     words = [notice.text("en") for notice in diagnosis_notices(listed, table, [])]
-    assert any("In 1 row(s)" in sentence and "rows 2" in sentence for sentence in words)
+    assert any("In 1 row" in sentence and "rows 2" in sentence for sentence in words)
 
 
 def test_the_reason_names_columns_and_texts_in_the_private_lists_only(tmp_path: Path) -> None:

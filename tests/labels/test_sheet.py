@@ -179,7 +179,7 @@ def test_hidden_rows_and_columns_are_there_and_known(tmp_path: Path) -> None:
     assert (found.hidden_rows, found.hidden_columns) == ({3, 6}, ("label",))
     assert len(found.rows) == 6
     notices = [notice.text("en") for notice in read_labels(path).notices]
-    assert any("2 row(s)" in words and "(rows 3, 6)" in words for words in notices)
+    assert any("2 rows" in words and "(rows 3, 6)" in words for words in notices)
     assert any("(label)" in words for words in notices)
     assert not read_labels(book(path, [HEADER, ["U1", "polyp", 1]])).notices
 

@@ -111,7 +111,7 @@ def test_a_loop_whose_frames_contradict_each_other_makes_its_patient_one() -> No
     assert (loop.files, loop.read) == (1, 1)
     assert loop.refusal is not None
     assert loop.refusal.key == "serving.loop_contradiction"
-    assert "Normal in 6 frame(s); Endometrial polyp in 4 frame(s)" in loop.refusal.text
+    assert "Normal in 6 frames; Endometrial polyp in 4 frames" in loop.refusal.text
     own = ImageFinding("l.dcm", SURE["normal"], contradictory=True)
     patient = read(finding("normal"), own)
     assert patient.contradiction
@@ -182,7 +182,7 @@ def test_files_without_a_number_are_named_beside_the_only_patient_of_their_folde
     beside = Unidentified(lambda: files)
     told = {key: [one.text for one in beside.warnings(key)] for key in "1234"}
     assert len(told["1"]) == 1
-    assert "2 image file(s)" in told["1"][0]
+    assert "2 image files" in told["1"][0]
     assert "E/P1/shot.png, E/P1/more/shot.png" in told["1"][0]
     assert "E/P2/b/y.png" in told["2"][0]
     assert told["3"] == told["4"] == []

@@ -78,7 +78,7 @@ def test_methods_tell_files_exclusions_and_scanners(study: Study) -> None:
     assert "an ingest of 70 files: 66 were image files, of which 64 stills" in told
     assert f"{reason_title('labels.no_row', 'en')}: 3" in told
     assert "GE Voluson E10, 40 images of 30 patients; not known, 20 images of 20 patients" in told
-    assert "2 pair(s) were found, and the patients of each were drawn as one" in told
+    assert "2 pairs were found, and the patients of each were drawn as one" in told
     assert all(flow_sentences(study, "zh") + scanner_sentences(study, "zh"))
 
 

@@ -180,8 +180,8 @@ def test_figures_come_from_the_files(folder: Path) -> None:
         "rotation by up to ±10°; translation by up to 5% of the side",
         "Inception-v3 (11,178,051 parameters)",
         "random weights",
-        "momentum 0.9 and weight decay 0.0001 was run for 10 epoch(s) with batches of 16",
-        "rose linearly to 0.001 over the first 5 epoch(s) and then fell along a cosine towards 0",
+        "momentum 0.9 and weight decay 0.0001 was run for 10 epochs with batches of 16",
+        "rose linearly to 0.001 over the first 5 epochs and then fell along a cosine towards 0",
         "auxiliary head was added with the weight 0.4",
         "last epoch",
         "Each network was trained once (seed 0)",
@@ -197,7 +197,7 @@ def test_figures_come_from_the_files(folder: Path) -> None:
     ("changes", "words"),
     [
         ({"design": "holdout", "test": 0.2}, ["of 0.2 for the test", "of 0.1 for validation"]),
-        ({"design": "kfold", "folds": 5, "repeats": 2}, ["into 5 folds, 2 time(s)", "seed 0"]),
+        ({"design": "kfold", "folds": 5, "repeats": 2}, ["into 5 folds, 2 times", "seed 0"]),
         ({"design": "leave-one-out", "by": "scanner"}, ["Every scanner was left out once"]),
         ({"design": "leave-one-out", "by": "centre"}, ["Every center was left out once"]),
     ],
@@ -235,7 +235,7 @@ def test_given_split_has_no_seed_and_leaks_are_told(tmp_path: Path) -> None:
     paragraph = methods(read_study(folder), "en")
     assert "with seed" not in paragraph
     assert "given beforehand" in paragraph
-    assert "3 patient(s), patient group(s) or image(s) stood in more than one" in paragraph
+    assert "3 patients, patient groups or images stood in more than one" in paragraph
 
 
 def test_patient_in_two_partitions_is_never_called_disjoint(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_folds_and_seeds_are_counted(tmp_path: Path) -> None:
     paragraph = methods(read_study(folder), "en")
     assert "training / validation / test: 20 / 10 / 0; 20 / 10 / 0; 20 / 10 / 0." in paragraph
     assert "exactly one fold" in paragraph
-    assert "6 run(s) in all (seeds: 0, 1)" in paragraph
+    assert "6 runs in all (seeds: 0, 1)" in paragraph
     assert "means over 2 seeds" in paragraph
     assert "readings of all folds were pooled" in paragraph
     assert "exact sign-flip" not in paragraph

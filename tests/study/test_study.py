@@ -170,7 +170,7 @@ def test_finished_runs_are_kept_and_networks_may_be_added(
     assert study(grown, out, "--networks", "resnet18,resnet34") == 0
     told = capfd.readouterr().err
     assert "resnet18-f0-s0 is already finished" in told
-    assert "1 image(s) of" in told
+    assert "1 image of" in told
     assert read_description(out / "runs" / "resnet34-f0-s0" / "model.json").manifest_sha256 == (
         read_description(out / "runs" / "resnet18-f0-s0" / "model.json").manifest_sha256
     )
