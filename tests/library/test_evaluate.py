@@ -107,6 +107,10 @@ def test_arrays_give_the_numbers_of_their_table() -> None:
 def test_the_published_matrix_gives_the_published_figures(tmp_path: Path) -> None:
     found = evaluate(hard_labels(INCEPTION), name="ward 9")
     assert str(found.estimate("macro_f1")).startswith("82.46 (")
+    assert (
+        str(found.estimate("mcc"))[:5]
+        == f"{found.metrics['networks']['DataFrame']['mcc']['value']:.3f}"
+    )
     recall = found.estimate("recall", label="fibroid")
     assert recall.value == pytest.approx(100 * 18 / 23, abs=0.005)
     assert found.tables["confusion"].iloc[:, 2:].to_numpy().tolist() == [
@@ -174,7 +178,7 @@ WRONG = {
         lambda t: evaluate(t, patients=["A"] * 5),
     ),
     "a patient missing": (
-        ["row 7, column patient_id: the cell is empty"],
+        ["Row 7 has no patient"],
         lambda t: evaluate(t, patients=[None if row == 7 else "A" for row in range(60)]),
     ),
     "shapes": (
@@ -194,12 +198,42 @@ WRONG = {
         lambda t: evaluate(np.arange(60) % 4, np.ones((60, 3)) / 3, classes=PAPER),
     ),
     "logits": (
-        ["is not a probability between 0 and 1"],
+        ["reach from -2 to 0", "softmax"],
         lambda t: evaluate(np.arange(60) % 3, np.full((60, 3), -2.0)),
     ),
     "NaN": (
-        ["arrays, row 1, column p_0", '"nan" is not a probability'],
+        ["Row 1 of the probabilities holds NaN"],
         lambda t: evaluate([0, 1], [[1, 0], [np.nan, 1]]),
+    ),
+    "sums": (
+        ["Row 0 of the probabilities adds up to 0.6000, and 2 row(s)"],
+        lambda t: evaluate([0, 1], [[0.3, 0.3], [0.1, 0.2]]),
+    ),
+    "a class missing": (
+        ["no class for image 1"],
+        lambda t: evaluate([0, np.nan], [[1, 0], [0, 1]]),
+    ),
+    "a strange class": (
+        ["There is no class myoma", "normal, polyp"],
+        lambda t: evaluate(["myoma"], [[1, 0]], classes=("normal", "polyp")),
+    ),
+    "classes twice": (
+        ["none twice"],
+        lambda t: evaluate(t["label"], np.ones((60, 3)) / 3, classes=("a", "b", "b")),
+    ),
+    "classes as a text": (["one text (normal)"], lambda t: evaluate(t, classes="normal")),
+    "one column": (["one class only (0)"], lambda t: evaluate([0, 0], [[1.0], [1.0]])),
+    "one class in all": (
+        ["one class only (x)"],
+        lambda t: evaluate(pd.DataFrame({"image": ["a"], "label": ["x"], "predicted": ["x"]})),
+    ),
+    "the same in every row": (
+        ["first (60)", "row 2, column label", "and 57 more"],
+        lambda t: evaluate(t.assign(label="myoma")),
+    ),
+    "prevalence as a list": (
+        ["every class (normal, fibroid, polyp) needs a share"],
+        lambda t: evaluate(t, prevalence=[0.5, 0.3, 0.2]),
     ),
     "words as probabilities": (
         ["numbers between 0 and 1"],
@@ -251,6 +285,23 @@ def test_an_unknown_number_lists_those_there_are() -> None:
         found.estimate("f1", "vgg16")
     with pytest.raises(MetrascopeError, match="normal, fibroid, polyp"):
         found.estimate("f1", "vgg16", "myoma")
+
+
+@pytest.mark.usefixtures("few")
+def test_arrays_are_compared_as_tables_are() -> None:
+    predictions = table(("a", "b"))
+    parts = dict(iter(predictions.groupby("network")))
+    patients = parts["a"]["patient_id"].tolist()
+    arrays = {
+        name: (rows["label"].tolist(), rows[[f"p_{label}" for label in PAPER]].to_numpy())
+        for name, rows in parts.items()
+    }
+    named = {
+        name: rows.assign(image=[str(row) for row in range(len(rows))])
+        for name, rows in parts.items()
+    }
+    found = compare(arrays, classes=PAPER, patients=patients)
+    assert equal(found.metrics, compare(named).metrics)
 
 
 @pytest.mark.usefixtures("few")

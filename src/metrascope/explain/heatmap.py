@@ -64,14 +64,16 @@ def heat_map(
         raise DataError("library.image_shape", found=shape or type(images).__name__)
     if not images.is_floating_point():
         raise DataError("library.image_kind", found=str(images.dtype).removeprefix("torch."))
+    if batch_size < 1:
+        raise DataError("library.at_least_one", name="batch_size", found=batch_size)
     wanted = _wanted_classes(classes, len(images), network.classes)
-    training, device = network.training, network.head.weight.device
+    training, weight = network.training, network.head.weight
     network.eval()
     try:
         found = np.zeros((len(images), *images.shape[2:]), dtype=np.float32)
         for start in range(0, len(images), batch_size):
             with torch.no_grad():
-                output: Output = network(images[start : start + batch_size].to(device))
+                output: Output = network(images[start : start + batch_size].to(weight))
             if not output.logits.isfinite().all():
                 raise DataError("library.not_finite")
             maps, likeliest = class_maps(network, output).cpu().numpy(), output.logits.argmax(1)

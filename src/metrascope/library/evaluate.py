@@ -1,40 +1,38 @@
 """Numbers, tables and page of predictions that are in memory or in files."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from metrascope.arrays import Floats, Integers
-from metrascope.dataset.csv_table import read_table
 from metrascope.errors import DataError
-from metrascope.messages import language, text
+from metrascope.library.prediction_sources import (
+    GroupSource,
+    PredictionSource,
+    class_names,
+    known_images,
+    read_source,
+    source_paths,
+)
+from metrascope.messages import language
 from metrascope.results.estimate import Estimate
+from metrascope.results.statistic_tables import NOT_SHARES
 from metrascope.results.tables import table_frames
-from metrascope.statistics.attributes import NAMED, attributes, match_images
+from metrascope.statistics.attributes import attributes
 from metrascope.statistics.cohort import cohort
 from metrascope.statistics.comparison import TESTS
 from metrascope.statistics.evaluate import evaluate_predictions
 from metrascope.statistics.interval import Interval
-from metrascope.statistics.predictions import Predictions, check_predictions, read_predictions
+from metrascope.statistics.predictions import Predictions, check_predictions
 from metrascope.statistics.resampling import Weights, bca, draw_patients, replicate
 
-PredictionSource = pd.DataFrame | str | Path
-"""A table of predictions in the columns of ``predictions.csv``, or the path of one."""
-GroupSource = Mapping[str, Sequence[object]] | pd.DataFrame | str | Path
-"""What is known of each image: columns with one value for each row, or a manifest."""
 Metric = Callable[[Integers, Floats, Weights], float]
 """True classes (n,), probabilities (n, K) and weights (n,) to a number."""
-
-_IMAGES: Final = "arrays"
-"""Name of a table made from arrays, in errors."""
-_SUBGROUPS: Final = (*NAMED, "age", "lesion_mm", "marks")
-"""Columns that `metrascope.statistics.attributes` forms subgroups by."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class Evaluation:
     def estimate(
         self, measure: str, network: str | None = None, label: str | None = None
     ) -> Estimate:
-        """Return one number in percent, with its 95 % interval.
+        """Return one number with its 95 % interval, rounded as tables print it: shares in percent.
 
         Parameters
         ----------
@@ -120,7 +118,10 @@ class Evaluation:
             for name, value in numbers.items()
             if isinstance(value, Mapping) and "value" in value
         }
-        return Estimate.percent(_found("measure", measure, known), measure=measure)
+        number = _found("measure", measure, known)
+        if measure in NOT_SHARES:
+            return Estimate.of(number, measure=measure)
+        return Estimate.percent(number, measure=measure)
 
     def measure(
         self,
@@ -152,6 +153,8 @@ class Evaluation:
         DataError
             If there is no such network, or the metric returns no number.
         """
+        if replicates < 1:
+            raise DataError("library.at_least_one", name="replicates", found=replicates)
         name = self._network(network)
         people = cohort(Predictions(self.predictions, tuple(self.metrics["classes"])))
         readings = people.readings[name]
@@ -301,13 +304,9 @@ def evaluate(
         With every problem of the predictions, each with its row and column; if an array has
         another length or shape, or the groups know none of the images.
     """
-    if probabilities is not None:
-        table = _array_table(predictions, probabilities, classes)
-        given = None if classes is None else [str(label) for label in classes]
-        checked = check_predictions(_with_patients(table, patients), given, name=_IMAGES)
-    else:
-        checked = _checked(predictions, classes, patients)
-        name = name or ", ".join(path.name for path in _paths(predictions))
+    source = predictions if probabilities is None else (predictions, probabilities)
+    checked = read_source(source, classes, patients)
+    name = name or ", ".join(path.name for path in source_paths(source))
     return _evaluation(checked, groups, prevalence, name)
 
 
@@ -315,6 +314,7 @@ def compare(
     tables: Mapping[str, PredictionSource],
     *,
     classes: Sequence[object] | None = None,
+    patients: Sequence[object] | None = None,
     groups: GroupSource | None = None,
     prevalence: Mapping[str, float] | None = None,
     name: str = "",
@@ -326,10 +326,12 @@ def compare(
     Parameters
     ----------
     tables
-        By the name of the network: a table in the columns of ``predictions.csv``, or its path.
-        What the table itself calls its network does not matter.
-    classes, groups, prevalence, name
-        As in `evaluate`; the rows of ``groups`` are those of all tables, one after the other.
+        By the name of the network: a table in the columns of ``predictions.csv``, its path, or
+        true classes and probabilities as two arrays. What the table itself calls its network
+        does not matter. Rows of several arrays are the same images, in one order.
+    classes, patients, groups, prevalence, name
+        As in `evaluate`; ``patients`` are those of each table, and the rows of ``groups`` those
+        of all tables, one after the other.
 
     Raises
     ------
@@ -341,14 +343,13 @@ def compare(
         raise DataError("library.few_tables")
     frames = []
     for network, source in tables.items():
-        checked = _checked(source, classes, None, name=str(network)).table
+        checked = read_source(source, classes, patients, name=str(network)).table
         several = sorted(set(checked["network"]))
         if len(several) > 1:
             raise DataError("library.several_networks", name=network, names=", ".join(several))
         frames.append(checked.assign(network=str(network)))
-    table = pd.concat(frames, ignore_index=True)
-    given = None if classes is None else [str(label) for label in classes]
-    found = _evaluation(check_predictions(table, given), groups, prevalence, name)
+    whole = check_predictions(pd.concat(frames, ignore_index=True), class_names(classes))
+    found = _evaluation(whole, groups, prevalence, name)
     if "comparisons" not in found.metrics:
         raise DataError("library.nothing_shared", names=", ".join(map(str, tables)))
     return found
@@ -360,7 +361,10 @@ def _evaluation(
     prevalence: Mapping[str, float] | None,
     name: str,
 ) -> Evaluation:
-    known = None if groups is None else _known_images(groups, checked.table["image"])
+    if prevalence is not None and not isinstance(prevalence, Mapping):
+        classes = ", ".join(checked.classes)
+        raise DataError("evaluation.prevalence", given=prevalence, classes=classes)
+    known = None if groups is None else known_images(groups, checked.table["image"])
     metrics = evaluate_predictions(
         checked,
         attributes=None if known is None else attributes(known),
@@ -368,120 +372,6 @@ def _evaluation(
     )
     sources = () if known is None or "source" not in known else sorted(set(known["source"]))
     return Evaluation(metrics, checked.table, name, tuple(sources))
-
-
-def _checked(
-    source: Any,
-    classes: Sequence[object] | None,
-    patients: Sequence[object] | None,
-    name: str = "DataFrame",
-) -> Predictions:
-    """Return the predictions of a table or of files."""
-    given = None if classes is None else [str(label) for label in classes]
-    if isinstance(source, pd.DataFrame):
-        return check_predictions(_with_patients(source, patients), given, name=name)
-    paths = _paths(source)
-    if not paths:
-        raise DataError("library.no_predictions", found=type(source).__name__)
-    read = read_predictions(paths, given)
-    if patients is None:
-        return read
-    return check_predictions(_with_patients(read.table, patients), read.classes)
-
-
-def _paths(source: object) -> list[Path]:
-    """Return the files that were given, none where it is something else."""
-    given = source if isinstance(source, list | tuple) else [source]
-    paths = [Path(one) for one in given if isinstance(one, str | Path)]
-    return paths if len(paths) == len(given) else []
-
-
-def _array_table(
-    truth: npt.ArrayLike, probabilities: npt.ArrayLike, classes: Sequence[object] | None
-) -> pd.DataFrame:
-    """Return true classes (n,) and probabilities (n, K) as a table; images are named by row."""
-    labels, shares = np.asarray(truth), np.asarray(probabilities)
-    if labels.ndim != 1 or shares.ndim != 2 or len(labels) != len(shares):
-        raise DataError("library.array_shapes", labels=labels.shape, probabilities=shares.shape)
-    if shares.dtype.kind not in "fiu":
-        raise DataError("library.array_kind", found=shares.dtype)
-    count = shares.shape[1]
-    if classes is not None and len(classes) != count:
-        listed = ", ".join(map(str, classes))
-        raise DataError("library.class_count", columns=count, count=len(classes), classes=listed)
-    names = [str(label) for label in (range(count) if classes is None else classes)]
-    table = pd.DataFrame({"image": [str(row) for row in range(len(labels))]})
-    table["label"] = _class_names(labels, names, named=classes is not None)
-    table[[f"p_{label}" for label in names]] = shares.astype(np.float64)
-    return table
-
-
-def _class_names(labels: npt.NDArray[Any], names: Sequence[str], *, named: bool) -> list[str]:
-    """Return the name of each true class: given as names, or as numbers of columns."""
-    if labels.dtype.kind == "f" and (labels == np.round(labels)).all():
-        labels = labels.astype(np.int64)
-    if labels.dtype.kind not in "iu":
-        if not named:
-            raise DataError("library.unordered_classes", columns=len(names), found=labels[0])
-        return list(map(str, labels))
-    # Names that are numbers themselves are what the labels say, not numbers of columns.
-    if all(name.lstrip("-").isdecimal() for name in names):
-        return list(map(str, labels))
-    wrong = labels[(labels < 0) | (labels >= len(names))]
-    if len(wrong):
-        raise DataError("library.label_range", found=wrong[0], last=len(names) - 1)
-    return [names[label] for label in labels]
-
-
-def _with_patients(table: pd.DataFrame, patients: Sequence[object] | None) -> pd.DataFrame:
-    if patients is None:
-        return table
-    given = np.asarray(patients, dtype=object)
-    if given.shape != (len(table),):
-        raise DataError("library.patients", found=given.shape, rows=len(table))
-    return table.assign(patient_id=given)
-
-
-def _known_images(groups: GroupSource, images: "pd.Series[str]") -> pd.DataFrame:
-    """Return what is known of each image, every cell a string, with the column ``image``."""
-    if isinstance(groups, str | Path):
-        path = Path(groups)
-        path = path / "manifest.csv" if path.is_dir() else path
-        return _matched(read_table(path, ("image",)), images, path)
-    if not isinstance(groups, Mapping | pd.DataFrame):
-        raise DataError("library.groups_kind", columns=", ".join(_SUBGROUPS))
-    given = dict(groups.items())
-    columns = {str(name): np.asarray(values, dtype=object) for name, values in given.items()}
-    usable = [column for column in columns if column in _SUBGROUPS]
-    other = [column for column in columns if column not in _SUBGROUPS]
-    if not usable or (other and "image" not in columns):
-        found, valid = ", ".join(columns), ", ".join(_SUBGROUPS)
-        raise DataError("library.groups_columns", found=found, columns=valid)
-    rows = len(columns.get("image", images))
-    for column, values in columns.items():
-        if values.shape != (rows,):
-            raise DataError("library.groups_rows", column=column, found=values.shape, rows=rows)
-    known = pd.DataFrame({column: _texts(values) for column, values in columns.items()})
-    if "image" in columns:
-        return _matched(known, images, Path("groups"))
-    each = known.assign(image=images.to_numpy()).drop_duplicates()
-    twice = each[each["image"].duplicated()]
-    if len(twice):
-        raise DataError("library.groups_differ", image=twice["image"].iat[0])
-    return each
-
-
-def _matched(known: pd.DataFrame, images: "pd.Series[str]", path: Path) -> pd.DataFrame:
-    """Return what is known of images; warn where some of them are not among it."""
-    found, count = match_images(known, images, path)
-    if found < count:
-        told = text("evaluation.some_known", path=path, found=found, count=count)
-        warnings.warn(told, stacklevel=4)
-    return known
-
-
-def _texts(values: npt.NDArray[Any]) -> list[str]:
-    return ["" if pd.isna(value) else str(value) for value in values]
 
 
 def _found(kind: str, name: str, known: Mapping[str, Any]) -> Any:

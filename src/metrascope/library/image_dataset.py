@@ -21,6 +21,7 @@ from metrascope.dataset.preprocess import Equalization, Preprocessing, stored_si
 from metrascope.dataset.split import Split
 from metrascope.dataset.store import PixelStore, StoreKey, files_digest, open_store
 from metrascope.errors import DataError
+from metrascope.library.prediction_sources import class_names
 from metrascope.settings.study_settings import (
     PreprocessingSettings,
     SplitSettings,
@@ -77,7 +78,8 @@ def load_data(
         PreprocessingSettings, {**steps, "equalization": equalization}, "load_data"
     )
     manifest = read_manifest(Path(path))
-    source = _Source(manifest, choose_classes(manifest, classes), settings, cache)
+    names = choose_classes(manifest, class_names(classes) or ())
+    source = _Source(manifest, names, settings, cache)
     return ImageDataset(source, np.arange(len(manifest.table)), None, transform)
 
 
@@ -110,6 +112,10 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
     ) -> None:
         self._source, self._rows, self._fitted = source, rows, preprocessing
         self.transform = transform
+
+    def __repr__(self) -> str:
+        classes, size = ", ".join(self.classes), self._source.size
+        return f"<ImageDataset: {len(self)} images of {size} x {size} pixels; {classes}>"
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -171,6 +171,8 @@ def create_network(
     """
     architecture = find_architecture(name)
     _require_head(classes, pooling)
+    if not isinstance(weights, str | Path):
+        raise WeightsError("weights.no_file", path=weights)
     if str(weights) == "none":
         model = _initialized_backbone(architecture, pooling)
         network = Network(architecture, classes, pooling, model)
@@ -199,7 +201,7 @@ def empty_network(name: str, classes: int, pooling: Pooling = "avgmax") -> Netwo
 
 
 def _require_head(classes: int, pooling: str) -> None:
-    if classes < 2:
+    if not isinstance(classes, int) or classes < 2:
         raise SettingsError("networks.too_few_classes", classes=classes)
     if pooling not in ("avgmax", "avg"):
         raise SettingsError("networks.unknown_pooling", pooling=pooling)

@@ -26,6 +26,8 @@ _RATIOS: Final = ("lr_positive", "lr_negative")
 _AREAS: Final = ("auc", "average_precision")
 _OVERALL: Final = ("macro_auc", "macro_average_precision", "balanced_accuracy")
 _DECIMALS: Final = ("mcc", "kappa", "brier", "log_loss")
+NOT_SHARES: Final = (*_DECIMALS, *_RATIOS)
+"""Measures that are printed as they are, not in percent."""
 _OF_SUBGROUPS: Final = ("accuracy", "sensitivity", "specificity", "macro_f1")
 _DIGITS: Final = 1
 _ESTIMATED: Final = ("overall", "diagnostic", "questions", "prevalence", "operating")

@@ -19,16 +19,17 @@ SUM_TOLERANCE: Final = 1e-3
 
 
 class Problems:
-    """Problems found so far; ``raise_if_any`` reports the first 20 and counts the rest."""
+    """Problems found so far; ``raise_if_any`` reports the first ones and counts the rest."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown: int = SHOWN) -> None:
+        self._shown = shown
         self.sentences: list[str] = []
         self.count = 0
 
     def add(self, kind: str, file: object, row: object, column: str, **values: object) -> None:
         """Note the problem ``evaluation.problem_<kind>`` of a cell, or of a row if no column."""
         self.count += 1
-        if len(self.sentences) < SHOWN:
+        if len(self.sentences) < self._shown:
             place = "evaluation.cell" if column else "evaluation.row"
             where = text(place, file=Path(str(file)).name, row=row, column=column)
             self.sentences.append(where + text(f"evaluation.problem_{kind}", None, **values))
@@ -38,8 +39,8 @@ class Problems:
         if not self.count:
             return
         lines = list(self.sentences)
-        if self.count > SHOWN:
-            lines.append(text("evaluation.more", count=self.count - SHOWN))
+        if self.count > self._shown:
+            lines.append(text("evaluation.more", count=self.count - self._shown))
         listed = "".join(f"\n  {line}" for line in lines)
         raise DataError("evaluation.problems", count=self.count, problems=listed)
 
