@@ -211,7 +211,7 @@ def read_probe_type(ds: Dataset) -> str:
 
 
 def read_depth(ds: Dataset) -> str:
-    """Return the depth in whole millimetres, 5 to 500, else ``""``."""
+    """Return the depth in whole millimeters, 5 to 500, else ``""``."""
     depth = numeric_value(ds, "DepthOfScanField")
     return str(round(depth)) if depth is not None and 5 <= depth <= 500 else ""
 

@@ -19,9 +19,10 @@ def to_onnx(graph: Graph) -> bytes:
     Parameters
     ----------
     graph
-        In evaluation mode, on the processor. Images of any size and any number, one channel or
-        three, go in; see `metrascope.predict.graph.GraphOutput` for what comes out.
+        Graph in evaluation mode, on the processor. It takes images of any size and any number,
+        uint8, (n, 1 or 3, height, width), and returns `metrascope.predict.graph.GraphOutput`.
     """
+    # Bounds are for the exporter, which wants to know that sizes vary; the file has none.
     largest = {"min": 32, "max": 4096}
     sizes = {
         0: torch.export.Dim("images", min=1, max=4096),
@@ -29,7 +30,7 @@ def to_onnx(graph: Graph) -> bytes:
         2: torch.export.Dim("height", **largest),
         3: torch.export.Dim("width", **largest),
     }
-    # Neither 0 nor 1 and all different, so that no size is taken for a constant.
+    # Neither 0 nor 1 and all different, so that no size is taken for a constant or for another.
     example = torch.zeros((2, 3, 300, 420), dtype=torch.uint8)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), torch.no_grad():
         warnings.simplefilter("ignore")  # of the exporter about itself
@@ -50,7 +51,7 @@ def to_onnx(graph: Graph) -> bytes:
 
 
 def _strip(model: Any) -> None:
-    """Remove what the exporter notes of this machine: source lines with their paths."""
+    """Remove the exporter's notes of this machine: source lines with their paths."""
     graph = model.graph
     for item in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
         item.doc_string = ""

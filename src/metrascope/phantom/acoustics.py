@@ -20,8 +20,11 @@ from metrascope.phantom.tissue import Tissue
 
 ComplexMap = NDArray[np.complex64]
 FWHM: Final = 2 * np.sqrt(2 * np.log(2))
-_DB: Final = np.float32(np.log(10) / 20)
+_DB: Final = np.float32(np.log(10) / 20)  # natural logarithm of an amplitude, per decibel
+# Empty lines beside the fan, so that its sides do not meet in the transform. Chosen, not measured.
 _GUARD_LINES: Final = 32
+# Power of the clutter from side lobes against the echo around, -36 dB. Chosen, not measured.
+_CLUTTER: Final = 10**-3.6
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Beam:
         return np.asarray(self.lateral_mm * np.sqrt(1 + np.square(away)), np.float32)
 
     def positions(self, every: int = 1) -> tuple[FloatMap, FloatMap]:
-        """Return x and z in millimetres, of every sample or of blocks of ``every`` squared."""
+        """Return x and z in millimeters, of every sample or of blocks of ``every`` squared."""
         depths = self.depths_mm.reshape(-1, every).mean(axis=1) + np.float32(self.radius_mm)
         angles = self.angles_rad.reshape(-1, every).mean(axis=1)
         across, down = np.outer(depths, np.sin(angles)), np.outer(depths, np.cos(angles))
@@ -103,11 +106,14 @@ def beamform(field: ComplexMap, beam: Beam) -> ComplexMap:
     beam
         Grid, pulse length and beam width.
     """
+    # Along the line a Gaussian pulse, in samples; real and imaginary part are two channels.
     sigma = beam.axial_mm / FWHM / beam.step_mm
     parts = np.ascontiguousarray(field).view(np.float32).reshape(*field.shape, 2)
     pulsed = cv2.sepFilter2D(parts, -1, np.ones(1, np.float32), _unit_power_kernel(sigma))
     lines = scipy.fft.next_fast_len(beam.lines + _GUARD_LINES)
     spectrum = scipy.fft.fft(pulsed.view(np.complex64)[..., 0], lines, axis=1, overwrite_x=True)
+    # Across the lines a Gaussian whose width differs from depth to depth: a product of (samples,
+    # lines), where a filter would need a kernel for each row.
     spectrum *= _lateral_response(beam, lines)
     return np.asarray(scipy.fft.ifft(spectrum, axis=1, overwrite_x=True)[:, : beam.lines])
 
@@ -147,7 +153,7 @@ def receive(tissue: Tissue, setting_db: FloatMap, beam: Beam, rng: np.random.Gen
     tissue
         Maps on the beam grid, or on a coarser one over the same sector.
     setting_db
-        Extra gain, ``(samples, lines)`` or what broadcasts to it: contact, gain sliders.
+        Extra gain of contact and gain sliders, ``(samples, lines)`` or a shape that broadcasts.
     beam
         Probe and grid.
     rng
@@ -167,12 +173,12 @@ def receive(tissue: Tissue, setting_db: FloatMap, beam: Beam, rng: np.random.Gen
 
 
 def _with_noise(signal: ComplexMap, noise: ComplexMap, gain: FloatMap, beam: Beam) -> FloatMap:
-    """Add electronic noise and the clutter that side lobes bring in from the neighbourhood."""
+    """Add electronic noise and the clutter that side lobes bring in from the neighborhood."""
     power = np.square(signal.real) + np.square(signal.imag)
     small = cv2.resize(power, (beam.lines // 4, beam.samples // 4), interpolation=cv2.INTER_AREA)
     spread = cv2.resize(cv2.blur(small, (13, 7)), (beam.lines, beam.samples))
     floor = np.exp((gain + np.float32(beam.noise_db)) * (2 * _DB))
     # the scatterers of distant lines are independent of those here: no second draw needed
     other = np.roll(noise, (beam.samples // 3, beam.lines // 2), axis=(0, 1))
-    total = signal + np.sqrt(floor + np.float32(10**-3.6) * spread) * other
+    total = signal + np.sqrt(floor + np.float32(_CLUTTER) * spread) * other
     return np.asarray(np.abs(total), np.float32)

@@ -1,4 +1,7 @@
-"""What is drawn for one patient: uterus, lesion and surroundings, no pixels yet."""
+"""One patient's uterus, lesion and surroundings, no pixels yet.
+
+Ranges are those of ``docs/phantom.md``; numbers that it does not name are chosen.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -50,7 +53,7 @@ def draw_anatomy(
         0 (large lesions of high contrast) to 1 (small ones that look like their surroundings,
         more mimics in every class).
     radius_mm
-        Radius of the probe's face; the uterus lies a few millimetres in front of it.
+        Radius of the probe's face; the uterus lies a few millimeters in front of it.
     rng
         Source of every choice.
     """

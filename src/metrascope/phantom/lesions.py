@@ -1,4 +1,7 @@
-"""Polyps and submucosal fibroids, in the frame of the uterus and in millimetres."""
+"""Polyps and submucosal fibroids, in the frame of the uterus and in millimeters.
+
+Ranges and their sources are in ``docs/phantom.md``; numbers that it does not name are chosen.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,6 +10,7 @@ import numpy as np
 
 from metrascope.phantom.uterus import Endometrium, Uterus
 
+# Least and greatest diameter (docs/phantom.md).
 POLYP_MM: Final = (4.0, 25.0)
 FIBROID_MM: Final = (8.0, 40.0)
 
@@ -126,5 +130,6 @@ def _draw_cysts(
 def _draw_size(limits: tuple[float, float], difficulty: float, rng: np.random.Generator) -> float:
     """Draw a diameter; harder sets have smaller lesions within the same published limits."""
     mean = 0.75 - 0.63 * difficulty
+    # A beta distribution with this mean; its two parameters add up to 4, so that it is wide.
     share = float(rng.beta(4 * mean, 4 * (1 - mean)))
     return limits[0] + (limits[1] - limits[0]) * share

@@ -26,6 +26,7 @@ from metrascope.phantom.scanners import SCANNERS, find_scanner
 from metrascope.processes.cores import checked_jobs
 from metrascope.processes.files import map_in_order
 
+# The study's patients (paper, Data).
 PAPER_COUNTS: Final = {"normal": 422, "fibroid": 238, "polyp": 631}
 _MARKER: Final = "phantom.json"
 _FORMAT: Final = 1
@@ -99,7 +100,7 @@ def write_phantom(
         If the folder holds something else, or a phantom made with other settings.
     """
     checked_jobs(jobs)
-    settings = _checked(patients, seed, scanners, size, prevalence, difficulty)
+    settings = _check_settings(patients, seed, scanners, size, prevalence, difficulty)
     _claim(out, settings)
     people = _roster(settings)
     rows: list[dict[str, object]] = []
@@ -123,8 +124,8 @@ def patients_per_class(patients: int, prevalence: Mapping[str, float]) -> dict[s
     prevalence
         Weight of each class, not all 0.
     """
-    whole = math.fsum(prevalence.values())
-    quotas = {label: patients * weight / whole for label, weight in prevalence.items()}
+    total = math.fsum(prevalence.values())
+    quotas = {label: patients * weight / total for label, weight in prevalence.items()}
     counts = {label: math.floor(quota) for label, quota in quotas.items()}
     by_remainder = sorted(quotas, key=lambda label: counts[label] - quotas[label])
     for label in by_remainder[: patients - sum(counts.values())]:
@@ -132,7 +133,7 @@ def patients_per_class(patients: int, prevalence: Mapping[str, float]) -> dict[s
     return counts
 
 
-def _checked(
+def _check_settings(
     patients: int,
     seed: int,
     scanners: Sequence[str],
@@ -182,8 +183,8 @@ def _claim(out: Path, settings: _Settings) -> None:
     marker = out / _MARKER
     wanted = json.loads(json.dumps(asdict(settings)))
     if marker.exists():
-        found = _read_marker(marker)
-        names = [name for name, value in wanted.items() if found.get(name) != value]
+        recorded = _read_marker(marker)
+        names = [name for name, value in wanted.items() if recorded.get(name) != value]
         if names:
             raise DataError(
                 "phantom.other_settings", path=out, names=", ".join(map(_option, names))
@@ -199,12 +200,12 @@ def _claim(out: Path, settings: _Settings) -> None:
 
 def _read_marker(marker: Path) -> dict[str, object]:
     try:
-        found = json.loads(marker.read_text(encoding="utf-8"))
+        content = json.loads(marker.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError("phantom.bad_marker", path=marker) from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise DataError("phantom.bad_marker", path=marker)
-    return found
+    return content
 
 
 def _roster(settings: _Settings) -> list[_Patient]:

@@ -1,4 +1,4 @@
-"""What stands on the screen: grey levels, the fan, and the furniture around it."""
+"""The screen: grey levels, the fan, and the furniture around it; sizes of 512 pixels, by eye."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ Lookup = tuple[FloatMap, FloatMap, Pixels]
 
 @dataclass(frozen=True)
 class Screen:
-    """Where the sector stands on a square screen.
+    """Place of the sector on a square screen.
 
     Parameters
     ----------

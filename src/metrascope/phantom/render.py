@@ -13,7 +13,7 @@ from metrascope.phantom.shapes import FloatMap
 from metrascope.phantom.tissue import draw_tissue
 from metrascope.phantom.uterus import uterus_outline
 
-TISSUE_STEP = 2
+TISSUE_STEP = 2  # tissue is smoother than the echo: drawn on every second line and sample
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def sector(case: PhantomCase, size: int = 512) -> Pixels:
 
 
 def _depth_mm(anatomy: Anatomy, radius_mm: float, rng: np.random.Generator) -> float:
-    """Choose a depth that shows the whole uterus, as an operator does, in steps of 5 mm."""
+    """Choose a depth that covers the uterus, as an operator does, in steps of 5 mm."""
     points = uterus_outline(anatomy.uterus) + np.array(anatomy.uterus.center_mm, np.float32)
     far = float(np.hypot(points[:, 0], points[:, 1]).max()) - radius_mm
     wanted = far + float(rng.uniform(0, 15))
@@ -125,7 +125,7 @@ def _slide_db(beam: Beam, rng: np.random.Generator) -> FloatMap:
 
 
 def _near_field(envelope: FloatMap, beam: Beam, rng: np.random.Generator) -> None:
-    """Add the reverberations at the probe's face: bright arcs that fade within millimetres."""
+    """Add the reverberations at the probe's face: bright arcs that fade within millimeters."""
     depth = beam.depths_mm[:, None]
     period, fade = float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.5, 1.2))
     rings = np.square(np.cos(np.pi * depth / period)) * np.exp(-depth / fade)

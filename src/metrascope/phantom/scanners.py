@@ -18,7 +18,7 @@ class Scanner:
     Parameters
     ----------
     short_name, name
-        What commands say, and make and model as in the study.
+        Name in commands, and make and model as in the study.
     frequency_mhz, radius_mm, fov_deg
         Centre frequency; radius of the probe's face; opening angle of the sector.
     axial_mm, lateral_mm, focal_zone_mm
@@ -31,8 +31,8 @@ class Scanner:
         Share of the screen's height that the sector takes at most; share of the fan's width
         that fits on the screen (the sides are cut off).
     bar, tick_mm, marks
-        Side of the grey bar, ``left`` or ``right``; distance of the depth ticks; what is
-        written on the screen, with placeholders ``{gain}`` and ``{depth}``.
+        Side of the grey bar, ``left`` or ``right``; distance of the depth ticks; lettering on
+        the screen, with placeholders ``{gain}`` and ``{depth}``.
     """
 
     short_name: str
@@ -66,6 +66,7 @@ class Scanner:
         )
 
 
+# Chosen, none a maker's; see the module.
 _PRESETS: Final = (
     Scanner(
         short_name="aplio",
@@ -170,6 +171,6 @@ def find_scanner(short_name: str) -> Scanner:
         If there is none; the message lists those there are.
     """
     if short_name not in SCANNERS:
-        known = ", ".join(SCANNERS)
-        raise SettingsError("phantom.unknown_scanner", name=short_name, known=known)
+        names = ", ".join(SCANNERS)
+        raise SettingsError("phantom.unknown_scanner", name=short_name, known=names)
     return SCANNERS[short_name]

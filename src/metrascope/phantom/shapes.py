@@ -1,4 +1,4 @@
-"""Implicit shapes in millimetres: signed distances, negative inside.
+"""Implicit shapes in millimeters: signed distances, negative inside.
 
 Everything is evaluated at the samples of the beam grid, never in image space, so that a shape
 is as sharp as the beam that looks at it.
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatMap = NDArray[np.float32]
-TILE: Final = 128
+TILE: Final = 128  # side of a texture before it is mirrored, so that no repeat is seen
 
 
 def ellipse(u: FloatMap, v: FloatMap, semi_u: float, semi_v: float) -> FloatMap:
@@ -28,18 +28,18 @@ def length(u: FloatMap, v: FloatMap) -> FloatMap:
 
 
 def union(first: FloatMap, second: FloatMap, blend: float) -> FloatMap:
-    """Return the union of two shapes whose joint is rounded over ``blend`` millimetres."""
+    """Return the union of two shapes whose joint is rounded over ``blend`` millimeters."""
     overlap = np.clip(blend - np.abs(first - second), 0, None)
     return np.asarray(np.minimum(first, second) - overlap * overlap / (4 * blend), np.float32)
 
 
 def inside(distance: FloatMap, width: float = 0.4) -> FloatMap:
-    """Return how far each sample is inside, 0 to 1, with an edge ``width`` millimetres wide."""
+    """Return how far each sample is inside, 0 to 1, with an edge ``width`` millimeters wide."""
     return np.asarray(np.clip(0.5 - distance / width, 0, 1), np.float32)
 
 
 def ridge(distance: FloatMap, width: float) -> FloatMap:
-    """Return a parabolic ridge, 1 on the outline and 0 from ``width`` millimetres on."""
+    """Return a parabolic ridge, 1 on the outline and 0 from ``width`` millimeters on."""
     return np.asarray(np.clip(1 - np.square(distance / width), 0, 1), np.float32)
 
 
@@ -53,7 +53,7 @@ def rotate(
 
 
 class Mottle:
-    """Random texture, mean 0 and standard deviation 1, looked up in millimetres.
+    """Random texture, mean 0 and standard deviation 1, looked up in millimeters.
 
     Parameters
     ----------
@@ -77,10 +77,11 @@ class Mottle:
 
         ``shift`` moves to another part of the texture; ``stretch`` widens the grains along x.
         """
+        # A grain of the sheet is about three pixels; the texture is mirrored outside of it.
         scale = np.float32(3.0 / size_mm)
         across = x * (scale / np.float32(stretch)) + np.float32(2 * TILE + shift % TILE)
         down = z * scale + np.float32(1.5 * TILE + 1.7 * shift % TILE)
-        found = cv2.remap(
+        values = cv2.remap(
             self._sheet, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
         )
-        return np.asarray(found, np.float32)
+        return np.asarray(values, np.float32)

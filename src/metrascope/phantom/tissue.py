@@ -1,7 +1,8 @@
-"""What the beam meets: echo level, attenuation and interfaces at every sample of the grid.
+"""Echo level, attenuation and interfaces that the beam meets at every sample of the grid.
 
 Echo levels are decibels relative to the myometrium; attenuation is dB/cm/MHz, one way. Layers
-are painted from the back to the front.
+are painted from the back to the front. Levels, widths and grains are drawn by eye, beside real
+images; ``benchmarks/phantom_realism.py`` measures how near they come, not each of them.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ from metrascope.phantom.shapes import (
 )
 from metrascope.phantom.uterus import Endometrium, Uterus, cervix_semi_mm
 
-FLUID_DB: Final = -50.0
+FLUID_DB: Final = -50.0  # below anything that a screen of 60 dB shows
+# dB/cm/MHz, one way; docs/phantom.md says why the myometrium's is half of what tissue was measured
+# to have. Fat, fluid and bowel are chosen.
 ATTENUATION: Final = {"myometrium": 0.45, "fat": 0.5, "fluid": 0.02, "bowel": 1.1}
 
 
@@ -33,7 +36,7 @@ class Tissue:
 
     ``echo_db`` and ``attenuation`` as in the module; ``specular`` the amplitude of smooth
     interfaces relative to the myometrium's speckle; ``lesion`` the distance to the lesion in
-    millimetres, negative inside (None without a lesion).
+    millimeters, negative inside (None without a lesion).
     """
 
     echo_db: FloatMap
@@ -54,7 +57,7 @@ class _Canvas:
     def paint(
         self, weight: FloatMap, echo: FloatMap | float, attenuation: float | None = None
     ) -> None:
-        """Cover what is there with a tissue, as far as ``weight`` says."""
+        """Cover the tissues so far with another, by the share ``weight``, 0 to 1."""
         self.echo += weight * (echo - self.echo)
         self.specular *= 1 - weight
         if attenuation is not None:
@@ -68,7 +71,7 @@ class _Canvas:
         self.specular += np.float32(amplitude) * line
 
     def slope(self, distance: FloatMap) -> FloatMap:
-        """Return the change of a distance per millimetre along the beam, about -1 to 1."""
+        """Return the change of a distance per millimeter along the beam, about -1 to 1."""
         step = np.hypot(self.x[1, 0] - self.x[0, 0], self.z[1, 0] - self.z[0, 0])
         return np.asarray(np.gradient(distance, float(step), axis=0), np.float32)
 
@@ -81,9 +84,9 @@ def draw_tissue(
     Parameters
     ----------
     anatomy
-        What to paint.
+        Anatomy to paint.
     x, z
-        Position of every sample in millimetres, ``(rows, lines)``, rows along the beam.
+        Position of every sample in millimeters, ``(rows, lines)``, rows along the beam.
     radius_mm
         Radius of the probe's face.
     rng
@@ -93,7 +96,7 @@ def draw_tissue(
     shift = float(rng.uniform(0, 90))
     _paint_pelvis(canvas, anatomy, radius_mm, shift)
     u, v = _uterine_frame(anatomy.uterus, x, z)
-    # no organ is an ellipse: the frame itself is bent by a millimetre or two
+    # no organ is an ellipse: the frame itself is bent by a millimeter or two
     u = u + np.float32(1.1) * canvas.mottle(x, z, 16.0, shift + 5)
     v = v + np.float32(1.1) * canvas.mottle(x, z, 16.0, shift + 45)
     body = _uterus_distance(anatomy, u, v)
@@ -101,7 +104,7 @@ def draw_tissue(
     lining, depth = _endometrium_distance(anatomy, u, v, canvas.mottle, shift)
     lesion = _lesion_distance(anatomy.lesion, u, v, canvas.mottle, shift)
     if anatomy.lesion is not None and lesion is not None:
-        lining = _draped(lining, lesion, anatomy.lesion, anatomy.endometrium, v)
+        lining = _drape(lining, lesion, anatomy.lesion, anatomy.endometrium, v)
     _paint_endometrium(canvas, anatomy.endometrium, lining, depth, shift)
     if anatomy.lesion is not None and lesion is not None:
         paint = _paint_polyp if anatomy.lesion.label == "polyp" else _paint_fibroid
@@ -175,8 +178,8 @@ def _paint_uterus(
         behind = np.maximum(body - pocket, 30 - z)
         canvas.paint(inside(behind, 0.8), FLUID_DB, ATTENUATION["fluid"])
     # the vessels and folds beside the uterus: light and dark in turn
-    beside = inside(body - 9, 8.0)
-    canvas.echo += beside * (5.0 * mottle(x, z, 4.5, shift + 33) - np.float32(2.5))
+    parametrium = inside(body - 9, 8.0)
+    canvas.echo += parametrium * (5.0 * mottle(x, z, 4.5, shift + 33) - np.float32(2.5))
     muscle = 2.0 * mottle(x, z, 7.0, shift + 50) + 1.6 * mottle(x, z, 2.4, shift + 60, 1.8)
     canvas.paint(inside(body, 0.6), muscle, ATTENUATION["myometrium"])
     vessels = np.clip(mottle(u, v, 3.2, shift + 70) - np.float32(1.4), 0, 1)
@@ -241,33 +244,37 @@ def _lesion_distance(
     )
 
 
-def _draped(
-    lining: FloatMap, distance: FloatMap, lesion: PhantomLesion, look: Endometrium, v: FloatMap
+def _drape(
+    lining: FloatMap,
+    distance: FloatMap,
+    lesion: PhantomLesion,
+    endometrium: Endometrium,
+    v: FloatMap,
 ) -> FloatMap:
     """Spread the endometrium over the lesion: around a polyp, over the free side of a fibroid."""
-    cover = 0.12 * look.thickness_mm + 0.5
+    cover = 0.12 * endometrium.thickness_mm + 0.5
     over = distance - np.float32(cover)
     if lesion.figo > 0:
-        over = np.maximum(over, lesion.side * v - np.float32(look.thickness_mm / 2))
+        over = np.maximum(over, lesion.side * v - np.float32(endometrium.thickness_mm / 2))
     return union(lining, over, 2.5)
 
 
 def _paint_endometrium(
-    canvas: _Canvas, look: Endometrium, lining: FloatMap, depth: FloatMap, shift: float
+    canvas: _Canvas, endometrium: Endometrium, lining: FloatMap, depth: FloatMap, shift: float
 ) -> None:
-    halo = inside(lining - np.float32(look.junctional_mm), 2.0)
+    halo = inside(lining - np.float32(endometrium.junctional_mm), 2.0)
     canvas.echo += halo * (np.float32(-4.5) - np.float32(0.3) * canvas.echo)
     grain = 0.8 * canvas.mottle(canvas.x, canvas.z, 2.0, shift + 90)
     within = inside(lining, 0.6)
-    canvas.paint(within, grain + np.float32(look.echo_db), 0.4)
-    if look.phase == "proliferative":
+    canvas.paint(within, grain + np.float32(endometrium.echo_db), 0.4)
+    if endometrium.phase == "proliferative":
         canvas.echo += 5.0 * within * ridge(lining + np.float32(0.5), 1.0)
         canvas.shine(lining + np.float32(0.3), 1.5)
     broken = np.clip(0.6 + 0.6 * canvas.mottle(canvas.x, canvas.z, 5.0, shift + 55), 0, 1.5)
     canvas.echo += 4.0 * within * broken * inside(np.abs(depth) - np.float32(0.4), 0.6)
     canvas.specular += within * broken * ridge(depth, 0.5)
-    if look.fluid_mm:
-        fluid = np.maximum(np.abs(depth) - np.float32(look.fluid_mm / 2), lining + 1)
+    if endometrium.fluid_mm:
+        fluid = np.maximum(np.abs(depth) - np.float32(endometrium.fluid_mm / 2), lining + 1)
         canvas.paint(inside(fluid), FLUID_DB, ATTENUATION["fluid"])
 
 

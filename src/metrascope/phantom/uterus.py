@@ -1,9 +1,9 @@
-"""The uterus and its endometrium: size, position and look, in millimetres.
+"""The uterus and its endometrium: size, position and appearance, in millimeters.
 
 The origin is the centre of curvature of the probe, ``x`` to the right of the screen and ``z``
 away from the probe. The uterus has a frame of its own: ``u`` along its axis towards the fundus
 (sagittal) or across the cavity (transverse), ``v`` across the cavity. Sources of the ranges are
-in ``docs/phantom.md``.
+in ``docs/phantom.md``; numbers that it does not name are chosen.
 """
 
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+# Ranges of docs/phantom.md: length with the cervix, anteroposterior, width; thickness by phase.
 LENGTH_MM: Final = (60.0, 90.0)
 DEPTH_MM: Final = (30.0, 50.0)
 WIDTH_MM: Final = (42.0, 62.0)
@@ -20,7 +21,10 @@ THICKNESS_MM: Final = {
     "proliferative": (5.0, 12.0),
     "secretory": (7.0, 16.0),
 }
+# Shares of the phases; chosen.
 _PHASE_SHARE: Final = (0.15, 0.45, 0.40)
+# Positions with their shares, about one retroverted uterus in five, and the axis of each from
+# straight down, degrees; ours (docs/phantom.md).
 _VERSIONS: Final = ("anteverted", "mid", "retroverted")
 _VERSION_SHARE: Final = (0.65, 0.15, 0.20)
 _AXIS_DEG: Final = {"anteverted": (48, 82), "mid": (-20, 25), "retroverted": (-80, -48)}
@@ -31,7 +35,7 @@ class Uterus:
     """Outline and position of the uterus in the image plane.
 
     ``axis_rad`` turns the x axis of the screen onto ``u``; ``flexion`` is the bend of the
-    cervix per millimetre squared; ``depth_mm`` is the anteroposterior diameter.
+    cervix per millimeter squared; ``depth_mm`` is the anteroposterior diameter.
     """
 
     plane: str
@@ -60,7 +64,7 @@ class Uterus:
 
 @dataclass(frozen=True)
 class Endometrium:
-    """Double-layer thickness and look of the endometrium by phase of the cycle."""
+    """Double-layer thickness and appearance of the endometrium by phase of the cycle."""
 
     phase: str
     thickness_mm: float
@@ -72,7 +76,7 @@ class Endometrium:
 
 
 def draw_uterus(radius_mm: float, rng: np.random.Generator) -> Uterus:
-    """Draw a uterus a few millimetres in front of a probe's face of radius ``radius_mm``."""
+    """Draw a uterus a few millimeters in front of a probe's face of radius ``radius_mm``."""
     plane = "sagittal" if rng.random() < 0.7 else "transverse"
     version = str(rng.choice(_VERSIONS, p=_VERSION_SHARE))
     lean = np.deg2rad(rng.uniform(*_AXIS_DEG[version]))
@@ -88,10 +92,10 @@ def draw_uterus(radius_mm: float, rng: np.random.Generator) -> Uterus:
         float(rng.normal(0, 0.003)) - 0.003 * float(np.sign(lean)),
         (float(rng.normal(0, 5)), 0.0),
     )
-    return _placed(uterus, radius_mm, float(rng.uniform(3, 9)))
+    return _place(uterus, radius_mm, float(rng.uniform(3, 9)))
 
 
-def _placed(uterus: Uterus, radius_mm: float, gap_mm: float) -> Uterus:
+def _place(uterus: Uterus, radius_mm: float, gap_mm: float) -> Uterus:
     """Move the uterus along z until its nearest point lies ``gap_mm`` from the probe's face."""
     points = uterus_outline(uterus) + np.array([uterus.center_mm[0], 0], np.float32)
     reach = radius_mm + gap_mm

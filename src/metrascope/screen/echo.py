@@ -131,7 +131,7 @@ def echo_outline(region: GreyImage) -> tuple[Points, Points, Points]:
 
 
 def _fine_texture(grey: GreyImage, size: tuple[int, int]) -> GreyImage:
-    """Return the mean difference of neighbours in tenths of a grey level, reduced to a size."""
+    """Return the mean difference of neighbors in tenths of a grey level, reduced to a size."""
     if min(grey.shape) < 2:
         return np.zeros(size[::-1], np.uint8)
     here = grey[:-1, :-1]

@@ -46,7 +46,7 @@ _NEW_SUBFILE_TYPE, _NO_PICTURE = 254, 0b101
 
 
 def read_grey(path: Path, row: int) -> GreyImage:
-    """Decode a PNG, JPEG, BMP or TIFF to 8-bit grey (luminance of colour, ITU-R 601).
+    """Decode a PNG, JPEG, BMP or TIFF to 8-bit grey (luminance of color, ITU-R 601).
 
     Parameters
     ----------

@@ -122,7 +122,7 @@ def _usual(values: Floats32) -> Floats32:
 
 
 def _jumps(small: Floats32, first: int, last: int) -> Floats32:
-    """Return how sharply some columns part their neighbours at each depth, NaN in the dark."""
+    """Return how sharply some columns part their neighbors at each depth, NaN in the dark."""
     step = np.zeros_like(small)
     step[:, 1:-1] = np.abs(small[:, 2:] - small[:, :-2])
     jumps = []

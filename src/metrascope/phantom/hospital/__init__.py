@@ -1,28 +1,25 @@
 """Invented exports of a department, with the truth beside them: the independent judge of ingest.
 
-hospital        write what a department's export folder looks like, and the truth beside it
-plan            what a patient's visits leave behind: which screens, in which files, in which
-                folders
-visits          the files that one visit leaves behind, and the truth about each
+hospital        write a department's export folder, and the truth beside it
+plan            the screens of a patient's visits, and the files and folders that hold them
+visits          the files of one visit, and the truth about each
 identities      invented people, hospitals and visits: all that an export can betray
-stages          what each kind of screen shows in its middle: fans, colors, strips, pages
+stages          the middle of each kind of screen: fans, colors, strips, pages
 shot            one screenshot and the truth about it
-screen_kinds    A scanner's whole screen around a phantom's echo, and the truth about it
+screen_kinds    a scanner's whole screen around a phantom's echo, and the truth about it
 drawing         the screen while it is being drawn: every stroke is recorded as it is put down
 fan_screen      the echo of a case on any grid of lines, and its scan conversion into any
                 rectangle
-strips          what runs over time under a small fan: spectral Doppler and M-mode
+strips          traces over time under a small fan: spectral Doppler and M-mode
 doppler         colors laid over the echo: color and power Doppler, elastography, with their color
                 bars
-document_pages  what is no scan: a rendered surface, and the page of measurements
-furniture       what stands around the fan: banner, logo, settings, grey bar, depth ruler, status
-                line
+document_pages  screens that are no scan: a rendered surface, and the page of measurements
+furniture       furniture around the fan: banner, logo, settings, grey bar, depth ruler, status line
 screen_layouts  five layouts of a scanner's screen, named as the presets of
                 `metrascope.phantom.scanners`
 burned_text     letters as a scanner draws them: pen-stroke, bitmap and outline fonts, Latin and
                 Chinese
-overlays        what an operator leaves in the image: calipers, results, arrows, annotations, body
-                marks
+overlays        an operator's marks in the image: calipers, results, arrows, notes, body marks
 loops           cine loops: the tissue moves under the probe and the speckle renews itself, the
                 screen stays
 objects         DICOM files as exports have them: pixels, and texts in every corner of the file

@@ -15,7 +15,8 @@ from metrascope.phantom.hospital.planted import Ledger, invent_text, invent_uid,
 from metrascope.phantom.hospital.shot import Screenshot
 
 CHARACTER_SETS: Final = ("ISO_IR 192", "GB18030", "ISO 2022 IR 58", "ISO_IR 100")
-_RANDOM_ELEMENTS: Final = 24
+_RANDOM_ELEMENTS: Final = 24  # texts planted in a header beside those of every scanner; chosen
+# Groups of private elements with their creators, as scanners' conformance statements have them.
 _CREATORS: Final = (
     (0x0009, "GEMS_Ultrasound_ImageGroup_001"),
     (0x0011, "MINDRAY US PRIVATE 1.0"),
@@ -24,6 +25,7 @@ _CREATORS: Final = (
     (0x7FE1, "GEMS_Ultrasound_MovieGroup_001"),
 )
 _PARTS: Final = re.compile(r"[^=^\\\r\n\t\f]+")
+# Region Data Type of each kind (PS3.3, C.8.5.5.1.2).
 _DATA_TYPES: Final = {"2d": 1, "color": 2, "m_mode": 10, "spectral": 3, "elastography": 1}
 
 
@@ -47,7 +49,7 @@ def write_identity(ds: Dataset, visit: Visit, ledger: Ledger) -> None:
 
 
 def write_image_header(ds: Dataset, shot: Screenshot, regions: str, frames: int) -> None:
-    """Put in what an ultrasound image says about itself; nothing of it identifies.
+    """Write the attributes of an ultrasound image that identify nobody.
 
     Parameters
     ----------

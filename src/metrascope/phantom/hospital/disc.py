@@ -22,7 +22,7 @@ from metrascope.files.atomic import write_bytes
 from metrascope.phantom.hospital.dicom_header import person_name
 from metrascope.phantom.hospital.identities import UID_ROOT, Visit
 
-_IN_USE: Final = 0xFFFF
+_IN_USE: Final = 0xFFFF  # PS3.3, F.3.2.2
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def write_dicomdir(folder: Path, visit: Visit, files: Sequence[Filed]) -> None:
     visit
         The examination.
     files
-        What the directory tells of.
+        Files that the directory lists.
     """
     records = [_patient(visit), _study(visit), _series(visit)]
     records += [_image(filed, number) for number, filed in enumerate(files, start=1)]

@@ -1,4 +1,4 @@
-"""What is no scan: a rendered surface, and the page of measurements."""
+"""Screens that are no scan: a rendered surface, and the page of measurements."""
 
 from typing import Final
 
@@ -10,6 +10,7 @@ from metrascope.phantom.hospital.drawing import Canvas
 from metrascope.phantom.hospital.screen_layouts import ScreenLayout
 from metrascope.phantom.shapes import FloatMap
 
+# Name, unit and usual value of each row of a report; invented.
 _ROWS: Final = (
     ("Uterus L", "cm", 7.6),
     ("Uterus W", "cm", 5.1),

@@ -13,6 +13,7 @@ from metrascope.phantom.hospital.screen_layouts import ScreenLayout
 from metrascope.phantom.shapes import FloatMap
 
 Map = NDArray[np.float32]
+# Colors from one end of each bar to the other, and of the boxes; after the usual maps, by eye.
 _VELOCITY: Final = (
     (40, 240, 250),
     (20, 60, 230),

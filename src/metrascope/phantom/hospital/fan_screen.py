@@ -13,14 +13,14 @@ from metrascope.phantom.render import TISSUE_STEP, PhantomCase
 from metrascope.phantom.shapes import FloatMap
 from metrascope.phantom.tissue import draw_tissue
 
-LINEAR_RADIUS_MM = 400.0
+LINEAR_RADIUS_MM = 400.0  # so flat that lines are nearly parallel, as a linear probe's
 
 
 @dataclass(frozen=True)
 class FanEcho:
-    """Grey levels 0 to 255 of every sample, ``(samples, lines)``, and where the lesion is.
+    """Grey levels 0 to 255 of every sample, ``(samples, lines)``, and the lesion's place.
 
-    ``lesion`` is the distance to the lesion in millimetres on the coarser tissue grid, negative
+    ``lesion`` is the distance to the lesion in millimeters on the coarser tissue grid, negative
     inside; None without one.
     """
 
@@ -108,7 +108,7 @@ def _positions(beam: Beam, view: ProbeView, radius_mm: float) -> tuple[FloatMap,
 
 
 def _ring_down(envelope: FloatMap, beam: Beam, rng: np.random.Generator) -> None:
-    """Add the reverberations at the probe's face: bright arcs that fade within millimetres."""
+    """Add the reverberations at the probe's face: bright arcs that fade within millimeters."""
     depth = beam.depths_mm[:, None]
     period, fade = float(rng.uniform(0.7, 1.3)), float(rng.uniform(0.5, 1.2))
     rings = np.square(np.cos(np.pi * depth / period)) * np.exp(-depth / fade)
@@ -176,7 +176,7 @@ def _convert(
 def polar(
     view: ProbeView, beam: Beam, shape: tuple[int, int], apex: tuple[float, float], pixel: float
 ) -> tuple[FloatMap, FloatMap]:
-    """Return angle in radians and depth in millimetres of every pixel, not only of those seen."""
+    """Return angle in radians and depth in millimeters of every pixel, not only of those seen."""
     x = (np.arange(shape[1], dtype=np.float32) + np.float32(0.5 - apex[0])) * np.float32(pixel)
     z = (np.arange(shape[0], dtype=np.float32) + np.float32(0.5 - apex[1])) * np.float32(pixel)
     across, down = np.meshgrid(x, z)

@@ -1,4 +1,4 @@
-"""What stands around the fan: banner, logo, settings, grey bar, depth ruler, status line."""
+"""Furniture around the fan: banner, logo, settings, grey bar, depth ruler, status line."""
 
 from functools import lru_cache
 from typing import Final
@@ -24,12 +24,13 @@ _PERSONAL: Final = (
     "accession",
     "operator",
 )
+# Grounds of screens: half are black, the others nearly (`paint_ground`).
 _BLACKS: Final = ((0, 0, 0), (0, 0, 0), (0, 0, 0), (4, 4, 4), (10, 10, 10), (6, 8, 20))
 _PROBES: Final = ("PVL-715RST", "C10-3v", "RIC5-9-D", "EV3-10B", "V11-3HU")
 
 
 def paint_ground(canvas: Canvas, layout: ScreenLayout, rng: np.random.Generator) -> None:
-    """Paint what lies behind everything: ground, the fan's well, strips of banner and status.
+    """Paint the ground of everything: the fan's well, strips of banner and status.
 
     Black is not black on every screen: levels up to 10 and a dark blue are in use.
     """
@@ -40,7 +41,7 @@ def paint_ground(canvas: Canvas, layout: ScreenLayout, rng: np.random.Generator)
 def fill_in(
     layout: ScreenLayout, person: InventedPatient, fan: FanScreen | None, rng: np.random.Generator
 ) -> dict[str, str]:
-    """Return what stands for every placeholder: person, date, and settings drawn at random."""
+    """Return the text of every placeholder: person, date, and settings drawn at random."""
     depth = fan.beam.depth_mm / 10 if fan else float(rng.integers(6, 11))
     frequency = fan.beam.frequency_mhz if fan else 7.5
     chinese = rng.random() < 0.6 and legible(person.hospital)

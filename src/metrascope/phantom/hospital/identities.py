@@ -52,6 +52,8 @@ _DOCTORS: Final = (
     "Bai 白,Cao 曹,Deng 邓,Fan 范,Hou 侯,Jin 金,Kong 孔,Lei 雷,Meng 孟,Niu 牛,Qin 秦,Shao 邵"
 )
 UID_ROOT: Final = "1.2.826.0.1.3680043.10.1337."
+# Share of patients who have another's name, and of those with a Latin name alone; first day of an
+# examination. Chosen.
 _SHARED_NAME: Final = 0.08
 _LATIN_SHARE: Final = 0.25
 _FIRST_DAY: Final = date(2016, 1, 4)
@@ -171,8 +173,8 @@ class Visit:
     @property
     def age(self) -> int:
         """Whole years at the examination."""
-        born, seen = self.patient.birth_date, self.exam_time.date()
-        return seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
+        birth, exam = self.patient.birth_date, self.exam_time.date()
+        return exam.year - birth.year - ((exam.month, exam.day) < (birth.month, birth.day))
 
 
 def invent_patients(count: int, rng: np.random.Generator) -> tuple[Patient, ...]:

@@ -25,7 +25,7 @@ _ENGLISH: Final = (
     "Pathology",
     "Centre",
 )
-_STRANGERS: Final = 3
+_STRANGERS: Final = 3  # rows of people without pictures; chosen
 
 
 def write_labels(
@@ -43,9 +43,9 @@ def write_labels(
     rng
         Chooses the encoding of the CSV, and invents results that match no picture.
     """
-    known = visits[:-1] if len(visits) > 1 else visits
-    chinese = [_row(visit, label, "zh") for visit, label in known]
-    english = [_row(visit, label, "en") for visit, label in known]
+    tested = visits[:-1] if len(visits) > 1 else visits
+    chinese = [_row(visit, label, "zh") for visit, label in tested]
+    english = [_row(visit, label, "en") for visit, label in tested]
     for rows, name in ((chinese, "周晓晨"), (english, "Nobody Known")):
         for _ in range(_STRANGERS):
             stray = [name, f"US{code(9, rng)}", f"MR{code(9, rng)}", "41", "", rows[0][5], ""]

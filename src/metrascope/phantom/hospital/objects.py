@@ -31,7 +31,7 @@ from metrascope.phantom.hospital.plan import Wish
 from metrascope.phantom.hospital.planted import Ledger, invent_uid
 from metrascope.phantom.hospital.shot import Screenshot
 
-_PREAMBLE: Final = 128
+_PREAMBLE: Final = 128  # bytes (PS3.10, 7.1)
 
 
 def make_image(
@@ -42,7 +42,7 @@ def make_image(
     Parameters
     ----------
     shot
-        The screen, for what the header says of it.
+        Screen, for the header's claims about it.
     frames
         ``(n, h, w, 3)`` uint8 RGB.
     wish

@@ -1,4 +1,7 @@
-"""What an operator leaves in the image: calipers, results, arrows, annotations, body marks."""
+"""An operator's marks in the image: calipers, results, arrows, notes, body marks.
+
+Sizes are pixels of a screen 768 high, drawn by eye.
+"""
 
 from typing import Final
 
@@ -13,6 +16,7 @@ from metrascope.phantom.hospital.shot import InventedPatient
 
 _Point = tuple[int, int]
 _PALE: Final = (210, 210, 210)
+# Outlines of the two cursors, pixels right and down of their tips.
 _ARROW: Final = ((0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (12, 12))
 _HAND: Final = (
     *((6, 0), (8, 0), (9, 8), (12, 7), (13, 9), (16, 8), (17, 10), (19, 10), (20, 16)),
@@ -57,13 +61,13 @@ def annotate(
     person: InventedPatient,
     rng: np.random.Generator,
     *,
-    named: bool,
+    with_name: bool,
 ) -> None:
-    """Write a note in the fan, and the patient's name as well if ``named``."""
+    """Write a note in the fan, and the patient's name as well if ``with_name``."""
     height = round(canvas.height * float(rng.uniform(0.024, 0.036)))
     note = _NOTES[int(rng.integers(len(_NOTES)))]
     canvas.write(note, _spot(fan, rng), layout.face, height, layout.notes)
-    if named:
+    if with_name:
         name = person.chinese_name if rng.random() < 0.5 else person.latin_name
         at = _spot(fan, rng)
         if canvas.write(name, at, layout.face, height, layout.notes, identifying=True) is None:
@@ -213,10 +217,10 @@ def _pair(
 
 
 def _dots(canvas: Canvas, layout: ScreenLayout, ends: tuple[_Point, _Point], unit: float) -> None:
-    left, top = min(e[0] for e in ends) - 2, min(e[1] for e in ends) - 2
-    right, bottom = max(e[0] for e in ends) + 3, max(e[1] for e in ends) + 3
+    left, top = min(end[0] for end in ends) - 2, min(end[1] for end in ends) - 2
+    right, bottom = max(end[0] for end in ends) + 3, max(end[1] for end in ends) + 3
     with canvas.drawing((left, top, right - left, bottom - top), layout.calipers, "line") as sheet:
-        start, stop = ((e[0] - left, e[1] - top) for e in ends)
+        start, stop = ((end[0] - left, end[1] - top) for end in ends)
         dotted(sheet, start, stop, max(4, round(7 * unit)), 1 if unit > 1.2 else 0)
 
 

@@ -1,4 +1,4 @@
-"""What a patient's visits leave behind: which screens, in which files, in which folders."""
+"""The screens of a patient's visits, and the files and folders that hold them."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -22,7 +22,7 @@ FOLDER_STYLES: Final[tuple[FolderStyle, ...]] = (
 )
 FILE_STYLES: Final = ("part10", "part10", "part10", "part10", "no_preamble", "no_meta")
 OTHER_KINDS: Final = ("ct", "sr", "pdf")
-_LOOP_FRAMES: Final = 6
+_LOOP_FRAMES: Final = 6  # enough for a loop, which costs a drawing each
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Wish:
     Parameters
     ----------
     kind, view
-        What the screen shows; ``other`` names another modality instead.
+        Kind of screen, and probe; ``other`` names another modality instead.
     container
         File type; ``both`` is one picture as DICOM and as PNG.
     coding, frames
-        For DICOM: how pixels are stored, and how many frames.
+        Storage of the pixels and number of frames, for DICOM.
     regions
         ``sane``, ``absent`` or ``insane`` (boxes beyond the image, upside down, no units).
     style
@@ -57,7 +57,7 @@ class Wish:
 
 
 def plan_visit(visit: Visit, rng: np.random.Generator) -> tuple[Wish, ...]:
-    """Return what a visit leaves behind; the first picture is always a usable still.
+    """Return the pictures of a visit; the first one is always a usable still.
 
     Codings and kinds follow the patient's number, so that a few dozen patients show all of them.
     """

@@ -31,6 +31,7 @@ from metrascope.phantom.hospital.shot import InventedPatient, ProbeView, Screens
 from metrascope.phantom.hospital.stages import STAGES, Scene
 from metrascope.phantom.render import PhantomCase
 
+# Colors of white: five of seven screens are untinted, the others warm or cold. Chosen.
 _TINTS: Final = (*((255, 255, 255),) * 5, (255, 247, 230), (236, 244, 255))
 _COLORED: Final = ("color_doppler", "power_doppler", "elastography")
 
@@ -57,7 +58,7 @@ def draw_screen(
     rng
         Source of everything but the echo.
     kind
-        What the screen shows; only ``bmode`` is usable.
+        Kind of screen; only ``bmode`` is usable.
     view
         Probe, unless ``case`` is an echo already.
 
@@ -126,15 +127,15 @@ def _mark(
     *,
     measured: bool,
 ) -> None:
-    """Leave in the image what operators leave, each with its own chance."""
-    named = rng.random() < 0.2
+    """Leave an operator's marks in the image, each with its own chance; the chances are chosen."""
+    with_name = rng.random() < 0.2
     chances: tuple[tuple[float, Callable[[], None]], ...] = (
         (0.9, lambda: mark_orientation(canvas, layout, fan)),
         (0.4, lambda: draw_body_mark(canvas, layout, fan, rng)),
         (0.5 * measured, lambda: draw_measurement(canvas, layout, fan, rng)),
         (0.15, lambda: point_at(canvas, layout, fan, rng)),
         (0.1, lambda: leave_cursor(canvas, fan, rng)),
-        (0.4, lambda: annotate(canvas, layout, fan, person, rng, named=named)),
+        (0.4, lambda: annotate(canvas, layout, fan, person, rng, with_name=with_name)),
         (0.12, lambda: overlap_corner(canvas, layout, fan, values, rng)),
     )
     for chance, draw in chances:

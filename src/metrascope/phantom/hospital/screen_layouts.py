@@ -10,6 +10,7 @@ from typing import Final
 from metrascope.phantom.hospital.burned_text import Face
 from metrascope.phantom.hospital.drawing import Anchor, Color
 
+# Colors of letters and marks, by eye.
 WHITE: Final = (225, 225, 225)
 GRAY_LETTERS: Final = (165, 165, 170)
 YELLOW: Final = (228, 220, 60)

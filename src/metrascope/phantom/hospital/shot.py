@@ -101,11 +101,11 @@ class PlantedMark:
     Parameters
     ----------
     kind
-        What it is.
+        Kind of the mark.
     box
         Left, top, width and height in pixels; every pixel drawn for it is inside.
     text
-        What it reads; empty if it is not lettering.
+        Text of the mark; empty if it is not lettering.
     identifying
         Whether it tells who the patient is, or where or when she was examined.
     """
@@ -118,9 +118,9 @@ class PlantedMark:
 
 @dataclass(frozen=True)
 class ScreenRegion:
-    """One region as a scanner's header states it: box, data type, millimetres per pixel x and y.
+    """One region as a scanner's header states it: box, data type, millimeters per pixel x and y.
 
-    The millimetres are None where the axes are not lengths (a spectrum, a 3-D rendering).
+    The millimeters are None where the axes are not lengths (a spectrum, a 3-D rendering).
     """
 
     box: Box
@@ -139,7 +139,7 @@ class Screenshot:
     clean
         Grey echo image without anything drawn over it, ``(h, w)`` uint8, 0 outside the sector.
     sector
-        Where echo is shown, ``(h, w)`` bool; empty where the screen shows no fan.
+        Pixels of echo, ``(h, w)`` bool; empty where the screen shows no fan.
     sector_kind
         Outline of the sector; ``whole`` where there is none.
     lesion
@@ -152,13 +152,13 @@ class Screenshot:
         Every pixel touched by any mark, ``(h, w)`` bool; flow and stiffness laid over the echo
         in color are not marks.
     kind, usable
-        What the screen shows, and whether a study can use it (B-mode stills only).
+        Kind of screen, and whether a study can use it (B-mode stills only).
     mm_per_pixel
-        Size of a pixel of the fan; 0 without one.
+        Size of a pixel of the fan, mm; 0 without one.
     regions
-        As the header states them.
+        Regions that the header states.
     maker, model
-        For the header.
+        Maker and model that the header states.
     """
 
     image: Pixels

@@ -1,4 +1,4 @@
-"""What each kind of screen shows in its middle: fans, colors, strips, pages."""
+"""The middle of each kind of screen: fans, colors, strips, pages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from metrascope.phantom.hospital.strips import draw_line_of_sight, run_motion, r
 
 @dataclass(frozen=True)
 class Scene:
-    """What was put on the screen: its fans, the main one first, and the regions."""
+    """Fans of a screen, the main one first, and its regions."""
 
     fans: tuple[FanScreen, ...]
     regions: tuple[ScreenRegion, ...]
@@ -113,8 +113,8 @@ def _dual(
     halves = ((left, top, half, height), (left + width - half, top, half, height))
     clip = echo.case.scanner.clip * 0.75
     fans = tuple(
-        _show(canvas, place(shown, part, clip=clip))
-        for shown, part in zip((echo, _other(echo, rng)), halves, strict=True)
+        _show(canvas, place(view, part, clip=clip))
+        for view, part in zip((echo, _other(echo, rng)), halves, strict=True)
     )
     canvas.image[top : top + height, left + width // 2 - 1 : left + width // 2 + 1] = 70
     return Scene(fans, tuple(_region(fan) for fan in fans))
@@ -128,8 +128,8 @@ def _quad(
     corners = [(x, y) for y in (top, top + height - down) for x in (left, left + width - across)]
     boxes = [(x, y, across, down) for x, y in corners]
     fans = tuple(
-        _show(canvas, place(shown, part, fill=1.0, clip=0.55))
-        for shown, part in zip((echo, _turned(echo), _other(echo, rng)), boxes, strict=False)
+        _show(canvas, place(view, part, fill=1.0, clip=0.55))
+        for view, part in zip((echo, _turned(echo), _other(echo, rng)), boxes, strict=False)
     )
     for fan, letter in zip(fans, "ABC", strict=True):
         _cross(canvas, fan, rng)

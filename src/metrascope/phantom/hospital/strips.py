@@ -1,4 +1,4 @@
-"""What runs over time under a small fan: spectral Doppler and M-mode."""
+"""Traces over time under a small fan: spectral Doppler and M-mode; their numbers are by eye."""
 
 import cv2
 import numpy as np

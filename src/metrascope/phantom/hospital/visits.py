@@ -1,4 +1,4 @@
-"""The files that one visit leaves behind, and the truth about each."""
+"""The files of one visit, and the truth about each."""
 
 import zipfile
 from collections.abc import Sequence
@@ -36,11 +36,11 @@ class Job:
     out
         Folder of the export.
     seed
-        Of the whole export.
+        Seed of the whole export.
     size
         Height of the screens, or None for each scanner's own.
     visit, label, scanner
-        Who, with what, on which machine.
+        Patient and date, class, and short name of the machine.
     """
 
     out: Path
@@ -52,7 +52,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class _Made:
+class _NewFile:
     """One file before it has a name."""
 
     suffix: str
@@ -71,27 +71,27 @@ def write_visit(job: Job, rng: np.random.Generator) -> list[_Row]:
     rng
         Source of all choices.
     """
-    made: list[_Made] = []
+    files: list[_NewFile] = []
     for number, wish in enumerate(plan_visit(job.visit, rng)):
-        made += _make(job, wish, number, rng)
+        files += _make(job, wish, number, rng)
     visit, style = job.visit, folder_style(job.visit)
-    names = [export_name(visit, style, number, one.suffix) for number, one in enumerate(made)]
-    members = [""] * len(made)
+    names = [export_name(visit, style, number, one.suffix) for number, one in enumerate(files)]
+    members = [""] * len(files)
     if style == "zip":
-        members = [f"IMG/{n:04d}{one.suffix if n % 2 else ''}" for n, one in enumerate(made)]
-        _write_zip(job.out / "exports" / names[0], members, made, visit)
+        members = [f"IMG/{n:04d}{one.suffix if n % 2 else ''}" for n, one in enumerate(files)]
+        _write_zip(job.out / "exports" / names[0], members, files, visit)
     else:
-        for name, one in zip(names, made, strict=True):
+        for name, one in zip(names, files, strict=True):
             write_bytes(job.out / "exports" / name, one.content)
     if style == "disc":
-        _write_directory(job.out / "exports", visit, names, made)
+        _write_directory(job.out / "exports", visit, names, files)
     return [
         {"file": name, "member": inner, **one.row, "planted": _noted(one, visit, name)}
-        for name, inner, one in zip(names, members, made, strict=True)
+        for name, inner, one in zip(names, members, files, strict=True)
     ]
 
 
-def _make(job: Job, wish: Wish, number: int, rng: np.random.Generator) -> list[_Made]:
+def _make(job: Job, wish: Wish, number: int, rng: np.random.Generator) -> list[_NewFile]:
     """Make the file of one picture, or two that show the same."""
     if wish.other:
         return [_make_other(job, wish, number, rng)]
@@ -113,7 +113,7 @@ def _make_file(
     shared: _Row,
     number: int,
     rng: np.random.Generator,
-) -> _Made:
+) -> _NewFile:
     ledger = Ledger(rng)
     for mark in shots[0].marks:
         if mark.identifying and mark.text:
@@ -121,7 +121,7 @@ def _make_file(
     if suffix != ".dcm":
         write = make_png if suffix == ".png" else make_jpeg
         content = write(shots[0].image, job.visit, ledger)
-        return _Made(suffix, content, shared, tuple(ledger.planted))
+        return _NewFile(suffix, content, shared, tuple(ledger.planted))
     frames = np.stack([shot.image for shot in shots])
     content = make_image(shots[0], frames, wish, job.visit, ledger, number + 1)
     stored = {
@@ -131,19 +131,19 @@ def _make_file(
         "regions": wish.regions if shots[0].regions else "absent",
         "style": wish.style,
     }
-    return _Made(suffix, content, shared | stored, tuple(ledger.planted))
+    return _NewFile(suffix, content, shared | stored, tuple(ledger.planted))
 
 
-def _make_other(job: Job, wish: Wish, number: int, rng: np.random.Generator) -> _Made:
+def _make_other(job: Job, wish: Wish, number: int, rng: np.random.Generator) -> _NewFile:
     ledger = Ledger(rng)
     content = make_other(wish.other, job.visit, ledger, number + 1)
     row = _about(job, 0) | {"kind": wish.other, "usable": False, "reason": "modality"}
-    return _Made(".dcm", content, row, tuple(ledger.planted))
+    return _NewFile(".dcm", content, row, tuple(ledger.planted))
 
 
 def _about(job: Job, frames: int) -> _Row:
     visit = job.visit
-    known: _Row = {
+    facts: _Row = {
         "patient": visit.patient.index,
         "visit": visit.number,
         "accession": visit.accession,
@@ -155,7 +155,7 @@ def _about(job: Job, frames: int) -> _Row:
         "centre": visit.centre_code,
     }
     unknown = ("syntax", "photometric", "coding", "regions", "style", "sector", "glyphs", "ink")
-    return known | dict.fromkeys(unknown, "")
+    return facts | dict.fromkeys(unknown, "")
 
 
 def _draw(job: Job, wish: Wish, number: int, rng: np.random.Generator) -> tuple[Screenshot, ...]:
@@ -171,32 +171,32 @@ def _draw(job: Job, wish: Wish, number: int, rng: np.random.Generator) -> tuple[
     return shots if job.size is None else tuple(shrink(shot, job.size) for shot in shots)
 
 
-def _write_zip(path: Path, members: Sequence[str], made: Sequence[_Made], visit: Visit) -> None:
+def _write_zip(path: Path, members: Sequence[str], files: Sequence[_NewFile], visit: Visit) -> None:
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, one in zip(members, made, strict=True):
+        for name, one in zip(members, files, strict=True):
             archive.writestr(member(name, visit.exam_time), one.content, compresslevel=1)
     write_bytes(path, buffer.getvalue())
 
 
 def _write_directory(
-    exports: Path, visit: Visit, names: Sequence[str], made: Sequence[_Made]
+    exports: Path, visit: Visit, names: Sequence[str], files: Sequence[_NewFile]
 ) -> None:
     """Write DICOMDIR of a disc; on every other disc it does not know the last file."""
     disc = names[0].split("/")[0]
-    known = [
+    listed = [
         Filed(
             name.removeprefix(f"{disc}/"),
             next(note.text for note in one.planted if note.where == "SOPInstanceUID"),
             one.row["frames"],
         )
-        for name, one in zip(names, made, strict=True)
+        for name, one in zip(names, files, strict=True)
         if one.suffix == ".dcm"
     ]
-    write_dicomdir(exports / disc, visit, known[:-1] if visit.patient.index % 2 else known)
+    write_dicomdir(exports / disc, visit, listed[:-1] if visit.patient.index % 2 else listed)
 
 
-def _noted(one: _Made, visit: Visit, name: str) -> list[Planted]:
+def _noted(one: _NewFile, visit: Visit, name: str) -> list[Planted]:
     """Return what is planted in a file and in its path, each once."""
     ledger = Ledger(np.random.default_rng(0), list(one.planted))
     for number in (visit.accession, visit.patient_id):
