@@ -1,12 +1,15 @@
 """Studies from the command line: the files they leave, going on after a kill, bad input."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +17,14 @@ import pytest
 from filelock import FileLock
 from sklearn.metrics import f1_score
 
+from metrascope.arrays import GreyImage
 from metrascope.cli import main
+from metrascope.dataset.manifest import read_manifest
 from metrascope.figures.evaluation import Written
 from metrascope.networks.checkpoint import load, read_description
+from metrascope.screen.picture import read_grey
 from metrascope.settings.study_settings import load_settings
+from metrascope.study.runs import carry_out
 
 QUICKLY = str(Path(__file__).parents[1] / "quickly.py")
 TINY = [
@@ -48,11 +55,60 @@ def results(out: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def finished(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a study of two networks on the small phantom."""
+def decoded() -> Counter[Path]:
+    """Return how often each file of the data set was decoded for `finished`."""
+    return Counter()
+
+
+@pytest.fixture(scope="module")
+def finished(
+    phantom: Path, decoded: Counter[Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Return a study of two networks on the small phantom; its runs and report find no images."""
     out = tmp_path_factory.mktemp("study") / "out"
-    assert study(phantom, out, "--networks", "resnet18,mobilenet_v2") == 0
+    files = list(phantom.rglob("*.png"))
+    contents = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+    def put(content: dict[Path, bytes]) -> None:
+        for path, pixels in content.items():
+            path.write_bytes(pixels)
+            os.utime(path, ns=(contents[path][1],) * 2)  # of the same size and time: unsuspected
+
+    def counted(path: Path, row: int) -> GreyImage:
+        decoded[path] += 1
+        return read_grey(path, row)
+
+    def without_images(*arguments: Any) -> None:
+        put({path: bytes(len(pixels)) for path, (pixels, _) in contents.items()})
+        carry_out(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("metrascope.dataset.image.read_grey", counted)
+        patch.setattr("metrascope.study.study.carry_out", without_images)
+        try:
+            assert study(phantom, out, "--networks", "resnet18,mobilenet_v2") == 0
+        finally:
+            put({path: pixels for path, (pixels, _) in contents.items()})
     return out
+
+
+def test_every_image_is_decoded_once_and_an_evaluated_one_once_more(
+    finished: Path, phantom: Path, decoded: Counter[Path]
+) -> None:
+    """For split, hashes, near duplicates and stores; then those that the report may show.
+
+    A page shows 640 pixels, a store has the 36 that the networks here are given, and who is
+    evaluated is known from the split, which hashes of all images come before.
+    """
+    table = read_manifest(phantom).table
+    evaluated = set(pd.read_csv(finished / "cases.csv")["image"])
+    assert 0 < len(evaluated) < len(table)
+    for row in table.to_dict("records"):
+        for column in ("image", "sector", "mask"):
+            if row[column]:
+                count = decoded.pop(phantom / str(row[column]))
+                assert count == 1 + (row["image"] in evaluated), row[column]
+    assert not decoded
 
 
 def test_a_study_leaves_what_it_promises(finished: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from metrascope.audit.near import near_pairs
-from metrascope.audit.pairs import DuplicatePair, PairKind, exact_pairs, in_threads
+from metrascope.audit.pairs import DuplicatePair, PairKind, exact_pairs
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import ViewStore
-from metrascope.audit.views import Fingerprint, compute_fingerprint
+from metrascope.audit.views import Fingerprint
 from metrascope.dataset.csv_table import read_table
 from metrascope.dataset.manifest import Manifest
 from metrascope.errors import DataError
@@ -43,7 +43,8 @@ class Duplicates:
 
 
 def find_duplicates(
-    manifest: Manifest,
+    fingerprints: Iterable[Fingerprint],
+    count: int,
     shelf: ViewStore,
     settings: AuditSettings,
     *,
@@ -54,8 +55,10 @@ def find_duplicates(
 
     Parameters
     ----------
-    manifest
-        Manifest of the images; those that cannot be read have a problem in ``prints``.
+    fingerprints
+        Fingerprints of the images of a manifest with their views, in its order.
+    count
+        How many there are.
     shelf
         Empty shelf, which gets the views.
     settings
@@ -68,10 +71,7 @@ def find_duplicates(
     prints: list[Fingerprint] = []
     rows: list[int] = []
     hashes: set[str] = set()
-    count = len(manifest.table)
-    for row, fingerprint in in_threads(
-        lambda row: compute_fingerprint(manifest, row), range(count), jobs
-    ):
+    for row, fingerprint in enumerate(fingerprints):
         if fingerprint.view is not None and fingerprint.pixel_hash not in hashes:
             hashes.add(fingerprint.pixel_hash)
             shelf.put(fingerprint.view)

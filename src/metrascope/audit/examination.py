@@ -12,7 +12,7 @@ from metrascope.audit.confounding import Balance, weigh
 from metrascope.audit.duplicates import find_duplicates
 from metrascope.audit.groups import patient_groups
 from metrascope.audit.leaks import Leak, find_leaks
-from metrascope.audit.pairs import DuplicatePair
+from metrascope.audit.pairs import DuplicatePair, read_fingerprints
 from metrascope.audit.partitions import Gaps, find_gaps, read_partitions
 from metrascope.audit.quality import by_class
 from metrascope.audit.settings import AuditSettings
@@ -140,7 +140,8 @@ def examine(
     partitions = None if splits is None else read_partitions(splits, table)
     gaps = None if splits is None else find_gaps(splits, table)
     with open_shelf(scratch) as shelf:
-        duplicates = find_duplicates(manifest, shelf, settings, jobs=jobs, progress=progress)
+        prints, count = read_fingerprints(manifest, jobs), len(table)
+        duplicates = find_duplicates(prints, count, shelf, settings, jobs=jobs, progress=progress)
         groups = patient_groups(table, duplicates.pairs)
         chance = _chance_scores(shelf, [str(groups.iat[row]) for row in duplicates.rows])
     classes, labels = order_classes(table["label"]), table["label"].tolist()

@@ -7,8 +7,7 @@ from typing import Literal
 import pandas as pd
 
 from metrascope.audit.groups import COLUMN
-from metrascope.audit.pairs import DuplicatePair, exact_pairs, in_threads
-from metrascope.audit.views import hash_image
+from metrascope.audit.pairs import DuplicatePair
 from metrascope.dataset.manifest import Manifest
 
 LeakReason = Literal["patient", "group", "file", "pixels", "near"]
@@ -41,11 +40,7 @@ class Leak:
 
 
 def find_leaks(
-    manifest: Manifest,
-    partitions: pd.DataFrame,
-    pairs: Sequence[DuplicatePair] | None = None,
-    *,
-    jobs: int = 1,
+    manifest: Manifest, partitions: pd.DataFrame, pairs: Sequence[DuplicatePair]
 ) -> list[Leak]:
     """Find patients, groups and pictures in several partitions of a fold.
 
@@ -56,14 +51,8 @@ def find_leaks(
     partitions
         Table of `metrascope.audit.partitions.read_partitions`.
     pairs
-        Duplicates. If not given, the exact ones are found here: every image is decoded once.
-    jobs
-        Number of threads for that.
+        Duplicates of the data set.
     """
-    if pairs is None:
-        rows = range(len(manifest.table))
-        hashed = in_threads(lambda row: hash_image(manifest, row), rows, jobs)
-        pairs = exact_pairs([fingerprint for _, fingerprint in hashed])
     leaks = []
     for fold, placed in partitions.groupby("fold"):
         where = by_row(placed)

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Final, Literal, TypeVar
 
 from metrascope.audit.verification import Agreement
-from metrascope.audit.views import Fingerprint
+from metrascope.audit.views import Fingerprint, compute_fingerprint
+from metrascope.dataset.manifest import Manifest
 
 PairKind = Literal["file", "pixels", "near"]
 _Task = TypeVar("_Task")
@@ -52,6 +54,15 @@ def exact_pairs(prints: Sequence[Fingerprint]) -> list[DuplicatePair]:
                 pairs.append(DuplicatePair(first, row, "file" if kind == "file" else "pixels"))
                 break
     return pairs
+
+
+def read_fingerprints(
+    manifest: Manifest, jobs: int, *, compared: bool = True
+) -> Iterator[Fingerprint]:
+    """Yield what `compute_fingerprint` tells of every image, in order; ``jobs`` are threads."""
+    work = partial(compute_fingerprint, manifest, compared=compared)
+    for _, fingerprint in in_threads(work, range(len(manifest.table)), jobs):
+        yield fingerprint
 
 
 def in_threads(

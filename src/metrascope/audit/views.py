@@ -11,11 +11,10 @@ from metrascope.audit.pane import make_pane
 from metrascope.audit.points import find_points
 from metrascope.audit.quality import Quality, measure_quality
 from metrascope.audit.verification import ComparedView
-from metrascope.dataset.image import Picture, read_picture
+from metrascope.dataset.image import Picture, crop_picture, decode_image, find_masks
 from metrascope.dataset.manifest import Manifest
 from metrascope.errors import DataError, is_memory_failure
 from metrascope.files.atomic import sha256
-from metrascope.screen.picture import read_grey
 
 
 @dataclass(frozen=True)
@@ -42,19 +41,54 @@ class Fingerprint:
     problem: str
 
 
-def compute_fingerprint(manifest: Manifest, row: int) -> Fingerprint:
+def compute_fingerprint(manifest: Manifest, row: int, *, compared: bool = True) -> Fingerprint:
     """Read an image and describe it; one that cannot be used is described too, never raised.
+
+    Parameters
+    ----------
+    manifest, row
+        Manifest and the image's position in it.
+    compared
+        Whether view and quality are asked for too, or the hashes alone.
 
     Raises
     ------
     MemoryError
         If there is too little: that says nothing about the image.
     """
-    hashes = hash_image(manifest, row)
-    if hashes.problem:
-        return hashes
+    hashes = Fingerprint("", "", None, None, "")
     try:
-        picture = read_picture(manifest, row, sector_crop=True)
+        hashes = replace(hashes, file_hash=_hash_file(manifest, row))
+        grey = decode_image(manifest, row)
+        hashes = replace(hashes, pixel_hash=hash_pixels(grey))
+        if not compared:
+            return hashes
+        whole = find_masks(manifest, row, grey)
+    except (DataError, OSError) as error:
+        return replace(hashes, problem=str(error))
+    return _compared(manifest, row, whole, hashes)
+
+
+def describe_picture(
+    manifest: Manifest, row: int, whole: Picture, *, compared: bool = True
+) -> Fingerprint:
+    """Describe an image that is decoded already, as `compute_fingerprint` does.
+
+    Parameters
+    ----------
+    manifest, row, compared
+        As there.
+    whole
+        The image, uncropped.
+    """
+    hashes = Fingerprint(_hash_file(manifest, row), hash_pixels(whole.grey), None, None, "")
+    return _compared(manifest, row, whole, hashes) if compared else hashes
+
+
+def _compared(manifest: Manifest, row: int, whole: Picture, hashes: Fingerprint) -> Fingerprint:
+    """Add view and quality to the hashes of an image, or the problem with it."""
+    try:
+        picture = crop_picture(manifest, row, whole)
         return replace(hashes, view=make_view(picture), quality=measure_quality(picture))
     except (DataError, OSError, cv2.error) as error:
         if is_memory_failure(error):
@@ -62,16 +96,8 @@ def compute_fingerprint(manifest: Manifest, row: int) -> Fingerprint:
         return replace(hashes, problem=str(error))
 
 
-def hash_image(manifest: Manifest, row: int) -> Fingerprint:
-    """Do the cheap part of `compute_fingerprint`: the hashes alone."""
-    path = manifest.file(str(manifest.table["image"].iat[row]))
-    file_hash = ""
-    try:
-        file_hash = sha256(path)
-        pixel_hash = hash_pixels(read_grey(path, int(manifest.table.index[row])))
-    except (DataError, OSError) as error:
-        return Fingerprint(file_hash, "", None, None, str(error))
-    return Fingerprint(file_hash, pixel_hash, None, None, "")
+def _hash_file(manifest: Manifest, row: int) -> str:
+    return sha256(manifest.file(str(manifest.table["image"].iat[row])))
 
 
 def make_view(picture: Picture) -> ComparedView:

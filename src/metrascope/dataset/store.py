@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from metrascope.dataset.image import Picture, read_picture
+from metrascope.dataset.image import Picture, crop_picture, decode_image, find_masks
 from metrascope.dataset.manifest import Manifest
 from metrascope.dataset.preprocess import Equalization, equalize, square
 from metrascope.dataset.rows import read_rows
@@ -23,16 +23,20 @@ from metrascope.files.atomic import replacing, sha256, write_json
 from metrascope.messages import listing
 
 # Another number where the same files give another store: 2, sectors found as shapes; 3, sectors
-# kept; 4, rows resized before columns whatever Pillow's version.
-_VERSION: Final = 4
+# kept; 4, rows resized before columns whatever Pillow's version; 5, clean images marked.
+_VERSION: Final = 5
 # Images that are decoded before any is written: of 256 x 256, 17 MB and as much of masks. Chosen,
 # not measured.
 _IMAGES_AT_ONCE: Final = 256
 # Decoding holds Python's lock for most of its time: more threads would wait for each other.
 _THREADS: Final = 4
+# Images that stand for a training partition when it is asked whether it is clean. Chosen, not
+# measured.
+_SAMPLED_IMAGES: Final = 32
 
 StoredSquare = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 """Grey levels and scan sector of an image, (size, size) each."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,19 @@ class PixelStore:
         grey-level table.
     packed_sectors
         uint8, (images, size, size / 8 rounded up), memory-mapped: the scan sector, 8 pixels a byte.
+    clean
+        bool, (images,), memory-mapped: the image came with its sector and is black outside it.
     """
 
     pixels: npt.NDArray[np.uint8]
     histograms: npt.NDArray[np.int64]
     packed_sectors: npt.NDArray[np.uint8]
+    clean: npt.NDArray[np.bool_]
+
+    def are_clean(self, rows: npt.NDArray[np.int64]) -> bool:
+        """Tell whether images are as an ingest makes them; of many, 32 spread over them count."""
+        chosen = rows[:: max(1, len(rows) // _SAMPLED_IMAGES)]
+        return len(rows) > 0 and bool(self.clean[chosen].all())
 
     def histogram(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the histogram of some images together, int64 (256,)."""
@@ -153,8 +165,59 @@ def make_stores(
         If images cannot be used; all are listed.
     """
     missing = [key for key in keys if not _is_complete(folder / key.name)]
-    if missing:
-        _make(manifest, missing, folder, progress)
+    if not missing:
+        return
+    count = len(manifest.table)
+    for done, _ in enumerate(fill_stores(manifest, missing, folder, lambda row, picture: None), 1):
+        if progress:
+            progress(done, count)
+
+
+def fill_stores(
+    manifest: Manifest,
+    keys: Sequence[StoreKey],
+    folder: Path,
+    describe: Callable[[int, Picture], _T],
+    threads: int = _THREADS,
+) -> Iterator[_T]:
+    """Decode every image of a manifest once, describe it and put it into the stores.
+
+    Parameters
+    ----------
+    manifest, keys, folder
+        As in `make_stores`; a complete store is left as it is.
+    describe
+        Called in a thread with the position of an image in the manifest and the image, uncropped.
+    threads
+        How many decode and describe.
+
+    Yields
+    ------
+    What ``describe`` returns of each image, in order; the stores are complete at the end.
+
+    Raises
+    ------
+    DataError
+        At the end, if images cannot be used; all are listed.
+    """
+    missing = [key for key in keys if not _is_complete(folder / key.name)]
+    problems: list[str] = []
+    work = partial(_prepare, manifest, missing, describe, sector_crop=keys[0].sector_crop)
+    with ExitStack() as files:
+        count = len(manifest.table)
+        stores = [_StoreWriter(files, key, folder / key.name, count) for key in missing]
+        for result in _in_order(work, count, threads):
+            if isinstance(result, DataError):
+                problems.append(str(result))
+                continue
+            description, clean, squares = result
+            for store, prepared in zip(stores, squares, strict=True):
+                store.add(*prepared, clean=clean)
+            yield description
+        if problems:
+            raise DataError("picture.problems", count=len(problems), problems=listing(problems))
+    for store in stores:
+        store.finish()
 
 
 def _is_complete(store: Path) -> bool:
@@ -172,31 +235,8 @@ def _load(store: Path) -> PixelStore:
     pixels = np.load(store / "pixels.npy", mmap_mode="r", allow_pickle=False)
     histograms = np.load(store / "histograms.npy", mmap_mode="r", allow_pickle=False)
     sectors = np.load(store / "sectors.npy", mmap_mode="r", allow_pickle=False)
-    return PixelStore(pixels, histograms, sectors)
-
-
-def _make(
-    manifest: Manifest,
-    keys: Sequence[StoreKey],
-    folder: Path,
-    progress: Callable[[int, int], None] | None,
-) -> None:
-    count = len(manifest.table)
-    problems: list[str] = []
-    with ExitStack() as files:
-        stores = [_StoreWriter(files, key, folder / key.name, count) for key in keys]
-        for done, result in enumerate(_prepare_all(manifest, keys), start=1):
-            if isinstance(result, DataError):
-                problems.append(str(result))
-            else:
-                for store, prepared in zip(stores, result, strict=True):
-                    store.add(*prepared)
-            if progress:
-                progress(done, count)
-        if problems:
-            raise DataError("picture.problems", count=len(problems), problems=listing(problems))
-    for store in stores:
-        store.finish()
+    clean = np.load(store / "clean.npy", mmap_mode="r", allow_pickle=False)
+    return PixelStore(pixels, histograms, sectors, clean)
 
 
 class _StoreWriter:
@@ -208,6 +248,7 @@ class _StoreWriter:
         self._pixels = self._begin(files, "pixels", "|u1", (count, size, size))
         self._histograms = self._begin(files, "histograms", "<i8", (count, 256))
         self._sectors = self._begin(files, "sectors", "|u1", (count, size, -(-size // 8)))
+        self._clean = self._begin(files, "clean", "|b1", (count,))
 
     def _begin(self, files: ExitStack, name: str, kind: str, shape: tuple[int, ...]) -> BinaryIO:
         temporary = files.enter_context(replacing(self._folder / f"{name}.npy"))
@@ -217,35 +258,44 @@ class _StoreWriter:
         np.lib.format.write_array_header_1_0(file, header)
         return file
 
-    def add(self, grey: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) -> None:
+    def add(
+        self, grey: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_], *, clean: bool
+    ) -> None:
         self._pixels.write(grey.tobytes())
         levels = np.bincount(grey[inside], minlength=256)
         self._histograms.write(levels.astype("<i8").tobytes())
         self._sectors.write(np.packbits(inside, axis=1).tobytes())
+        self._clean.write(np.bool_(clean).tobytes())
 
     def finish(self) -> None:
         write_json(self._folder / "key.json", self._key.__dict__)
 
 
-def _prepare_all(
-    manifest: Manifest, keys: Sequence[StoreKey]
-) -> Iterator[list[StoredSquare] | DataError]:
-    """Decode in threads, in order, some images at a time so that memory stays flat."""
-    with ThreadPoolExecutor(_THREADS) as threads:
-        for start in range(0, len(manifest.table), _IMAGES_AT_ONCE):
-            rows = range(start, min(start + _IMAGES_AT_ONCE, len(manifest.table)))
-            yield from threads.map(partial(_prepare, manifest, keys), rows)
+def _in_order(work: Callable[[int], _T], count: int, threads: int) -> Iterator[_T]:
+    """Do rows in threads, in order, some images at a time so that memory stays flat."""
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, count, _IMAGES_AT_ONCE):
+            yield from pool.map(work, range(start, min(start + _IMAGES_AT_ONCE, count)))
 
 
 def _prepare(
-    manifest: Manifest, keys: Sequence[StoreKey], row: int
-) -> list[StoredSquare] | DataError:
+    manifest: Manifest,
+    keys: Sequence[StoreKey],
+    describe: Callable[[int, Picture], _T],
+    row: int,
+    *,
+    sector_crop: bool,
+) -> tuple[_T, bool, list[StoredSquare]] | DataError:
     try:
         _check_hash(manifest, row)
-        picture = read_picture(manifest, row, sector_crop=keys[0].sector_crop)
+        whole = find_masks(manifest, row, decode_image(manifest, row))
+        picture = crop_picture(manifest, row, whole) if sector_crop else whole
+        description = describe(row, whole)
     except DataError as error:
         return error
-    return [stored_square(picture, key.size, key.fit, key.equalization) for key in keys]
+    clean = manifest.path(row, "sector") is not None and not picture.grey[~picture.sector].any()
+    squares = [stored_square(picture, key.size, key.fit, key.equalization) for key in keys]
+    return description, clean, squares
 
 
 def stored_square(

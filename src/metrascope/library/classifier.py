@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from metrascope.arrays import Floats, GreyImage
-from metrascope.dataset.image import SMALLEST_SIDE, crop_to_sector, lacks_content
+from metrascope.dataset.image import SMALLEST_SIDE, detect_sector, lacks_content
 from metrascope.dataset.preprocess import Equalization, Preprocessing, fit_grey_table, stored_size
 from metrascope.dataset.split import split_patients
 from metrascope.dataset.store import StoredSquare, stored_square
@@ -344,7 +344,8 @@ def _square(image: object, row: int, steps: Preprocessing) -> StoredSquare:
     if lacks_content(grey):
         size = f"{grey.shape[1]} x {grey.shape[0]}"
         raise DataError("library.blank", row=row, size=size, least=SMALLEST_SIDE)
-    picture = crop_to_sector(grey, sector_crop=steps.sector_crop)
+    picture = detect_sector(grey)
+    picture = picture.cropped() if steps.sector_crop else picture
     return stored_square(picture, steps.stored_size, steps.fit, steps.equalization)
 
 

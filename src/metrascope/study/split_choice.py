@@ -1,6 +1,6 @@
 """The split of a study: drawn so that nothing leaks, or given and checked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,11 +8,11 @@ from typing import Literal
 from metrascope.audit.duplicates import find_duplicates
 from metrascope.audit.groups import patient_groups
 from metrascope.audit.leaks import Leak, find_leaks
-from metrascope.audit.pairs import DuplicatePair, exact_pairs, in_threads
+from metrascope.audit.pairs import DuplicatePair, exact_pairs, read_fingerprints
 from metrascope.audit.partitions import split_partitions
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
-from metrascope.audit.views import hash_image
+from metrascope.audit.views import Fingerprint
 from metrascope.classes import order_classes
 from metrascope.dataset.designs import draw_split
 from metrascope.dataset.manifest import Manifest
@@ -25,6 +25,8 @@ from metrascope.progress import print_note, progress
 from metrascope.settings.study_settings import SplitSettings
 
 NearSearch = Literal["searched", "audited", "skipped", "phantom"]
+ReadImages = Callable[[bool], Iterator[Fingerprint]]
+"""Reads the images of a manifest in order, if True with what is compared for near duplicates."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,12 @@ class KnownPairs:
 
 
 def find_duplicate_pairs(
-    manifest: Manifest, scratch: Path, *, near: bool = True, phantom: bool = False
+    manifest: Manifest,
+    scratch: Path,
+    *,
+    near: bool = True,
+    phantom: bool = False,
+    read: ReadImages | None = None,
 ) -> KnownPairs:
     """Find images that are one, by file and by pixels, and unless it is known, near duplicates.
 
@@ -61,8 +68,11 @@ def find_duplicate_pairs(
         Look for near duplicates too.
     phantom
         The data set was just made by the phantom, so that there are none.
+    read
+        What reads the images, if not this function alone: a study puts them into its stores.
     """
-    rows = range(len(manifest.table))
+    jobs, count = available_cores(), len(manifest.table)
+    read = read or (lambda compared: read_fingerprints(manifest, jobs, compared=compared))
     kind: NearSearch = "phantom" if phantom else "skipped"
     if not phantom and _is_audited(manifest):
         kind = "audited"
@@ -70,13 +80,17 @@ def find_duplicate_pairs(
         place = next(folder for folder in (scratch, *scratch.absolute().parents) if folder.is_dir())
         with open_shelf(place) as shelf, progress(text("progress.audit")) as advance:
             found = find_duplicates(
-                manifest, shelf, AuditSettings(), jobs=available_cores(), progress=advance
+                read(True), count, shelf, AuditSettings(), jobs=jobs, progress=advance
             )
         count = sum(pair.kind == "near" for pair in found.pairs)
         print_note(text("study.near_found" if count else "study.near_none", count=count))
         return KnownPairs(found.pairs, "searched")
-    hashed = in_threads(lambda row: hash_image(manifest, row), rows, available_cores())
-    return KnownPairs(tuple(exact_pairs([taken for _, taken in hashed])), kind)
+    with progress(text("progress.images")) as advance:
+        prints = []
+        for fingerprint in read(False):
+            prints.append(fingerprint)
+            advance(len(prints), count)
+    return KnownPairs(tuple(exact_pairs(prints)), kind)
 
 
 def choose_split(

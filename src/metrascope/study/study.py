@@ -2,8 +2,9 @@
 
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -13,12 +14,13 @@ import pandas as pd
 
 from metrascope import __version__
 from metrascope.audit.duplicates import read_duplicates, write_duplicates
+from metrascope.audit.views import Fingerprint, describe_picture
 from metrascope.classes import PAPER_CLASSES
 from metrascope.dataset.counts import cautions, count_partitions, sites
 from metrascope.dataset.flow import read_flow
 from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.dataset.split import Split, write_split
-from metrascope.dataset.store import make_stores
+from metrascope.dataset.store import fill_stores, make_stores
 from metrascope.dataset.study_images import select_study_images, write_images
 from metrascope.errors import StudyError, WeightsError
 from metrascope.files.atomic import remove_leftovers, write_json, write_text
@@ -125,23 +127,23 @@ def run_study(
     if not is_study(out):  # what cannot be used is told before the audit, not minutes later
         choose_split(manifest, classes, settings.split, given, (), allow_leaks=True)
         _check_weights(settings, () if embedded else settings.networks, len(classes))
-    known = _duplicate_pairs(manifest, out, audit=audit, phantom=embedded)
-    split, leaks = choose_split(
-        manifest, classes, settings.split, given, known.pairs, allow_leaks=allow_leaks
-    )
-    _check_earlier(out, settings, split)
-    for caution in cautions(
-        count_partitions(split, manifest.table, classes), sites(split, manifest.table)
-    ):
-        print_note(caution)
-    runs = _runs(settings, split)
-    if is_study(out):
-        pending = [run.network for run in runs if not run_is_finished(out, run)]
-        _check_weights(settings, pending, len(classes))
-    origin = _split_origin(out, splits)
-    inputs = StudyInputs(out, manifest, split, classes, settings, carrier.device)
     with lock_folder(out, "study.busy"):
         _remove_leftovers(out)
+        known = _duplicate_pairs(manifest, out, settings, audit=audit, phantom=embedded)
+        split, leaks = choose_split(
+            manifest, classes, settings.split, given, known.pairs, allow_leaks=allow_leaks
+        )
+        _check_earlier(out, settings, split)
+        for caution in cautions(
+            count_partitions(split, manifest.table, classes), sites(split, manifest.table)
+        ):
+            print_note(caution)
+        runs = _runs(settings, split)
+        if is_study(out):
+            pending = [run.network for run in runs if not run_is_finished(out, run)]
+            _check_weights(settings, pending, len(classes))
+        origin = _split_origin(out, splits)
+        inputs = StudyInputs(out, manifest, split, classes, settings, carrier.device)
         _write_inputs(inputs, leaks, origin, known)
         write_json(out / "command.json", {"argv": _command(inputs, leaks, known)})
         _prepare(inputs)
@@ -178,10 +180,22 @@ def _earlier(out: Path) -> dict[str, Any]:
     return dict(known)
 
 
-def _duplicate_pairs(manifest: Manifest, out: Path, *, audit: bool, phantom: bool) -> KnownPairs:
-    """Return the images that are one: as an earlier call has found them, else found now."""
+def _duplicate_pairs(
+    manifest: Manifest, out: Path, settings: Settings, *, audit: bool, phantom: bool
+) -> KnownPairs:
+    """Return the images that are one: as an earlier call has found them, else found now.
+
+    A new study looks for them while its images are decoded for the stores, the only time that all
+    of them are.
+    """
     if not is_study(out):
-        return find_duplicate_pairs(manifest, out, near=audit, phantom=phantom)
+        keys = store_keys(manifest, settings, settings.networks)
+
+        def read(compared: bool) -> Iterator[Fingerprint]:
+            describe = partial(describe_picture, manifest, compared=compared)
+            return fill_stores(manifest, keys, out / "prepared", describe, available_cores())
+
+        return find_duplicate_pairs(manifest, out, near=audit, phantom=phantom, read=read)
     known, file = _earlier(out), out / "duplicates.csv"
     near = known.get("near_duplicates", "skipped")
     if not file.is_file():  # of an earlier version
@@ -400,7 +414,7 @@ def _version(package: str) -> str:
 
 
 def _prepare(inputs: StudyInputs) -> None:
-    """Decode every image once per size, and keep the pictures that the report shows."""
+    """Make the stores that are missing, and keep the pictures that the report shows."""
     manifest, settings = inputs.manifest, inputs.settings
     keys = store_keys(manifest, settings, settings.networks)
     sizes = ", ".join(str(key.size) for key in keys)

@@ -8,6 +8,7 @@ from metrascope.errors import StudyError
 _FIRST_FILES: Final = {
     "duplicates.csv",
     "phantom",
+    "prepared",
     "settings.toml",
     "splits.csv",
     "splits.json",

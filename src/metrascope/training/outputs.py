@@ -14,7 +14,6 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 
-from metrascope.dataset.image import are_clean
 from metrascope.dataset.preprocess import centre_crop
 from metrascope.dataset.rows import read_rows, row_writer
 from metrascope.dataset.store import open_store
@@ -174,6 +173,8 @@ def write_model(
 ) -> None:
     """Write the weights, and ``model.json``, which lets anyone read with them; see `checkpoint`."""
     versions = json.loads((inputs.folder / "versions.json").read_text(encoding="utf-8"))
+    key = store_key(inputs.manifest, inputs.settings, run.network)
+    store = open_store(inputs.manifest, key, inputs.folder / "prepared")
     description = ModelDescription(
         network=run.network,
         title=network.architecture.title,
@@ -181,7 +182,7 @@ def write_model(
         classes=inputs.classes,
         preprocessing=data.preprocessing,
         temperature=temperature,
-        cleaned=are_clean(inputs.manifest, data.train.tolist()),
+        cleaned=store.are_clean(data.train),
         fold=run.fold,
         seed=run.seed,
         origin=network.origin,
