@@ -37,7 +37,7 @@ def calibration_tables(metrics: Metrics, lang: str | None = None) -> list[Table]
         lang,
         counted=counted(metrics, lang),
         simulations=SIMULATIONS,
-        floor=f"{1 / (SIMULATIONS + 1):.4f}",
+        floor=p_value(1 / (SIMULATIONS + 1)),
     )
 
 
