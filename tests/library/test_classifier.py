@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
@@ -97,6 +98,21 @@ def test_cross_validation_and_search_take_it() -> None:
     assert len(search.cv_results_["mean_test_score"]) == 2
 
 
+def test_a_series_is_read_in_its_order_and_not_by_its_index(tmp_path: Path) -> None:
+    images, classes, _ = screens(16)
+    paths = []
+    for row, image in enumerate(images):
+        paths.append(tmp_path / f"{row}.png")
+        Image.fromarray(image).save(paths[-1])
+    order = np.random.default_rng(3).permutation(16)
+    series, labels = pd.Series(paths)[order], pd.Series(classes)[order]
+    one = quick(epochs=1).fit(series, labels)
+    same = quick(epochs=1).fit([paths[row] for row in order], classes[order])
+    wanted = same.predict_proba(images[order])
+    np.testing.assert_array_equal(one.predict_proba(images[order]), wanted)
+    np.testing.assert_array_equal(one.predict_proba(series), wanted)
+
+
 def test_what_torch_was_set_to_is_put_back_and_a_seed_is_kept() -> None:
     images, classes, _ = screens(16)
     torch.manual_seed(5)
@@ -156,11 +172,15 @@ def black(images: np.ndarray) -> np.ndarray:
 NOT_ONE = [None if row == 3 else "left" for row in range(36)]
 WRONG = {
     "36 images, and y has the shape (35,)": lambda e, x, y: e.fit(x, y[:35]),
-    "36 images and 2 groups": lambda e, x, y: e.fit(x, y, groups=[1, 2]),
+    "36 images, and the groups have the shape (2,)": lambda e, x, y: e.fit(x, y, groups=[1, 2]),
     "float64: names or whole numbers": lambda e, x, y: e.fit(x, np.arange(36) / 3),
     "no class for image 3": lambda e, x, y: e.fit(x, NOT_ONE),
     "least two": lambda e, x, y: e.fit(x, ["left"] * 36),
     "The class left has 1 patient": lambda e, x, y: e.fit(x, ["left", *["right"] * 35]),
+    "Row 5 has no patient": lambda e, x, y: e.fit(x, y, [None if i == 5 else 1 for i in range(36)]),
+    "this is DataFrame": lambda e, x, y: e.fit(pd.DataFrame({"path": ["a.png"] * 36}), y),
+    "this is str": lambda e, x, y: e.fit("a.png", y),
+    "this is NoneType": lambda e, x, y: e.fit(None, y),
     "float64 (64, 64)": lambda e, x, y: e.fit(x / 255, y),
     "uint8 (3, 64, 64)": lambda e, x, y: e.fit(x[:, None].repeat(3, 1), y),
     "Image 0 has 64 x 64 pixels, all alike": lambda e, x, y: e.fit(black(x), y),
@@ -174,6 +194,8 @@ WRONG_PARAMETERS = {
     "seeds.0 cannot be None": {"random_state": None},
     "no effect": {"settings": {"split.test": 0.1}},
     "no setting augmentation.blur": {"settings": {"augmentation.blur": 1}},
+    "no device tpu": {"device": "tpu"},
+    "Settings are a dictionary": {"settings": ["training.momentum=0.8"]},
     "infinite": {"learning_rate": 1e6},
 }
 

@@ -1,7 +1,7 @@
 """The training of one network as an estimator of scikit-learn."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -164,13 +164,13 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         StudyError
             If the training diverges, or there is no such device.
         """
-        settings = self._settings()
-        labels = _labels(y, len(images))
+        settings, screens = self._settings(), _listed(images)
+        labels = _labels(y, len(screens))
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError("study.few_classes", label=self.classes_[0])
-        rows = _partition_rows(labels, _patients(groups, len(images)), settings)
-        data = self._data(images, codes.astype(np.int64), rows, settings)
+        rows = _partition_rows(labels, _patients(groups, len(screens)), settings)
+        data = self._data(screens, codes.astype(np.int64), rows, settings)
         with _reproducible(settings.seeds[0], self.network):
             network = create_network(
                 self.network, len(self.classes_), settings.pooling, weights=self.weights
@@ -187,6 +187,7 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         As ``predictions.csv`` of a study has them: softmax without temperature.
         """
         check_is_fitted(self, "network_")
+        screens = _listed(images)
         fabric, steps = (
             Fabric(accelerator=choose_device(self.device), devices=1),
             self.preprocessing_,
@@ -194,8 +195,8 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         network = self.network_.to(fabric.device)
         parts = [np.empty((0, len(self.classes_)))]
         try:
-            for start in range(0, len(images), _PREDICTED):
-                some = [images[row] for row in range(start, min(start + _PREDICTED, len(images)))]
+            for start in range(0, len(screens), _PREDICTED):
+                some = screens[start : start + _PREDICTED]
                 squares = [_square(one, start + row, steps)[0] for row, one in enumerate(some)]
                 rows = np.arange(len(some))
                 feed = BatchFeed(
@@ -227,7 +228,12 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             "training": {name: getattr(self, name) for name in training},
             "preprocessing": {name: getattr(self, name) for name in steps},
         }
-        for key, value in (self.settings or {}).items():
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise SettingsError("library.device", found=self.device)
+        further = {} if self.settings is None else self.settings
+        if not isinstance(further, Mapping):
+            raise SettingsError("library.settings_kind", sections=", ".join(_SECTIONS))
+        for key, value in further.items():
             section, _, name = key.partition(".")
             if section not in _SECTIONS or key == "training.processes":
                 raise SettingsError("library.settings_key", key=key, sections=", ".join(_SECTIONS))
@@ -236,7 +242,7 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def _data(
         self,
-        images: ImageList,
+        images: Sequence[object],
         codes: npt.NDArray[np.int64],
         rows: Mapping[str, npt.NDArray[np.int64]],
         settings: Settings,
@@ -251,8 +257,8 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         pixels = np.empty((len(images), steps.stored_size, steps.stored_size), dtype=np.uint8)
         histogram = np.zeros(256, dtype=np.int64)
         trained = set(rows["train"].tolist())
-        for row in range(len(images)):
-            pixels[row], inside = _square(images[row], row, steps)
+        for row, image in enumerate(images):
+            pixels[row], inside = _square(image, row, steps)
             if row in trained:
                 histogram += np.bincount(pixels[row][inside], minlength=256)
         if steps.equalization == "train":
@@ -303,6 +309,17 @@ def _reproducible(seed: int, network: str) -> Iterator[None]:
             torch.backends.cudnn.benchmark = benchmark
 
 
+def _listed(images: object) -> list[object]:
+    """Return images one after the other, whatever holds them.
+
+    By their order, as y has it: a Series would be asked by the labels of its index.
+    """
+    one = isinstance(images, str | Path | pd.DataFrame)
+    if one or not isinstance(images, Iterable):
+        raise DataError("library.no_image_list", found=type(images).__name__)
+    return list(images)
+
+
 def _labels(y: Sequence[object], images: int) -> npt.NDArray[Any]:
     labels = np.asarray(y)
     if labels.ndim != 1 or len(labels) != images:
@@ -319,9 +336,12 @@ def _labels(y: Sequence[object], images: int) -> npt.NDArray[Any]:
 def _patients(groups: Sequence[object] | None, images: int) -> list[str]:
     if groups is None:
         return [str(row) for row in range(images)]
-    if len(groups) != images:
-        raise DataError("library.groups_length", images=images, found=len(groups))
-    return [str(group) for group in groups]
+    given = np.asarray(groups, dtype=object)
+    if given.shape != (images,):
+        raise DataError("library.groups_length", images=images, found=given.shape)
+    for row in np.flatnonzero(pd.isna(given)):
+        raise DataError("library.patient_missing", row=row)
+    return list(map(str, given))
 
 
 def _partition_rows(
