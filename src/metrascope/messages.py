@@ -112,6 +112,7 @@ def table() -> dict[str, dict[str, str]]:
     return entries
 
 
+# Rows that a sentence names; the others are counted.
 _MOST_ROWS: Final = 12
 
 

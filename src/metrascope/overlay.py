@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 OutlineBox = tuple[float, float, float, float]
 _LEVELS: Final = 256
+# Share of the color scale that is left out, being too dark over an image. By eye.
 _DARKEST: Final = 0.3
 _OUTLINE: Final = (0, 255, 255)
+# Greatest opacity of a map, so that the image shows through. By eye.
 _STRENGTH: Final = 0.75
 
 

@@ -29,10 +29,10 @@ SUMMARY: Final = (
     "page",
 )
 """Steps of what comes after training."""
+# Seconds that a log may be silent: at least, at most, and as a share of the time so far.
 _SHORTEST: Final = 2.0
 _LONGEST: Final = 60.0
 _TOLERATED: Final = 0.05
-"""Seconds that a log may be silent: at least, at most, and as a share of the time so far."""
 
 
 _UNNAMED: Final = 0.5

@@ -59,6 +59,7 @@ _FILES: Final[dict[Taken, str]] = {
     "split": "splits.csv",
 }
 """Files of a study or a run that a command takes."""
+# Bytes at the beginning of a file by which its kind is told. Chosen, not measured.
 _HEADER: Final = 1 << 16
 
 

@@ -15,6 +15,7 @@ from metrascope.errors import DataError, SettingsError
 from metrascope.messages import language, text
 from metrascope.progress import begin, progress, steps
 
+# Digits of a number of frames: no loop has so many.
 _MOST_DIGITS: Final = 9
 
 if TYPE_CHECKING:

@@ -44,7 +44,10 @@ from metrascope.predict.torch_runtime import TorchRuntime
 from metrascope.progress import begin, expect
 from metrascope.sources.search import displayable_name
 
+# Images, spread over the data, on which the graph is compared with PyTorch. Chosen.
 _COMPARED: Final = 32
+# Difference of probabilities, and of maps as a share of the largest value, that a bundle may have
+# from PyTorch: half precision would exceed it by far (docs/decisions.md).
 _PROBABILITIES: Final = 1e-4
 _MAPS: Final = 1e-3
 _MEASURES: Final = ("macro_f1", "macro_precision", "macro_recall", "accuracy")

@@ -16,6 +16,7 @@ from metrascope.statistics.published import network_title
 
 _MOST_WITH_PERCENT: Final = 4
 _MOST_WITH_NAMES: Final = 4
+# Letters of a class whose name still fits beside a matrix. By eye.
 _LONGEST_NAME: Final = 9
 
 

@@ -23,6 +23,7 @@ _LONGEST_NAME: Final = 255
 """Bytes that a file's name may have on the file systems in use."""
 _DAY: Final = 86400.0
 """Seconds after which no writing is still under way, on whatever machine it began."""
+# Bytes that are hashed or copied at a time. Chosen, not measured.
 _PIECE: Final = 1 << 20
 _in_hand: set[Path] = set()
 _swept: set[Path | None] = set()

@@ -15,6 +15,7 @@ _DEVICES: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(
 _ENDING: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _LONGEST: Final = 120
 """Bytes: a system has 255, of which an ending and a temporary name take their part."""
+# Digits of a name's SHA-256 that are added to it: more only where names are still equal.
 _DIGITS: Final = (0, 8, 16, 64)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from metrascope.errors import SettingsError
 from metrascope.files.csv_rows import read_file
 
+# Bytes of a settings file. Chosen, not measured.
 _LARGEST: Final = 1 << 20
 _DEEPEST: Final = 16
 """Tables within tables; the settings have three."""

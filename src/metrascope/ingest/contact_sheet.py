@@ -17,12 +17,15 @@ from metrascope.pages import data_address
 from metrascope.screen.exam import open_exam, open_header
 from metrascope.sources.search import Source
 
+# Width of a picture, and side of the blocks in which removed pixels are shown, pixels of the
+# screen; colors of removed and of empty pixels; level up to which a pixel is empty. By eye.
 _WIDTH: Final = 420
 _BLOCK: Final = 24
 _REMOVED: Final = (214, 138, 0)
 _CANVAS: Final = (24, 28, 34)
 _DARK: Final = 24
 _HELD_BACK: Final = ("ingest.still_reads", "ingest.still_repeats")
+# Small enough for a page of hundreds. Chosen, not measured.
 _JPEG: Final = (cv2.IMWRITE_JPEG_QUALITY, 82)
 
 

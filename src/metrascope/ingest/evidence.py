@@ -31,6 +31,7 @@ _SECTIONS: Final = (
     "decisions",
     "settings",
 )
+# Rows of a list on the page; the others are counted.
 _MOST_SHOWN: Final = 50
 
 

@@ -15,6 +15,7 @@ from metrascope.screen.picture import read_grey
 _FOLDERS: Final = {"images": ".png", "sectors": ".png", "dicom": ".dcm"}
 _NAMES: Final = ("image", "sector", "mask")
 _OURS: Final = re.compile(r"I[0-9A-Z]{12}\.(?:png|dcm)")
+# Digits of a SHA-256 that tell images of a data set apart: 64 bits.
 _HASHED: Final = 16
 _TIME: Final = 946_684_800.0
 """Time of change of every image: the first second of 2000, as good as any that says nothing."""

@@ -13,6 +13,7 @@ from metrascope.labels.label_columns import COLUMNS_DIFFER, contradictions
 from metrascope.labels.matching import Labels
 from metrascope.messages import Reason, row_numbers_text, text
 
+# Codes and columns that a sentence names; the others are counted.
 _MOST_CODES: Final = 6
 _MOST_COLUMNS: Final = 30
 

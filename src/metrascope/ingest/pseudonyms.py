@@ -20,6 +20,7 @@ from typing import Final
 from metrascope.errors import SettingsError
 from metrascope.files.atomic import remove_leftovers, temporary_name
 
+# As many as SHA-256 has: a longer key adds nothing to HMAC-SHA256 (RFC 2104).
 SECRET_BYTES: Final = 32
 # A file of secrets longer than this is something else.
 LONGEST_FILE: Final = 4096

@@ -10,6 +10,7 @@ from metrascope.errors import DataError
 from metrascope.labels.columns import KEYS, detect_columns
 from metrascope.labels.workbook import Place
 
+# Cells that a sentence names; the others are counted.
 _SHOWN: Final = 5
 _NUMBERS: Final = tuple(role for role in KEYS if role != "name")
 # Excel and WPS write these where a formula fails, and number signs where a column is too narrow.

@@ -13,6 +13,8 @@ from metrascope.messages import Reason
 CLASSES: Final = ("normal", "fibroid", "polyp")
 """The study's; a table that speaks of none of its lesions may have others."""
 
+# Different values, and signs of each, up to which a column holds categories and no sentences.
+# Chosen, not measured.
 _MOST_CATEGORIES: Final = 50
 _LONGEST_CATEGORY: Final = 40
 _ABBREVIATIONS: Final = {"ep": "polyp", "sf": "fibroid", "smf": "fibroid"}

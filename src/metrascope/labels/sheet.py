@@ -28,6 +28,7 @@ _FULL_WIDTH: Final = ("，", "；", "｜", "、", "\u3000", "  ")
 _HEADER_WITHIN: Final = 20
 _SAMPLE: Final = 200
 """Lines from which the separator is told."""
+# Bytes of a table. Chosen, not measured.
 _LARGEST: Final = 256 << 20
 _EXCEL: Final = b"PK\x03\x04"
 _PDF: Final = b"%PDF"

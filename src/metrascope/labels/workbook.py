@@ -18,7 +18,9 @@ from metrascope.labels.strikethrough import crossed_out, marked_inline, marked_r
 
 MOST_CELLS: Final = 10_000_000
 """Cells of a table, which take up to a gigabyte as text."""
+# Columns that are read. Chosen, not measured.
 _MOST_COLUMNS: Final = 512
+# Bytes of the unpacked sheets: a workbook may be a bomb. Chosen, not measured.
 _LARGEST: Final = 96 << 20
 # Excel and WPS keep 15 digits of a number and write zeros for the others.
 _KEPT_DIGITS: Final = 15

@@ -16,10 +16,13 @@ from metrascope.dataset.preprocess import Preprocessing, centre_crop, square
 
 APPEARANCE_WIDTH: Final = 144
 """Numbers of an image: 16 for each of 3 x 3 cells."""
+# Pixels of a side, and of a cell's. With the following these are 144 numbers, part of the
+# score that was chosen among some sixty (benchmarks/README.md).
 _SIDE: Final = 96
 _CELL: Final = 32
 _BLURS: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Standard deviations, pixels of 96."""
+# Quantiles of grey, and directions of edges, of each cell; part of the same choice.
 _SHARES: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
 _DIRECTIONS: Final = 6
 

@@ -19,6 +19,7 @@ _HEADER: Final = re.compile(
     rb"\{'descr': '([<|])([fuU])([0-9]{1,6})', 'fortran_order': False, "
     rb"'shape': \(([0-9]{1,12}(?:, ?[0-9]{1,12})*,?)\), \} *\n"
 )
+# Bytes of an array's header; numpy's have 128. Chosen.
 _LONGEST_HEADER: Final = 1 << 12
 _BROKEN: Final = (
     zipfile.BadZipFile,

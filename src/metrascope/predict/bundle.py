@@ -24,6 +24,7 @@ from metrascope.predict.refusal import RefusalRule
 BUNDLE_FILE: Final = "model.json"
 SUMS: Final = "SHA256SUMS"
 BUNDLE_FORMAT: Final = "metrascope-bundle/1"
+# ONNX operators that PyTorch's exporter writes and both runtimes read.
 OPSET: Final = 18
 
 
@@ -42,12 +43,14 @@ _Count = Annotated[int, Field(ge=0, le=10**9)]
 _Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 
+# Bytes of the two text files, far above those of real bundles. Chosen.
 _LARGEST_JSON: Final = 16 << 20
 _LARGEST_SUMS: Final = 1 << 20
 _MOST_VALUES: Final = 1_500_000
 """Of a model.json: each class has at most 4,000, each member some 300."""
 _MOST_MEMBERS: Final = 1000
 _MOST_CLASSES: Final = 256
+# Signs of a library's complaint in our error.
 _LONGEST_REASON: Final = 300
 _LINE: Final = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_][A-Za-z0-9_.-]{0,99})")
 

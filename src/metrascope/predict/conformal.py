@@ -27,6 +27,7 @@ Rank = Annotated[float, Field(ge=0)]
 
 MOST_SCORES: Final = 1000
 """Scores that are kept of a class."""
+# Decimals of scores that are written: as many as probabilities have in the table for programs.
 _DIGITS: Final = 6
 _SLACK: Final = 1e-9
 """Lost in floating point: ``20 * (1 - 0.1)`` is a little more than 18."""

@@ -24,6 +24,7 @@ from metrascope.predict.array_files import read_bounded_array
 
 Size = Annotated[int, Field(ge=1, le=65536)]
 
+# Neighbors of a local outlier factor. Chosen, not measured alone.
 NEIGHBORS: Final = 6
 _MOST_KEPT: Final = 2000
 """Training images that are kept: more cost time and room, and change little."""

@@ -22,6 +22,7 @@ from metrascope.sources.search import Source
 _FORMAT: Final = 3
 NAME: Final = "journal.sqlite"
 _PAGE: Final = 256
+# Digits of seconds since 1970 up to the year 5138.
 _EPOCH_DIGITS: Final = 11
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -10,6 +10,7 @@ from metrascope.messages import text
 from metrascope.predict.reading import ImageReading, Notice, PatientReading
 from metrascope.results.notation import probability
 
+# Columns of a line, as terminals have, and of the subject's part of it.
 LINE_WIDTH: Final = 80
 _LEFT: Final = 26
 _GAP: Final = 2

@@ -20,6 +20,7 @@ Thumbnails = npt.NDArray[np.uint8]
 THUMBNAIL_SIDE: Final = 96
 """Of a thumbnail, pixels."""
 NEAREST: Final = 3
+# Training images of a bundle that neighbors are looked for among: 46 MB of thumbnails. Chosen.
 _MOST: Final = 5000
 _NAMES: Final = 8 * 400
 """Bytes of an image's name and label, each of at most 400 signs."""

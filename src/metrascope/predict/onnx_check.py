@@ -8,7 +8,9 @@ are checked, depth is bounded.
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+# Wire types of protocol buffers.
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+# Messages within messages. Chosen, not measured.
 _DEEPEST: Final = 32
 _STANDARD: Final = ("", "ai.onnx")
 

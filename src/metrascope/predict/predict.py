@@ -32,6 +32,7 @@ ProgressCallback = Callable[[int, int], None]
 
 _FEW: Final = 8
 """Files that are read at once sooner than a process of its own has started."""
+# Seconds of one file, and MiB of a process beside its networks. Chosen, not measured.
 _SECONDS: Final = 600.0
 _MEMORY_MB: Final = 4096
 _IMAGE: Final = '{"kind":"image"'

@@ -28,14 +28,17 @@ from metrascope.predict.reading import ImageReading, Seen
 _SIDE: Final = 448
 """Longer side of the image in the picture, pixels."""
 _LARGEST: Final = 3.0
+# Pixels around things and of the color bar; grey level of the ground. By eye, as all below.
 _MARGIN, _BAR, _GROUND = 16, 18, 24
 _TITLE, _LINE, _SMALL = 24, 16, 13
 _TOP: Final = 2 * _MARGIN + _TITLE + _LINE
 """Of the images."""
+# Grey levels of letters; least width of a picture's text, pixels.
 _BRIGHT, _DIM = 240, 185
 _NARROWEST: Final = 300
 _COLUMN: Final = 0.54
 """Width of a Latin letter on average, of the size; a Chinese one takes two columns."""
+# Pixels of a dash of the sector's box.
 _DASH: Final = 6
 
 _Line = tuple[str, int, int]

@@ -37,9 +37,11 @@ _ADVISED: Final = (
     "usability.planes",
 )
 """Reasons whose sentence says itself what to do."""
+# Share of images like those of validation that may be refused as unfamiliar. Chosen.
 FALSE_REFUSAL_RATE: Final = 0.05
 MOST_REFUSED: Final = 0.15
 """Of images like those of validation; a bundle that refuses more is of little use in a ward."""
+# Share of patients whose prediction set holds the true class. Chosen.
 CONFIDENCE: Final = 0.9
 
 

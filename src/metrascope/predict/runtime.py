@@ -37,6 +37,7 @@ _READING: Final = 60.0
 _LARGEST: Final = 2 << 30
 """Bytes of an ONNX file: what a protocol-buffer message can have."""
 _FATAL: Final = 4
+# Timed runs, of which the median counts. Chosen, not measured.
 _ROUNDS: Final = 7
 _PROBE: Final = (480, 640)
 """Height and width of the sector that runtimes are timed on, pixels."""

@@ -27,6 +27,7 @@ _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 FileTask = Callable[[_Task], _Result]
 
+# Bytes.
 _MEGABYTE: Final = 2**20
 _ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For linear algebra on small arrays, whose second thread does nothing but wait at full speed: it

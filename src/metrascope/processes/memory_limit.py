@@ -26,6 +26,7 @@ one thread (`benchmarks/attacks.py --peaks`), and a seventh more. A process of p
 with one network and draws heat maps came to 1,119 and 265; in 1,024 two of 16 images had none."""
 _ENOUGH: Final = 16384
 """Megabytes with which nobody asks how many threads there are."""
+# Bytes.
 _MEGABYTE: Final = 2**20
 
 

@@ -18,6 +18,7 @@ from metrascope.results.latex import latex_long_table, latex_table
 from metrascope.results.tables import csv_text
 from metrascope.study_folder.contents import Study
 
+# Shares of the page for each column of a checklist. By eye.
 _WIDTHS: Final = (0.05, 0.12, 0.26, 0.07, 0.28, 0.14)
 
 

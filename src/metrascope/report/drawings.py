@@ -18,6 +18,7 @@ from metrascope.report.thumbnails import read_case_grey
 from metrascope.results.tables import write_tables
 from metrascope.study_folder.contents import Study
 
+# Points of an inch, in which SVG's sizes are.
 POINTS: Final = 72
 
 

@@ -12,6 +12,7 @@ from metrascope.results.estimate import ABSENT
 from metrascope.results.notation import count_text
 from metrascope.study_folder.contents import Study
 
+# Scanners that a sentence names; more are counted.
 _MOST_NAMED = 12
 
 

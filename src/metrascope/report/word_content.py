@@ -23,6 +23,7 @@ from metrascope.results.tables import (
 )
 from metrascope.study_folder.contents import Study
 
+# Shares of the page for each column. By eye.
 _CHECKLIST_WIDTHS: Final = (0.06, 0.13, 0.23, 0.07, 0.33, 0.18)
 
 

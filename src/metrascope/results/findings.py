@@ -8,6 +8,7 @@ from metrascope.results.notation import p_value
 from metrascope.statistics.limits import ALTOGETHER
 from metrascope.statistics.published import network_title
 
+# The customary level, after Holm's correction.
 SIGNIFICANT: Final = 0.05
 
 

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from metrascope.results.estimate import ABSENT, Estimate, is_finite
 
+# Probabilities beyond which a table for people says "< 1 %" or "> 99 %": no patient's is known
+# more closely.
 _FEWEST: Final = 0.01
 _MOST: Final = 0.99
 

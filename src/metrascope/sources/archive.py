@@ -28,9 +28,11 @@ for their decoders take as much memory as a file asks for.
 """
 
 _COMPRESSIONS: Final = (ZIP_STORED, 8)
+# Bytes of an archive's directory: half a million entries of 128. Chosen, not measured.
 _DIRECTORY: Final = 64 << 20
 _END: Final = struct.Struct("<4s4H2LH")
 _END_64: Final = struct.Struct("<4sQ2H2L4Q")
+# Bytes of the ZIP64 locator (APPNOTE 4.3.15).
 _LOCATOR: Final = 20
 
 

@@ -12,6 +12,7 @@ IMAGES: Final = ("dicom", "png", "jpeg", "bmp", "tiff")
 """Kinds that are images for us."""
 
 _DICOMDIR: Final = b"1.2.840.10008.1.3.10"
+# Sizes of the headers that BMP has had.
 _BMP_HEADERS: Final = (12, 40, 52, 56, 64, 108, 124)
 _STARTS: Final = (
     (b"\x89PNG\r\n\x1a\n", "png"),

@@ -39,6 +39,7 @@ _UNDER_78: Final = PublishedFigure(below=78.0)
 # Only Inception-v3 had a recall over 80; only the three networks with a value had an F1 over 78.
 _UNDER_80: Final = PublishedFigure(below=80.0)
 
+# Per cent (paper, Reported results).
 PUBLISHED: Final = {
     "densenet121": PublishedStudy(
         "DenseNet-121", PublishedFigure(81.13), _UNDER_80, PublishedFigure(78.30)

@@ -14,6 +14,7 @@ from metrascope.files.atomic import replacing
 from metrascope.files.csv_file import write_frame
 from metrascope.settings.study_settings import PreprocessingSettings
 
+# Pixels of the longer side of a case's picture. Chosen.
 _LONGEST: Final = 640
 _COLUMNS: Final = ("image", "file", "mask_file", "left", "top", "right", "bottom")
 

@@ -24,6 +24,7 @@ from metrascope.training.loop import predict
 from metrascope.training.outputs import prediction_table
 from metrascope.training.run import TrainingRun
 
+# The study's batch size.
 _BATCH = 16
 
 

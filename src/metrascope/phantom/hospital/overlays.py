@@ -15,6 +15,7 @@ from metrascope.phantom.hospital.screen_layouts import LayoutLine, ScreenLayout
 from metrascope.phantom.hospital.shot import InventedPatient
 
 _Point = tuple[int, int]
+# Color of results, by eye.
 _PALE: Final = (210, 210, 210)
 # Outlines of the two cursors, pixels right and down of their tips.
 _ARROW: Final = ((0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (12, 12))

@@ -98,6 +98,8 @@ class ScreenLayout:
     clock: str = "%H:%M:%S"
 
 
+# Places are shares of the screen. The five layouts are ours, after the general look of such
+# machines.
 _APLIO: Final = ScreenLayout(
     short_name="aplio",
     maker="CANON_MEC",
