@@ -142,6 +142,20 @@ class Reason:
         return text(self.key, lang, **self.values)
 
 
+def reason_title(key: str, lang: str | None = None) -> str:
+    """Return a reason in few words: its title, else its sentence without what fills it.
+
+    Neither ends with a full stop, since both stand in one list.
+    """
+    title = f"reason.{key.replace('.', '_')}"
+    if title in table():
+        return text(title, lang)
+    if key not in table():  # of another version
+        return key
+    names = re.findall(r"\{(\w+)", table()[key]["en"])
+    return text(key, lang, **dict.fromkeys(names, "…")).rstrip(".。")
+
+
 def row_numbers_text(numbers: Iterable[int]) -> str:
     """Return numbers of rows as a sentence shows them: ``2, 5-7``, and how many runs more."""
     runs: list[list[int]] = []

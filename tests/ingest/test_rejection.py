@@ -2,10 +2,9 @@
 
 import pytest
 
-from metrascope.dataset.reasons import reason_title
 from metrascope.ingest.journal import Rejection
 from metrascope.ingest.rejection import explain, explain_in_full
-from metrascope.messages import table
+from metrascope.messages import reason_title, table
 
 # Areas whose sentences say why a file or frame was left out, and some that do not.
 AREAS = ("dicom", "usability")

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from metrascope.dataset.flow import FlowStep, read_flow, write_flow
-from metrascope.dataset.reasons import reason_title
 from metrascope.errors import DataError
-from metrascope.messages import LANGUAGES
+from metrascope.messages import LANGUAGES, reason_title
 from metrascope.report.checklists import fill_checklist
 from metrascope.report.exclusions import (
     flow_sentences,

@@ -41,13 +41,17 @@ class Fingerprint:
     problem: str
 
 
-def compute_fingerprint(manifest: Manifest, row: int, *, compared: bool = True) -> Fingerprint:
-    """Read an image and describe it; one that cannot be used is described too, never raised.
+def compute_fingerprint(
+    manifest: Manifest, row: int, whole: Picture | None = None, *, compared: bool = True
+) -> Fingerprint:
+    """Describe an image; one that cannot be used is described too, never raised.
 
     Parameters
     ----------
     manifest, row
         Manifest and the image's position in it.
+    whole
+        The image, uncropped, where it is decoded already.
     compared
         Whether view and quality are asked for too, or the hashes alone.
 
@@ -58,46 +62,18 @@ def compute_fingerprint(manifest: Manifest, row: int, *, compared: bool = True) 
     """
     hashes = Fingerprint("", "", None, None, "")
     try:
-        hashes = replace(hashes, file_hash=_hash_file(manifest, row))
-        grey = decode_image(manifest, row)
+        path = manifest.file(str(manifest.table["image"].iat[row]))
+        hashes = replace(hashes, file_hash=sha256(path))
+        grey = decode_image(manifest, row) if whole is None else whole.grey
         hashes = replace(hashes, pixel_hash=hash_pixels(grey))
         if not compared:
             return hashes
-        whole = find_masks(manifest, row, grey)
-    except (DataError, OSError) as error:
-        return replace(hashes, problem=str(error))
-    return _compared(manifest, row, whole, hashes)
-
-
-def describe_picture(
-    manifest: Manifest, row: int, whole: Picture, *, compared: bool = True
-) -> Fingerprint:
-    """Describe an image that is decoded already, as `compute_fingerprint` does.
-
-    Parameters
-    ----------
-    manifest, row, compared
-        As there.
-    whole
-        The image, uncropped.
-    """
-    hashes = Fingerprint(_hash_file(manifest, row), hash_pixels(whole.grey), None, None, "")
-    return _compared(manifest, row, whole, hashes) if compared else hashes
-
-
-def _compared(manifest: Manifest, row: int, whole: Picture, hashes: Fingerprint) -> Fingerprint:
-    """Add view and quality to the hashes of an image, or the problem with it."""
-    try:
-        picture = crop_picture(manifest, row, whole)
+        picture = crop_picture(manifest, row, whole or find_masks(manifest, row, grey))
         return replace(hashes, view=make_view(picture), quality=measure_quality(picture))
     except (DataError, OSError, cv2.error) as error:
         if is_memory_failure(error):
             raise MemoryError from error
         return replace(hashes, problem=str(error))
-
-
-def _hash_file(manifest: Manifest, row: int) -> str:
-    return sha256(manifest.file(str(manifest.table["image"].iat[row])))
 
 
 def make_view(picture: Picture) -> ComparedView:

@@ -9,7 +9,7 @@ from metrascope.commands.arguments import check_out_folder, check_present
 from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command, add_engine
 from metrascope.errors import DataError, SettingsError
-from metrascope.messages import language, text
+from metrascope.messages import language, reason_title, text
 from metrascope.progress import begin, later, steps
 
 if TYPE_CHECKING:
@@ -126,8 +126,6 @@ def _print_outcome(done: "Ingested") -> None:
 
 def _print_left_out(changes: "Changes") -> None:
     """Print how many files and stills of this folder are left out, for which reason."""
-    from metrascope.dataset.reasons import reason_title
-
     totals: Counter[bool] = Counter()
     for (_, still), count in changes.left_out.items():
         totals[still] += count

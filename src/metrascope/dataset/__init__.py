@@ -7,7 +7,6 @@ patient_groups  the groups of patients that an audit has found, in a file of the
                 manifest
 flow            the flow of files and stills of an ingest, kept beside the manifest for the
                 studies of it
-reasons         reasons for which files and images are left out, in few words, for counts
 image           one image of the manifest: read it with its masks and crop it to the scan sector
 preprocess      the deterministic part of the model: crop, resize, grey-level table, normalize
 store           the pixel store: every image decoded once, into one memory-mapped array per size

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from metrascope.dataset.reasons import reason_title
 from metrascope.ingest.catalog import Catalog
 from metrascope.ingest.flow_diagram import is_still
 from metrascope.ingest.journal import IngestJournal, Record
@@ -14,7 +13,7 @@ from metrascope.ingest.label_notices import column_roles, unused_columns
 from metrascope.ingest.places import Search
 from metrascope.labels.columns import KEYS
 from metrascope.labels.matching import Labels
-from metrascope.messages import Reason
+from metrascope.messages import Reason, reason_title
 from metrascope.sources.search import QUIET
 
 _ELSEWHERE: Final = ("labels.left_out", "decided.left_out")

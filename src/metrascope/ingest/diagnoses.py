@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from metrascope.dataset.reasons import reason_title
 from metrascope.files.csv_file import write_table
 from metrascope.ingest.decisions import (
     BY_WORKBOOK,
@@ -32,7 +31,7 @@ from metrascope.labels.diagnosis import Diagnosis
 from metrascope.labels.label_columns import contradictions, joint_text
 from metrascope.labels.lexicon import normal_form
 from metrascope.labels.matching import LabelRow, Labels
-from metrascope.messages import text
+from metrascope.messages import reason_title, text
 
 _MOST_TEXTS: Final = 3
 

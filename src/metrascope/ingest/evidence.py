@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from metrascope import __version__
 from metrascope.dataset.flow import write_flow
-from metrascope.dataset.reasons import reason_title
 from metrascope.dicom.keep_list import keep_list_rows
 from metrascope.files.atomic import sha256, write_text
 from metrascope.ingest.catalog import Catalog
@@ -17,6 +16,7 @@ from metrascope.ingest.in_force import InForce
 from metrascope.ingest.journal import Key, Rejection
 from metrascope.ingest.rejection import explain
 from metrascope.ingest.waiting import Waiting
+from metrascope.messages import reason_title
 from metrascope.pages import Bilingual, bilingual, render_page, sentence
 from metrascope.screen.settings import IngestSettings
 from metrascope.sources.search import Source

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from metrascope.dataset.manifest import write_manifest
-from metrascope.dataset.reasons import reason_title
 from metrascope.errors import DataError, MissingExtraError
 from metrascope.files.atomic import is_unused, sha256
 from metrascope.files.folder_lock import lock_folder
@@ -89,7 +88,7 @@ from metrascope.ingest.pseudonyms import Pseudonyms, open_secret
 from metrascope.ingest.waiting import Waiting, find_waiting
 from metrascope.labels.column_words import ColumnWords
 from metrascope.labels.labels import Keys, Labels, read_labels
-from metrascope.messages import Reason
+from metrascope.messages import Reason, reason_title
 from metrascope.processes.dispatch import EngineName, ShareOut, open_file_pool
 from metrascope.processes.files import Failed
 from metrascope.progress import begin

@@ -5,8 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from metrascope.dataset.reasons import reason_title
-from metrascope.messages import table, text
+from metrascope.messages import reason_title, table, text
 from metrascope.pages import join_items
 from metrascope.results.estimate import ABSENT
 from metrascope.results.notation import count_text

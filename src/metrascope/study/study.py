@@ -14,7 +14,7 @@ import pandas as pd
 
 from metrascope import __version__
 from metrascope.audit.duplicates import read_duplicates, write_duplicates
-from metrascope.audit.views import Fingerprint, describe_picture
+from metrascope.audit.views import Fingerprint, compute_fingerprint
 from metrascope.classes import PAPER_CLASSES
 from metrascope.dataset.counts import cautions, count_partitions, sites
 from metrascope.dataset.flow import read_flow
@@ -192,7 +192,7 @@ def _duplicate_pairs(
         keys = store_keys(manifest, settings, settings.networks)
 
         def read(compared: bool) -> Iterator[Fingerprint]:
-            describe = partial(describe_picture, manifest, compared=compared)
+            describe = partial(compute_fingerprint, manifest, compared=compared)
             return fill_stores(manifest, keys, out / "prepared", describe, available_cores())
 
         return find_duplicate_pairs(manifest, out, near=audit, phantom=phantom, read=read)
