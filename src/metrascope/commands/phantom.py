@@ -9,7 +9,7 @@ from metrascope.commands.console import names, prevalence
 from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command
 from metrascope.errors import SettingsError
-from metrascope.messages import language, text
+from metrascope.messages import text
 from metrascope.processes.cores import checked_jobs
 from metrascope.progress import begin, later, print_note, steps
 
@@ -87,6 +87,5 @@ def _write_exports(options: argparse.Namespace, scanners: Sequence[str]) -> list
         jobs=options.jobs,
         progress=later("export"),
     )
-    # One table twice: the workbook's headings are English, those of the CSV file Chinese.
-    labels = "labels.csv" if language() == "zh" else "labels.xlsx"
-    return [folder, options.out / "exports", options.out / labels]
+    # Of the two tables the one whose headings are in the language in use.
+    return [folder, options.out / "exports", options.out / "labels.xlsx"]
