@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from metrascope.dataset.counts import cautions, count_partitions, sites
+from metrascope.dataset.counts import cautions, count_partitions, count_patients, sites
 from metrascope.dataset.designs import draw_split
 from metrascope.settings.study_settings import SplitSettings
 
@@ -42,13 +42,34 @@ def test_folds_by_site_are_named() -> None:
 
 def test_confounded_sites_are_told() -> None:
     table = images((30, 12, 3))
-    split = draw_split(table, CLASSES, SplitSettings(design="leave-one-out"))
-    told = cautions(count_partitions(split, table, CLASSES), sites(split, table))
-    assert len(told) == 2
+    split = draw_split(table, CLASSES, SplitSettings(design="leave-one-out", validation=0.3))
+    told = cautions(split, table, CLASSES)
     assert "Fold 0 tests a, which has more than half" in told[0]
     assert "Fold 2 tests c" in told[1]
     assert "polyp (3)" in told[1]
     assert "normal" not in told[1]
-    even = images((12, 12, 12))
-    split = draw_split(even, CLASSES, SplitSettings(design="leave-one-out"))
-    assert cautions(count_partitions(split, even, CLASSES), sites(split, even)) == []
+    even = images((16, 16, 16))
+    split = draw_split(even, CLASSES, SplitSettings(design="leave-one-out", validation=0.3))
+    assert cautions(split, even, CLASSES) == []
+
+
+def test_a_patient_of_two_classes_is_one_patient() -> None:
+    table = images((15, 15, 15))
+    table.loc[0, "label"] = "polyp"  # one of the two images of the first woman
+    split = draw_split(table, CLASSES, SplitSettings(design="kfold", folds=3))
+    by_class = count_partitions(split, table, CLASSES)["patients"].sum()
+    patients = count_patients(split, table)
+    assert sum(patients.values()) == 3 * table["patient_id"].nunique() == by_class - 3
+    assert set(patients) == {(f, p) for f in range(3) for p in ("train", "validation", "test")}
+
+
+def test_too_few_patients_of_a_class_are_told() -> None:
+    table = images((3, 3, 3))
+    settings = SplitSettings(design="kfold", folds=3, validation=0.3)
+    evaluated, validating = cautions(draw_split(table, CLASSES, settings), table, CLASSES)
+    assert "Results will be of few patients (test) of: Endometrial polyp (9)." in evaluated
+    # Of the six polyps that a fold does not test, two validate: 0.3 of 6, rounded.
+    assert "few patients validate of: Endometrial polyp (2)." in validating
+    table = images((15, 15, 15))
+    (only,) = cautions(draw_split(table, CLASSES, SplitSettings(validation=0.2)), table, CLASSES)
+    assert "Results will be of few patients (validation) of: Endometrial polyp (9)." in only

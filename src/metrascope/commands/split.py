@@ -1,6 +1,7 @@
 """The command that draws who is trained on and who is tested."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from metrascope.progress import begin, print_note, steps
 if TYPE_CHECKING:
     import pandas as pd
 
+    from metrascope.dataset.manifest import Manifest
+    from metrascope.dataset.split import Split
     from metrascope.settings.study_settings import SplitSettings
 
 
@@ -45,11 +48,14 @@ def run(options: argparse.Namespace) -> None:
     settings = _split_settings(options)
     with steps("loading", "manifest", "drawing_split"):
         begin("loading")
-        counts, tested, name = _draw(options, settings)
+        drawn, manifest, classes = _draw(options, settings)
     from metrascope.dataset.counts import cautions
 
-    print_frame(_split_frame(counts, tested), text("design.table", name=name))
-    for caution in cautions(counts, tested):
+    name = manifest.root.resolve().name
+    print_frame(_split_frame(drawn, manifest.table, classes), text("design.table", name=name))
+    if several := _in_several_classes(manifest.table):
+        print_note(text("design.two_classes", count=several))
+    for caution in cautions(drawn, manifest.table, classes):
         print_note(caution)
     print(text("common.research_only"))
     print(options.out.resolve())
@@ -57,9 +63,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _draw(
     options: argparse.Namespace, settings: "SplitSettings"
-) -> tuple["pd.DataFrame", dict[int, str], str]:
-    """Draw and write the split; return who is where, what each fold tests, and the data's name."""
-    from metrascope.dataset.counts import count_partitions, sites
+) -> tuple["Split", "Manifest", Sequence[str]]:
+    """Draw and write the split; return it, the data set and the classes."""
     from metrascope.dataset.manifest import read_manifest
     from metrascope.dataset.split import write_split
     from metrascope.study.split_choice import choose_classes, choose_split, find_duplicate_pairs
@@ -73,8 +78,7 @@ def _draw(
     drawn, _ = choose_split(manifest, classes, settings, None, known.pairs)
     drawn_by = settings.model_dump()
     write_split(drawn, options.out, manifest_sha256=manifest.digest, settings=drawn_by)
-    counts, tested = count_partitions(drawn, manifest.table, classes), sites(drawn, manifest.table)
-    return counts, tested, manifest.root.resolve().name
+    return drawn, manifest, classes
 
 
 def _split_settings(options: argparse.Namespace) -> "SplitSettings":
@@ -93,20 +97,29 @@ def _split_settings(options: argparse.Namespace) -> "SplitSettings":
     return parse_section(SplitSettings, given | {"design": design}, "metrascope split")
 
 
-def _split_frame(counts: "pd.DataFrame", tested: dict[int, str]) -> "pd.DataFrame":
-    """Return a row for each fold and partition, a column for each class: patients / images."""
-    from metrascope.classes import class_short
+def _in_several_classes(images: "pd.DataFrame") -> int:
+    """Return how many patients have images of more than one class."""
+    return int((images.groupby("patient_id")["label"].nunique() > 1).sum())
 
+
+def _split_frame(split: "Split", images: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
+    """Return a row for each fold and partition, a column for each class: patients / images."""
+    import pandas as pd
+
+    from metrascope.classes import class_short
+    from metrascope.dataset.counts import count_partitions, count_patients, sites
+
+    counts, patients = count_partitions(split, images, classes), count_patients(split, images)
+    tested = sites(split, images)
     rows = []
     for (fold, partition), own in counts.groupby(["fold", "partition"], sort=False):
         row = {text("design.fold"): str(fold)}
         if tested:
             row[text("design.site")] = tested[int(str(fold))]
         row[text("design.partition")] = text(f"design.{partition}")
-        for label, patients, images in own[["label", "patients", "images"]].itertuples(index=False):
-            row[class_short(label)] = f"{patients} / {images}"
-        row[text("design.all")] = f"{own['patients'].sum()} / {own['images'].sum()}"
+        for label, of_class, shown in own[["label", "patients", "images"]].itertuples(index=False):
+            row[class_short(label)] = f"{of_class} / {shown}"
+        people = patients.get((int(str(fold)), str(partition)), 0)
+        row[text("design.all")] = f"{people} / {own['images'].sum()}"
         rows.append(row)
-    import pandas as pd
-
     return pd.DataFrame(rows)

@@ -16,7 +16,7 @@ from metrascope import __version__
 from metrascope.audit.duplicates import read_duplicates, write_duplicates
 from metrascope.audit.views import Fingerprint, compute_fingerprint
 from metrascope.classes import PAPER_CLASSES
-from metrascope.dataset.counts import cautions, count_partitions, sites
+from metrascope.dataset.counts import cautions, count_partitions, count_patients, sites
 from metrascope.dataset.flow import read_flow
 from metrascope.dataset.manifest import Manifest, read_manifest
 from metrascope.dataset.split import Split, write_split
@@ -134,9 +134,7 @@ def run_study(
             manifest, classes, settings.split, given, known.pairs, allow_leaks=allow_leaks
         )
         _check_earlier(out, settings, split)
-        for caution in cautions(
-            count_partitions(split, manifest.table, classes), sites(split, manifest.table)
-        ):
+        for caution in cautions(split, manifest.table, classes):
             print_note(caution)
         runs = _runs(settings, split)
         if is_study(out):
@@ -393,9 +391,7 @@ def _partitions(inputs: StudyInputs) -> dict[str, Any]:
 
 def _patients(split: Split, images: pd.DataFrame) -> dict[str, int]:
     """Count the patients who have images in each partition, everyone once."""
-    own = split.table[split.table["patient_id"].isin(images["patient_id"])]
-    counts = own.groupby("partition")["patient_id"].nunique()
-    return {str(name): int(count) for name, count in counts.items()}
+    return {name: count for (_, name), count in count_patients(split, images).items()}
 
 
 def _nested(counts: pd.DataFrame) -> dict[str, dict[str, dict[str, int]]]:
