@@ -115,7 +115,7 @@ def test_decisions_are_read_back_and_survive_every_run(
     tmp_path: Path, name: str, encoding: str, sep: str
 ) -> None:
     run(tmp_path, labels_of(tmp_path))
-    wanted = {"子宫肌瘤": "黏膜下肌瘤", "息肉待查": "不用", "增生期子宫内膜": "Normal"}
+    wanted = {"子宫肌瘤": "Fibroid", "息肉待查": "不用", "增生期子宫内膜": "Normal"}
     save_as(tmp_path / name, wanted, encoding, sep)
     for _ in range(3):
         labels, summary = run(tmp_path, labels_of(tmp_path))
@@ -125,6 +125,26 @@ def test_decisions_are_read_back_and_survive_every_run(
         decisions = {text: row["decision"] for text, row in listed(tmp_path).items()}
         assert decisions == {**wanted, "子宫内膜息肉": ""}  # in the person's own words
         assert (summary.undecided, summary.offered, summary.unlisted) == (0, 0, 0)
+
+
+def test_other_findings_beside_a_text_are_shown(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    rows = [
+        ("子宫肌瘤", "黏膜下肌瘤"),
+        ("子宫肌瘤", "肌壁间肌瘤"),
+        ("子宫肌瘤", "黏膜下肌瘤"),
+        ("子宫肌瘤", "-"),
+        ("子宫内膜息肉", "肌壁间肌瘤"),  # read, and nobody has to decide it
+    ]
+    lines = [f"US{n},{one},{other}" for n, (one, other) in enumerate(rows)]
+    path.write_text("检查号,病理诊断,宫腔镜诊断\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    run(tmp_path, read_labels(path))
+    shown = {text: row["other_columns"] for text, row in listed(tmp_path).items()}
+    both = "宫腔镜诊断 = 黏膜下肌瘤 (2 rows); 宫腔镜诊断 = 肌壁间肌瘤 (1 row)"
+    assert shown == {"子宫肌瘤": both, "子宫内膜息肉": ""}
+    save_as(tmp_path / "diagnoses.csv", {"子宫肌瘤": "fibroid"})
+    run(tmp_path, read_labels(path))
+    assert listed(tmp_path)["子宫肌瘤"]["other_columns"] == "宫腔镜诊断 = 肌壁间肌瘤 (1 row)"
 
 
 def test_a_decision_may_be_changed_and_taken_back(tmp_path: Path) -> None:
@@ -230,6 +250,8 @@ def test_signs_that_begin_like_formulas_and_lines_within_cells_come_back(tmp_pat
             "row 2, “子宫肌瘤”: the decision polpy is no class. Write one of normal, fibroid",
         ),
         ("肌瘤?", "no class"),
+        ("肌瘤", "does not say where the fibroid lies"),
+        ("leiomyoma", "does not say where the fibroid lies"),
         ("polyp/fibroid", "no class"),
     ],
 )
@@ -301,11 +323,11 @@ def test_the_list_is_read_back_whatever_language_it_was_written_in(tmp_path: Pat
         run(tmp_path, labels_of(tmp_path))
         statuses = {row["status"] for row in listed(tmp_path).values()}
         assert statuses == {"待您决定", "按通常含义归类，待您确认", "按原文读出"}
-        save_as(tmp_path / "diagnoses.xlsx", {"子宫肌瘤": "肌瘤"})
+        save_as(tmp_path / "diagnoses.xlsx", {"子宫肌瘤": "黏膜下肌瘤"})
         run(tmp_path, labels_of(tmp_path))
     finally:
         set_language("en")
-    save_as(tmp_path / "diagnoses.xlsx", {"子宫肌瘤": "polyp"})  # the list only repeats 肌瘤
+    save_as(tmp_path / "diagnoses.xlsx", {"子宫肌瘤": "polyp"})  # the list only repeats it
     labels, _ = run(tmp_path, labels_of(tmp_path))
     assert labels.rows[1].values["label"] == "polyp"
     assert listed(tmp_path)["子宫肌瘤"]["status"] == "decided in xlsx"

@@ -122,6 +122,25 @@ def test_a_persons_own_columns_stay_and_are_not_mistaken_for_ours(
         assert sorted(row[-2:] for row in rows) == [["王医生", f"note {n}"] for n in range(3)]
 
 
+def test_headings_of_an_earlier_version_are_ours(tmp_path: Path, labels: Labels) -> None:
+    run(tmp_path, labels, "zh")
+    path = tmp_path / "diagnoses.csv"
+    content = path.read_text(encoding="utf-8-sig")
+    for now, then in (
+        ("本次表格行数", "表格行数"),
+        ("各月文件总数", "文件数"),
+        ("各月图像总数", "图像数"),
+        (",其他列的不同内容", ""),
+    ):
+        content = content.replace(now, then, 1)
+    lines = content.splitlines()
+    path.write_text(
+        "\n".join([lines[0], *(line.rpartition(",")[0] for line in lines[1:])]) + "\n", "utf-8-sig"
+    )
+    run(tmp_path, labels, "zh")
+    assert cells(path)[0] == headings(DIAGNOSIS_COLUMNS)
+
+
 def test_a_class_written_into_the_wrong_column_is_refused_in_chinese_too(
     tmp_path: Path, labels: Labels
 ) -> None:

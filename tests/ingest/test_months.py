@@ -224,6 +224,42 @@ def test_a_decision_that_is_no_class_is_refused_in_every_month(tmp_path: Path) -
         ward.ingest("february")
 
 
+def test_what_a_decision_takes_in_later_is_said(tmp_path: Path) -> None:
+    ward = Ward(tmp_path)
+    labels = tmp_path / "labels.csv"
+    months = {
+        "P1001,子宫肌瘤\nP1002,子宫肌瘤\nP1003,息肉待查\nP1004,息肉\nP1009,息肉\n",
+        "P1005,子宫肌瘤。\nP1006,息肉待查\n",
+    }
+    first, second = (f"patient_id,label\n{month}" for month in sorted(months, key=len)[::-1])
+    labels.write_text(first, encoding="utf-8")
+    done = ward.ingest("january")
+    decide(done, 子宫肌瘤="黏膜下肌瘤", 息肉待查="leave out")
+    done = ward.ingest("january")  # the person decided for these two, and knows it
+    assert "carried" not in keys(done)
+
+    labels.write_text(second, encoding="utf-8")
+    done = ward.ingest("february")
+    assert set(ward.table["label"]) == {"fibroid", "polyp"}
+    (notice,) = [notice for notice in done.notices if notice.code == "carried"]
+    assert (notice.values["images"], notice.values["patients"], notice.values["files"]) == (1, 1, 1)
+    said = "“子宫肌瘤” as fibroid (1 patient, 1 image), “息肉待查” leave out (1 file)"
+    assert said in notice.text()
+    assert "carried" not in keys(ward.ingest("february"))  # said once, when it came
+
+
+def test_a_new_decision_tells_files_that_waited_for_it_from_new_ones(tmp_path: Path) -> None:
+    ward = Ward(tmp_path)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("patient_id,label\nP1001,息肉\nP1002,子宫肌瘤\n", encoding="utf-8")
+    done = ward.ingest("january")
+    decide(done, 子宫肌瘤="fibroid")
+    labels.write_text("patient_id,label\nP1005,子宫肌瘤\nP1006,normal\n", encoding="utf-8")
+    done = ward.ingest("february")
+    (notice,) = [notice for notice in done.notices if notice.code == "carried"]
+    assert (notice.values["images"], notice.values["patients"]) == (1, 1)
+
+
 def test_files_that_a_decision_brings_back_are_asked_for_by_their_folder(tmp_path: Path) -> None:
     ward = Ward(tmp_path)
     done = ward.ingest("january")

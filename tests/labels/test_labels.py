@@ -56,6 +56,52 @@ def test_every_key_leads_to_the_row(tmp_path: Path, keys: Keys) -> None:
     assert row_of(table.match(keys)) == "3"
 
 
+@pytest.mark.parametrize(
+    ("role", "remarks"),
+    [
+        ("patient_id", ("随访", "随访", "复查", "随访", "")),
+        ("patient_id", ("已电话通知患者", "术后3月，无特殊", "建议 半年后复查；已告知", "M1", "")),
+        ("accession", ("随访", "随访", "随访", "", "")),
+        ("name", ("已电话通知患者", "失访，未联系上", "内膜厚，建议复查", "王丽", "")),
+        (
+            "patient_id",
+            (
+                "patient could not be reached again",
+                "asked to come back in spring",
+                "",
+                "moved to another town last year",
+                "",
+            ),
+        ),
+    ],
+)
+def test_remarks_are_no_numbers_and_no_names(
+    tmp_path: Path, role: str, remarks: Sequence[str]
+) -> None:
+    names = ("王丽", "李红", "Zhao Yi", "Chen Er", "")
+    lines = [f"M{n},US{n},{names[n]},{said},息肉" for n, said in enumerate(remarks)]
+    table = ("病历号,检查号,姓名,备注,病理诊断", *lines)
+    with pytest.raises(DataError, match=f"--column {role}=NAME") as error:
+        labels(tmp_path, *table, columns={role: "备注"})
+    assert remarks[0] in str(error.value)
+    assert len(labels(tmp_path, *table).rows) == len(remarks)
+    assert len(labels(tmp_path, *table, columns={role: ""}).rows) == len(remarks)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        ("王丽", "阿依古丽·买买提", "李红", "赵一"),  # some tables number patients by their names
+        ("a1b-cd2-ef3-gh4-ij5", "住院 00123", "门诊2024第17号", "P 1"),
+        ("WANG LI", "P1", "P1", "P1"),  # a slip of the pen is no column of remarks
+    ],
+)
+def test_numbers_of_any_kind_are_numbers(tmp_path: Path, numbers: Sequence[str]) -> None:
+    names = ("王丽", "李红", "李红", "赵一")
+    lines = [f"{numbers[n]},{names[n]},息肉" for n in range(4)]
+    assert len(labels(tmp_path, "病历号,姓名,病理诊断", *lines).rows) == 4
+
+
 def test_latin_names_match_in_any_order_and_not_in_part(tmp_path: Path) -> None:
     table = labels(tmp_path, "name,label", "LI WANG,polyp", "Lian,normal")
     assert row_of(table.match(Keys(name="Wang^Li"))) == "2"

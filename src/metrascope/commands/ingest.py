@@ -77,9 +77,12 @@ def run(options: argparse.Namespace) -> int:
             lang=language(),
             progress=later("ingest"),
         )
-    _print_outcome(done)
-    if done.failure:
+    _print_counts(done)
+    if done.failure:  # the sentence that decides must not drown in what else there is to say
+        _print_private(done)
+        print()
         raise DataError(done.failure.key, **done.failure.values)
+    _print_notices(done)
     undecided = any(notice.key == "diagnoses.undecided" for notice in done.notices)
     step = "next.decide" if undecided else "next.audit"
     print(next_step(step, "audit", options.out, "--write"))
@@ -94,8 +97,8 @@ def _one_table(given: list[Path]) -> Path:
     return given[0]
 
 
-def _print_outcome(done: "Ingested") -> None:
-    """Print what was added and left out, what waits for a person, and where the page is."""
+def _print_counts(done: "Ingested") -> None:
+    """Print what was added and what was left out."""
     images, changes = done.catalog.images, done.changes
     patients = len({image["patient_id"] for image in images})
     print(
@@ -109,6 +112,10 @@ def _print_outcome(done: "Ingested") -> None:
         )
     )
     _print_left_out(changes)
+
+
+def _print_notices(done: "Ingested") -> None:
+    """Print what waits for a person, what there is to say, and where the page is."""
     for number, sentence in enumerate(done.waiting.sentences):
         print(f"  {sentence.text()}" if number else sentence.text())
     if done.catalog.coded:
@@ -117,11 +124,15 @@ def _print_outcome(done: "Ingested") -> None:
         print(notice.text())
     if done.unmatched:
         print(text("ingest.unmatched_rows", count=done.unmatched))
+    _print_private(done)
+    print(text("common.research_only"))
+    print(done.evidence.resolve())
+
+
+def _print_private(done: "Ingested") -> None:
     print(text("ingest.private", path=done.private))
     if done.open_to_others:
         print(text("ingest.open_to_others", path=done.open_to_others[0]))
-    print(text("common.research_only"))
-    print(done.evidence.resolve())
 
 
 def _print_left_out(changes: "Changes") -> None:

@@ -17,6 +17,8 @@ headings            headings of the private lists in the language of the run; th
                     language are read
 diagnoses           the list of all diagnoses, ``diagnoses.csv``: how each was read, and what a
                     person decides
+carried             decisions on diagnoses that took in patients who were not there when they were
+                    made
 journal             what became of every file so far: written line by line, so that a kill loses
                     nothing
 places              where the files of earlier runs are now: in this folder, in another one,

@@ -10,7 +10,7 @@ from metrascope.classes import class_title
 from metrascope.errors import DataError
 from metrascope.ingest.headings import heading_names, headings
 from metrascope.ingest.journal import Record, Rejection
-from metrascope.labels.diagnosis import CLASSES, Diagnosis
+from metrascope.labels.diagnosis import CLASSES, Diagnosis, read_diagnoses
 from metrascope.labels.label_columns import contradicted
 from metrascope.labels.lexicon import normal_form
 from metrascope.labels.matching import LabelRow, Labels, row_reason
@@ -20,7 +20,7 @@ from metrascope.messages import LANGUAGES, Reason, language, table, text
 DIAGNOSIS_LIST: Final = "diagnoses.csv"
 DIAGNOSIS_COLUMNS: Final = (
     "diagnosis", "class", "proposed", "decision", "status", "reason",
-    "rows", "files", "images", "column",
+    "rows", "files", "images", "column", "other_columns",
 )  # fmt: skip
 OUT: Final = "leave out"
 """Decision that the images of a diagnosis are not used."""
@@ -363,8 +363,10 @@ def _class(decision: Decision, classes: Mapping[str, str]) -> str:
     if plain == OUT:
         return ""
     if plain not in classes:
+        read = read_diagnoses([decision.value])[decision.value].reason
+        unplaced = read is not None and read.key == "labels.unplaced"
         raise DataError(
-            "diagnoses.no_class",
+            "diagnoses.unplaced" if unplaced else "diagnoses.no_class",
             place=decision.place,
             diagnosis=decision.diagnosis or text("diagnoses.blank"),
             value=decision.value,
@@ -401,9 +403,13 @@ def plain_decision(value: str) -> str:
 
 @cache
 def _class_words() -> dict[str, str]:
-    """Return the study's classes by what people call them."""
-    words = {"内膜息肉": "polyp"}
+    """Return the study's classes by what people call them.
+
+    Not by 肌瘤 alone, which says no place: most fibroids lie in the wall. ``fibroid`` is the name
+    that the class has in every file.
+    """
+    words = {"息肉": "polyp", "内膜息肉": "polyp"}
     for name in CLASSES:
-        for key in (f"classes.{name}", f"classes.{name}_short"):
-            words |= {normal_form(written): name for written in table()[key].values()}
+        titles = table()[f"classes.{name}"].values()
+        words |= {normal_form(written): name for written in titles}
     return words

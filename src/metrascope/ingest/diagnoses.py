@@ -29,11 +29,12 @@ from metrascope.labels.column_uses import column_uses
 from metrascope.labels.columns import ROLES
 from metrascope.labels.diagnosis import Diagnosis
 from metrascope.labels.label_columns import contradictions, joint_text
-from metrascope.labels.lexicon import normal_form
+from metrascope.labels.lexicon import is_empty, normal_form
 from metrascope.labels.matching import LabelRow, Labels
 from metrascope.messages import reason_title, text
 
 _MOST_TEXTS: Final = 3
+_MOST_BESIDE: Final = 5
 
 
 @dataclass(frozen=True)
@@ -233,10 +234,32 @@ def _entries(
             "files": files,
             "images": len(images),
             "column": joint.get(value, column),
+            "other_columns": "" if value in joint or status == READ else _beside(labels, value),
             "more": decision.more if decision else {},
         }
         entries.setdefault(form, written)
     return sorted(entries.values(), key=_rank)
+
+
+def _beside(labels: Labels, diagnosis: str) -> str:
+    """Return what other columns say of the patients of a diagnosis, where it is another finding.
+
+    One decision holds for all of them: a person has to see that they are not alike.
+    """
+    label = labels.diagnoses[diagnosis].label
+    found = Counter(
+        (column, said)
+        for row in labels.rows
+        if row.values["diagnosis"] == diagnosis
+        for column, said in row.texts.items()
+        if column in labels.beside and said != diagnosis and not is_empty(normal_form(said))
+        if not label or labels.beside[column][said].label != label
+    )
+    shown = [
+        text("diagnoses.beside", column=column, text=said, count=count)
+        for (column, said), count in found.most_common(_MOST_BESIDE)
+    ]
+    return "; ".join(shown) + (" …" if len(found) > len(shown) else "")
 
 
 def _rank(entry: Mapping[str, Any]) -> tuple[int, int, str]:

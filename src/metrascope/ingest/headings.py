@@ -5,9 +5,13 @@ their English names: programs read them, wherever the data set is taken.
 """
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 from metrascope.messages import LANGUAGES, text
+
+_EARLIER: Final[Mapping[str, str]] = {"rows": "表格行数", "files": "文件数", "images": "图像数"}
+"""Headings of lists that were written before the present ones: such a list is still ours."""
 
 
 def headings(names: Sequence[str], lang: str | None = None) -> list[str]:
@@ -43,6 +47,8 @@ def heading_names(
 
 def _names_in(header: Sequence[str], names: Sequence[str], lang: str) -> list[str]:
     words = {_plain(word): name for name, word in zip(names, headings(names, lang), strict=True)}
+    if lang == "zh" and not {*map(_plain, headings(list(_EARLIER), lang))} & {*map(_plain, header)}:
+        words |= {word: name for name, word in _EARLIER.items() if name in names}
     # The first cell of a name is ours: what a person adds is written after it.
     return [words.pop(_plain(cell), "") for cell in header]
 

@@ -13,6 +13,7 @@ from metrascope.errors import DataError, MissingExtraError
 from metrascope.files.atomic import is_unused, sha256
 from metrascope.files.folder_lock import lock_folder
 from metrascope.ingest.applying import apply_decisions
+from metrascope.ingest.carried import carried_notices
 from metrascope.ingest.catalog import (
     Catalog,
     assemble,
@@ -261,6 +262,7 @@ def ingest(
     notices += earlier_notices(earlier, search, awaited)
     notices += number_notices(catalog.records, search.table)
     notices += diagnosis_notices(diagnoses, table, catalog.images)
+    notices += carried_notices(catalog, decisions, edits.before, seen)
     notices += decided_notices(final, edits, out, earlier)
     told, missing = file_notices(
         final, staying, search, out, changed - still, still - by_hand.keys(), by_hand

@@ -10,6 +10,7 @@ cell_faults    cells whose content a spreadsheet has lost, in the columns that d
                image
 columns        find out what the columns of a hospital's spreadsheet are, by their English or
                Chinese names
+remarks        columns taken for patient or accession numbers or names that hold remarks instead
 column_uses    what each column of the table of labels was taken for, those that were not used
                included
 column_words   what of the labels' columns of scanner, centre and plane may enter the data set

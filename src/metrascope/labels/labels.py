@@ -18,6 +18,7 @@ from metrascope.labels.columns import (
 )
 from metrascope.labels.diagnosis import CLASSES, Diagnosis, read_diagnoses
 from metrascope.labels.matching import LabelRow, Labels, row_reason
+from metrascope.labels.remarks import refuse_remarks
 from metrascope.labels.sheet import Sheet, read_sheet
 from metrascope.labels.strikethrough import STRUCK
 from metrascope.messages import Reason, row_numbers_text
@@ -50,7 +51,8 @@ def read_labels(
     ------
     DataError
         If the table cannot be read, or its columns are unknown or ambiguous: also where the one
-        that would be used has no class of the study and another one has.
+        that would be used has no class of the study and another one has, or one of numbers or
+        names holds remarks.
     SettingsError
         If a role in ``columns`` is unknown.
     """
@@ -67,6 +69,7 @@ def read_labels(
         if row == sheet.header or _is_note([row[n] for n in keys if row[n]], row[at])
     }
     cells = {number: row for number, row in cells.items() if number not in notes}
+    refuse_remarks(path, sheet.header, cells.values(), chosen)
     diagnoses = _readings(sheet.header[at], [row[at] for row in cells.values()], classes)
     beside = {
         sheet.header[n]: _readings(sheet.header[n], [row[n] for row in cells.values()], classes)
