@@ -206,7 +206,7 @@ WRONG = {
         lambda t: evaluate([0, 1], [[1, 0], [np.nan, 1]]),
     ),
     "sums": (
-        ["Row 0 of the probabilities adds up to 0.6000, and 2 row(s)"],
+        ["Row 0 of the probabilities adds up to 0.6000, and 2 row"],
         lambda t: evaluate([0, 1], [[0.3, 0.3], [0.1, 0.2]]),
     ),
     "a class missing": (
@@ -249,7 +249,7 @@ WRONG = {
         lambda t: evaluate(t, groups={"scanner": ["GE"] * 59}),
     ),
     "groups of other images": (
-        ["None of the 60 image(s)"],
+        ["None of the 60 image"],
         lambda t: evaluate(t, groups=pd.DataFrame({"image": ["x"], "scanner": ["GE"]})),
     ),
     "one table": (["two tables"], lambda t: compare({"a": t})),
