@@ -1,4 +1,4 @@
-"""Loops that lack frames, as a copy that was broken off leaves them."""
+"""Files of several images: loops that lack frames, and split screens."""
 
 import io
 from pathlib import Path
@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
+from tests.dicom.make import grey_file
+from tests.screen.test_panels import item
 
 from metrascope.predict.listing import reading_text
 from metrascope.predict.predictor import Predictor
@@ -49,3 +51,20 @@ def test_a_loop_that_lacks_frames_says_so(
     assert all("serving.frames_missing" in found for found in keys)
     shown = " ".join(reading_text(rows[-1]).split())
     assert f"has {claimed} frames and holds {held}" in shown.replace("l.dcm ", "")
+
+
+def test_a_split_screen_counts_once_for_its_patient(bundle: Path, images: Path) -> None:
+    frame = np.asarray(Image.open(images / "P0" / "00.png").convert("L"))
+    height, width = frame.shape
+    regions = [item((left, 0, width, height), 0.02) for left in (0, width)]
+    screen = np.hstack([frame, frame])
+    content = grey_file(
+        screen.tobytes(), screen.shape, SequenceOfUltrasoundRegions=regions, PatientID="P7"
+    )
+    predictor = Predictor(bundle, runtime="onnxruntime", threads=1)
+    read = predictor.read_bytes(content, "split.dcm")
+    assert [(one.reading.frame, one.reading.frames) for one in read] == [(1, 2), (2, 2)]
+    assert read[0].reading.probabilities == read[1].reading.probabilities is not None
+    patient = predictor.read_patient("P7", read)
+    assert (patient.files, patient.read) == (1, 1)
+    assert patient.probabilities == read[0].reading.probabilities

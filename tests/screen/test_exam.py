@@ -7,10 +7,13 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 from tests.dicom.make import grey_file
+from tests.screen.test_panels import fan
 
 from metrascope.dicom.header import read_header
 from metrascope.screen import exam as opened
-from metrascope.screen.exam import MOST_PIXELS, open_exam
+from metrascope.screen.exam import MOST_PIXELS, make_stills, open_exam, open_header
+from metrascope.screen.settings import IngestSettings
+from metrascope.screen.still import CleanStill
 
 
 def region(right: int, bottom: int) -> Dataset:
@@ -71,3 +74,23 @@ def test_regions_and_their_scale_are_reduced_with_the_frame(
     frame = found.cine.frame(0)
     assert frame.shape == (found.cine.height, found.cine.width) == (300, 400)
     assert np.array_equal(np.argwhere(frame)[[0, -1]], [[50, 100], [249, 349]])
+
+
+def test_a_still_does_not_depend_on_which_other_frames_are_read() -> None:
+    frames = [
+        np.pad(fan(seed, 60), ((20, 40), (edge, 100 - edge))) for seed, edge in ((1, 0), (2, 60))
+    ]
+    content = grey_file(
+        b"".join(frame.tobytes() for frame in frames), frames[0].shape, NumberOfFrames=2
+    )
+    exam = open_exam(content, open_header(content))
+    settings = IngestSettings(verify=False)
+    together = list(make_stills(exam, [0, 1], settings))
+    ((_, _, alone),) = make_stills(exam, [1], settings)
+    (_, _, first), (_, _, second) = together
+    assert isinstance(first, CleanStill)
+    assert isinstance(second, CleanStill)
+    assert isinstance(alone, CleanStill)
+    assert first.origin != second.origin
+    assert second.origin == alone.origin
+    np.testing.assert_array_equal(second.grey, alone.grey)
