@@ -76,3 +76,25 @@ def test_a_step_may_come_several_times(clock: Clock) -> None:
     clock.now += 10
     work.begin("C", "c")
     assert work.left() == pytest.approx(5 + 10 + 5)
+
+
+def test_a_step_of_known_length_says_nothing_of_the_steps_to_come(clock: Clock) -> None:
+    """One that is long because there is much to do, on a machine as fast as the measured one."""
+    work = PacedWork(["a", "b"])
+    work.begin("A", "a")
+    work.expected = 60.0
+    for gone in (0, 20, 40):
+        clock.now = 1000.0 + gone
+        assert work.left() == pytest.approx(60 - gone + 20)
+    work.done, work.all = 2, 3
+    assert work.left() == pytest.approx(20 + 20)
+    clock.now = 1060.0
+    work.begin("B", "b")
+    assert work.left() == pytest.approx(20)
+
+
+def test_a_step_with_nothing_to_do_leaves_the_steps_to_come(clock: Clock) -> None:
+    work = PacedWork(["a", "b"])
+    work.begin("A", "a")
+    work.expected = 0.0
+    assert work.left() == pytest.approx(20)

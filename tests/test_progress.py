@@ -97,6 +97,15 @@ def test_work_inside_work_is_a_step_of_it(quick: None, capsys: pytest.CaptureFix
     assert "Loading the program …" in capsys.readouterr().err
 
 
+def test_a_pause_is_no_time_of_the_step_before_it() -> None:
+    with steps("loading", "page"):
+        begin("loading")
+        with paused():
+            time.sleep(0.2)
+        begin("page")
+        assert module._displays[-1].work._taken < 0.1
+
+
 def test_a_failure_ends_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ZeroDivisionError), steps():
         begin("loading")(1 // 0, 1)

@@ -57,6 +57,9 @@ class PacedWork:
         Keys of the steps that have not ended, as far as they are expected.
     title, key
         Of the step that is being done; no step was measured where the key is empty.
+    expected
+        Seconds that it takes where the measurements were made: those of `SECONDS`, unless whoever
+        began it knows better, from how much there is to do.
     started, begun
         When the work and this step began, on the monotonic clock.
     done, all, note
@@ -66,6 +69,7 @@ class PacedWork:
     def __init__(self, coming: Iterable[str] = ()) -> None:
         self.coming = list(coming)
         self.title, self.key = "", ""
+        self.expected = 0.0
         self.started = self.begun = time.monotonic()
         self.done = self.all = 0
         self.note = ""
@@ -85,20 +89,21 @@ class PacedWork:
         if self.key in self.coming:
             self.coming.remove(self.key)
             self._taken += now - self.begun
-            self._measured += SECONDS[self.key]
+            self._measured += self.expected
         self.title, self.key, self.begun = title, key, now
+        self.expected = SECONDS[key] if key in self.coming else 0.0
         self.done = self.all = 0
         self.note = ""
 
     def left(self) -> float | None:
         """Return how many seconds are left, None where nothing tells."""
-        here = SECONDS[self.key] if self.key in self.coming else 0.0
-        later = sum(SECONDS[key] for key in self.coming) - here
+        here, known = self.expected, self.key in self.coming
+        later = sum(SECONDS[key] for key in self.coming) - (SECONDS[self.key] if known else 0.0)
         gone = time.monotonic() - self.begun
         if self.all and self.done >= _ENOUGH * self.all:
             whole = gone * self.all / self.done
             return whole - gone + later * self._slowness(whole, here)
-        if not here:
+        if not known:
             return None
         # A step that takes longer than it was measured to may end any time.
         slowness = max(self._slowness(), self._slowness(gone, here))

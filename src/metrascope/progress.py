@@ -60,13 +60,16 @@ def steps(*coming: str) -> Iterator[None]:
         yield
 
 
-def begin(step: str, **values: object) -> Advance:
+def begin(step: str, seconds: float | None = None, **values: object) -> Advance:
     """Announce the next step of the work that is shown; without one, nothing is.
 
     Parameters
     ----------
     step
         Key of its sentence in the message table, without the area ``progress``.
+    seconds
+        How long a core takes for it, where that is known from how much there is to do; by default
+        as long as `metrascope.pace.SECONDS` says.
     values
         What fills the sentence.
 
@@ -76,7 +79,10 @@ def begin(step: str, **values: object) -> Advance:
     """
     if not _displays:
         return _silent
-    return _displays[-1].begin(text(f"progress.{step}", None, **values), step)
+    advance = _displays[-1].begin(text(f"progress.{step}", None, **values), step)
+    if seconds is not None:
+        _displays[-1].work.expected = seconds
+    return advance
 
 
 def later(step: str, **values: object) -> Advance:
@@ -85,7 +91,7 @@ def later(step: str, **values: object) -> Advance:
 
     def advance(done: int, all_: int, note: str = "") -> None:
         if not begun:
-            begun.append(begin(step, **values))
+            begun.append(begin(step, None, **values))
         begun[0](done, all_, note)
 
     return advance
@@ -105,6 +111,7 @@ def paused() -> Iterator[None]:
         return
     display = _displays.pop()
     display.stop()
+    display.work.begin("", "")  # else the pause would count as time that the step took
     try:
         yield
     finally:

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metrascope import progress
 from metrascope.explain.embedding import embed
+from metrascope.progress import steps
 from metrascope.study import embedding_layouts as layouts
 from metrascope.study.embedding_layouts import Sample, embedding_layouts
 
@@ -77,3 +79,16 @@ def test_maps_of_other_features_or_that_are_damaged_are_made_again(study: Path) 
     assert {name for name in now if name not in files} == {
         name for name in now if name.startswith("b-") and len(now[name]) == 128 + 24 * 8
     }
+
+
+def test_maps_are_counted_where_they_are_shown(study: Path) -> None:
+    with steps("embedding", "page"):
+        embedding_layouts(study, wanted(study), shown=True)
+        work = progress._displays[-1].work
+        assert (work.key, work.done, work.all) == ("embedding", 4, 4)
+        assert work.expected == pytest.approx((3 * 24 + 5) * 0.005)
+        embedding_layouts(study, wanted(study))
+        assert (work.done, work.all) == (4, 4)
+    with steps("embedding", "page"):  # all are kept
+        embedding_layouts(study, wanted(study), shown=True)
+        assert progress._displays[-1].work.expected == 0

@@ -68,8 +68,8 @@ class Evaluation:
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables by name, as the command writes them to ``tables/``, in the language in use.
 
-        A cell of ``comparison`` and ``per_class`` is an `Estimate` (percent, with its interval);
-        the cells of the others are text.
+        A cell with a measure is an `Estimate` (``value``, ``low``, ``high``; percent where the
+        heading says so), which prints itself; the others are text and counts.
         """
         return table_frames(self.metrics, data_name=self.name)
 

@@ -146,7 +146,7 @@ def write_tables(
 def table_frames(
     metrics: _Metrics, lang: str | None = None, data_name: str = ""
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables by name, as `write_tables` writes them, with their numbers as text."""
+    """Return the tables by name, as `write_tables` writes them, their numbers as estimates."""
     frames = {
         "comparison": comparison(metrics, lang, data_name),
         "per_class": per_class(metrics, lang),

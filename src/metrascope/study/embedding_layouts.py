@@ -18,14 +18,18 @@ from metrascope.explain.embedding import embed
 from metrascope.files.atomic import replacing, writing
 from metrascope.processes.cores import available_cores
 from metrascope.processes.files import map_in_order
+from metrascope.progress import begin
 from metrascope.study_folder.readers import read_array
 
 MapPoints = npt.NDArray[np.float32]
 
 _SEED: Final = 0
+_IMAGE_SECONDS: Final = 0.005
+"""Seconds that an image of a map takes; of 3,000 images it is 0.008."""
+_START_SECONDS: Final = 3.0
+"""Seconds that another process takes to start."""
 _FEW: Final = 1_500
-"""Images of all maps together, below which one process makes them: an image takes some 5 ms, and
-another process 3 seconds to start."""
+"""Images of all maps together, below which one process makes them: another would start longer."""
 
 
 class Sample(NamedTuple):
@@ -57,7 +61,9 @@ class Sample(NamedTuple):
         return np.asarray(features if self.rows is None else features[list(self.rows)])
 
 
-def embedding_layouts(study: Path, maps: Sequence[tuple[Sample, float]]) -> list[MapPoints]:
+def embedding_layouts(
+    study: Path, maps: Sequence[tuple[Sample, float]], *, shown: bool = False
+) -> list[MapPoints]:
     """Return maps, float32 (n, 2) each: those that are kept, and others made and kept.
 
     Parameters
@@ -66,6 +72,8 @@ def embedding_layouts(study: Path, maps: Sequence[tuple[Sample, float]]) -> list
         The study's folder; maps in its ``layouts/`` that are not asked for are removed.
     maps
         Features and perplexity of each.
+    shown
+        Whether to show the making of maps as a step of the work.
 
     Raises
     ------
@@ -80,10 +88,14 @@ def embedding_layouts(study: Path, maps: Sequence[tuple[Sample, float]]) -> list
     points = [_read_layout(file, sample) for file, (sample, _) in zip(files, maps, strict=True)]
     absent = [place for place, found in enumerate(points) if found is None]
     tasks = [maps[place] for place in absent]
-    many = sum(_size(sample) for sample, _ in tasks) >= _FEW
-    jobs = min(available_cores(), len(tasks)) if many else 1
+    images = sum(_size(sample) for sample, _ in tasks)
+    jobs = min(available_cores(), len(tasks)) if images >= _FEW else 1
+    seconds = images * _IMAGE_SECONDS / jobs + (_START_SECONDS if jobs > 1 else 0.0)
+    advance = begin("embedding", seconds) if shown else None
     made = map_in_order(_compute_layout, tasks, jobs=jobs)
-    for place, found in zip(absent, made, strict=True):
+    for number, (place, found) in enumerate(zip(absent, made, strict=True), start=1):
+        if advance is not None:
+            advance(number, len(tasks))
         with replacing(files[place]) as temporary, temporary.open("wb") as stream:
             np.save(stream, found)
         points[place] = found

@@ -77,14 +77,14 @@ def embed_runs(
 
 
 def lay_out_runs(study: Path, tables: Mapping[Path, pd.DataFrame]) -> None:
-    """Make the maps that `embed_runs` reads, in several processes, and keep them.
+    """Make the maps that `embed_runs` reads, in several processes, and keep them: a step.
 
     Parameters
     ----------
     study, tables
         As of `embed_runs`.
     """
-    embedding_layouts(study, _maps(_samples(tables)))
+    embedding_layouts(study, _maps(_samples(tables)), shown=True)
 
 
 def _maps(samples: Mapping[str, tuple[Sample, pd.DataFrame]]) -> list[tuple[Sample, float]]:

@@ -57,7 +57,6 @@ def summarize(study: Path, lang: str) -> Path:
     runs = _finished(study)
     tables = {run: read_run_predictions(run / "predictions.csv", classes).table for run in runs}
     predictions = read_predictions([run / "predictions.csv" for run in runs], classes)
-    begin("embedding")
     with threadpool_limits(limits=1):
         lay_out_runs(study, tables)
     partition = evaluated_partition(predictions.table)
