@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 
-from metrascope import MetrascopeError, UltrasoundClassifier
+from metrascope import MetrascopeError, Predictor, UltrasoundClassifier, create_network
 from metrascope.dataset.designs import draw_split
 from metrascope.dataset.manifest import read_manifest
 from metrascope.settings.study_settings import load_settings
@@ -67,6 +67,25 @@ def test_it_learns_and_keeps_patients_together(trained: UltrasoundClassifier) ->
     assert not validating & training
     assert trained.history_["epoch"].iloc[-1] == 6
     assert trained.predict_proba(images[:0]).shape == (0, 2)
+
+
+def test_a_saved_network_reads_elsewhere(trained: UltrasoundClassifier, tmp_path: Path) -> None:
+    images, _, _ = screens(6)
+    folder = trained.save(tmp_path / "run")
+    shares = trained.predict_proba(images)
+    predictor = Predictor(folder)
+    for image, wanted in zip(images, shares, strict=True):
+        # The network was trained on whole screens, which a crop of the same size is.
+        read = predictor.read_crop(image).reading.probabilities
+        assert read is not None
+        assert list(read) == ["left", "right"]
+        np.testing.assert_allclose(list(read.values()), wanted, atol=1e-3)
+    weights = folder / "weights.safetensors"
+    again = create_network("resnet18", 2, weights=weights).state_dict()
+    for name, value in trained.network_.state_dict().items():
+        assert torch.equal(again[name], value), name
+    with pytest.raises(NotFittedError):
+        quick().save(tmp_path / "none")
 
 
 def test_parameters_are_those_of_the_paper_and_can_be_cloned() -> None:

@@ -1,8 +1,9 @@
 """The training of one network as an estimator of scikit-learn."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -11,28 +12,30 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
-from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from metrascope.arrays import Floats, GreyImage
-from metrascope.dataset.image import SMALLEST_SIDE, detect_sector, lacks_content
+from metrascope import __version__
+from metrascope.arrays import Floats
 from metrascope.dataset.preprocess import Equalization, Preprocessing, fit_grey_table, stored_size
-from metrascope.dataset.split import split_patients
-from metrascope.dataset.store import StoredSquare, stored_square
 from metrascope.errors import DataError, SettingsError
+from metrascope.library.training_images import (
+    ImageList,
+    check_groups,
+    check_labels,
+    draw_partitions,
+    list_images,
+    prepare_screen,
+)
 from metrascope.networks.architectures import find_architecture
+from metrascope.networks.checkpoint import ModelDescription, save
 from metrascope.networks.networks import Network, Pooling, create_network
 from metrascope.progress import progress
-from metrascope.screen.picture import read_grey
-from metrascope.settings.study_settings import Settings, parse_settings
+from metrascope.settings.study_settings import Settings, dump_settings, parse_settings
 from metrascope.study.runs import choose_device
 from metrascope.training.batches import BatchFeed, TrainingData
 from metrascope.training.execute import TrainingReporter, make_deterministic
 from metrascope.training.loop import HISTORY, derived_seed, fit, predict
-
-ImageList = Sequence[str | Path | npt.NDArray[Any]] | npt.NDArray[Any]
-"""Paths, or arrays of whole screens: grey (h, w) or RGB (h, w, 3), uint8; of any sizes."""
 
 _SECTIONS: Final = ("training", "preprocessing", "augmentation")
 """Of the settings of a study, those that shape a training."""
@@ -164,14 +167,14 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         StudyError
             If the training diverges, or there is no such device.
         """
-        settings, screens = self._settings(), _listed(images)
-        labels = _labels(y, len(screens))
+        settings, screens = self._settings(), list_images(images)
+        labels = check_labels(y, len(screens))
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError("study.few_classes", label=self.classes_[0])
-        rows = _partition_rows(labels, _patients(groups, len(screens)), settings)
+        rows = draw_partitions(labels, check_groups(groups, len(screens)), settings)
         data = self._data(screens, codes.astype(np.int64), rows, settings)
-        with _reproducible(settings.seeds[0], self.network):
+        with _reproducible(settings.seeds[0], self.network, choose_device(self.device)):
             network = create_network(
                 self.network, len(self.classes_), settings.pooling, weights=self.weights
             )
@@ -179,7 +182,49 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             self._train(network, data, settings)
         self.network_ = network.cpu().eval()
         self.preprocessing_, self.validation_rows_ = data.preprocessing, rows["validation"]
+        self._trained_on: dict[str, Any] = {
+            "manifest_sha256": _digest(data.pixels, data.labels),
+            "split_sha256": _digest(data.train, data.validation),
+            "settings_sha256": sha256(dump_settings(settings).encode()).hexdigest(),
+        }
         return self
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the network as the run of a study has it: no pickle, and readable elsewhere.
+
+        A `metrascope.predict.predictor.Predictor` reads images with the folder, and
+        ``weights.safetensors`` in it is what ``weights`` takes. ``model.json`` has classes and
+        preprocessing; the probabilities are as they are, without temperature. Its hashes are of
+        the prepared images and their classes, of who validated and of the settings.
+
+        Parameters
+        ----------
+        folder
+            Made where it does not exist; files of these names in it are replaced.
+
+        Returns
+        -------
+        The folder.
+
+        Raises
+        ------
+        StudyError
+            If it cannot be written.
+        """
+        check_is_fitted(self, "network_")
+        description = ModelDescription(
+            network=self.network_.architecture.name,
+            title=self.network_.architecture.title,
+            pooling=self.network_.pooling,
+            classes=tuple(map(str, self.classes_)),
+            preprocessing=self.preprocessing_,
+            seed=int(self.random_state),
+            origin=self.network_.origin,
+            versions={"metrascope": __version__, "torch": torch.__version__},
+            **self._trained_on,
+        )
+        save(Path(folder), self.network_, description)
+        return Path(folder)
 
     def predict_proba(self, images: ImageList) -> Floats:
         """Return the probability of each class, float64 (n, K), in the order of ``classes_``.
@@ -187,17 +232,16 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         As ``predictions.csv`` of a study has them: softmax without temperature.
         """
         check_is_fitted(self, "network_")
-        screens = _listed(images)
-        fabric, steps = (
-            Fabric(accelerator=choose_device(self.device), devices=1),
-            self.preprocessing_,
-        )
+        screens, steps = list_images(images), self.preprocessing_
+        fabric = Fabric(accelerator=choose_device(self.device), devices=1)
         network = self.network_.to(fabric.device)
         parts = [np.empty((0, len(self.classes_)))]
         try:
             for start in range(0, len(screens), _PREDICTED):
                 some = screens[start : start + _PREDICTED]
-                squares = [_square(one, start + row, steps)[0] for row, one in enumerate(some)]
+                squares = [
+                    prepare_screen(one, start + row, steps)[0] for row, one in enumerate(some)
+                ]
                 rows = np.arange(len(some))
                 feed = BatchFeed(
                     TrainingData(np.stack(squares), rows, rows[:0], rows[:0], steps), fabric.device
@@ -258,7 +302,7 @@ class UltrasoundClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         histogram = np.zeros(256, dtype=np.int64)
         trained = set(rows["train"].tolist())
         for row, image in enumerate(images):
-            pixels[row], inside = _square(image, row, steps)
+            pixels[row], inside = prepare_screen(image, row, steps)
             if row in trained:
                 histogram += np.bincount(pixels[row][inside], minlength=256)
         if steps.equalization == "train":
@@ -294,12 +338,12 @@ def _silent(done: int, all_: int, note: str = "") -> None:
 
 
 @contextmanager
-def _reproducible(seed: int, network: str) -> Iterator[None]:
+def _reproducible(seed: int, network: str, device: str) -> Iterator[None]:
     """Train with the seed of a study's run, and leave torch's random numbers and kernels be."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[0] if device == "cuda" else []):
         make_deterministic()
         torch.manual_seed(derived_seed("weights", seed, network))
         try:
@@ -309,75 +353,9 @@ def _reproducible(seed: int, network: str) -> Iterator[None]:
             torch.backends.cudnn.benchmark = benchmark
 
 
-def _listed(images: object) -> list[object]:
-    """Return images one after the other, whatever holds them.
-
-    By their order, as y has it: a Series would be asked by the labels of its index.
-    """
-    one = isinstance(images, str | Path | pd.DataFrame)
-    if one or not isinstance(images, Iterable):
-        raise DataError("library.no_image_list", found=type(images).__name__)
-    return list(images)
-
-
-def _labels(y: Sequence[object], images: int) -> npt.NDArray[Any]:
-    labels = np.asarray(y)
-    if labels.ndim != 1 or len(labels) != images:
-        raise DataError("library.labels_shape", images=images, found=labels.shape)
-    for row in np.flatnonzero(pd.isna(labels)):
-        raise DataError("library.label_missing", row=row)
-    if labels.dtype == object:
-        labels = np.asarray([str(label) for label in labels])
-    if labels.dtype.kind not in "iuUb":
-        raise DataError("library.labels_kind", found=labels.dtype)
-    return labels
-
-
-def _patients(groups: Sequence[object] | None, images: int) -> list[str]:
-    if groups is None:
-        return [str(row) for row in range(images)]
-    given = np.asarray(groups, dtype=object)
-    if given.shape != (images,):
-        raise DataError("library.groups_length", images=images, found=given.shape)
-    for row in np.flatnonzero(pd.isna(given)):
-        raise DataError("library.patient_missing", row=row)
-    return list(map(str, given))
-
-
-def _partition_rows(
-    labels: npt.NDArray[Any], patients: Sequence[str], settings: Settings
-) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the rows that train and that validate, as a study's hold-out draws them."""
-    images = pd.DataFrame({"patient_id": patients, "label": list(map(str, labels))})
-    split = split_patients(
-        images,
-        [str(label) for label in np.unique(labels)],
-        validation=settings.split.validation,
-        seed=settings.split.seed,
-    )
-    return {part: split.rows(images, part) for part in ("train", "validation")}
-
-
-def _square(image: object, row: int, steps: Preprocessing) -> StoredSquare:
-    """Return one image as a study's store holds it."""
-    grey = _grey(image, row)
-    if lacks_content(grey):
-        size = f"{grey.shape[1]} x {grey.shape[0]}"
-        raise DataError("library.blank", row=row, size=size, least=SMALLEST_SIDE)
-    picture = detect_sector(grey)
-    picture = picture.cropped() if steps.sector_crop else picture
-    return stored_square(picture, steps.stored_size, steps.fit, steps.equalization)
-
-
-def _grey(image: object, row: int) -> GreyImage:
-    if isinstance(image, str | Path):
-        try:
-            return read_grey(Path(image), row)
-        except DataError as error:
-            reason = error.values.get("reason") or error.values.get("size")
-            raise DataError("library.unreadable", row=row, path=image, reason=reason) from error
-    array = np.asarray(image)
-    rgb = array.ndim == 3 and array.shape[2] == 3
-    if array.dtype != np.uint8 or not (array.ndim == 2 or rgb) or not array.size:
-        raise DataError("library.array_image", dtype=array.dtype, shape=array.shape)
-    return np.asarray(Image.fromarray(array).convert("L"))
+def _digest(*arrays: npt.NDArray[Any]) -> str:
+    """Return the SHA-256 of arrays, one after the other."""
+    digest = sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
