@@ -58,7 +58,7 @@ class _Patient:
 
 
 def write_phantom(
-    out: Path,
+    out: Path | str,
     *,
     patients: int,
     seed: int,
@@ -99,6 +99,7 @@ def write_phantom(
     DataError
         If the folder holds something else, or a phantom made with other settings.
     """
+    out = Path(out)
     checked_jobs(jobs)
     settings = _check_settings(patients, seed, scanners, size, prevalence, difficulty)
     _claim(out, settings)
