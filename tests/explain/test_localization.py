@@ -161,20 +161,20 @@ def test_a_map_that_fails_is_marked_unreliable() -> None:
 def test_numbers_by_size_with_chance() -> None:
     found = [
         row
-        for radius in np.linspace(0.05, 0.3, 12)
+        for radius in np.linspace(0.05, 0.3, 36)
         for row in rows_of(radius, "polyp", "polyp", radius > 0.14)
     ]
     table, unit, bounds = add_sizes(pd.DataFrame(found))
     assert unit == "share"
     assert table.groupby("size")["image"].nunique().to_dict() == dict.fromkeys(
-        ("small", "medium", "large"), 4
+        ("small", "medium", "large"), 12
     )
     numbers = localization_numbers(table, unit, bounds)
-    assert numbers["images"] == numbers["patients"] == 12
+    assert numbers["images"] == numbers["patients"] == 36
     assert numbers["sizes"]["small"]["pointing"]["value"] == 0
     assert numbers["sizes"]["large"]["pointing"] == {
         "value": 1,
-        "low": pytest.approx(4 / (4 + 1.959964**2)),
+        "low": pytest.approx(12 / (12 + 1.959964**2)),
         "high": 1,
     }
     assert numbers["unreliable"]["value"] == pytest.approx(
