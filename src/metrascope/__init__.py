@@ -32,9 +32,11 @@ and what all of them share: ``files`` (whole or absent, strict tables), ``settin
 Chinese), ``classes``, ``pages``, ``overlay``, ``progress``.
 """
 
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
+
+# Nothing is imported here, not even typing: ``python -m metrascope`` looks for modules in the
+# folder one stands in until processes/search_path.py has taken it away. Type checkers know it.
+TYPE_CHECKING = False
 
 # The public names and where they are defined. Each is loaded when it is first asked for, so that
 # ``import metrascope`` loads neither torch nor pandas; docs/library.md says what each one does.
@@ -69,6 +71,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from metrascope.errors import MetrascopeError
     from metrascope.explain.heatmap import heat_map
     from metrascope.library.classifier import UltrasoundClassifier
@@ -80,7 +84,7 @@ if TYPE_CHECKING:
     from metrascope.predict.predictor import Predictor
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Load a public name when it is first asked for (PEP 562)."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

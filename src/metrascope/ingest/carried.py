@@ -12,6 +12,7 @@ from metrascope.labels.lexicon import normal_form
 from metrascope.messages import Reason, text
 
 _MOST_SHOWN: Final = 5
+"""Texts of a sentence, those with most images first: chosen, so that it is read to its end."""
 
 
 def carried_notices(

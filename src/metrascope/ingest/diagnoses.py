@@ -35,6 +35,7 @@ from metrascope.messages import reason_title, text
 
 _MOST_TEXTS: Final = 3
 _MOST_BESIDE: Final = 5
+"""Findings of other columns in a cell: chosen, so that it fits a screen."""
 
 
 @dataclass(frozen=True)
