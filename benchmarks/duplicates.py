@@ -24,9 +24,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.changes import Still, change_by_name
+from metrascope.audit.duplicates import near_pairs
 from metrascope.audit.examination import examine
 from metrascope.audit.groups import patient_groups
-from metrascope.audit.near import near_pairs
 from metrascope.audit.pairs import DuplicatePair, exact_pairs
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf

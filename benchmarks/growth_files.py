@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.meter import Costs, Part, metered
 from metrascope.audit import near
 from metrascope.audit.candidates import find_candidates
-from metrascope.audit.near import near_pairs
+from metrascope.audit.duplicates import near_pairs
 from metrascope.audit.pane import Pane
 from metrascope.audit.points import KeyPoints
 from metrascope.audit.settings import AuditSettings

@@ -10,7 +10,6 @@ pane          the scan sector of an image as the search for duplicates sees it: 
 points        points of a pane that can be found again after a crop, a rescale or a mirror
 shelf         a scratch file that keeps the views of all images out of memory
 candidates    pairs of images that are worth a close look: points that look alike vote for them
-near          near duplicates: pairs of images whose scan sectors show the same
 verification  are two panes one image: lay one over the other and compare the speckle, block by
               block
 pairs         pairs of images that are one image, and those that are so by file or by pixels

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.audit.make import view
 
-from metrascope.audit.near import near_pairs
+from metrascope.audit.duplicates import near_pairs
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import open_shelf
 
