@@ -66,7 +66,7 @@ CONFINED = {
     "openpyxl": ("labels/workbook.py", "phantom/hospital/label_tables.py"),
     "faiss": ("audit/candidates.py",),
     "docx": ("report/word.py",),
-    "ray": ("processes/ray_runs.py", "processes/ray_files.py"),
+    "ray": ("processes/ray_cluster.py",),
 }
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name not in ("__main__.py",))
 

@@ -30,8 +30,8 @@ from metrascope.errors import (
     missing_extra,
 )
 from metrascope.messages import LANGUAGES, language, set_language, text
+from metrascope.processes.capacity import check_memory_limit
 from metrascope.processes.deadline import end_if_work_goes_on
-from metrascope.processes.memory_limit import check_memory_limit
 from metrascope.processes.search_path import leave_current_folder
 
 

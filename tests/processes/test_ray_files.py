@@ -115,7 +115,7 @@ def test_what_a_lost_worker_had_is_done_by_others(tmp_path: Path) -> None:
 def test_a_task_that_takes_its_worker_down_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metrascope.processes.ray_files.RETRIES", 1)
+    monkeypatch.setattr("metrascope.processes.ray_cluster.RETRIES", 1)
     (tmp_path / "go").touch()
     share_out = open_file_pool("ray", jobs=1, address=None)
     tasks = ["poison", "task0", "task1"]
@@ -131,7 +131,7 @@ def test_a_machine_that_cannot_work_with_the_others_is_named(
     missing = open_file_pool("ray", jobs=1, address=None, needed=[tmp_path / "nothing"])
     with pytest.raises(StudyError, match="nothing is not to be seen from the machine"):
         next(missing(start, ["a"], **LIMITS))
-    monkeypatch.setattr("metrascope.processes.ray_files.__version__", "0.0.0")
+    monkeypatch.setattr("metrascope.processes.ray_cluster.__version__", "0.0.0")
     older = open_file_pool("ray", jobs=1, address=None)
     with pytest.raises(StudyError, match=f"has metrascope {__version__}, this one 0.0.0"):
         next(older(start, ["a"], **LIMITS))

@@ -100,7 +100,7 @@ def test_a_training_process_runs_none(stick: Path) -> None:
 CLUSTER = """
 from functools import partial
 from operator import methodcaller
-from metrascope.processes.ray_runs import connect_cluster
+from metrascope.processes.ray_cluster import connect_cluster
 from metrascope.processes.dispatch import open_file_pool
 cluster = connect_cluster({address!r}, "cpu", jobs=1)
 assert list(cluster.share_out(print, [()])) == [(0, None)]

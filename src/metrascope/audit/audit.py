@@ -9,7 +9,7 @@ from metrascope.audit.page import write_page
 from metrascope.audit.settings import AuditSettings
 from metrascope.files.atomic import sha256
 from metrascope.messages import language
-from metrascope.processes.cores import checked_jobs
+from metrascope.processes.capacity import checked_jobs
 from metrascope.progress import Advance, begin
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from metrascope.audit.candidates import Candidate, find_candidates
-from metrascope.audit.pairs import DuplicatePair, PairKind, exact_pairs
+from metrascope.audit.pairs import DuplicatePair, PairKind, exact_pairs, in_threads
 from metrascope.audit.settings import AuditSettings
 from metrascope.audit.shelf import ViewStore
 from metrascope.audit.verification import Agreement, compare_views

@@ -8,7 +8,7 @@ from metrascope.commands.arguments import check_out_folder, check_path_argument
 from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command
 from metrascope.messages import text
-from metrascope.processes.cores import available_cores, checked_jobs
+from metrascope.processes.capacity import available_cores, checked_jobs
 from metrascope.progress import begin, steps
 
 

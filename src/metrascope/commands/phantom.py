@@ -10,7 +10,7 @@ from metrascope.commands.next_steps import next_step
 from metrascope.commands.parser import Commands, add_command
 from metrascope.errors import SettingsError
 from metrascope.messages import text
-from metrascope.processes.cores import checked_jobs
+from metrascope.processes.capacity import checked_jobs
 from metrascope.progress import begin, later, print_note, steps
 
 

@@ -7,7 +7,7 @@ from metrascope.commands.arguments import check_out_folder, check_path_argument
 from metrascope.commands.console import names, print_study
 from metrascope.commands.parser import Commands, add_command
 from metrascope.messages import text
-from metrascope.processes.cores import checked_jobs
+from metrascope.processes.capacity import checked_jobs
 from metrascope.progress import begin, steps
 from metrascope.study_folder.folder import check_study_folder
 

@@ -11,7 +11,7 @@ from metrascope.figures.canvas import save_figure, svg_bytes
 from metrascope.figures.gradcam import PanelCase
 from metrascope.figures.recipes import Recipe, file_recipes, page_recipes
 from metrascope.files.atomic import write_json
-from metrascope.processes.cores import available_cores
+from metrascope.processes.capacity import available_cores
 from metrascope.processes.files import map_in_order
 from metrascope.progress import begin
 from metrascope.results.tables import write_tables

@@ -23,7 +23,7 @@ from metrascope.files.png_file import encode_png
 from metrascope.phantom.anatomy import LABELS
 from metrascope.phantom.render import draw_case, render_phantom, sector
 from metrascope.phantom.scanners import SCANNERS, find_scanner
-from metrascope.processes.cores import checked_jobs
+from metrascope.processes.capacity import checked_jobs
 from metrascope.processes.files import map_in_order
 
 # The study's patients (paper, Data).

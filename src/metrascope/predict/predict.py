@@ -22,7 +22,7 @@ from metrascope.predict.reading import ImageReading, PatientReading
 from metrascope.predict.runtime import RuntimeName, installed
 from metrascope.predict.task import HEAT_MAPS, FileWork, not_read
 from metrascope.predict.unidentified import Unidentified
-from metrascope.processes.cores import available_cores
+from metrascope.processes.capacity import available_cores
 from metrascope.processes.deadline import within
 from metrascope.processes.dispatch import EngineName, ShareOut, open_file_pool
 from metrascope.sources.search import Skipped, Source

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from metrascope.arrays import Floats, Pixels
+from metrascope.arrays import Floats, Floats32, GreyImage, Pixels
 from metrascope.dicom.frames import Cine
 from metrascope.errors import DataError, SettingsError
 from metrascope.messages import Reason, text
@@ -37,7 +36,7 @@ from metrascope.predict.reading import (
 )
 from metrascope.predict.refusal import RefusalRule, Verdict, refusal_message
 from metrascope.predict.runtime import RuntimeName
-from metrascope.processes.cores import available_cores
+from metrascope.processes.capacity import available_cores
 from metrascope.screen.exam import open_exam, open_header
 from metrascope.screen.marks import Mark
 from metrascope.sources.search import displayable_name
@@ -331,9 +330,7 @@ class Predictor:
         )
         return FrameReading(reading, seen)
 
-    def _nearest(
-        self, features: npt.NDArray[np.float32]
-    ) -> list[tuple[Neighbor, npt.NDArray[np.uint8]]]:
+    def _nearest(self, features: Floats32) -> list[tuple[Neighbor, GreyImage]]:
         return self.neighborhood.nearest(features) if self.neighborhood else []
 
     def _strangeness(self, unfamiliarity: float) -> float | None:

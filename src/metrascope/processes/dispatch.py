@@ -1,4 +1,4 @@
-"""Who does the files of an ingest or a reading: processes of this machine, or of a cluster's."""
+"""Whether the files of an ingest or a reading go to this machine's processes or to a cluster's."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from metrascope.errors import SettingsError
-from metrascope.processes.cores import available_cores, checked_jobs
+from metrascope.processes.capacity import available_cores, checked_jobs
 
 if TYPE_CHECKING:
     from metrascope.processes.files import Failed, FileTask
@@ -56,9 +56,10 @@ def open_file_pool(
     if jobs is not None:
         checked_jobs(jobs)
     if engine == "ray":
-        from metrascope.processes.ray_files import connect_file_pool  # not everyone has Ray
+        from metrascope.processes import ray_cluster  # not everyone has Ray
 
-        return connect_file_pool(address, jobs=jobs, needed=needed).share_out
+        ray_cluster.join_cluster(address)
+        return partial(ray_cluster.share_out_files, jobs=jobs, needed=needed)
     if address is not None:
         raise SettingsError("engine.address", address=address)
     from metrascope.processes.files import share_out  # not every reading takes processes

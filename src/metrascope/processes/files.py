@@ -5,23 +5,19 @@ are still worth reading: a process that dies or takes too long is replaced, and 
 given up.
 """
 
-import multiprocessing
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import connection
-from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from metrascope.errors import MetrascopeError, StudyError, is_memory_failure
 from metrascope.files.atomic import begin_worker
-from metrascope.messages import language, set_language
-from metrascope.processes.worker import end_with_parent, environment
+from metrascope.processes.worker import Worker
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -88,10 +84,10 @@ def share_out(
         or if a process cannot start.
     """
     pending = iter(tasks)
-    workers: list[Worker[_Task, _Result]] = []
+    workers: list[FileWorker[_Task, _Result]] = []
     try:
         while len(workers) < max(1, jobs):
-            workers.append(Worker(start, memory_mb))
+            workers.append(FileWorker(start, memory_mb))
             workers[-1].give(pending)
             if not workers[-1].busy:
                 break  # fewer tasks than processes
@@ -164,14 +160,14 @@ def _numbered(work: FileTask[_Task, _Result], task: tuple[int, _Task]) -> _Resul
     return work(task[1])
 
 
-def _wait(busy: "list[Worker[_Task, _Result]]", seconds: float) -> None:
+def _wait(busy: "list[FileWorker[_Task, _Result]]", seconds: float) -> None:
     handles = [handle for worker in busy for handle in worker.handles]
     left = min(worker.deadline(seconds) for worker in busy) - time.monotonic()
     connection.wait(handles, timeout=max(0.0, left))
 
 
-class Worker(Generic[_Task, _Result]):
-    """One process and the task that it has in hand; the process is replaced when it ends.
+class FileWorker(Generic[_Task, _Result]):
+    """Does one task at a time in a process, which is replaced when it ends.
 
     It is replaced after a task that found too little memory too: what that task left behind would
     be missing to all that follow. A task that fails in a process which others have used is tried
@@ -187,7 +183,7 @@ class Worker(Generic[_Task, _Result]):
         self, start: Callable[[], FileTask[_Task, _Result]], memory_mb: int | None
     ) -> None:
         self._start, self._memory_mb = start, memory_mb
-        self._process: SpawnProcess | None = None
+        self._worker: Worker | None = None
         self._ready = False
         self._used = False
         self._since = 0.0
@@ -214,7 +210,7 @@ class Worker(Generic[_Task, _Result]):
     @property
     def handles(self) -> list[connection.Connection | int]:
         """What becomes ready when there is something to take."""
-        return [self._pipe, self._process.sentinel] if self._process else []
+        return [self._worker.pipe, self._worker.process.sentinel] if self._worker else []
 
     def deadline(self, seconds: float) -> float:
         """Return when the task has taken too long, by the monotonic clock."""
@@ -223,25 +219,26 @@ class Worker(Generic[_Task, _Result]):
     def give(self, pending: Iterator[_Task]) -> None:
         """Draw a task, if there is one, and begin it."""
         for task in pending:
-            if self._process is None or not self._process.is_alive():
-                self._launch()
+            if self._worker is None or not self._worker.process.is_alive():
+                self._worker = self._launch()
             self._task, self._since = [task], time.monotonic()
-            with suppress(OSError):  # it may have died meanwhile: take() will say so
-                self._pipe.send(task)
+            self._worker.send(task)
             return
 
     def take(self, seconds: float) -> tuple[_Task, _Result | Failed] | None:
         """Return the task with its result or failure, None while it is under way."""
+        if self._worker is None:
+            return None
         try:
-            while self._pipe.poll():
-                message = self._pipe.recv()
+            while self._worker.pipe.poll():
+                message = self._worker.pipe.recv()
                 if message is None:  # started: the time of the task begins
                     self._ready, self._since = True, time.monotonic()
                     continue
                 return self._finished(message)
         except (EOFError, OSError):
             return self._given_up("crashed")
-        if self._process is not None and not self._process.is_alive():
+        if not self._worker.process.is_alive():
             return self._given_up("crashed")
         if time.monotonic() > self.deadline(seconds):
             return self._given_up("too_slow")
@@ -249,12 +246,9 @@ class Worker(Generic[_Task, _Result]):
 
     def stop(self) -> None:
         """End the process whatever it is doing."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._process.close()
-            self._pipe.close()
-            self._process = None
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
 
     def _finished(
         self, message: _Result | Failed | MetrascopeError
@@ -279,28 +273,16 @@ class Worker(Generic[_Task, _Result]):
             return None
         return task, Failed(reason)
 
-    def _launch(self) -> None:
+    def _launch(self) -> Worker:
         self.stop()
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        arguments = (theirs, language(), self._memory_mb)
-        process = context.Process(target=_serve, args=arguments, daemon=True)
         self._ready = self._used = False
-        with environment(_ONE_THREAD):
-            process.start()
-        self._process = process
-        theirs.close()
-        # Not as an argument of the process: one that dies before it reads much would be waited for.
-        with suppress(OSError):  # take() will say so
-            self._pipe.send(self._start)
+        worker = Worker(_serve, self._memory_mb, changes=_ONE_THREAD, daemon=True)
+        worker.send(self._start)
+        return worker
 
 
-def _serve(pipe: connection.Connection, lang: str, memory_mb: int | None) -> None:
-    # An interrupt at the terminal reaches all; the parent decides and ends this process.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
+def _serve(pipe: connection.Connection, memory_mb: int | None) -> None:
     begin_worker()
-    set_language(lang)
     try:
         start: Callable[[], FileTask[Any, Any]] = pipe.recv()
         work = start()

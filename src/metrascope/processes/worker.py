@@ -1,4 +1,4 @@
-"""Run pieces of work in processes of their own, one after the other or side by side.
+"""A process that we start, and runs of a study each in one of its own.
 
 A network that runs out of memory, which on Linux ends the process without a word, then takes
 nothing else with it, and its peak memory is its own.
@@ -45,6 +45,74 @@ system each time, and of the step of a small network up to half goes into having
 and mapped again. Only glibc reads this, at the start of a process."""
 
 
+class Worker:
+    """A process that we start, and the pipe to it; it ends when we do, however that is.
+
+    Parameters
+    ----------
+    serve
+        What it does, a function of a module: called with its end of the pipe and the arguments,
+        in the language of this process.
+    arguments
+        A few small ones: a process that dies before it has read many would be waited for. More
+        goes through the pipe.
+    changes
+        Of its environment, as of `environment`.
+    daemon
+        Whether it may start no process of its own.
+    """
+
+    def __init__(
+        self,
+        serve: Callable[..., None],
+        *arguments: object,
+        changes: Mapping[str, str],
+        daemon: bool = False,
+    ) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        given = (theirs, language(), serve, *arguments)
+        self.process: SpawnProcess = context.Process(target=_enter, args=given, daemon=daemon)
+        with environment(changes):
+            self.process.start()
+        theirs.close()
+
+    def send(self, message: object) -> None:
+        """Send it something; where it has died meanwhile, whoever asks for an answer is told."""
+        with suppress(OSError):
+            self.pipe.send(message)
+
+    def stop(self) -> None:
+        """End the process whatever it is doing."""
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+        self.pipe.close()
+
+
+def _enter(
+    pipe: connection.Connection, lang: str, serve: Callable[..., None], *arguments: object
+) -> None:
+    # An interrupt at the terminal reaches both; the parent decides and ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+    set_language(lang)
+    serve(pipe, *arguments)
+
+
+def end_with_parent() -> None:
+    """End this process when its parent ends, however that ends: no one else would stop it."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def run_isolated(work: WorkerCall, *arguments: object) -> str | None:
     """Call ``work(*arguments)`` in a fresh process and wait for it.
 
@@ -83,57 +151,55 @@ def run_side_by_side(
     The number of a task and what `run_isolated` returns, in the order in which they end.
     """
     waiting = list(enumerate(tasks))[::-1]
-    running: list[_Isolated] = []
+    running: list[tuple[int, Worker]] = []
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                running.append(_Isolated(work, *waiting.pop(), title, alone=jobs == 1))
-            ready = connection.wait([each.pipe for each in running])
-            for each in [each for each in running if each.pipe in ready]:
-                running.remove(each)
-                yield each.number, each.end()
+                number, task = waiting.pop()
+                running.append((number, Worker(_carry_out, title, jobs == 1, changes=ENVIRONMENT)))
+                running[-1][1].send((work, task))
+            ready = connection.wait([worker.pipe for _, worker in running])
+            for number, worker in [each for each in running if each[1].pipe in ready]:
+                failure = _outcome(worker)
+                worker.stop()
+                running.remove((number, worker))
+                yield number, failure
     finally:
-        for each in running:
-            each.stop()
+        for _, worker in running:
+            worker.stop()
 
 
-class _Isolated:
-    """One process, and the pipe that takes it its work and brings back how it ended."""
+def _outcome(worker: Worker) -> str | None:
+    """Return what went wrong in a process that has spoken or died."""
+    try:
+        failure: str | None = worker.pipe.recv()
+    except (EOFError, ConnectionError):
+        worker.process.join()
+        return _death(worker.process.exitcode or 0)
+    worker.process.join()
+    return failure
 
-    def __init__(
-        self, work: WorkerCall, number: int, arguments: Arguments, title: str, *, alone: bool
-    ) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.number = number
-        self.pipe, theirs = context.Pipe()
-        given = (theirs, language(), title, alone)
-        self._process: SpawnProcess = context.Process(target=_enter, args=given)
-        with environment(ENVIRONMENT):
-            self._process.start()
-        theirs.close()
-        # Not as arguments of the process: one that dies before it reads many would be waited for.
-        with suppress(OSError):  # what it died of is asked for in end()
-            self.pipe.send((work, arguments))
 
-    def end(self) -> str | None:
-        """Return what went wrong in a process that has spoken or died."""
-        try:
-            failure: str | None = self.pipe.recv()
-        except (EOFError, ConnectionError):
-            self._process.join()
-            failure = _death(self._process.exitcode or 0)
-        except BaseException:
-            self.stop()
+def _carry_out(pipe: connection.Connection, title: str, alone: bool) -> None:
+    work: WorkerCall
+    with progress(title, lines=not alone) if title else nullcontext():
+        work, arguments = pipe.recv()  # which loads the module of the work
+    try:
+        work(*arguments)
+    except MetrascopeError as error:
+        pipe.send(str(error))
+    except Exception as error:
+        if not is_memory_failure(error):
             raise
-        self._process.join()
-        self.pipe.close()
-        return failure
+        pipe.send(str(StudyError("isolation.out_of_memory")))
+    else:
+        pipe.send(None)
 
-    def stop(self) -> None:
-        """End the process whatever it is doing."""
-        self._process.terminate()
-        self._process.join()
-        self.pipe.close()
+
+def _death(exitcode: int) -> str:
+    if exitcode < 0:
+        return text("isolation.killed", signal=-exitcode)
+    return text("isolation.bug", exitcode=exitcode)
 
 
 @contextmanager
@@ -158,42 +224,3 @@ def _change_environment(values: Mapping[str, str | None]) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
-
-
-def _enter(pipe: connection.Connection, lang: str, title: str, alone: bool) -> None:
-    # An interrupt at the terminal reaches both; the parent decides and ends this process.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
-    set_language(lang)
-    work: WorkerCall
-    with progress(title, lines=not alone) if title else nullcontext():
-        work, arguments = pipe.recv()  # which loads the module of the work
-    try:
-        work(*arguments)
-    except MetrascopeError as error:
-        pipe.send(str(error))
-    except Exception as error:
-        if not is_memory_failure(error):
-            raise
-        pipe.send(str(StudyError("isolation.out_of_memory")))
-    else:
-        pipe.send(None)
-
-
-def _death(exitcode: int) -> str:
-    if exitcode < 0:
-        return text("isolation.killed", signal=-exitcode)
-    return text("isolation.bug", exitcode=exitcode)
-
-
-def end_with_parent() -> None:
-    """End this process when its parent ends, however that ends: no one else would stop it."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def wait() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()

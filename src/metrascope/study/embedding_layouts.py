@@ -16,7 +16,7 @@ import sklearn
 
 from metrascope.explain.embedding import embed
 from metrascope.files.atomic import replacing, writing
-from metrascope.processes.cores import available_cores
+from metrascope.processes.capacity import available_cores
 from metrascope.processes.files import map_in_order
 from metrascope.progress import begin
 from metrascope.study_folder.readers import read_array

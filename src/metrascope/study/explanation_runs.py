@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from metrascope.arrays import Floats32
 from metrascope.explain.border import border_numbers
 from metrascope.explain.faithfulness import (
     CURVE,
@@ -259,7 +259,7 @@ class _Opened:
     """The heat maps of a run, and its readings with their rows by image."""
 
     view: _View
-    heats: npt.NDArray[np.float32]
+    heats: Floats32
     readings: Mapping[str, tuple[int, dict[str, Any]]]
 
 

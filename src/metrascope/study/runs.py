@@ -10,7 +10,7 @@ from metrascope.errors import SettingsError, StudyError
 from metrascope.files.atomic import write_json
 from metrascope.messages import text
 from metrascope.networks.architectures import ARCHITECTURES
-from metrascope.processes.cores import available_cores, checked_jobs
+from metrascope.processes.capacity import available_cores, checked_jobs
 from metrascope.processes.dispatch import EngineName
 from metrascope.processes.torchrun import dismiss, launched, share_out_to_ranks
 from metrascope.processes.worker import Arguments, WorkerCall, run_side_by_side
@@ -68,7 +68,7 @@ def create_engine(
     """
     checked_jobs(jobs)
     if name == "ray":
-        from metrascope.processes.ray_runs import connect_cluster  # not everyone has Ray
+        from metrascope.processes.ray_cluster import connect_cluster  # not everyone has Ray
 
         cluster = connect_cluster(address, device, jobs=jobs)
         return Engine(cluster.device, cluster.share_out, cluster.threads, alone=False)

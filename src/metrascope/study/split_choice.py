@@ -20,7 +20,7 @@ from metrascope.dataset.patient_groups import read_group_file
 from metrascope.dataset.split import Split, read_split
 from metrascope.errors import DataError
 from metrascope.messages import listing, text
-from metrascope.processes.cores import available_cores
+from metrascope.processes.capacity import available_cores
 from metrascope.progress import print_note, progress
 from metrascope.settings.study_settings import SplitSettings
 

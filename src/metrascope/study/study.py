@@ -29,7 +29,7 @@ from metrascope.messages import language, listing, text
 from metrascope.networks.architectures import find_architecture
 from metrascope.networks.networks import create_network
 from metrascope.phantom.phantom import write_phantom
-from metrascope.processes.cores import available_cores
+from metrascope.processes.capacity import available_cores
 from metrascope.processes.dispatch import EngineName
 from metrascope.progress import begin, print_note, progress
 from metrascope.settings.study_settings import (

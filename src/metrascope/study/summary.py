@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from metrascope.errors import SettingsError, StudyError
 from metrascope.files.atomic import write_json
 from metrascope.files.csv_file import write_frame
-from metrascope.processes.cores import available_cores
+from metrascope.processes.capacity import available_cores
 from metrascope.processes.files import map_in_order
 from metrascope.progress import SUMMARY, begin, expect
 from metrascope.report.page import write_report

@@ -18,7 +18,7 @@ from metrascope.phantom.hospital.truth import write_rows
 from metrascope.phantom.hospital.visits import Job, write_visit
 from metrascope.phantom.phantom import PAPER_COUNTS, patients_per_class
 from metrascope.phantom.scanners import SCANNERS, find_scanner
-from metrascope.processes.cores import checked_jobs
+from metrascope.processes.capacity import checked_jobs
 from metrascope.processes.files import map_in_order
 
 TRUTH: Final = "truth/truth.jsonl"

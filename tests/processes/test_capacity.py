@@ -1,4 +1,4 @@
-"""A command that cannot even be loaded in the memory it may have says so."""
+"""Work goes to the cores that this process may use; a command with too little memory says so."""
 
 import os
 import subprocess
@@ -7,11 +7,25 @@ import sys
 import pytest
 
 from metrascope.errors import StudyError
-from metrascope.processes.memory_limit import check_memory_limit
+from metrascope.processes.capacity import available_cores, check_memory_limit
 
 resource = pytest.importorskip("resource", reason="Windows limits no memory of a process")
 
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+
+
+def test_all_cores_by_default() -> None:
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_a_process_held_to_one_core_has_one() -> None:
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+        "from metrascope.processes.capacity import available_cores; print(available_cores())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "1"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ pytest.importorskip("ray", reason='ray is not installed: pip install -e ".[ray]"
 
 import ray
 
-from metrascope.processes.ray_runs import Cluster, connect_cluster
+from metrascope.processes.ray_cluster import Cluster, connect_cluster
 
 pytestmark = pytest.mark.peer("ray")
 
@@ -126,10 +126,19 @@ def test_without_an_address_no_cluster_that_runs_here_is_joined(
 ) -> None:
     """Ray itself looks for one: in RAY_ADDRESS, and among those that were started here."""
     asked: list[object] = []
+    retries: list[str | None] = []
+
+    def init(address: str, **_: object) -> None:
+        asked.append(address)
+        retries.append(os.environ.get("RAY_task_oom_retries"))  # noqa: SIM112
+
+    monkeypatch.delenv("RAY_task_oom_retries", raising=False)
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "init", lambda address, **_: asked.append(address))
-    monkeypatch.setattr("metrascope.processes.ray_runs.machines", lambda: [])
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr("metrascope.processes.ray_cluster.machines", lambda: [{"CPU": 1.0}])
     connect_cluster(None, "cpu", jobs=1)
     connect_cluster("auto", "cpu", jobs=1)
     assert asked == ["local", "auto"]
+    assert retries == ["3", "3"]  # else Ray begins without end what its memory monitor has ended
+    assert "RAY_task_oom_retries" not in os.environ

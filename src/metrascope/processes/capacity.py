@@ -1,14 +1,18 @@
-"""The memory that a command may have, where someone limits it (``ulimit -v``, a batch system).
+"""How much of the processor and of the memory a command may have.
 
 Libraries for arrays crash or wait for ever while they are loaded into too little memory, and a
-process that has crashed tells nobody why: so the limit is looked at before.
+process that has crashed tells nobody why: so a limit (``ulimit -v``, a batch system) is looked at
+before.
 """
 
 import os
 import sys
 from typing import Final
 
-from metrascope.errors import StudyError
+from metrascope.errors import SettingsError, StudyError
+
+MOST_JOBS: Final = 4096
+"""Processes that may be asked for: more than any one machine has cores, and few enough to start."""
 
 _LEAST: Final = {
     "split": (650, 150),
@@ -28,6 +32,26 @@ _ENOUGH: Final = 16384
 """Megabytes with which nobody asks how many threads there are."""
 # Bytes.
 _MEGABYTE: Final = 2**20
+
+
+def available_cores() -> int:
+    """Return the cores that this process may use: all, or those that a scheduler has left it."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def checked_jobs(jobs: int) -> int:
+    """Return a number of processes that was asked for.
+
+    Raises
+    ------
+    SettingsError
+        If it is none: less than one, or more than `MOST_JOBS`.
+    """
+    if not 1 <= jobs <= MOST_JOBS:
+        raise SettingsError("engine.jobs", jobs=jobs, most=MOST_JOBS)
+    return jobs
 
 
 def check_memory_limit(command: str) -> None:
