@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.meter import Costs, Part, metered
-from metrascope.audit import near
+from metrascope.audit import duplicates
 from metrascope.audit.candidates import find_candidates
 from metrascope.audit.duplicates import near_pairs
 from metrascope.audit.pane import Pane
@@ -62,7 +62,7 @@ def audit(images: int, folder: Path, bundle: Path | None) -> Costs:
         with metered() as cost:
             found = find_candidates(shelf)
         yield "candidates", cost
-        near.find_candidates = lambda *_, **__: found  # type: ignore[assignment]
+        duplicates.find_candidates = lambda *_, **__: found  # type: ignore[assignment]
         with metered() as cost:
             pairs, _ = near_pairs(shelf, range(images), AuditSettings(), jobs=1)
         yield "close look", cost
