@@ -62,7 +62,7 @@ def test_every_key_leads_to_the_row(tmp_path: Path, keys: Keys) -> None:
         ("patient_id", ("随访", "随访", "复查", "随访", "")),
         ("patient_id", ("已电话通知患者", "术后3月，无特殊", "建议 半年后复查；已告知", "M1", "")),
         ("accession", ("随访", "随访", "随访", "", "")),
-        ("name", ("已电话通知患者", "失访，未联系上", "内膜厚，建议复查", "王丽", "")),
+        ("name", ("已电话通知患者，未回复", "失访，未联系上", "内膜厚，建议复查", "王丽", "")),
         (
             "patient_id",
             (
@@ -100,6 +100,13 @@ def test_numbers_of_any_kind_are_numbers(tmp_path: Path, numbers: Sequence[str])
     names = ("王丽", "李红", "李红", "赵一")
     lines = [f"{numbers[n]},{names[n]},息肉" for n in range(4)]
     assert len(labels(tmp_path, "病历号,姓名,病理诊断", *lines).rows) == 4
+
+
+def test_long_names_without_the_point_are_names(tmp_path: Path) -> None:
+    names = ("阿依古丽买买提", "古丽巴哈尔阿卜杜热合曼", "帕提古丽吐尔逊", "王小红")
+    lines = [f"H900{n},{name},息肉" for n, name in enumerate(names)]
+    table = labels(tmp_path, "病历号,姓名,病理诊断", *lines)
+    assert [row_of(table.match(Keys(name=name))) for name in names] == ["2", "3", "4", "5"]
 
 
 def test_latin_names_match_in_any_order_and_not_in_part(tmp_path: Path) -> None:

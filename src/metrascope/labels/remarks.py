@@ -13,9 +13,12 @@ from metrascope.messages import text
 
 _LONGEST: Final = 64
 """Signs of a patient's number in DICOM (LO); an accession number has 16 at most (SH)."""
-_LONGEST_NAME: Final = 4
-"""Characters of a Chinese name without the point that longer ones have; some tables number
-patients by their names."""
+_LONGEST_NAME: Final = 12
+"""Characters of a name. A Han name has up to 4; Uyghur and Kazakh ones, which have a point between
+their parts (阿依古丽·买买提), are often typed without it and have up to 11 then."""
+_LONGEST_WORD: Final = 4
+"""Characters without a sign or digit in a column of numbers: some tables number patients by their
+names."""
 _MOST_WORDS: Final = 4
 """Of a Latin name."""
 _CHINESE: Final = re.compile("[\u4e00-\u9fff]")
@@ -54,7 +57,8 @@ def refuse_remarks(
         for column in chosen.get(role, ()):
             filled = [row for row in rows if identifier_spellings(role, row[column])]
             shared = _shared(filled, column, others)
-            wrong = [row[column] for row in filled if _is_prose(row[column])]
+            longest = _LONGEST_NAME if role == "name" else _LONGEST_WORD
+            wrong = [row[column] for row in filled if _is_prose(row[column], longest)]
             wrong += [row[column] for row in filled if row[column] in shared - {*wrong}]
             if len(wrong) < _FEWEST or 2 * len(wrong) <= len(filled):
                 continue
@@ -98,8 +102,8 @@ def _shared(
     return {value for value, own in patients.items() if 2 * max(own.values()) <= own.total()}
 
 
-def _is_prose(value: str) -> bool:
-    """Tell whether a cell holds words rather than a number or a name."""
+def _is_prose(value: str, longest: int) -> bool:
+    """Tell whether a cell holds words rather than a number or a name of so many characters."""
     plain = unicodedata.normalize("NFKC", value).strip()
     chinese = len(_CHINESE.findall(plain))
     if len(plain) > _LONGEST or len(plain.split()) > _MOST_WORDS:
@@ -107,4 +111,4 @@ def _is_prose(value: str) -> bool:
     if re.search(r"[,。;、!?:\n]", plain) and chinese > 1:
         return True
     bare = not re.search(r"[a-z0-9·•]", plain.casefold())
-    return bare and chinese > _LONGEST_NAME
+    return bare and chinese > longest
