@@ -209,6 +209,23 @@ def test_roc_curves_start_in_the_corner_and_have_their_areas() -> None:
     assert all(len(ax.collections) == 1 for ax in panels(single).values())
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_titles_and_key_of_curves_are_whole(lang: str, tmp_path: Path) -> None:
+    # Four curves in the legend and a line under them that is broken: the fullest there is.
+    metrics = roc_metrics()
+    curve = metrics["roc"]["networks"]["vgg16"]["macro"]
+    curves = {"macro": curve, "classes": dict.fromkeys(PAPER, curve)}
+    metrics["roc"]["networks"] = dict.fromkeys(TWO, curves)
+    figure = roc_overview(metrics, lang, "phantom, validation set, n = 120 patients")
+    save_figure(figure, tmp_path, "a")
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    key = next(t for t in figure.texts if t.get_text() == figure.get_supxlabel())
+    top = key.get_window_extent(renderer).y1
+    for ax in figure.axes:
+        assert ax.title.get_window_extent(renderer).y1 <= figure.bbox.y1
+        assert ax.get_legend().get_window_extent(renderer).y0 >= top - 1
+
+
 def test_a_network_without_a_curve_is_drawn_without(tmp_path: Path) -> None:
     metrics = roc_metrics()
     metrics["roc"]["networks"] = {name: {"macro": None, "classes": {}} for name in TWO}

@@ -159,7 +159,10 @@ def _settled(figure: Figure) -> Iterator[None]:
         with warnings.catch_warnings():
             # Where very much does not fit, the figure is crowded; that is plain to see.
             warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)
-            engine.execute(figure)
+            # Axes of a fixed aspect shrink after they were laid out, and the legend below them
+            # moves: the title of a panel was cut off. The second time it is known.
+            for _ in range(1 + any(axes.get_aspect() != "auto" for axes in figure.axes)):
+                engine.execute(figure)
     parts: list[FigureBase] = [figure]
     for part in parts:
         for child in part.subfigs:
