@@ -245,6 +245,7 @@ def test_what_a_decision_takes_in_later_is_said(tmp_path: Path) -> None:
     assert (notice.values["images"], notice.values["patients"], notice.values["files"]) == (1, 1, 1)
     said = "“子宫肌瘤” as fibroid (1 patient, 1 image), “息肉待查” leave out (1 file)"
     assert said in notice.text()
+    assert "they took in 1 image of 1 patient, left out 1 file: " in notice.text()
     assert "carried" not in keys(ward.ingest("february"))  # said once, when it came
 
 
@@ -258,6 +259,7 @@ def test_a_new_decision_tells_files_that_waited_for_it_from_new_ones(tmp_path: P
     done = ward.ingest("february")
     (notice,) = [notice for notice in done.notices if notice.code == "carried"]
     assert (notice.values["images"], notice.values["patients"]) == (1, 1)
+    assert "left out" not in notice.text()
 
 
 def test_files_that_a_decision_brings_back_are_asked_for_by_their_folder(tmp_path: Path) -> None:

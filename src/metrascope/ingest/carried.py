@@ -64,10 +64,17 @@ def carried_notices(
         for form, count in files.most_common(_MOST_SHOWN)
     ]
     more = len(images) + len(files) - len(shown)
+    women = len(set().union(*patients.values()))
+    totals = []
+    if images:
+        totals.append(text("diagnoses.carried_in", images=images.total(), patients=women))
+    if files:
+        totals.append(text("diagnoses.carried_out", files=files.total()))
     values: dict[str, str | int | float] = {
         "images": images.total(),
-        "patients": len(set().union(*patients.values())),
+        "patients": women,
         "files": files.total(),
+        "totals": text("diagnoses.between").join(totals),
         "texts": text("diagnoses.between").join(shown) + (" …" if more else ""),
     }
     return [Reason("diagnoses.carried", values)]
