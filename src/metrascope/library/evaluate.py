@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -238,30 +238,8 @@ class Evaluation:
         return str(self.tables["comparison"].to_html(index=False))
 
 
-@overload
 def evaluate(
-    predictions: PredictionSource | Sequence[str | Path],
-    probabilities: None = None,
-    *,
-    classes: Sequence[object] | None = None,
-    patients: Sequence[object] | None = None,
-    groups: GroupSource | None = None,
-    prevalence: Mapping[str, float] | None = None,
-    name: str = "",
-) -> Evaluation: ...
-@overload
-def evaluate(
-    predictions: npt.ArrayLike,
-    probabilities: npt.ArrayLike,
-    *,
-    classes: Sequence[object] | None = None,
-    patients: Sequence[object] | None = None,
-    groups: GroupSource | None = None,
-    prevalence: Mapping[str, float] | None = None,
-    name: str = "",
-) -> Evaluation: ...
-def evaluate(
-    predictions: Any,
+    predictions: PredictionSource | Sequence[str | Path] | npt.ArrayLike,
     probabilities: npt.ArrayLike | None = None,
     *,
     classes: Sequence[object] | None = None,

@@ -72,8 +72,7 @@ def write_report(study: Path, lang: str) -> Path:
     The page has both languages; ``lang`` is the one it opens in and that of the figure files.
     Where a run is missing or failed, or a file is not there, the page says so. Nothing is
     computed: ``metrascope.study.summary.summarize`` makes the numbers first, and refuses a
-    study
-    of which no run has finished.
+    study of which no run has finished.
 
     Parameters
     ----------
