@@ -1,7 +1,7 @@
 """What comes of a study's runs: predictions, maps, numbers, tables, figures and the report."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,21 +53,13 @@ def summarize(study: Path, lang: str) -> Path:
         raise StudyError("study.no_study", folder=study)
     expect(*SUMMARY)
     begin("predictions")
-    classes = read_data(study)["classes"]
-    runs = _finished(study)
-    tables = {run: read_run_predictions(run / "predictions.csv", classes).table for run in runs}
-    predictions = read_predictions([run / "predictions.csv" for run in runs], classes)
+    files = _RunFiles(study, tuple(read_data(study)["classes"]), tuple(_finished(study)))
+    tables, predictions = files.tables, files.predictions
     with threadpool_limits(limits=1):
         lay_out_runs(study, tables)
     partition = evaluated_partition(predictions.table)
-    measurer = _Measurer(
-        predictions,
-        _attributes(study),
-        _prevalence(study),
-        tables,
-        run_explainer(study, tables, partition, classes),
-        partition,
-    )
+    explainer = run_explainer(study, tables, partition, files.classes)
+    measurer = _Measurer(files, partition, explainer)
     metrics, (embeddings, embedded), explained = _measured(measurer)
     for network, values in metrics["networks"].items():
         values |= embedded[network] | explained.get(network, {})
@@ -78,27 +70,52 @@ def summarize(study: Path, lang: str) -> Path:
 
 
 @dataclass(frozen=True)
+class _RunFiles:
+    """What the finished runs of a study have read; each process reads it from the files itself.
+
+    Sent to every process, the tables of a study of 100,000 images would be 300 MB.
+    """
+
+    study: Path
+    classes: tuple[str, ...]
+    runs: tuple[Path, ...]
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        """The predictions of all runs in one table."""
+        return read_predictions([run / "predictions.csv" for run in self.runs], self.classes)
+
+    @cached_property
+    def tables(self) -> dict[Path, pd.DataFrame]:
+        """The predictions of each run."""
+        return {
+            run: read_run_predictions(run / "predictions.csv", self.classes).table
+            for run in self.runs
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True)
 class _Measurer:
     """Makes the numbers of a study part by part, in this process or in others."""
 
-    predictions: Predictions
-    attributes: pd.DataFrame | None
-    prevalence: dict[str, float] | None
-    tables: Mapping[Path, pd.DataFrame]
-    explainer: RunExplainer
+    files: _RunFiles
     partition: str
+    explainer: RunExplainer
 
     def measure(self, part: str | ExplainTask) -> Any:
         """Return the numbers of one part: ``statistics``, ``embeddings``, or a task."""
         # Sums over threads come in no fixed order; with one the files are the same bytes.
         with threadpool_limits(limits=1):
-            if part == "statistics":
-                return evaluate_predictions(
-                    self.predictions, attributes=self.attributes, prevalence=self.prevalence
-                )
-            if isinstance(part, str):
-                return embed_runs(self.explainer.study, self.tables, self.partition)
-            return self.explainer.measure(part)
+            if not isinstance(part, str):
+                return self.explainer.measure(part)
+            study = self.files.study
+            if part == "embeddings":
+                return embed_runs(study, self.files.tables, self.partition)
+            known, shares = _attributes(study), _prevalence(study)
+            return evaluate_predictions(self.files.predictions, attributes=known, prevalence=shares)
 
 
 def _measured(measurer: _Measurer) -> tuple[dict[str, Any], Any, dict[str, dict[str, Any]]]:
@@ -107,7 +124,7 @@ def _measured(measurer: _Measurer) -> tuple[dict[str, Any], Any, dict[str, dict[
     None of them needs another, so that two processes that start once share all of them out.
     """
     tasks: list[str | ExplainTask] = ["statistics", "embeddings", *measurer.explainer.tasks]
-    jobs = min(available_cores(), len(measurer.predictions.table) // _EACH)
+    jobs = min(available_cores(), len(measurer.files.predictions.table) // _EACH)
     begin("resampling")
     parts = map_in_order(measurer.measure, tasks, jobs=jobs)
     statistics, embeddings = next(parts), next(parts)
